@@ -7,6 +7,7 @@ pub mod dispatcher;
 pub mod drain;
 pub mod exec;
 pub mod explain;
+pub mod gone;
 pub mod lines;
 pub mod outbound_heartbeat;
 pub mod outbox;

@@ -3,6 +3,7 @@
 
 pub mod ack;
 pub mod answer;
+pub mod causes;
 pub mod connection;
 pub mod decision;
 pub mod delivery;
@@ -26,4 +27,5 @@ pub mod repeat;
 pub mod route;
 pub mod scope;
 pub mod silence;
+pub mod told;
 pub mod topic;

@@ -36,6 +36,7 @@ use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::SendReason;
 use crate::rules::view::notice::ConsoleStyle;
+use crate::store::Lock;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -78,6 +79,8 @@ pub struct Dispatcher {
     warnings: HashSet<String>,
     muted: bool,
     failed: bool,
+    /// The channels that are gone, held until the end; None before they were looked for.
+    gone: Option<Vec<Lock>>,
 }
 
 impl Dispatcher {
@@ -135,6 +138,7 @@ impl Dispatcher {
             heartbeat,
             warnings: HashSet::new(),
             failed: false,
+            gone: None,
         })
     }
 

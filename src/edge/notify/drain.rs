@@ -225,8 +225,7 @@ impl Drain {
         Ok(None)
     }
 
-    /// Ends an attempt that waits for its turn when people have silenced or acknowledged all that it
-    /// tells of.
+    /// Ends an attempt that waits for its turn when people have withdrawn all that it tells of.
     fn stop_withdrawn(&mut self, number: usize) -> Result<(), Error> {
         let channel = &mut self.channels[number];
         let is_looked_at = channel.looked_at.elapsed() < WITHDRAWAL_INTERVAL;

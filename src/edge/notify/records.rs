@@ -34,23 +34,36 @@ pub struct DispatcherState {
     slot: Option<ConsoleSlot>,
 }
 
+/// The outbox of a delivery that has ended.
+#[derive(Debug)]
+enum FinishedIn {
+    Channel(usize),
+    /// The outbox of a channel that is not configured any more.
+    Gone(ChannelOutbox),
+}
+
 /// A delivery that has ended.
 #[derive(Debug)]
 pub struct Finished {
-    channel: usize,
+    place: FinishedIn,
     entry: OutboxEntry,
     handle: Option<String>,
-    /// Whether the channel refused it, so that its fallback is told.
+    /// Whether the channel refused it, or is gone, so that its fallback is told.
     is_refused: bool,
 }
 
 impl Finished {
     pub fn told(channel: usize, entry: OutboxEntry, handle: Option<String>) -> Self {
-        Finished { channel, entry, handle, is_refused: false }
+        Finished { place: FinishedIn::Channel(channel), entry, handle, is_refused: false }
     }
 
     pub fn refused(channel: usize, entry: OutboxEntry) -> Self {
-        Finished { channel, entry, handle: None, is_refused: true }
+        Finished { place: FinishedIn::Channel(channel), entry, handle: None, is_refused: true }
+    }
+
+    /// Returns a delivery that no configured channel can make.
+    pub fn gone(outbox: ChannelOutbox, entry: OutboxEntry) -> Self {
+        Finished { place: FinishedIn::Gone(outbox), entry, handle: None, is_refused: true }
     }
 
     /// Returns whether the end is more than one delivery less on the list.
@@ -60,9 +73,14 @@ impl Finished {
 
     /// Removes the entry from the outbox.
     pub fn remove(&self, drain: &mut Drain) -> Result<(), Error> {
-        drain.outbox(self.channel).remove(&self.entry)?;
-        drain.forget(self.channel, &self.entry.delivery.id);
-        Ok(())
+        match &self.place {
+            FinishedIn::Gone(outbox) => outbox.remove(&self.entry),
+            FinishedIn::Channel(channel) => {
+                drain.outbox(*channel).remove(&self.entry)?;
+                drain.forget(*channel, &self.entry.delivery.id);
+                Ok(())
+            }
+        }
     }
 
     pub fn into_id(self) -> String {
@@ -204,15 +222,21 @@ impl DispatcherState {
             let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
             let mut entries = entries_of(&plan, titles);
             entries.iter_mut().for_each(|entry| entry.slot = self.slot());
-            let mut outboxes = BTreeMap::new();
-            for entry in &entries {
-                let new = || ChannelOutbox::new(&self.store, &entry.channel);
-                outboxes.entry(&entry.channel).or_insert_with(new).draft(entry)?;
-            }
-            outboxes.values().try_for_each(ChannelOutbox::sync)?;
-            drop(outboxes);
+            self.draft(&entries)?;
             Ok((plan, entries))
         })
+    }
+
+    /// Writes entries as drafts, and syncs them all before any of them is attempted.
+    fn draft(&self, entries: &[OutboxEntry]) -> Result<(), Error> {
+        let mut channels: BTreeMap<&str, Vec<&OutboxEntry>> = BTreeMap::new();
+        entries.iter().for_each(|entry| channels.entry(&entry.channel).or_default().push(entry));
+        for (channel, drafts) in channels {
+            let outbox = ChannelOutbox::new(&self.store, channel);
+            drafts.iter().try_for_each(|entry| outbox.draft(entry))?;
+            outbox.sync(&drafts)?;
+        }
+        Ok(())
     }
 
     /// Records deliveries that have ended, queues those of refused ones for the fallback, and removes
@@ -234,12 +258,9 @@ impl DispatcherState {
                         topic.handle = Some(handle.clone());
                     }
                 }
-                if let Some(entry) = fallback(notices, notifications, entry, *is_refused) {
-                    ChannelOutbox::new(&self.store, &entry.channel).draft(&entry)?;
-                    released.push(entry);
-                }
+                released.extend(fallback(notices, notifications, entry, *is_refused));
             }
-            Ok(())
+            self.draft(&released)
         })?;
         finished.iter().try_for_each(|one| one.remove(drain))?;
         for entry in released {
@@ -275,10 +296,13 @@ impl DispatcherState {
         self.store.update(&Keys::all(), check).map(Some)
     }
 
-    /// Returns the number of deliveries in the outbox; 0 when it cannot be read.
-    pub fn waiting(&self) -> usize {
+    /// Returns the number of deliveries in the outbox for channels that are configured; 0 when it
+    /// cannot be read.
+    pub fn waiting(&self, notifications: &Notifications) -> usize {
         let keys = Keys::none().with_all(Notices::DELIVERY);
-        self.store.read::<Notices>(&keys).map_or(0, |notices| notices.queue.len())
+        let Ok(notices) = self.store.read::<Notices>(&keys) else { return 0 };
+        let queued = notices.queue.values();
+        queued.filter(|one| notifications.has_channel(&one.channel)).count()
     }
 }
 

@@ -63,6 +63,7 @@ fn sent_because(reason: SendReason) -> &'static str {
         SendReason::Grew => "it has grown",
         SendReason::Severity => "its severity has risen",
         SendReason::Tier => "an expiry tier was crossed",
+        SendReason::NewCause => "it has a new cause",
         SendReason::News => "it is news",
         SendReason::Ended => "the problem has ended",
         SendReason::AckExpired => "the acknowledgement has expired",

@@ -44,7 +44,11 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
         let route = routed.iter().find(|one| one.channel == at);
         let _ = writeln!(text, "channel '{name}': {}", route_text(route));
         let judged = known.notices.judged(&facts.key);
-        for one in judged.filter(|one| one.key.channel == channel.name) {
+        let mut judged = judged.filter(|one| one.key.channel == channel.name).peekable();
+        if route.is_some() && judged.peek().is_none() {
+            text.push_str(&passed_over(known.notices, &channel.name, facts.at).unwrap_or_default());
+        }
+        for one in judged {
             let _ = match one.decision {
                 Some(decision) => writeln!(text, "    {decision}"),
                 None => writeln!(text, "    {}", if one.is_told { "sent" } else { "not sent" }),
@@ -61,6 +65,19 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
     text
 }
 
+/// Returns why an event was not judged for a channel that it is routed to.
+fn passed_over(notices: &Notices, channel: &str, at: Timestamp) -> Option<String> {
+    let changed = notices.routings.get(channel).and_then(|known| Some((known.since, known.floor?)));
+    if let Some((since, floor)) = changed.filter(|(_, floor)| at <= *floor) {
+        return Some(format!(
+            "    not sent: the channel is new or its routes were changed at {since}, and events up \
+             to {floor} are not told to it\n"
+        ));
+    }
+    let is_forgotten = notices.floor.is_some_and(|floor| at <= floor);
+    is_forgotten.then(|| "    not sent: it is older than the events that are remembered\n".into())
+}
+
 fn route_text(route: Option<&RoutedChannel>) -> String {
     match route {
         None => "no route sends it there".into(),
@@ -68,6 +85,59 @@ fn route_text(route: Option<&RoutedChannel>) -> String {
         Some(RoutedChannel { route: Some(at), is_named, .. }) => {
             let named = if *is_named { ", which names its type" } else { "" };
             format!("by route {}{named}", at + 1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Line, peek};
+    use crate::rules::notification::notices::KnownRouting;
+
+    #[test]
+    fn change_of_the_configuration_is_named_when_it_decided() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let line = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.odd","subject":"q","severitytext":"ERROR","time":"2026-11-29T10:00:00Z"}"#;
+        let Line::Event(head) = peek(line.as_bytes()) else { panic!() };
+        let notifications = Notifications::default();
+        let router = Router::new(&notifications);
+        let changed = "    not sent: the channel is new or its routes were changed at \
+                       2026-11-29T12:00:00.000Z, and events up to 2026-11-29T11:00:00.000Z are not \
+                       told to it\n";
+        let forgotten = "    not sent: it is older than the events that are remembered\n";
+        let (ten, nine, eleven) =
+            (at("2026-11-29T10:00:00Z"), at("2026-11-29T09:00:00Z"), at("2026-11-29T11:00:00Z"));
+        let rows = [
+            (None, None, ""),
+            (Some(eleven), None, changed),
+            (Some(ten), None, &changed.replace("11:00", "10:00")),
+            (Some(nine), None, ""),
+            (Some(eleven), Some(ten), changed),
+            (None, Some(ten), forgotten),
+            (None, Some(nine), ""),
+        ];
+        for (floor, floor_of_all, expected) in rows {
+            let mut notices = Notices::default();
+            notices.floor = floor_of_all;
+            let since = at("2026-11-29T12:00:00Z");
+            let known = KnownRouting { since, floor, ..KnownRouting::default() };
+            notices.routings.insert("console".into(), known);
+            let (silences, acks) = Default::default();
+            let (notifications, now) = (&notifications, since);
+            let known = Explanation {
+                notifications,
+                notices: &notices,
+                silences: &silences,
+                acks: &acks,
+                now,
+            };
+            let text = explain(&known, &router, &head, line.as_bytes());
+            let by = "channel 'console': by the defaults of the channel\n";
+            assert!(
+                text.ends_with(&format!("{by}{expected}")),
+                "{floor:?} {floor_of_all:?}: {text}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::notice_key::EventKey;
-use crate::event::{self, AnyPayload, Head, Queue, Severity, Type};
+use crate::event::{self, AnyPayload, Cause, Head, Queue, Severity, Type};
 use crate::time::Timestamp;
 
 /// The change of a problem that an event reports.
@@ -43,6 +43,8 @@ pub struct EventFacts {
     pub working: Option<bool>,
     /// The most frequent cause, by its fingerprint, when the event names it.
     pub cause: Option<NamedCause>,
+    /// The causes that are errors, and not only alike messages, when the event is of a sample.
+    pub sampled: Option<Vec<NamedCause>>,
     pub depth: Option<u64>,
 }
 
@@ -51,6 +53,17 @@ pub struct EventFacts {
 pub struct NamedCause {
     pub id: String,
     pub title: String,
+}
+
+impl NamedCause {
+    fn new(cause: &Cause) -> Self {
+        NamedCause { id: cause.id.clone(), title: cause.title.clone() }
+    }
+}
+
+/// Returns whether the fingerprint is that of an error, and not of alike messages.
+fn names_error(cause: &Cause) -> bool {
+    matches!(cause.kind.as_str(), "producer_error" | "error_text")
 }
 
 impl EventFacts {
@@ -68,6 +81,7 @@ impl EventFacts {
             change: TopicChange::News,
             working: None,
             cause: None,
+            sampled: None,
             depth: None,
         };
         if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
@@ -108,8 +122,10 @@ impl EventFacts {
                 (of_queue("queue", &data.queue), TopicChange::News)
             }
             AnyPayload::QueueSampled(data) => {
-                let first = data.fingerprints.into_iter().next();
-                self.cause = first.map(|cause| NamedCause { id: cause.id, title: cause.title });
+                let is_error = |cause: &&Cause| names_error(cause);
+                let named = data.fingerprints.iter().filter(is_error).map(NamedCause::new);
+                self.sampled = (!data.fingerprints.is_empty()).then(|| named.collect());
+                self.cause = data.fingerprints.first().map(NamedCause::new);
                 (of_queue("queue", &data.queue), TopicChange::Progress)
             }
             AnyPayload::QueueUnreadable(data) => {

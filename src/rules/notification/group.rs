@@ -42,13 +42,15 @@ pub struct DueNotice {
 
 impl DueNotice {
     pub fn new(topic: &Topic, problem: Option<&Problem>, reason: SendReason) -> Self {
+        let new = topic.pending.iter().find(|one| reason == one.reason && !one.causes.is_empty());
+        let new_cause = new.and_then(|one| one.causes.first().cloned());
         DueNotice {
             problem: topic.problem.clone(),
             subject: topic.subject.clone(),
             incident: topic.incident.clone(),
             reason,
             events: topic.pending.clone(),
-            cause: problem.and_then(|problem| Some(problem.cause.as_ref()?.id.clone())),
+            cause: new_cause.or_else(|| Some(problem?.cause.as_ref()?.id.clone())),
             is_worked_on: problem.is_some_and(|problem| problem.working),
             depth: problem.and_then(|problem| problem.depth),
             was_quiet: topic.pending.iter().any(|one| one.hold == Some(HoldReason::QuietHours)),
@@ -86,9 +88,11 @@ fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
     }
     match notice.reason {
         SendReason::New | SendReason::Again => Some(("begins", notice.cause.clone())),
-        SendReason::Ended | SendReason::Tier | SendReason::Repeat | SendReason::AckExpired => {
-            Some((notice.reason.as_str(), notice.cause.clone()))
-        }
+        SendReason::Ended
+        | SendReason::Tier
+        | SendReason::NewCause
+        | SendReason::Repeat
+        | SendReason::AckExpired => Some((notice.reason.as_str(), notice.cause.clone())),
         _ => None,
     }
 }
@@ -109,7 +113,16 @@ mod tests {
             subject: subject.into(),
             incident: None,
             reason,
-            events: vec![Pending { key, reason, severity, at, due: at, hold: None, line }],
+            events: vec![Pending {
+                key,
+                reason,
+                severity,
+                at,
+                due: at,
+                hold: None,
+                line,
+                causes: Vec::new(),
+            }],
             cause: (!cause.is_empty()).then(|| cause.to_owned()),
             is_worked_on: false,
             depth: None,

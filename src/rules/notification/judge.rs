@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::ack::Acks;
+use super::causes::{self, new_causes};
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
 use super::facts::{EventFacts, TopicChange, reread};
@@ -18,7 +19,8 @@ use super::policy::{GroupBy, RoutePolicy};
 use super::quiet::QuietHours;
 use super::repeat::judge_repeat;
 use super::silence::Silences;
-use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Told, Topic};
+use super::told::{reminder, tell, told_again};
+use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Topic};
 use crate::event::Severity;
 use crate::time::Timestamp;
 
@@ -50,10 +52,15 @@ pub fn judge_event(
     routing: Routing<'_>,
     now: Timestamp,
 ) -> NoticeDecision {
-    let decision = decide(topic, problem, facts, routing, now);
+    let new_causes = new_causes(topic, facts);
+    let decision = decide(topic, problem, facts, routing, !new_causes.is_empty(), now);
+    causes::remember(topic, facts);
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
     topic.persists = facts.change == TopicChange::Persists;
+    if facts.change == TopicChange::Begins {
+        keep_loss(topic);
+    }
     match (&facts.change, decision) {
         (TopicChange::Ends { .. }, _) => {
             topic.inhibited = None;
@@ -78,7 +85,8 @@ pub fn judge_event(
     }
     let pending = |reason, due, hold| {
         let (key, line) = (facts.key.clone(), line.to_owned());
-        Pending { key, reason, severity: facts.severity, at: facts.at, due, hold, line }
+        let (severity, causes) = (facts.severity, Vec::new());
+        Pending { key, reason, severity, at: facts.at, due, hold, line, causes }
     };
     if decision == NoticeDecision::Inhibited {
         topic.inhibited = Some(pending(SendReason::Grew, now, None));
@@ -89,7 +97,14 @@ pub fn judge_event(
             (true, SendReason::Ended) => Some(HoldReason::Stable),
             (true, _) => Some(HoldReason::Group),
         };
-        wait(topic, pending(reason, due, hold));
+        let mut pending = pending(reason, due, hold);
+        if reason == SendReason::NewCause {
+            // It is as grave as the problem.
+            let known = topic.told.as_ref().map(|told| told.severity);
+            pending.severity = pending.severity.max(known.unwrap_or(pending.severity));
+            pending.causes = new_causes;
+        }
+        wait(topic, pending);
     }
     decision
 }
@@ -102,6 +117,17 @@ fn wait(topic: &mut Topic, event: Pending) {
     topic.pending.push(event);
 }
 
+/// Lets a loss that waits be a result: it is told, but does not end the problem that has begun since.
+fn keep_loss(topic: &mut Topic) {
+    let losses = topic.pending.iter_mut().filter(|one| tells_of_loss(one));
+    losses.for_each(|one| one.reason = SendReason::News);
+}
+
+fn tells_of_loss(one: &Pending) -> bool {
+    let change = || reread(&one.line).map(|facts| facts.change);
+    one.reason == SendReason::Ended && change() == Some(TopicChange::Ends { lost: true })
+}
+
 /// Forgets what was told of an earlier problem of the same queue.
 fn restart(topic: &mut Topic) {
     topic.told = None;
@@ -110,6 +136,7 @@ fn restart(topic: &mut Topic) {
     topic.acked_until = None;
     topic.escalated = 0;
     topic.handle = None;
+    topic.causes = None;
     // What waits now is a result, which is told all the same.
 }
 
@@ -118,6 +145,7 @@ fn decide(
     problem: &Problem,
     facts: &EventFacts,
     routing: Routing<'_>,
+    has_new_cause: bool,
     now: Timestamp,
 ) -> NoticeDecision {
     use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
@@ -131,9 +159,7 @@ fn decide(
     match &facts.change {
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
         TopicChange::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
-            Some(ended) if !topic.is_end_told && is_flapping(topic, ended, policy, now) => {
-                Drop(Flapping)
-            }
+            Some(ended) if is_flapping(topic, ended, policy, now) => Drop(Flapping),
             Some(ended) if policy.group_by == GroupBy::Queue && now.since(ended) <= DAY => {
                 Drop(Flapping)
             }
@@ -176,14 +202,18 @@ fn decide(
             Send(SendReason::Ended, now.plus(clear_wait(topic, policy.clear_wait, now)))
         }
         TopicChange::News => Send(SendReason::News, now),
+        TopicChange::Progress if has_new_cause => Send(SendReason::NewCause, now),
         TopicChange::Progress if routing.is_named => Send(SendReason::News, now),
         TopicChange::Progress if topic.is_open() => Update,
         TopicChange::Progress => Drop(Progress),
     }
 }
 
-/// Returns whether a problem that has come back never counted as ended.
+/// Returns whether a problem that has come back never counted as ended. A loss always ends it.
 fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Timestamp) -> bool {
+    if topic.is_end_told || topic.pending.iter().any(tells_of_loss) {
+        return false;
+    }
     topic.awaits(SendReason::Ended)
         || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
 }
@@ -291,18 +321,6 @@ fn end_holds(topic: &mut Topic, restraints: Restraints<'_>, now: Timestamp) {
     }
 }
 
-/// Records that people were told again. Without its acknowledgement a problem escalates anew.
-fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
-    topic.acked_until = None;
-    if let Some(told) = &mut topic.told {
-        told.at = now;
-        told.repeats += 1;
-        if reason == SendReason::AckExpired {
-            told.unacked_since = now;
-        }
-    }
-}
-
 /// Quiet hours do not stop an escalation: somebody was to be told in any case.
 fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
     matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
@@ -344,57 +362,4 @@ fn release(
         told_again(topic, reason, now);
     }
     Some(Due::Notice(notice))
-}
-
-/// Records that everything that waits was told.
-fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
-    let pending = std::mem::take(&mut topic.pending);
-    for one in pending {
-        if one.reason == SendReason::Ended {
-            topic.is_end_told = true;
-            continue;
-        }
-        let known = topic.told.take();
-        if one.reason == SendReason::News {
-            // A result alone is no problem that goes on.
-            topic.told = known;
-            continue;
-        }
-        let mut told = known.unwrap_or_else(|| Told {
-            first_at: now,
-            unacked_since: now,
-            at: now,
-            severity: one.severity,
-            depth: None,
-            tiers: Vec::new(),
-            line: one.line.clone(),
-            repeats: 0,
-        });
-        told.at = now;
-        told.severity = told.severity.max(one.severity);
-        told.line.clone_from(&one.line);
-        let depth = problem.and_then(|problem| problem.depth);
-        told.depth = depth.or(told.depth);
-        if depth.is_some() {
-            topic.inhibited = None;
-        }
-        if let Some(TopicChange::Nears(tier)) = reread(&one.line).map(|facts| facts.change) {
-            told.tiers.push(tier);
-        }
-        topic.told = Some(told);
-    }
-}
-
-/// Returns the notice that tells again what was told.
-fn reminder(
-    topic: &Topic,
-    problem: Option<&Problem>,
-    told: &Told,
-    reason: SendReason,
-    now: Timestamp,
-) -> DueNotice {
-    let key = reread(&told.line).map(|facts| facts.key).unwrap_or_default();
-    let (severity, line) = (told.severity, told.line.clone());
-    let event = Pending { key, reason, severity, at: told.first_at, due: now, hold: None, line };
-    DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }

@@ -249,6 +249,7 @@ mod tests {
                 due: at(0),
                 hold: None,
                 line: String::new(),
+                causes: Vec::new(),
             };
             let events = reasons.iter().map(event).collect();
             DueNotice { events, ..DueNotice::new(&Topic::default(), None, reasons[0]) }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::ack::Acks;
 use super::decision::NoticeDecision;
-use super::facts::EventFacts;
+use super::facts::{EventFacts, reread};
 use super::group::{DueNotice, merge};
 use super::judge::{Due, Restraints, Routing, judge_due, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
@@ -63,9 +63,14 @@ impl PlannedDelivery {
     pub fn title(&self, notices: &Notices) -> Option<String> {
         let [first, _, ..] = self.notices.as_slice() else { return None };
         let cause = first.cause.as_ref()?;
-        let is_shared = self.notices.iter().all(|one| one.cause.as_ref() == Some(cause));
-        let problem = notices.problems.get(&first.problem).filter(|_| is_shared)?;
-        Some(problem.cause.as_ref()?.title.clone())
+        if self.notices.iter().any(|one| one.cause.as_ref() != Some(cause)) {
+            return None;
+        }
+        let of_event = first.events.iter().find(|event| event.causes.contains(cause));
+        if let Some(sampled) = of_event.and_then(|event| reread(&event.line)?.sampled) {
+            return sampled.into_iter().find(|one| one.id == *cause).map(|one| one.title);
+        }
+        Some(notices.problems.get(&first.problem)?.cause.as_ref()?.title.clone())
     }
 }
 
@@ -168,6 +173,7 @@ fn judge_arrived(
                     due: now,
                     hold: None,
                     line,
+                    causes: Vec::new(),
                 };
                 updated.insert(key, event);
             }

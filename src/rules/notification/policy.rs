@@ -243,6 +243,11 @@ pub struct RoutePolicy {
 pub const CLEAR_WAIT: Duration = Duration::from_secs(300);
 
 impl Notifications {
+    /// Returns whether a channel is configured.
+    pub fn has_channel(&self, name: &str) -> bool {
+        self.channels.iter().any(|channel| channel.name == name)
+    }
+
     /// Returns the policy of a route that names a channel; the default for any other index.
     pub fn policy(&self, route: Option<usize>, channel: &str) -> &RoutePolicy {
         static DEFAULT: RoutePolicy = RoutePolicy::DEFAULT;

@@ -180,11 +180,12 @@ impl RoutedEvent<'_> {
         matches!(self.known, Some(Type::QueuePolled | Type::PollFinished))
     }
 
-    /// Returns whether the event goes to channels without a severity: a problem, or its end.
+    /// Returns whether the event goes to channels without a severity: a problem, its
+    /// cause, or its end.
     fn is_notable(self) -> bool {
-        let over =
-            [Type::QueueCleared, Type::QueueReadable, Type::InvestigationCompleted].map(Some);
-        over.contains(&self.known) || (self.severity >= Severity::Warn && !self.is_heartbeat())
+        use Type::{InvestigationCompleted, QueueCleared, QueueReadable, QueueSampled};
+        let also = [QueueCleared, QueueReadable, QueueSampled, InvestigationCompleted].map(Some);
+        also.contains(&self.known) || (self.severity >= Severity::Warn && !self.is_heartbeat())
     }
 
     /// Returns whether the route matches.
@@ -310,7 +311,7 @@ mod tests {
     #[test]
     fn default_notifies_of_problems_and_their_end() {
         let router = two(None, Some(Least::Error), Vec::new());
-        let rows: [(&str, &str, &[usize]); 17] = [
+        let rows: [(&str, &str, &[usize]); 18] = [
             ("queue.raised", "ERROR", &[C, D]),
             ("queue.readable", "INFO", &[C]),
             ("queue.polled", "WARN", &[]),
@@ -320,6 +321,7 @@ mod tests {
             ("queue.found", "INFO", &[]),
             ("queue.cleared", "INFO", &[C]),
             ("investigation.completed", "INFO", &[C]),
+            ("queue.sampled", "INFO", &[C]),
             ("investigation.skipped", "WARN", &[C]),
             ("investigation.started", "INFO", &[]),
             ("queue.polled", "DEBUG", &[]),

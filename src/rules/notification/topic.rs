@@ -24,6 +24,8 @@ words! {
         Severity = "severity",
         /// An expiry tier was crossed.
         Tier = "tier",
+        /// A sample has a cause that the problem did not have when people were told.
+        NewCause = "new_cause",
         /// There is a result, or another event that is told once.
         News = "news",
         /// The problem has ended.
@@ -64,6 +66,9 @@ pub struct Pending {
     pub hold: Option<HoldReason>,
     /// The line of the event; empty for one that is longer than events are.
     pub line: String,
+    /// The fingerprints of the event that are new to the channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
 }
 
 /// The last notice of a channel.
@@ -109,6 +114,9 @@ pub struct Topic {
     pub escalated: usize,
     /// The reference by which the channel updates its notice.
     pub handle: Option<String>,
+    /// The known causes of the samples, by their fingerprints. None: no sample yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causes: Option<Vec<String>>,
     /// Whether every round reports the problem while it lasts: it has no event of its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub persists: bool,

@@ -81,6 +81,10 @@ fn of_payload(data: AnyPayload, queue: &str) -> Option<(String, Sound)> {
             (format!("{queue} is empty: its dead letters have expired."), Sound::Alarm)
         }
         AnyPayload::QueueCleared(_) => (format!("{queue} is empty again."), Sound::Relief),
+        AnyPayload::QueueSampled(data) if !data.fingerprints.is_empty() => {
+            let causes = quantity(Some(data.fingerprints.len() as u64), "cause", "causes");
+            (format!("{queue} has dead letters of {causes}."), Sound::Alarm)
+        }
         AnyPayload::QueueUnreadable(_) => (format!("{queue} cannot be read."), Sound::Alarm),
         AnyPayload::QueueReadable(_) => (format!("{queue} can be read again."), Sound::Relief),
         AnyPayload::QueueGone(_) => (format!("{queue} no longer exists."), Sound::Alarm),

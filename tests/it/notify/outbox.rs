@@ -321,3 +321,61 @@ fn damaged_entry_holds_up_no_other() {
     });
     assert_eq!(std::fs::read(&files[0]).unwrap(), b"{");
 }
+
+/// Lets three notices wait for a command that does not succeed, then takes its channel out of the
+/// configuration.
+fn left_by_a_channel(name: &str, fallback: &str) -> Bench {
+    let mut bench = Bench::new(name);
+    let failing = bench.stub("fail", "#!/bin/sh\nexit 1\n").display().to_string();
+    let noting = bench.stub("note", NOTING).display().to_string();
+    let configure = |bench: &mut Bench, old: &str, routes: &str| {
+        let console = "console: {type: console, min_severity: FATAL}";
+        let spare = format!("spare: {{type: exec, command: [{noting}], min_severity: FATAL}}");
+        bench.configure(&format!(
+            "notifications:\n  channels: {{{console}, {spare}{old}}}\n  routes: [{routes}]\n"
+        ));
+    };
+    let old = format!(", old: {{type: exec, command: [{failing}]}}");
+    configure(&mut bench, &old, &format!("{{type: 'queue.*', channels: [old]{fallback}}}"));
+    let output = bench.run("dlq-notify", &["--drain", "0s"], errors(0, 3));
+    assert_eq!((output.code(), entries(&bench, "old")), (0, 3), "{}", output.stderr);
+    configure(&mut bench, "", "");
+    bench
+}
+
+#[test]
+fn notices_of_a_channel_that_is_gone_wait_for_it_and_are_given_up() {
+    let bench = left_by_a_channel("gone", "");
+    let output = bench.run("dlq-notify", &["--drain", "1s"], "");
+    assert_eq!(output.code(), 0, "{}", output.stderr);
+    assert_eq!(
+        output.stderr,
+        "dlq-notify: warning: channel 'old' is not configured any more: 3 notices wait in the outbox \
+         until 3 days old; configure the channel again to send them\n"
+    );
+    assert_eq!(entries(&bench, "old"), 3);
+    let folder = bench.state("outbox").join("old");
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let Ok(mut entry) = serde_json::from_str::<serde_json::Value>(&text) else { continue };
+        entry["queued_at"] = "2026-01-01T00:00:00.000Z".into();
+        std::fs::write(&path, entry.to_string()).unwrap();
+    }
+    let output = bench.run("dlq-notify", &["--drain", "1s"], "");
+    assert_eq!(output.code(), 1, "{}", output.stderr);
+    assert!(output.stderr.contains("3 notices are given up after 3 days"), "{}", output.stderr);
+    assert_eq!(output.text().matches("\"notice.failed\"").count(), 3, "{}", output.text());
+    assert_eq!(entries(&bench, "old"), 0);
+    let output = bench.run("dlq-notify", &["--drain", "1s"], "");
+    assert_eq!((output.code(), output.stderr.as_str(), output.text().as_str()), (0, "", ""));
+}
+
+#[test]
+fn notices_of_a_channel_that_is_gone_go_to_its_fallback() {
+    let bench = left_by_a_channel("gone-fallback", ", fallback: spare");
+    let output = bench.run("dlq-notify", &["--drain", "5s"], "");
+    assert_eq!(output.code(), 0, "{}", output.stderr);
+    assert!(output.stderr.contains("its fallback 'spare' gets 3 notices"), "{}", output.stderr);
+    assert_eq!((told(&bench).len(), entries(&bench, "old")), (3, 0));
+}

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use super::Dispatcher;
 use crate::clock;
 use crate::edge::notify::drain::{Completion, Drain, DrainResult};
+use crate::edge::notify::gone::GoneChannel;
 use crate::edge::notify::lines::{failed_line, sent_line};
-use crate::edge::notify::records::{DispatcherState, Finished};
+use crate::edge::notify::records::Finished;
 use crate::error::Error;
 use crate::log;
-use crate::text::count;
+use crate::text::{count, safe};
 use crate::wire::Output;
 
 /// The intervals at which attempts under way are looked at: the shortest after a result, then longer.
@@ -99,6 +100,7 @@ impl Dispatcher {
 
     /// Takes the results of attempts, and begins further ones.
     pub(super) fn poll(&mut self, wait: Duration, out: &mut Output) -> Result<(), Error> {
+        self.look_for_gone();
         let Some(drain) = &mut self.drain else { return Ok(()) };
         let results = drain.tick(wait);
         self.ended.polled_at = clock::tick();
@@ -117,6 +119,39 @@ impl Dispatcher {
         }
         self.record(false);
         Ok(())
+    }
+
+    /// Decides once about what waits for channels that are not configured any more: its fallback gets
+    /// it; without one it waits, until it is given up.
+    fn look_for_gone(&mut self) {
+        let Some(state) = self.state.as_ref().filter(|_| self.gone.is_none()) else { return };
+        let found = state.gone_channels(&self.notifications);
+        let held = self.gone.get_or_insert_default();
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return self.report_error(Err(error)),
+        };
+        let (now, mut sentences) = (clock::now(), Vec::new());
+        for GoneChannel { name, outbox, entries, lock } in found {
+            held.push(lock);
+            let (mut moved, mut waiting, mut given_up) = (Vec::new(), 0, 0);
+            for entry in entries {
+                let fallback = entry.fallback.clone();
+                if let Some(to) = fallback.filter(|to| self.notifications.has_channel(to)) {
+                    moved.push(to);
+                } else if entry.is_given_up(now) {
+                    given_up += 1;
+                    self.ended.lines.push(failed_line(&entry, "its channel is gone", now));
+                } else {
+                    waiting += 1;
+                    continue;
+                }
+                self.ended.push(Finished::gone(outbox.clone(), entry));
+            }
+            self.failed |= given_up > 0;
+            sentences.extend(gone_sentences(&name, &moved, waiting, given_up));
+        }
+        sentences.iter().for_each(|sentence| self.warn_once(sentence));
     }
 
     /// Takes the result of an attempt.
@@ -195,6 +230,7 @@ impl Dispatcher {
 
     /// Delivers until everything is delivered, or the time for it is over.
     pub(super) fn drain(&mut self, out: &mut Output) -> Result<(), Error> {
+        self.look_for_gone();
         let until = clock::tick() + self.drain_for;
         let wall = clock::now().plus(self.drain_for);
         while clock::tick() < until {
@@ -219,12 +255,34 @@ impl Dispatcher {
         }
         self.settle(out)?;
         self.record(true);
-        let rest = self.state.as_ref().map_or(0, DispatcherState::waiting);
+        let rest = self.state.as_ref().map_or(0, |state| state.waiting(&self.notifications));
         if rest > 0 {
             log::warn(&format!("{} in the outbox; the next run sends them", waits(rest)));
         }
         Ok(())
     }
+}
+
+/// Returns what becomes of the deliveries for a channel that is gone.
+fn gone_sentences(name: &str, moved: &[String], waiting: usize, given_up: usize) -> Vec<String> {
+    let lead = format!("channel '{}' is not configured any more", safe(name));
+    let mut sentences = Vec::new();
+    if let Some(to) = moved.first() {
+        let notices = count(moved.len() as u64, "notice");
+        sentences.push(format!("{lead}: its fallback '{}' gets {notices}", safe(to)));
+    }
+    if waiting > 0 {
+        let them = waits(waiting);
+        sentences.push(format!(
+            "{lead}: {them} in the outbox until 3 days old; configure the channel again to send them"
+        ));
+    }
+    if given_up > 0 {
+        let notices = count(given_up as u64, "notice");
+        let are = if given_up == 1 { "is" } else { "are" };
+        sentences.push(format!("{lead}: {notices} {are} given up after 3 days"));
+    }
+    sentences
 }
 
 fn waits(count_of: usize) -> String {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{COLUMNS, Notice, cap, render, time_of_day};
+use super::{COLUMNS, Notice, cap, look, render, time_of_day};
 use crate::event::{self, AnyPayload, Line};
 use crate::rules::loss_text;
 use crate::rules::notification::facts::reread;
@@ -96,6 +96,7 @@ fn several(
         SendReason::AckExpired => format!("the acknowledgement has expired: {stake}"),
         SendReason::Escalated => format!("not acknowledged: {stake}"),
         SendReason::Tier => format!("expiring: {stake}"),
+        SendReason::NewCause => "a new cause".into(),
         _ => stake,
     };
     let subject = match is_digest {
@@ -104,7 +105,10 @@ fn several(
     };
     let what = match title {
         Some(title) => {
-            let before = format!("{what}, one cause: ");
+            let before = match set[0].reason {
+                SendReason::NewCause => format!("{what}: "),
+                _ => format!("{what}, one cause: "),
+            };
             let used = [&before, &subject, severity.as_str()].map(|part| part.chars().count());
             let room = COLUMNS.saturating_sub(used.iter().sum::<usize>() + PUNCTUATION);
             format!("{before}{}", shorten(&cap(title), room.max(TITLE_MIN)))
@@ -170,7 +174,9 @@ fn render_event(
     scopes: &mut SeenScopes,
     now: Timestamp,
 ) -> Notice {
-    let line = event.line.trim_end().as_bytes();
+    let is_of_cause = event.reason == SendReason::NewCause;
+    let narrowed = if is_of_cause { of_causes(&event.line, &event.causes) } else { None };
+    let line = narrowed.as_deref().unwrap_or(event.line.trim_end()).as_bytes();
     let Line::Event(head) = event::peek(line) else {
         let what = "an event that is too long to be shown";
         return Notice::plain(
@@ -183,7 +189,20 @@ fn render_event(
     };
     let mut notice = render(&head, line, newer_depth(due), now);
     scopes.qualify(&mut notice, line);
+    if is_of_cause {
+        notice.severity = event.severity;
+        notice.what = format!("a new cause: {}", notice.what);
+        notice.next = notice.next.or_else(|| look(head.incident.as_deref()));
+    }
     notice
+}
+
+/// Returns the line of a sample with some of its causes.
+fn of_causes(line: &str, causes: &[String]) -> Option<String> {
+    let mut event: serde_json::Value = serde_json::from_str(line).ok()?;
+    let all = event.pointer_mut("/data/fingerprints")?.as_array_mut()?;
+    all.retain(|one| one["id"].as_str().is_some_and(|id| causes.iter().any(|new| new == id)));
+    Some(event.to_string())
 }
 
 #[cfg(test)]
@@ -214,13 +233,67 @@ mod tests {
             subject: subject.into(),
             incident: None,
             reason,
-            events: vec![Pending { key, reason, severity, at, due: at, hold: None, line }],
+            events: vec![Pending {
+                key,
+                reason,
+                severity,
+                at,
+                due: at,
+                hold: None,
+                line,
+                causes: Vec::new(),
+            }],
             cause: None,
             is_worked_on,
             depth,
             was_quiet: false,
             ordinal: 0,
         }
+    }
+
+    #[test]
+    fn notice_of_a_new_cause_names_that_cause() {
+        let cause = |id: &str, count| event::Cause {
+            id: id.into(),
+            count,
+            title: format!("{id} is out of range"),
+            kind: "error_text".into(),
+        };
+        let sampled = event::QueueSampled {
+            queue: event::Queue { name: "q".into(), ..event::Queue::default() },
+            taken: Some(10),
+            depth: Some(40),
+            fingerprints: vec![cause("old", 7), cause("new", 2), cause("newer", 1)],
+            ..event::QueueSampled::default()
+        };
+        let at = Timestamp::from_millis(0);
+        let event =
+            Event::new("id".into(), "q", at, sampled).of_incident(Some("1f2e3d4c-x".into()));
+        let with = |subject: &str, causes: &[&str]| {
+            let mut one = due(subject, SendReason::NewCause, None, false);
+            one.events[0].line = String::from_utf8(event.line()).unwrap();
+            one.events[0].causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
+            one
+        };
+        let text =
+            |set: &[DueNotice], title| compose(set, title, &mut SeenScopes::default(), at).line();
+        assert_eq!(
+            text(&[with("q", &["new"])], None),
+            "00:00Z ERROR q: a new cause: sampled 10 of 40: 2 × new is out of range: \
+             dlq-log --incident 1f2e3d4c"
+        );
+        assert_eq!(
+            text(&[with("q", &["new", "newer"])], None).lines().next(),
+            Some(
+                "00:00Z ERROR q: a new cause: sampled 10 of 40: 2 × new is out of range, 1 more cause"
+            )
+        );
+        assert_eq!(
+            text(&[with("q", &["new"]), with("q", &["new"])], Some("new is out of range"))
+                .lines()
+                .next(),
+            Some("00:00Z ERROR 2 queues: a new cause: new is out of range: dlq-status")
+        );
     }
 
     #[test]

@@ -172,6 +172,11 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
         ("queue.raised" | "queue.grew" | "queue.expiring" | "poll.failed", _) => "ERROR",
         _ => "INFO",
     };
+    // Causes of a sample are joined by a plus sign. Those that begin so are messages that are alike.
+    let kind_of = |id: &str| if id.starts_with("alike") { "shape" } else { "error_text" };
+    let cause =
+        |id: &str| serde_json::json!({"id": id, "count": 1, "title": id, "kind": kind_of(id)});
+    let causes: Vec<serde_json::Value> = detail.split('+').map(cause).collect();
     let mut data = serde_json::json!({
         "queue": {
             "name": queue, "url": "", "arn": format!("arn:aws:sqs:eu-west-1:1:{queue}"),
@@ -184,7 +189,7 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
         "session": "s", "agent": "triage", "pid": null, "timeout_at": now,
         "verdict": {"status": "likely"}, "report": "/r", "turns": null,
         "taken": 1, "refused": null, "detail": null, "overseen": 0, "bundle": null,
-        "fingerprints": [{"id": detail, "count": 1, "title": detail, "kind": "error_text"}],
+        "fingerprints": causes,
         "reason": "cooldown", "until": null, "misses": 3,
     });
     if kind == "poll.failed" {
@@ -204,6 +209,7 @@ fn told(rows: &[(&str, &[&str])]) -> Vec<Told> {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+mod causes;
 mod stages;
 
 #[test]

@@ -45,6 +45,10 @@ fn expiring(tier: &str) -> event::QueueExpiring {
     }
 }
 
+fn cause(id: &str) -> event::Cause {
+    event::Cause { id: id.into(), count: 1, title: id.into(), kind: "error_text".into() }
+}
+
 fn cleared(cause: &str) -> event::QueueCleared {
     event::QueueCleared { queue: queue(), duration_s: 60, cause: cause.into() }
 }
@@ -103,6 +107,15 @@ fn sentence_tells_the_event_in_words() {
             Sound::Alarm,
         ),
         (event(expiring("x")), "Orders payments loses its dead letters soon.", Sound::Alarm),
+        (
+            event(event::QueueSampled {
+                queue: queue(),
+                fingerprints: vec![cause("one"), cause("two")],
+                ..Default::default()
+            }),
+            "Orders payments has dead letters of a few causes.",
+            Sound::Alarm,
+        ),
         (event(lost), "A few messages may be lost from orders payments.", Sound::Alarm),
         (event(cleared("redriven")), "Orders payments is empty again.", Sound::Relief),
         (

@@ -2,18 +2,18 @@
 
 use super::*;
 
-const RAISED: (&str, &str, &str) = ("queue.raised", "a", "3");
-const CLEARED: (&str, &str, &str) = ("queue.cleared", "a", "redriven");
-const LOST: (&str, &str, &str) = ("queue.cleared", "a", "expired");
-const STARTED: (&str, &str, &str) = ("investigation.started", "a", "");
-const COMPLETED: (&str, &str, &str) = ("investigation.completed", "a", "");
+pub(super) const RAISED: (&str, &str, &str) = ("queue.raised", "a", "3");
+pub(super) const CLEARED: (&str, &str, &str) = ("queue.cleared", "a", "redriven");
+pub(super) const LOST: (&str, &str, &str) = ("queue.cleared", "a", "expired");
+pub(super) const STARTED: (&str, &str, &str) = ("investigation.started", "a", "");
+pub(super) const COMPLETED: (&str, &str, &str) = ("investigation.completed", "a", "");
 
-fn repeating(minutes: u32) -> RoutePolicy {
+pub(super) fn repeating(minutes: u32) -> RoutePolicy {
     RoutePolicy { repeat_interval: Some(minutes * MINUTE), ..RoutePolicy::default() }
 }
 
 /// A Sunday afternoon with quiet hours from 13:00 to 18:00: minutes 60 to 360.
-fn quiet(mut story: Story) -> Story {
+pub(super) fn quiet(mut story: Story) -> Story {
     story.notifications.channels[0].quiet_hours = Some(true);
     story.notifications.quiet_hours = Some(QuietHours {
         window: WeekWindow {
@@ -28,10 +28,10 @@ fn quiet(mut story: Story) -> Story {
 }
 
 /// A round: its minute, its events, and the reasons of the notices that are sent.
-type Round<'a> = (f64, &'a [(&'a str, &'a str, &'a str)], &'a [&'a str]);
+pub(super) type Round<'a> = (f64, &'a [(&'a str, &'a str, &'a str)], &'a [&'a str]);
 
 #[track_caller]
-fn assert_story(rule: &str, mut story: Story, rounds: &[Round<'_>]) -> Story {
+pub(super) fn assert_story(rule: &str, mut story: Story, rounds: &[Round<'_>]) -> Story {
     for (minute, events, expected) in rounds {
         let sent = story.round(*minute, events);
         let reasons: Vec<&str> = sent.iter().map(|(reason, _)| reason.as_str()).collect();
@@ -212,6 +212,74 @@ fn result_is_told_with_what_waits_and_is_no_problem() {
         [(8.0, &[COMPLETED], &[]), (9.0, &[RAISED], &[]), (60.0, &[], &["again"])];
     story = assert_story("again", story, &held);
     assert_eq!(story.last[0].notices[0].events.len(), 2);
+}
+
+#[test]
+fn loss_that_waits_is_told_although_the_problem_comes_back() {
+    use SendReason::{Again, New, News};
+    let policy = |group_by| RoutePolicy { group_by, ..RoutePolicy::default() };
+    let quiet_story = |group_by| quiet(Story::new(policy(group_by)));
+    type Row<'a> = (&'a str, GroupBy, &'a [Round<'a>], &'a [SendReason]);
+    let rows: [Row<'_>; 5] = [
+        (
+            "told before the night",
+            GroupBy::Incident,
+            &[
+                (0.0, &[RAISED], &["new"]),
+                (61.0, &[LOST], &[]),
+                (70.0, &[RAISED], &[]),
+                (360.0, &[], &["again"]),
+            ],
+            &[News, Again],
+        ),
+        (
+            "begun in the night",
+            GroupBy::Incident,
+            &[
+                (61.0, &[RAISED], &[]),
+                (62.0, &[LOST], &[]),
+                (63.0, &[RAISED], &[]),
+                (360.0, &[], &["new"]),
+            ],
+            &[News, New],
+        ),
+        (
+            "over again",
+            GroupBy::Incident,
+            &[
+                (0.0, &[RAISED], &["new"]),
+                (61.0, &[LOST], &[]),
+                (70.0, &[RAISED], &[]),
+                (80.0, &[CLEARED], &[]),
+                (360.0, &[], &["news"]),
+            ],
+            &[News],
+        ),
+        (
+            "one problem a day",
+            GroupBy::Queue,
+            &[
+                (0.0, &[RAISED], &["new"]),
+                (61.0, &[LOST], &[]),
+                (70.0, &[RAISED], &[]),
+                (360.0, &[], &["news"]),
+            ],
+            &[News],
+        ),
+        (
+            "in one round",
+            GroupBy::Incident,
+            &[(0.0, &[RAISED], &["new"]), (1.0, &[LOST, RAISED], &["again"])],
+            &[News, Again],
+        ),
+    ];
+    for (rule, group_by, rounds, told) in rows {
+        let story = assert_story(rule, quiet_story(group_by), rounds);
+        let events = &story.last[0].notices[0].events;
+        assert!(events[0].line.contains("expired"), "{rule}");
+        let reasons: Vec<SendReason> = events.iter().map(|one| one.reason).collect();
+        assert_eq!(reasons, told, "{rule}: a notice that ends nothing");
+    }
 }
 
 #[test]
