@@ -74,6 +74,10 @@ impl Statement {
             }
             Some(Statement::Snooze { pull_request, span: span(Some("snooze"), ack::LONGEST)? })
         } else if let Some(glob) = given.text("silence") {
+            if glob.trim().is_empty() {
+                let what = "option '--silence': expected a pattern of queue names, found ''";
+                return Err(Error::Usage(format!("{what}; '*' is all queues")));
+            }
             let span = span(Some("silence"), silence::LONGEST)?;
             Some(Statement::Silence { glob, span, reason: given.text("reason") })
         } else {
@@ -109,13 +113,11 @@ pub fn record(settings: &Settings, env: &Env, statement: &Statement) -> Result<V
         }
         Statement::Unack { key } => {
             let known = store.read::<Acks>(&Keys::all())?;
-            let mut matching = known.acks.iter().filter(|one| one.key.starts_with(key.as_str()));
-            let Some(found) = matching.next().map(|one| one.key.clone()) else {
-                return Err(nothing(
-                    "acknowledgement",
-                    key,
-                    known.acks.iter().map(|one| &*one.key),
-                ));
+            let in_force = known.acks.iter().filter(|one| now < one.until);
+            let found = match known.named(key, now).as_slice() {
+                [one] => (*one).to_owned(),
+                [] => return Err(nothing("acknowledgement", key, in_force.map(|one| &*one.key))),
+                several => return Err(ambiguous(key, several)),
             };
             store.update(&Keys::one(Acks::ACK, found.as_str()), |acks: &mut Acks| {
                 Ok(acks.end(&found, now))
@@ -195,10 +197,15 @@ fn incident_of(store: &Store, prefix: &str) -> Result<(String, String), Error> {
         [] => Err(nothing("open incident", prefix, known.iter().map(|(id, _)| id.as_str()))),
         several => {
             let names: Vec<&str> = several.iter().map(|(_, queue)| queue.as_str()).collect();
-            let names = safe(&names.join(", ")).into_owned();
-            Err(Error::wrong(format!("'{}' is the beginning of several: {names}", safe(prefix))))
+            Err(ambiguous(prefix, &names))
         }
     }
+}
+
+/// Returns the refusal of a beginning that several have.
+fn ambiguous(prefix: &str, names: &[&str]) -> Error {
+    let names = safe(&names.join(", ")).into_owned();
+    Error::wrong(format!("'{}' is the beginning of several: {names}", safe(prefix)))
 }
 
 /// Returns the refusal of a key that nothing has, with some that exist.

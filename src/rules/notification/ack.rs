@@ -65,6 +65,18 @@ impl Acks {
         self.acks.drain(..excess);
     }
 
+    /// Returns the keys in force that a person can mean: the very key, or else the incidents whose
+    /// ids begin so. A pull request is named in full, because `o/r#1` begins `o/r#12`.
+    pub fn named(&self, key: &str, now: Timestamp) -> Vec<&str> {
+        let in_force = self.acks.iter().filter(|one| now < one.until);
+        let keys: Vec<&str> = in_force.map(|one| one.key.as_str()).collect();
+        if keys.contains(&key) {
+            return keys.into_iter().filter(|one| *one == key).collect();
+        }
+        let begins = |one: &&str| !key.is_empty() && one.starts_with(key) && !one.contains('#');
+        keys.into_iter().filter(begins).collect()
+    }
+
     /// Ends an acknowledgement. Returns whether there was one.
     pub fn end(&mut self, key: &str, now: Timestamp) -> bool {
         let was_in_force = self.acks.iter().any(|one| one.until > now && one.key == key);
@@ -104,6 +116,26 @@ mod tests {
         assert_eq!(acks.until(Some("i1"), "", at(1)), None);
         assert_eq!(acks.until(None, "o/r#12", at(1)), Some(at(30)), "the other goes on");
         assert!(!acks.end("i1", at(1)) && !acks.end("o/r#12", at(30)), "there is none");
+    }
+
+    #[test]
+    fn ack_is_named_by_its_key_or_by_the_beginning_of_an_incident() {
+        let ack = |(key, until): (&str, u64)| Ack { key: key.into(), at: at(0), until: at(until) };
+        let all = [("abc-1", 60), ("abd-2", 60), ("ab/c#2", 60), ("ab/c#21", 60), ("old-3", 5)];
+        let acks = Acks { acks: all.map(ack).into() };
+        let rows: [(&str, &[&str]); 8] = [
+            ("abc", &["abc-1"]),
+            ("ab", &["abc-1", "abd-2"]),
+            ("ab/c#2", &["ab/c#2"]),
+            ("ab/c#", &[]),
+            ("ab/", &[]),
+            ("old-3", &[]),
+            ("xyz", &[]),
+            ("", &[]),
+        ];
+        for (key, expected) in rows {
+            assert_eq!(acks.named(key, at(5)), expected, "{key}");
+        }
     }
 
     #[test]

@@ -65,15 +65,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Applies an event, unless a newer one was applied. A new incident starts afresh.
-    pub fn apply(&mut self, facts: &EventFacts) {
-        if facts.at < self.at {
+    /// Applies an event, unless a newer one was applied. A new incident starts afresh. A time ahead
+    /// of `now` counts as `now`: the events that follow must not look old beside it.
+    pub fn apply(&mut self, facts: &EventFacts, now: Timestamp) {
+        let at = facts.at.min(now);
+        if at < self.at.min(now) {
             return;
         }
         if facts.incident.is_some() && facts.incident != self.incident {
             *self = Problem { incident: facts.incident.clone(), ..Problem::default() };
         }
-        self.at = facts.at;
+        self.at = at;
         self.working = facts.working.unwrap_or(self.working);
         self.depth = facts.depth.or(self.depth);
         if facts.cause.is_some() {
@@ -201,7 +203,9 @@ impl Notices {
         self.handled.extend(judged);
         let too_many = self.handled.len().saturating_sub(KEPT_MAX);
         let newest = self.handled.drain(..too_many).map(|entry| entry.at).max();
-        self.floor = self.floor.max(newest).filter(|floor| *floor >= oldest);
+        // A floor ahead of the present would swallow what comes until then.
+        let floor = self.floor.max(newest).map(|floor| floor.min(now));
+        self.floor = floor.filter(|floor| *floor >= oldest);
         too_many
     }
 
@@ -265,10 +269,13 @@ mod tests {
     fn limit_drops_the_oldest_and_raises_the_floor() {
         let mut notices = Notices::default();
         let all = (0..KEPT_MAX + 5).map(|n| judged(n, at(1).plus(Duration::from_secs(n as u64))));
-        assert_eq!(notices.remember(all.collect(), at(1)), 5);
+        assert_eq!(notices.remember(all.collect(), at(2)), 5);
         assert_eq!(notices.floor, Some(at(1).plus(Duration::from_secs(4))));
         assert!(!notices.keys().contains(&hash_of(&judged(4, at(1)).key)));
-        notices.remember(Vec::new(), at(10));
+        let ahead = vec![judged(0, at(300)); KEPT_MAX + 1];
+        notices.remember(ahead, at(3));
+        assert_eq!(notices.floor, Some(at(3)), "a wrong time swallows nothing that comes later");
+        notices.remember(Vec::new(), at(12));
         assert_eq!(notices.floor, None, "what is forgotten by age needs no floor");
     }
 
@@ -295,11 +302,18 @@ mod tests {
             EventFacts { working: Some(working), ..EventFacts::read(&head, line.as_bytes(), now) }
         };
         let mut problem = Problem::default();
-        problem.apply(&facts(10, true));
-        problem.apply(&facts(5, false));
+        problem.apply(&facts(10, true), at(2));
+        problem.apply(&facts(5, false), at(2));
         assert!(problem.working);
-        problem.apply(&facts(11, false));
+        problem.apply(&facts(11, false), at(2));
         assert!(!problem.working);
+        let now = at(1).plus(Duration::from_secs(20));
+        problem.apply(&facts(86_400, true), now);
+        problem.apply(&facts(21, false), now.plus(Duration::from_secs(1)));
+        assert!(!problem.working, "a clock that was a day ahead");
+        let mut stored = Problem { working: true, at: at(300), ..Problem::default() };
+        stored.apply(&facts(30, false), now.plus(Duration::from_secs(10)));
+        assert!(!stored.working, "a time ahead in the file");
     }
 
     #[test]

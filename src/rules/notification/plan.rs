@@ -19,6 +19,7 @@ use super::route::RoutedChannel;
 use super::silence::Silences;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
 use crate::event;
+use crate::event::stream_time::DRIFT;
 use crate::time::Timestamp;
 
 /// An event that has arrived, and the channels that get it.
@@ -142,7 +143,7 @@ fn judge_arrived(
         // Each event is judged at its own time, so that a replay judges like a live stream.
         moment = facts.at.min(now).max(moment);
         let problem = notices.problems.entry(facts.topic.clone()).or_default();
-        problem.apply(facts);
+        problem.apply(facts, now);
         for (at, channel) in channels.iter().enumerate() {
             let route = routed.iter().find(|one| one.channel == at);
             let key = Topic::key(&channel.name, &facts.topic);
@@ -182,7 +183,8 @@ fn judge_arrived(
                 known.insert(NoticeKey::hash(&channel.name, &facts.key));
                 let is_told = matches!(decision, NoticeDecision::Send(..));
                 let decision = Some(decision);
-                judged.push(JudgedEvent { key, at: facts.at, is_told, decision });
+                let at = facts.at.min(now.plus(DRIFT));
+                judged.push(JudgedEvent { key, at, is_told, decision });
             }
         }
     }

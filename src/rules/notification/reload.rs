@@ -24,7 +24,9 @@ impl Notices {
     ) -> bool {
         // Who starts afresh, or comes from a version without this record, has all channels anew.
         let is_first = self.routings.is_empty();
-        let floor = self.newest().filter(|_| !is_first);
+        // A time ahead of the present must not swallow what comes until then.
+        let newest = self.newest().map(|newest| newest.min(now));
+        let floor = newest.filter(|_| !is_first);
         let before = self.routings.len();
         self.routings.retain(|name, _| notifications.channels.iter().any(|one| one.name == *name));
         let mut has_changed = self.routings.len() < before;

@@ -45,9 +45,10 @@ impl Document for Silences {
 impl Silences {
     pub const SILENCE: RecordKind = "silence";
 
-    /// Returns the silence of a subject that lasts longest at `now`.
+    /// Returns the silence of a subject that lasts longest at `now`. What is about no queue, such as
+    /// missing rounds, has an empty subject, which no pattern matches.
     pub fn of_subject(&self, subject: &str, now: Timestamp) -> Option<&Silence> {
-        let matching = self.in_force(now).filter(|one| {
+        let matching = self.in_force(now).filter(|_| !subject.is_empty()).filter(|one| {
             // The writer has checked the pattern; one that does not compile matches nothing.
             GlobList::any(std::slice::from_ref(&one.glob)).is_ok_and(|globs| globs.matches(subject))
         });
@@ -106,6 +107,15 @@ mod tests {
         for (subject, moment, until) in rows {
             let found = silences.of_subject(subject, at(moment)).map(|one| one.until);
             assert_eq!(found, until.map(at), "{subject} at {moment}");
+        }
+    }
+
+    #[test]
+    fn silence_holds_nothing_that_is_about_no_queue() {
+        for glob in ["*", "", "?*", "{,a}"] {
+            let mut silences = Silences::default();
+            silences.add(silence(glob, 0, 60), at(0));
+            assert_eq!(silences.of_subject("", at(1)), None, "{glob}");
         }
     }
 

@@ -52,3 +52,15 @@ fn changed_configuration_tells_no_channel_the_history() {
         assert_eq!(later, expected, "{rule}");
     }
 }
+
+#[test]
+fn time_ahead_of_the_present_silences_no_channel_after_a_change() {
+    let mut story = Story::new(RoutePolicy::default());
+    story.adopt(0.0);
+    assert_eq!(story.late(0.0, 1440.0, ("queue.raised", "a", "3")), told(&[("new", &["a"])]));
+    story.notifications.routes[0].policy.repeat_interval = Some(MINUTE * 30);
+    story.adopt(1.0);
+    assert_eq!(story.late(2.0, 2.0, ("queue.raised", "b", "3")), told(&[("new", &["b"])]));
+    let stored = story.notices.newest().unwrap();
+    assert!(stored <= at(2.0).plus(Duration::from_secs(300)), "{stored}");
+}
