@@ -127,6 +127,7 @@ pub fn test_channel(
     let delivery = Delivery {
         id: fresh_id(now, &std::process::id().to_string()),
         action: Action::Trigger,
+        key: String::new(),
         incident: None,
         event: None,
         notice: Notice::plain(Severity::Info, "dlq-tools", "a test notice", &next, now),

@@ -263,7 +263,7 @@ payloads! {
     }
 
     /// The queue has stayed empty: the incident has ended.
-    QueueCleared = "queue.cleared" Info by Poll {
+    QueueCleared = "queue.cleared" (severity_of_cause) by Poll {
         queue: Queue,
         /// The seconds since the raise.
         duration_s: u64,
@@ -523,6 +523,13 @@ impl QueueExpiring {
             2..24 => Severity::Error,
             _ => Severity::Warn,
         }
+    }
+}
+
+impl QueueCleared {
+    /// Returns ERROR when the messages were lost.
+    fn severity_of_cause(&self) -> Severity {
+        if self.cause == "expired" { Severity::Error } else { Severity::Info }
     }
 }
 

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, ChannelThread};
+use super::attempt::{Attempt, ChannelThread, Completion, DrainResult};
 use super::outbox::{self, ChannelOutbox};
 use crate::clock;
 use crate::document::Keys;
@@ -32,30 +32,6 @@ const WITHDRAWAL_INTERVAL: Duration = Duration::from_millis(300);
 const BACKLOG_MAX: usize = 100;
 /// The entries that become one digest at most.
 const DIGEST_MAX: usize = 1000;
-
-/// The result of a delivery.
-#[derive(Debug)]
-pub enum Completion {
-    Sent {
-        handle: Option<String>,
-    },
-    Withdrawn(Withdrawal),
-    /// Another attempt comes later.
-    Postponed {
-        cause: String,
-    },
-    Failed {
-        cause: String,
-    },
-}
-
-/// The result of an attempt, with the entries that it was about.
-#[derive(Debug)]
-pub struct DrainResult {
-    pub channel: usize,
-    pub entries: Vec<OutboxEntry>,
-    pub completion: Completion,
-}
 
 /// The delivery of all channels.
 pub struct Drain {
@@ -210,7 +186,8 @@ impl Drain {
             channel.unrecorded.insert(entry.delivery.id.clone());
             return Ok(Some(DrainResult { channel: number, entries: vec![entry], completion }));
         }
-        let entries = channel.take_together(entry, now)?;
+        let is_withdrawn = |one: &OutboxEntry| one.withdrawal(&silences, &acks, now).is_some();
+        let entries = channel.take_together(entry, is_withdrawn, now);
         let delivery = match entries.as_slice() {
             [one] => one.delivery.clone(),
             several => digest(several, now),
@@ -372,29 +349,35 @@ impl ChannelDrain {
         Ok(None)
     }
 
-    /// Takes the first entry from the list, with those that are old news as well, or too many.
+    /// Takes the first entry from the list, with those that are old news as well, or too many. Those
+    /// that people have withdrawn stay in the list.
     fn take_together(
         &mut self,
         first: OutboxEntry,
+        is_withdrawn: impl Fn(&OutboxEntry) -> bool,
         now: Timestamp,
-    ) -> Result<Vec<OutboxEntry>, Error> {
+    ) -> Vec<OutboxEntry> {
         self.waiting.pop_front();
         let excess = self.waiting.len().saturating_sub(BACKLOG_MAX);
         let excess = if self.sums_up { excess } else { 0 };
         let is_old = self.can_merge && first.is_old_news(now);
-        let mut entries = vec![first];
+        let (mut entries, mut at) = (vec![first], 0);
         while entries.len() < DIGEST_MAX && (is_old || entries.len() <= excess) {
-            let Some(name) = self.waiting.front() else { break };
+            let Some(name) = self.waiting.get(at) else { break };
             match self.outbox.read(name) {
+                Ok(Some(entry)) if is_withdrawn(&entry) => {
+                    at += 1;
+                    continue;
+                }
                 Ok(Some(entry)) if entries.len() <= excess || entry.is_old_news(now) => {
                     entries.push(entry);
                 }
                 Ok(None) => {}
                 Ok(Some(_)) | Err(_) => break,
             }
-            self.waiting.pop_front();
+            self.waiting.remove(at);
         }
-        Ok(entries)
+        entries
     }
 }
 

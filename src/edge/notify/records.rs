@@ -253,10 +253,9 @@ impl DispatcherState {
             gone.iter().for_each(|id| drop(notices.queue.remove(id)));
             for Finished { entry, handle, is_refused, .. } in finished {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
-                for topic in &queued.topics {
-                    if let (Some(topic), Some(handle)) = (notices.topics.get_mut(topic), handle) {
-                        topic.handle = Some(handle.clone());
-                    }
+                let topic = queued.topics.first().and_then(|topic| notices.topics.get_mut(topic));
+                if let (Some(topic), Some(handle)) = (topic, handle) {
+                    topic.handle = Some(handle.clone());
                 }
                 released.extend(fallback(notices, notifications, entry, *is_refused));
             }

@@ -111,6 +111,7 @@ mod tests {
         Delivery {
             id: "id".into(),
             action: Action::Trigger,
+            key: String::new(),
             incident: None,
             event: event.map(str::to_owned),
             notice: Notice::plain(Severity::Error, "-e orders-dlq", what, "", at),

@@ -31,7 +31,10 @@ pub struct Delivery {
     /// Idempotency key: the same for every attempt.
     pub id: String,
     pub action: Action,
-    /// The id of the incident.
+    /// The key of the problem: a notice of its end ends what the notices with the same key began.
+    #[serde(default)]
+    pub key: String,
+    /// The id of the incident; None as well when there are several.
     pub incident: Option<String>,
     /// The line of the event, at most [`EVENT_MAX`] bytes. None: longer, or several events.
     pub event: Option<String>,

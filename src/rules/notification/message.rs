@@ -36,7 +36,9 @@ const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
 const INCIDENT: usize = 8;
 
 /// The characters of all names of a notice.
-const NAMES_MAX: usize = 8000;
+pub const NAMES_MAX: usize = 8000;
+/// The characters of the sentences about several things, which fit in every form of a notice.
+const SENTENCES_ROOM: usize = 800;
 
 /// The text of a notice.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +114,24 @@ impl Notice {
         self.with_names(with_lines(text, &self.below, INDENTED))
     }
 
+    /// Tells of several things: a sentence each as long as there is room, then the names of the others.
+    pub fn tell_of(&mut self, parts: impl IntoIterator<Item = (String, Vec<String>)>) {
+        let (mut room, mut has_room) = (SENTENCES_ROOM, true);
+        for (sentence, names) in parts {
+            let length = sentence.chars().count() + INDENTED.len();
+            has_room = has_room && length <= room;
+            if has_room {
+                room -= length;
+                self.below.push(sentence);
+            } else {
+                self.names.extend(names);
+            }
+        }
+        if !self.names.is_empty() && !self.below.is_empty() {
+            self.below.push(format!("and {} more:", self.names.len()));
+        }
+    }
+
     /// Returns the further lines for which there is room in [`BODY_MAX`]: the same in every form.
     pub fn below_within_limit(&self) -> &[String] {
         let parts = [Some(&self.subject), Some(&self.what), self.next.as_ref()];
@@ -121,7 +141,8 @@ impl Notice {
 
     /// Returns the names as far as there is room; None without any.
     pub fn names_within_limit(&self) -> Option<String> {
-        (!self.names.is_empty()).then(|| self.name_list(NAMES_MAX))
+        (!self.names.is_empty())
+            .then(|| name_list(&self.names, NAMES_MAX, |name| name.chars().count()))
     }
 
     /// Adds the names in lines of [`COLUMNS`], and counts those without room.
@@ -135,32 +156,23 @@ impl Notice {
         text
     }
 
-    /// Returns the names as one text of about `max` characters, and the number of the others.
-    pub fn name_list(&self, max: usize) -> String {
-        let mut used = 0;
-        let mut fits = |name: &&String| {
-            used += name.chars().count() + ", ".len();
-            used <= max
-        };
-        let shown: Vec<&str> =
-            self.names.iter().take_while(|name| fits(name)).map(String::as_str).collect();
-        match self.names.len() - shown.len() {
-            0 => shown.join(", "),
-            more => format!("{} and {more} more", shown.join(", ")),
-        }
-    }
-
     pub fn title(&self) -> String {
         shorten(&format!("{}: {}", self.subject, self.what), TITLE_MAX).into_owned()
     }
+}
 
-    /// Returns the body, which is never empty.
-    pub fn body(&self) -> String {
-        let text = format!("{} {}", self.severity.as_str(), self.when);
-        let text = with_lines(text, self.next.as_slice(), "\n");
-        let text = with_lines(text, &self.below, "\n");
-        let room = BODY_MAX.saturating_sub(text.chars().count());
-        if self.names.is_empty() { text } else { format!("{text}\n{}", self.name_list(room)) }
+/// Returns names as one text of about `max` in their length, and the number of the others.
+pub fn name_list(names: &[String], max: usize, length: impl Fn(&str) -> usize) -> String {
+    let mut used = 0;
+    let mut fits = |name: &&String| {
+        used += length(name) + ", ".len();
+        used <= max
+    };
+    let shown: Vec<&str> = names.iter().take_while(|name| fits(name)).map(String::as_str).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more if shown.is_empty() => format!("{more} names"),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -18,8 +18,8 @@ use super::notice_key::EventKey;
 use super::plan::PlannedDelivery;
 use super::silence::Silences;
 use super::topic::SendReason;
-use crate::event::Severity;
-use crate::text::count;
+use crate::event::{Severity, derived_id};
+use crate::text::{count, safe, shorten};
 use crate::time::Timestamp;
 
 /// The first pause after a failed attempt; each one is twice as long as the one before.
@@ -32,8 +32,8 @@ pub const ASKED_PAUSE_MAX: Duration = Duration::from_secs(3600);
 pub const OLD_NEWS: Duration = Duration::from_secs(3600);
 /// The age at which a delivery is given up.
 pub const GIVEN_UP: Duration = Duration::from_secs(3 * 86_400);
-/// The lines of a digest.
-const DIGEST_LINES: usize = 40;
+/// The longest name in a digest, in characters.
+const NAME_MAX: usize = 100;
 
 /// A delivery that was decided and has not succeeded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,7 +101,8 @@ impl OutboxEntry {
             delivery: Delivery {
                 id: planned.id.clone(),
                 action,
-                incident: first.incident.clone(),
+                key: key(planned),
+                incident: first.incident.clone().filter(|_| planned.notices.len() == 1),
                 event: line.filter(|line| !line.is_empty() && line.len() <= EVENT_MAX),
                 notice,
                 handle: planned.handle.clone(),
@@ -151,6 +152,12 @@ impl OutboxEntry {
         self.not_before = Some(now.plus(pause));
     }
 
+    /// Returns whether the reference of its message is that of one problem, whose later notices may
+    /// take its place.
+    pub fn is_of_one_problem(&self) -> bool {
+        self.subjects.len() == 1
+    }
+
     /// Returns whether it is too late for another attempt.
     pub fn is_given_up(&self, now: Timestamp) -> bool {
         now.since(self.queued_at) >= GIVEN_UP
@@ -159,6 +166,16 @@ impl OutboxEntry {
     /// Returns whether it has become old news.
     pub fn is_old_news(&self, now: Timestamp) -> bool {
         now.since(self.queued_at) >= OLD_NEWS
+    }
+}
+
+/// Returns the key of what a delivery tells of. An incident is its queue's dead letters: another
+/// problem of the queue meanwhile, such as one that cannot be read, has a key and an end of its own.
+fn key(planned: &PlannedDelivery) -> String {
+    let [due] = planned.notices.as_slice() else { return planned.id.clone() };
+    match &due.incident {
+        Some(incident) if due.problem.starts_with("queue\n") => incident.clone(),
+        _ => derived_id(&[&due.problem]),
     }
 }
 
@@ -179,18 +196,15 @@ pub fn digest(entries: &[OutboxEntry], now: Timestamp) -> Delivery {
     let next = "dlq-status";
     let severity = severity.unwrap_or(Severity::Info);
     let mut notice = Notice::plain(severity, &subject, &what, next, now);
-    let line = |entry: &OutboxEntry| {
+    let part = |entry: &OutboxEntry| {
         let Notice { when, subject, what, .. } = &entry.delivery.notice;
-        format!("{when} {subject}: {what}")
+        (format!("{when} {subject}: {what}"), vec![shorten(&safe(subject), NAME_MAX).into_owned()])
     };
-    notice.below = entries.iter().take(DIGEST_LINES).map(line).collect();
-    let more = entries.len().saturating_sub(DIGEST_LINES);
-    if more > 0 {
-        notice.below.push(format!("and {more} more"));
-    }
+    notice.tell_of(entries.iter().map(part));
     Delivery {
         id: entries.first().map(|entry| entry.delivery.id.clone()).unwrap_or_default(),
         action: Action::Trigger,
+        key: String::new(),
         incident: None,
         event: None,
         notice,
@@ -220,6 +234,7 @@ mod tests {
             delivery: Delivery {
                 id: "id".into(),
                 action: Action::Trigger,
+                key: String::new(),
                 incident: None,
                 event: None,
                 notice,
@@ -263,18 +278,51 @@ mod tests {
             (&[&[Ended], &[News]], false, Action::Trigger),
         ];
         for (told, is_update, expected) in rows {
-            let planned = PlannedDelivery {
-                id: "id".into(),
-                sequence: 1,
-                channel: "pager".into(),
-                is_update,
-                reason: told[0][0],
-                notices: told.iter().map(|reasons| due(reasons)).collect(),
-                handle: None,
-                fallback: None,
-            };
+            let notices = told.iter().map(|reasons| due(reasons)).collect();
+            let planned = PlannedDelivery { is_update, notices, ..planned(&[]) };
             let entry = OutboxEntry::new(&planned, Notice::default(), at(0), at(0));
             assert_eq!(entry.delivery.action, expected, "{told:?}");
+        }
+    }
+
+    /// A delivery of notices: the problem and the incident of each.
+    fn planned(notices: &[(&str, Option<&str>)]) -> PlannedDelivery {
+        let due = |(problem, incident): &(&str, Option<&str>)| DueNotice {
+            problem: (*problem).to_owned(),
+            incident: incident.map(str::to_owned),
+            ..DueNotice::new(&Topic::default(), None, SendReason::New)
+        };
+        PlannedDelivery {
+            id: "id".into(),
+            sequence: 1,
+            channel: "pager".into(),
+            is_update: false,
+            reason: SendReason::New,
+            notices: notices.iter().map(due).collect(),
+            handle: None,
+            fallback: None,
+        }
+    }
+
+    #[test]
+    fn key_is_that_of_the_problem_and_the_incident_is_its_queue() {
+        let unreadable = derived_id(&["unreadable\narn"]);
+        let missing = derived_id(&["missing"]);
+        type Row<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)], &'a str);
+        let rows: [Row<'_>; 6] = [
+            ("the queue", &[("queue\narn", Some("i"))], "i"),
+            ("unreadable while raised", &[("unreadable\narn", Some("i"))], &unreadable),
+            ("unreadable while quiet", &[("unreadable\narn", None)], &unreadable),
+            ("polling", &[("missing", None)], &missing),
+            ("without an incident", &[("queue\narn", None)], &derived_id(&["queue\narn"])),
+            ("several", &[("queue\na", Some("i")), ("queue\nb", Some("j"))], "id"),
+        ];
+        for (rule, notices, expected) in rows {
+            let entry = OutboxEntry::new(&planned(notices), Notice::default(), at(0), at(0));
+            assert_eq!(entry.delivery.key, expected, "{rule}");
+            assert_eq!(entry.is_of_one_problem(), notices.len() == 1, "{rule}");
+            let incident = notices[0].1.filter(|_| notices.len() == 1);
+            assert_eq!(entry.delivery.incident.as_deref(), incident, "{rule}");
         }
     }
 
@@ -325,8 +373,10 @@ mod tests {
         assert!(!entries[0].is_old_news(at(3599)) && entries[0].is_old_news(at(3600)));
         let delivery = digest(&entries, at(7200));
         assert_eq!(delivery.notice.title(), "50 notices: waiting since 1970-01-01T00:00:00.000Z");
-        assert_eq!(delivery.notice.below.len(), DIGEST_LINES + 1);
-        assert_eq!(delivery.notice.below[DIGEST_LINES], "and 10 more");
+        let Notice { below, names, .. } = &delivery.notice;
+        assert_eq!((below.len(), names.len()), (26, 25), "50 in all, and the line between");
+        assert_eq!(below.last().unwrap(), "and 25 more:");
+        assert!(names.iter().all(|name| name == "orders-dlq"));
         assert_eq!(delivery.id, "id");
     }
 }

@@ -18,8 +18,8 @@ use super::policy::{Channel, GroupBy, Notifications};
 use super::route::RoutedChannel;
 use super::silence::Silences;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
-use crate::event;
 use crate::event::stream_time::DRIFT;
+use crate::event::{self, Severity};
 use crate::time::Timestamp;
 
 /// An event that has arrived, and the channels that get it.
@@ -218,14 +218,18 @@ fn update(
 ) -> Option<PlannedDelivery> {
     let topic = notices.topics.get(key)?;
     let channel = input.notifications.channels.iter().find(|one| one.name == topic.channel)?;
-    let handle = topic.handle.clone().filter(|_| channel.can_update() && topic.is_open())?;
+    let handle = topic.handle.clone();
+    let is_shown = handle.is_some() || !channel.needs_handle();
+    if !(channel.can_update() && is_shown && topic.is_open()) {
+        return None;
+    }
     let told = topic.told.as_ref()?;
     let first = Pending { line: told.line.clone(), severity: told.severity, ..progress.clone() };
     let problem = notices.problems.get(&topic.problem);
     let events = vec![first, progress];
     let notice = DueNotice { events, ..DueNotice::new(topic, problem, SendReason::News) };
     let delivery = deliver(notices, input.notifications, channel, vec![notice]);
-    Some(PlannedDelivery { is_update: true, handle: Some(handle), ..delivery })
+    Some(PlannedDelivery { is_update: true, handle, ..delivery })
 }
 
 /// Collects what is due, by channel.
@@ -302,6 +306,15 @@ fn is_of_told_cause(
     cause.is_some_and(|cause| told.contains(&(channel.name.clone(), cause.clone())))
 }
 
+/// Returns whether a new notice takes the place of the one that the channel shows. One that tells of
+/// several problems takes none; where nobody would notice, only an end does by which nothing was lost.
+fn replaces(channel: &Channel, set: &[DueNotice]) -> bool {
+    let [due] = set else { return false };
+    let is_plain_end =
+        |event: &Pending| event.reason == SendReason::Ended && event.severity < Severity::Warn;
+    !channel.replaces_silently() || due.events.iter().all(is_plain_end)
+}
+
 /// Plans the delivery of a set of notices, and records it.
 fn deliver(
     notices: &mut Notices,
@@ -331,7 +344,7 @@ fn deliver(
         channel: channel.name.clone(),
         is_update: false,
         reason: first.reason,
-        handle: topic.and_then(|topic| topic.handle.clone()),
+        handle: topic.and_then(|topic| topic.handle.clone()).filter(|_| replaces(channel, &set)),
         fallback: notifications.policy(route, &channel.name).fallback.clone(),
         notices: set,
     }

@@ -178,6 +178,16 @@ impl Channel {
         }
     }
 
+    /// Returns whether the channel replaces a notice by the reference that it has given to it.
+    pub fn needs_handle(&self) -> bool {
+        matches!(self.kind, ChannelKind::Desktop | ChannelKind::Slack)
+    }
+
+    /// Returns whether nobody is notified when a notice is replaced.
+    pub fn replaces_silently(&self) -> bool {
+        self.kind == ChannelKind::Slack
+    }
+
     /// Returns the factor by which a problem has to grow before it is told again. The console is a log,
     /// whose newest line says how it stands, and wakes nobody.
     pub fn growth_factor(&self) -> u64 {

@@ -64,6 +64,7 @@ pub fn delivery(action: Action, handle: Option<&str>) -> Delivery {
     Delivery {
         id: "0195c7a4".into(),
         action,
+        key: "1f2e3d4c".into(),
         incident: Some("1f2e3d4c".into()),
         event: Some(r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#.into()),
         notice: Notice::plain(Severity::Error, "orders-dlq", what, next, at),

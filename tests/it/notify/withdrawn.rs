@@ -50,6 +50,47 @@ fn withdraw_from_the_outbox(name: &str, withdraw: impl Fn(&Bench)) {
     assert!(told.starts_with("b-dlq: ") && told.lines().count() == 1, "{told}");
 }
 
+fn withdraw_from_the_digest(name: &str, withdraw: impl Fn(&Bench)) {
+    let mut bench = Bench::new(name);
+    let program = bench.stub("note", "#!/bin/sh\nexit 1\n").display().to_string();
+    bench.configure(&format!(
+        "notifications: {{heartbeat_rounds: 0, channels: {{c: {{type: exec, command: [{program}]}}}}}}"
+    ));
+    let at = seconds_ago(9000);
+    // The one that is withdrawn is not the first.
+    let lines = ["0", "a", "c"].map(|one| raised(&format!("{one}-dlq"), one, at, None)).concat();
+    bench.run("dlq-notify", &["--drain", "300ms"], lines + &heartbeat(at));
+    assert_eq!(entries(&bench, "c"), 3);
+    for file in std::fs::read_dir(bench.state("outbox/c")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut entry: serde_json::Value = serde_json::from_str(&text).unwrap();
+            entry["queued_at"] = serde_json::json!(at);
+            entry["not_before"] = serde_json::Value::Null;
+            std::fs::write(&path, entry.to_string()).unwrap();
+        }
+    }
+    withdraw(&bench);
+    bench.stub("note", "#!/bin/sh\necho \"$DLQ_NOTICE_BODY\" >> \"${0%/*}/../told\"\n");
+    bench.run("dlq-notify", &["--drain", "5s"], "");
+    assert_eq!(entries(&bench, "c"), 0);
+    let told = text(&bench, "told");
+    assert!(told.starts_with("2 notices: waiting"), "{told}");
+    let names = ["0-dlq", "a-dlq", "c-dlq"].map(|name| told.contains(name));
+    assert_eq!(names, [true, false, true], "{told}");
+}
+
+#[test]
+fn silenced_problem_is_not_in_the_digest_of_old_news() {
+    withdraw_from_the_digest("old-silence", silence);
+}
+
+#[test]
+fn acknowledged_problem_is_not_in_the_digest_of_old_news() {
+    withdraw_from_the_digest("old-ack", |bench| acknowledge(bench, "a"));
+}
+
 #[test]
 fn silence_withdraws_what_waits_in_the_outbox() {
     withdraw_from_the_outbox("outbox-silence", silence);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::Dispatcher;
 use crate::clock;
-use crate::edge::notify::drain::{Completion, Drain, DrainResult};
+use crate::edge::notify::attempt::{Completion, DrainResult};
+use crate::edge::notify::drain::Drain;
 use crate::edge::notify::gone::GoneChannel;
 use crate::edge::notify::lines::{failed_line, sent_line};
 use crate::edge::notify::records::Finished;
@@ -160,6 +161,9 @@ impl Dispatcher {
         let name = self.notifications.channels[number].name.clone();
         match result.completion {
             Completion::Sent { handle } => {
+                // A digest stays as it is: it would lose the others to an update of one.
+                let is_one = result.entries.len() == 1;
+                let handle = handle.filter(|_| is_one && result.entries[0].is_of_one_problem());
                 for entry in result.entries {
                     self.ended.lines.push(sent_line(&entry, now));
                     self.ended.push(Finished::told(number, entry, handle.clone()));

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use super::{COLUMNS, Notice, cap, look, render, time_of_day};
-use crate::event::{self, AnyPayload, Line};
+use crate::event::{self, AnyPayload, Line, Type};
 use crate::rules::loss_text;
-use crate::rules::notification::facts::reread;
+use crate::rules::notification::facts::{TopicChange, reread};
 use crate::rules::notification::group::DueNotice;
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::{Pending, SendReason};
@@ -91,7 +91,7 @@ fn several(
     let stake = stake(set, now);
     let what = match set[0].reason {
         _ if is_digest => "while it was quiet".into(),
-        SendReason::Ended => "empty again".into(),
+        SendReason::Ended => end(set),
         SendReason::Repeat => format!("still open: {stake}"),
         SendReason::AckExpired => format!("the acknowledgement has expired: {stake}"),
         SendReason::Escalated => format!("not acknowledged: {stake}"),
@@ -119,15 +119,43 @@ fn several(
     let mut notice =
         Notice { when: time_of_day(at), severity, subject, what, next, ..Notice::default() };
     if is_digest || set.len() <= SENTENCES_MAX {
-        for due in set {
+        notice.tell_of(set.iter().map(|due| {
             let one = single(due, scopes, now);
-            notice.below.push(format!("{}: {}", one.subject, one.what));
-        }
+            (format!("{}: {}", one.subject, one.what), vec![one.subject])
+        }));
     } else {
         let name = |due: &DueNotice| shorten(&safe(&due.subject), NAME_MAX).into_owned();
         notice.names = set.iter().map(name).collect();
     }
     notice
+}
+
+/// Returns how the problems have ended, after what was lost by it: at most what was there.
+fn end(set: &[DueNotice]) -> String {
+    let of = |due: &DueNotice| {
+        let ended = due.events.iter().rfind(|event| event.reason == SendReason::Ended)?;
+        let Line::Event(head) = event::peek(ended.line.trim_end().as_bytes()) else { return None };
+        Some((head.known?, reread(&ended.line)?.change == TopicChange::Ends { lost: true }))
+    };
+    let ends: Vec<Option<(Type, bool)>> = set.iter().map(of).collect();
+    let are = |kind: Type| ends.iter().all(|end| end.is_some_and(|(known, _)| known == kind));
+    let over = match () {
+        () if are(Type::QueueCleared) => "empty again",
+        () if are(Type::QueueReadable) => "readable again",
+        () if are(Type::QueueGone) => "gone",
+        () => "over",
+    };
+    let is_lost = |end: &Option<(Type, bool)>| end.is_some_and(|(_, is_lost)| is_lost);
+    let lost: Vec<&DueNotice> =
+        set.iter().zip(&ends).filter(|(_, end)| is_lost(end)).map(|(due, _)| due).collect();
+    let depth = lost.iter().map(|due| due.depth).sum::<Option<u64>>();
+    let messages =
+        depth.map_or("messages".into(), |sum| format!("up to {}", count(sum, "message")));
+    match lost.len() {
+        0 => over.into(),
+        all if all == set.len() => format!("{messages} lost, {over}"),
+        some => format!("{messages} lost in {some}, {over}"),
+    }
 }
 
 /// Returns how many messages the events tell of, and when the first of them are lost.
@@ -338,5 +366,63 @@ mod tests {
         let set = [due("a", Repeat, Some(900), false), due("b", Repeat, None, false)];
         let text = compose(&set, None, &mut SeenScopes::default(), now).text();
         assert!(text.starts_with("2 queues: still open: 903 messages"), "{text}");
+    }
+
+    fn ended(subject: &str, cause: &str, depth: Option<u64>) -> DueNotice {
+        let mut one = due(subject, SendReason::Ended, depth, false);
+        let queue = event::Queue { name: subject.into(), ..event::Queue::default() };
+        let cleared = event::QueueCleared { queue, duration_s: 60, cause: cause.into() };
+        let event = Event::new("id".into(), subject, Timestamp::from_millis(0), cleared);
+        one.events[0].line = String::from_utf8(event.line()).unwrap();
+        one
+    }
+
+    #[test]
+    fn merged_end_states_what_was_lost() {
+        let mut readable = due("q", SendReason::Ended, Some(3), false);
+        let queue = event::Queue { name: "q".into(), ..event::Queue::default() };
+        let payload = event::QueueReadable { queue, depth: 3, misses: 2 };
+        let event = Event::new("id".into(), "q", Timestamp::from_millis(0), payload);
+        readable.events[0].line = String::from_utf8(event.line()).unwrap();
+        let expired = |depth| ended("q", "expired", depth);
+        let redriven = || ended("q", "redriven", Some(7));
+        let rows = [
+            ("nothing", vec![redriven(), redriven()], "empty again"),
+            ("all", vec![expired(Some(3)); 12], "up to 36 messages lost, empty again"),
+            (
+                "one of two",
+                vec![expired(Some(1)), redriven()],
+                "up to 1 message lost in 1, empty again",
+            ),
+            ("depth unknown", vec![expired(None), expired(Some(3))], "messages lost, empty again"),
+            ("readable", vec![readable.clone(), readable.clone()], "readable again"),
+            ("two kinds", vec![readable, redriven()], "over"),
+        ];
+        for (rule, set, expected) in rows {
+            assert_eq!(end(&set), expected, "{rule}");
+        }
+        let all = vec![expired(Some(3)); 12];
+        let text = compose(&all, None, &mut SeenScopes::default(), Timestamp::default()).text();
+        assert!(text.starts_with("12 queues: up to 36 messages lost, empty again"), "{text}");
+    }
+
+    #[test]
+    fn merged_notice_names_or_counts_every_queue() {
+        let now = Timestamp::from_millis(0);
+        for (count, was_quiet) in [(2, false), (8, false), (9, false), (9, true), (60, true)] {
+            let of = |n: usize| DueNotice {
+                was_quiet,
+                ..due(&format!("queue-number-{n:02}-dlq"), SendReason::New, None, false)
+            };
+            let set: Vec<DueNotice> = (0..count).map(of).collect();
+            let notice = compose(&set, None, &mut SeenScopes::default(), now);
+            let text = notice.text();
+            for due in &set {
+                assert!(text.contains(&due.subject), "{} of {count} in {text}", due.subject);
+            }
+            let listed = notice.below.iter().any(|line| line.starts_with("and "));
+            assert_eq!(listed, count == 60, "{text}");
+            assert_eq!(notice.below_within_limit().len(), notice.below.len(), "{text}");
+        }
     }
 }

@@ -55,11 +55,17 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
             Sentences::of_what(what).with_next(look()).with_lines(detail)
         }
         AnyPayload::QueueCleared(data) => {
-            let cause = match data.cause.as_str() {
-                "unknown" => "cause unknown".into(),
-                cause => cap(cause),
-            };
-            Sentences::of_what(format!("empty again after {} ({cause})", lasted(data.duration_s)))
+            let after = lasted(data.duration_s);
+            match data.cause.as_str() {
+                "expired" => {
+                    let what = format!("messages lost: expired, empty after {after}");
+                    Sentences::of_what(what).with_next(look())
+                }
+                "unknown" => {
+                    Sentences::of_what(format!("empty again after {after} (cause unknown)"))
+                }
+                cause => Sentences::of_what(format!("empty again after {after} ({})", cap(cause))),
+            }
         }
         AnyPayload::QueueUnreadable(data) => {
             // A dry run, because a real one would use up the event of the next round.

@@ -3,7 +3,7 @@
 //! Text follows `--` and is data to every program: nothing in it can be an option, a script or
 //! markup.
 
-use super::Texts;
+use super::{LineRoom, Texts};
 use crate::event::Severity;
 use crate::rules::notification::delivery::Delivery;
 
@@ -23,7 +23,7 @@ pub enum Replacing {
 
 /// Returns the program and its arguments that show a notice.
 pub fn command(system: Platform, replacing: Replacing, delivery: &Delivery) -> Vec<String> {
-    let texts = Texts::new(&delivery.notice);
+    let texts = Texts::new(&delivery.notice, &LineRoom::USUAL);
     let severity = delivery.notice.severity;
     let when =
         format!("{} {}", severity.as_str(), super::bounded(&delivery.notice.when, super::NAME_MAX));
@@ -99,6 +99,7 @@ mod tests {
         Delivery {
             id: "id".into(),
             action: Action::Trigger,
+            key: String::new(),
             incident: None,
             event: None,
             notice: Notice::plain(Severity::Error, "--help", what, next, at),

@@ -2,16 +2,17 @@
 //!
 //! Nothing is an argument: the text of a notice cannot become an option of the command.
 
-use super::{NAME_MAX, Texts, bounded};
+use super::{LineRoom, NAME_MAX, Texts, bounded};
 use crate::rules::notification::delivery::Delivery;
 
 /// Returns the variables of the command.
 pub fn variables(delivery: &Delivery) -> Vec<(&'static str, String)> {
-    let texts = Texts::new(&delivery.notice);
+    let texts = Texts::new(&delivery.notice, &LineRoom::WIDE);
     let name = |text: &str| bounded(text, NAME_MAX);
     vec![
         ("DLQ_NOTICE_ID", name(&delivery.id)),
         ("DLQ_NOTICE_ACTION", delivery.action.as_str().to_owned()),
+        ("DLQ_NOTICE_KEY", name(&delivery.key)),
         ("DLQ_NOTICE_SEVERITY", delivery.notice.severity.as_str().to_owned()),
         ("DLQ_NOTICE_TIME", delivery.at.to_string()),
         ("DLQ_NOTICE_SUBJECT", name(delivery.notice.subject.trim())),

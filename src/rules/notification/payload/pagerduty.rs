@@ -1,11 +1,11 @@
 //! Events of PagerDuty's Events API v2.
 //!
-//! The incident's id is the deduplication key: an update is another trigger of the same alert, and
-//! a resolve closes that alert and no other.
+//! The key of the problem is the deduplication key: an update is another trigger of the same alert,
+//! and a resolve closes that alert and no other.
 
 use serde_json::{Value, json};
 
-use super::{NAME_MAX, Texts, bounded, event};
+use super::{LineRoom, NAME_MAX, Texts, bounded, event};
 use crate::event::Severity;
 use crate::rules::notification::delivery::{Action, Delivery};
 
@@ -14,13 +14,13 @@ const KEY_MAX: usize = 255;
 
 /// Returns the event for the integration with this key.
 pub fn body(delivery: &Delivery, routing_key: &str) -> Value {
-    let key = delivery.incident.as_deref().filter(|incident| !incident.trim().is_empty());
-    let key = bounded(key.unwrap_or(&delivery.id), KEY_MAX);
+    let key = if delivery.key.trim().is_empty() { &delivery.id } else { &delivery.key };
+    let key = bounded(key, KEY_MAX);
     let action = match delivery.action {
         Action::Trigger | Action::Update => "trigger",
         Action::Resolve => "resolve",
     };
-    let texts = Texts::new(&delivery.notice);
+    let texts = Texts::new(&delivery.notice, &LineRoom::USUAL);
     let source = bounded(delivery.notice.subject.trim(), NAME_MAX);
     let source = if source.is_empty() { "dlq-tools".to_owned() } else { source };
     json!({

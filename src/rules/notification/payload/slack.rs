@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME_MAX, Texts, bounded};
+use super::{LineRoom, NAME_MAX, Texts, bounded};
 use crate::rules::notification::delivery::Delivery;
 
 /// The longest message, in characters of all its texts.
@@ -16,6 +16,8 @@ const HEADER_MAX: usize = 150;
 const SECTION_MAX: usize = 2500;
 const CONTEXT_MAX: usize = 500;
 const TEXT_MAX: usize = 3000;
+/// The lines: the text has them below the sentence.
+const ROOM: LineRoom = LineRoom { max: TEXT_MAX - 1000, length: escaped_length };
 
 /// Returns the body for an incoming webhook.
 pub fn webhook_body(delivery: &Delivery) -> Value {
@@ -42,7 +44,7 @@ pub fn update_body(delivery: &Delivery, handle: &str) -> Option<Value> {
 }
 
 fn message(delivery: &Delivery) -> Value {
-    let texts = Texts::new(&delivery.notice);
+    let texts = Texts::new(&delivery.notice, &ROOM);
     let mut blocks = vec![json!({"type": "header", "text": plain(&texts.title, HEADER_MAX)})];
     if escaped(&texts.title, HEADER_MAX) != escaped(&texts.sentence, usize::MAX) {
         blocks.push(json!({"type": "section", "text": plain(&texts.sentence, SECTION_MAX)}));
@@ -63,6 +65,10 @@ fn message(delivery: &Delivery) -> Value {
 
 fn plain(text: &str, max: usize) -> Value {
     json!({"type": "plain_text", "text": escaped(text, max), "emoji": false})
+}
+
+fn escaped_length(text: &str) -> usize {
+    escaped(text, usize::MAX).encode_utf16().count()
 }
 
 /// Escapes text for Slack to at most `max` units of UTF-16. No escape is cut.

@@ -14,6 +14,7 @@ fn delivery(subject: &str, what: &str, next: &str) -> Delivery {
     Delivery {
         id: "0195c7a4-id".into(),
         action: Action::Trigger,
+        key: "1f2e3d4c".into(),
         incident: Some("1f2e3d4c".into()),
         event: Some(r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#.into()),
         notice: Notice::plain(Severity::Error, subject, what, next, at),
@@ -116,7 +117,7 @@ fn pagerduty_event_keeps_the_documented_rules() {
         for action in Action::ALL {
             let mut delivery = delivery(&name, &name, &name);
             delivery.action = action;
-            delivery.incident = Some(name.clone());
+            delivery.key = name.clone();
             delivery.id = if name.trim().is_empty() { "id".into() } else { name.clone() };
             let body = pagerduty::body(&delivery, "R0");
             let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap();
@@ -144,7 +145,9 @@ fn pagerduty_alert_of_an_incident_is_one_and_severities_are_its_own() {
     one.id = "another".into();
     one.action = Action::Resolve;
     assert_eq!((key(&one), first), ("1f2e3d4c".into(), "1f2e3d4c".into()));
-    one.incident = None;
+    one.key = "of unreadable".into();
+    assert_eq!(key(&one), "of unreadable", "another problem of the incident");
+    one.key = String::new();
     assert_eq!(key(&one), "another");
     let rows = [
         ("DEBUG", "info"),
@@ -159,10 +162,62 @@ fn pagerduty_alert_of_an_incident_is_one_and_severities_are_its_own() {
     }
 }
 
+/// Returns the texts of a channel that are to name all queues of a notice, with their limits.
+fn texts_of_every_channel(delivery: &Delivery) -> Vec<(&'static str, String, usize)> {
+    let slack = slack::webhook_body(delivery);
+    let blocks = slack["blocks"].as_array().unwrap();
+    let shown: Vec<&str> = blocks.iter().filter_map(|one| one["text"]["text"].as_str()).collect();
+    let variables = exec::variables(delivery);
+    let body = variables.into_iter().find(|(name, _)| *name == "DLQ_NOTICE_BODY").unwrap().1;
+    let hook: Value = serde_json::from_slice(&webhook::body(delivery)).unwrap();
+    let desktop =
+        desktop::command(desktop::Platform::MacOs, desktop::Replacing::Impossible, delivery);
+    let pager = pagerduty::body(delivery, "R0");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    vec![
+        ("blocks of Slack", shown.join("\n"), 5500),
+        ("text of Slack", text(&slack["text"]), 3000),
+        ("webhook", text(&hook["data"]["text"]), 11_000),
+        ("command", body, 11_000),
+        ("desktop", desktop.last().unwrap().clone(), 1300),
+        ("PagerDuty", text(&pager["payload"]["custom_details"]["what to do"]), 1200),
+    ]
+}
+
+#[test]
+fn notice_about_many_queues_names_or_counts_them_on_every_channel() {
+    let many = |count: usize, name: &str| {
+        let mut one = delivery("queues", "many messages", "dlq-status");
+        one.notice.names = (0..count).map(|n| format!("{name}{n:04}-dlq")).collect();
+        one
+    };
+    for (channel, text, _) in texts_of_every_channel(&many(12, "queue-number-")) {
+        for n in 0..12 {
+            assert!(text.contains(&format!("queue-number-{n:04}-dlq")), "{channel}: {text}");
+        }
+        assert!(!text.contains(" more"), "{channel}: {text}");
+    }
+    for name in ["queue-number-", "<&>", "🚚 \n", &"<".repeat(300)] {
+        let all = many(5000, name);
+        for (channel, text, max) in texts_of_every_channel(&all) {
+            let length = match channel.contains("Slack") {
+                true => text.encode_utf16().count(),
+                false => text.chars().count(),
+            };
+            assert!(length <= max, "{channel}: {length}");
+            let more = text.strip_suffix(" more").and_then(|text| text.rsplit_once(" and "));
+            let names = text.strip_suffix(" names").and_then(|text| text.rsplit_once('\n'));
+            let (before, number) = more.or(names).unwrap_or_else(|| panic!("{channel}: {text}"));
+            let named = before.matches("-dlq").count() + before.matches('…').count();
+            assert_eq!(number.parse::<usize>().unwrap() + named, 5000, "{channel}: {text}");
+        }
+    }
+}
+
 #[test]
 fn webhook_body_holds_notice_and_event() {
     let usual = delivery("orders-dlq", "12 messages", "look");
-    let expected = r#"{"type":"dlq.notice","timestamp":"2026-11-29T10:00:00.000Z","data":{"id":"0195c7a4-id","action":"trigger","incident":"1f2e3d4c","severity":"ERROR","subject":"orders-dlq","title":"orders-dlq: 12 messages","text":"orders-dlq: 12 messages\nlook","event":{"specversion":"1.0","id":"i","source":"s","type":"t"}}}"#;
+    let expected = r#"{"type":"dlq.notice","timestamp":"2026-11-29T10:00:00.000Z","data":{"id":"0195c7a4-id","action":"trigger","key":"1f2e3d4c","incident":"1f2e3d4c","severity":"ERROR","subject":"orders-dlq","title":"orders-dlq: 12 messages","text":"orders-dlq: 12 messages\nlook","event":{"specversion":"1.0","id":"i","source":"s","type":"t"}}}"#;
     assert_eq!(String::from_utf8(webhook::body(&usual)).unwrap(), expected);
     for (event, is_sent) in [
         (None, false),
@@ -202,7 +257,11 @@ fn webhook_is_signed_as_the_standard_says() {
 #[test]
 fn body_of_every_channel_shows_hostile_names_as_text() {
     for name in hostile() {
-        let delivery = Delivery { incident: Some(name.clone()), ..delivery(&name, &name, &name) };
+        let delivery = Delivery {
+            incident: Some(name.clone()),
+            key: name.clone(),
+            ..delivery(&name, &name, &name)
+        };
         let body = webhook::body(&delivery);
         assert!(body.len() < 64 << 10, "{}", body.len());
         let body: Value = serde_json::from_slice(&body).unwrap();
@@ -224,6 +283,7 @@ fn command_gets_the_notice_in_variables_and_the_event_on_its_input() {
     let expected = [
         "DLQ_NOTICE_ID=0195c7a4-id",
         "DLQ_NOTICE_ACTION=trigger",
+        "DLQ_NOTICE_KEY=1f2e3d4c",
         "DLQ_NOTICE_SEVERITY=ERROR",
         "DLQ_NOTICE_TIME=2026-11-29T10:00:00.000Z",
         "DLQ_NOTICE_SUBJECT=orders-dlq",

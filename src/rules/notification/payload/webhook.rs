@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::{NAME_MAX, Texts, bounded, event};
+use super::{LineRoom, NAME_MAX, Texts, bounded, event};
 use crate::event::{Severity, derived_id};
 use crate::rules::notification::delivery::{Action, Delivery};
 use crate::time::Timestamp;
@@ -36,6 +36,7 @@ struct WebhookBody<'a> {
 struct WebhookNotice<'a> {
     id: String,
     action: Action,
+    key: String,
     incident: Option<String>,
     severity: Severity,
     subject: String,
@@ -46,10 +47,11 @@ struct WebhookNotice<'a> {
 
 /// Returns the body: the notice, and the event that it is about.
 pub fn body(delivery: &Delivery) -> Vec<u8> {
-    let texts = Texts::new(&delivery.notice);
+    let texts = Texts::new(&delivery.notice, &LineRoom::WIDE);
     let data = WebhookNotice {
         id: id(delivery),
         action: delivery.action,
+        key: bounded(&delivery.key, NAME_MAX),
         incident: delivery.incident.as_deref().map(|incident| bounded(incident, NAME_MAX)),
         severity: delivery.notice.severity,
         subject: bounded(delivery.notice.subject.trim(), NAME_MAX),

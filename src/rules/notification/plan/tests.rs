@@ -169,7 +169,8 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
     let depth: u64 = detail.parse().unwrap_or(3);
     let severity = match (kind, detail) {
         ("queue.expiring", "1h") => "FATAL",
-        ("queue.raised" | "queue.grew" | "queue.expiring" | "poll.failed", _) => "ERROR",
+        ("queue.raised" | "queue.grew" | "queue.expiring" | "poll.failed", _)
+        | ("queue.cleared", "expired") => "ERROR",
         _ => "INFO",
     };
     // Causes of a sample are joined by a plus sign. Those that begin so are messages that are alike.

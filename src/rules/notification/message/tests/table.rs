@@ -208,6 +208,14 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             line_of(event::QueueCleared {
                 queue: queue(),
                 duration_s: 7380,
+                cause: "expired".into(),
+            }),
+            &format!("ERROR: messages lost: expired, empty after 2h 3m\n    {LOOK}"),
+        ),
+        row(
+            line_of(event::QueueCleared {
+                queue: queue(),
+                duration_s: 7380,
                 cause: "unknown".into(),
             }),
             "INFO: empty again after 2h 3m (cause unknown)",

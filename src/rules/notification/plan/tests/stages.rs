@@ -474,24 +474,79 @@ fn events_are_judged_at_their_own_time_but_never_in_the_future() {
 
 #[test]
 fn notice_is_updated_where_the_channel_can_do_that() {
-    let rows: [(ChannelKind, &[&str]); 2] =
-        [(ChannelKind::PagerDuty, &["update"]), (ChannelKind::Exec, &[])];
-    for (kind, expected) in rows {
+    use ChannelKind::{Desktop, Exec, PagerDuty, Slack};
+    // Handle of the notice that is shown, what steps are sent as, and which notices take its place.
+    type Row<'a> = (ChannelKind, Option<&'a str>, &'a [&'a str], Option<&'a str>);
+    let rows: [Row<'_>; 6] = [
+        (PagerDuty, None, &["update"], None),
+        (Desktop, Some("h"), &["update"], Some("h")),
+        (Desktop, None, &[], None),
+        (Slack, Some("h"), &["update"], None),
+        (Slack, None, &[], None),
+        (Exec, None, &[], None),
+    ];
+    for (kind, handle, expected, again) in rows {
         let mut story = Story::new(RoutePolicy::default()).with(kind, &["*"]);
+        let token = Some(crate::secret::Secret::Env("TOKEN".into()));
+        story.notifications.channels[0].connection.token = token;
         story.round(0.0, &[RAISED]);
-        story.topic("a").handle = Some("h".into());
+        story.topic("a").handle = handle.map(str::to_owned);
         story = assert_story("a step", story, &[(1.0, &[STARTED], expected)]);
+        let shown = story.last.first().and_then(|one| one.handle.as_deref());
+        assert_eq!(shown, handle, "{kind}: a step");
         story = assert_story("growth", story, &[(2.0, &[("queue.grew", "a", "6")], expected)]);
         story = assert_story("much growth", story, &[(3.0, &[COMPLETED], &["news"])]);
         story =
             assert_story("much growth", story, &[(4.0, &[("queue.grew", "a", "300")], &["grew"])]);
-        assert_eq!(story.last[0].handle.as_deref(), Some("h"));
+        assert_eq!(story.last[0].handle.as_deref(), again, "{kind}: much growth");
         story = assert_story("over", story, &[(5.0, &[STARTED, LOST], &["ended"])]);
+        assert_eq!(story.last[0].handle.as_deref(), again, "{kind}: a loss");
         assert_story("over", story, &[(6.0, &[STARTED], &[])]);
     }
     let named =
         Story::new(RoutePolicy::default()).with(ChannelKind::Exec, &["queue.raised", STARTED.0]);
     assert_story("named", named, &[(0.0, &[RAISED], &["new"]), (1.0, &[STARTED], &["news"])]);
+}
+
+#[test]
+fn end_takes_the_place_of_the_notice_and_what_is_sent_again_is_new_where_nobody_would_notice() {
+    let tier = ("queue.expiring", "a", "1h");
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str)], f64, &'a str, bool);
+    let rows: [Row<'_>; 5] = [
+        ("an end", &[CLEARED], 15.0, "ended", true),
+        ("a loss", &[LOST], 1.0, "ended", false),
+        ("a tier", &[tier], 1.0, "tier", false),
+        ("a result", &[COMPLETED], 1.0, "news", false),
+        ("a reminder", &[], 30.0, "repeat", false),
+    ];
+    for (rule, events, minute, reason, is_in_place) in rows {
+        for (kind, is_in_place) in [(ChannelKind::Slack, is_in_place), (ChannelKind::Desktop, true)]
+        {
+            let mut story = Story::new(repeating(30)).with(kind, &["*"]);
+            story.round(0.0, &[RAISED]);
+            story.topic("a").handle = Some("h".into());
+            let mut sent = story.round(1.0, events);
+            if minute > 1.0 {
+                sent.extend(story.round(minute, &[]));
+            }
+            assert_eq!(sent, told(&[(reason, &["a"])]), "{rule}, {kind}");
+            assert_eq!(story.last[0].handle.is_some(), is_in_place, "{rule}, {kind}");
+        }
+    }
+}
+
+#[test]
+fn merged_notice_takes_the_place_of_none() {
+    let mut story = Story::new(RoutePolicy::default()).with(ChannelKind::Desktop, &["*"]);
+    let queues = ["a", "b", "c", "d"];
+    for queue in queues {
+        story.round(0.0, &[("queue.raised", queue, "3")]);
+        story.topic(queue).handle = Some("h".into());
+    }
+    let ends = queues.map(|queue| ("queue.cleared", queue, "redriven"));
+    story.round(1.0, &ends);
+    assert_eq!(story.round(15.0, &[]), told(&[("ended", &queues)]));
+    assert_eq!(story.last[0].handle, None);
 }
 
 #[test]
