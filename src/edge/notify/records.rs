@@ -295,13 +295,13 @@ impl DispatcherState {
         self.store.update(&Keys::all(), check).map(Some)
     }
 
-    /// Returns the number of deliveries in the outbox for channels that are configured; 0 when it
-    /// cannot be read.
-    pub fn waiting(&self, notifications: &Notifications) -> usize {
-        let keys = Keys::none().with_all(Notices::DELIVERY);
-        let Ok(notices) = self.store.read::<Notices>(&keys) else { return 0 };
-        let queued = notices.queue.values();
-        queued.filter(|one| notifications.has_channel(&one.channel)).count()
+    /// Returns the number of entries in the outboxes of the configured channels. The list in
+    /// `notices.json` also has what another process has delivered and not yet struck off.
+    pub fn waiting(&self, notifications: &Notifications) -> Result<usize, Error> {
+        let channels = notifications.channels.iter();
+        channels
+            .map(|channel| Ok(ChannelOutbox::new(&self.store, &channel.name).names()?.len()))
+            .sum()
     }
 }
 
