@@ -90,8 +90,17 @@ impl From<Duration> for RunLimit<'_> {
 
 impl RunLimit<'_> {
     fn is_stopped(self) -> bool {
-        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+        self.stop.unwrap_or(&ENDING).load(Ordering::Relaxed)
     }
+}
+
+/// Whether this process ends.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Lets no command outlive this process, which ends: each is killed as at its deadline. One with a
+/// flag of its own is not: it has a deadline of its own, too.
+pub fn end_all() {
+    ENDING.store(true, Ordering::Relaxed);
 }
 
 /// Runs a command that delivers a notice: `input` is its standard input, `variables` are added to the

@@ -15,6 +15,7 @@ pub mod pagerduty;
 pub mod records;
 pub mod slack;
 pub mod speech;
+pub mod statements;
 pub mod webhook;
 
 use std::sync::Arc;

@@ -43,6 +43,14 @@ impl StreamClock {
         }
     }
 
+    /// Returns the time to decide by when a live stream has been silent for a time.
+    pub fn now_after(&self, silent: Duration, wall: Timestamp) -> Timestamp {
+        match self.newest {
+            Some(newest) if !self.replayed => newest.plus(silent).min(wall.plus(DRIFT)),
+            _ => self.now(wall),
+        }
+    }
+
     /// Returns whether a heartbeat of this time is one to act on. An old one is from a replayed
     /// journal, in which an incident may be closed further down.
     pub fn is_live(&self, heartbeat: Option<Timestamp>, wall: Timestamp) -> bool {
@@ -78,6 +86,10 @@ mod tests {
         assert_eq!(clock.now(wall), at("2026-01-01T00:01:00Z"));
         assert!(observe(&mut clock, "queue.raised", "2099-01-01T00:00:00Z"));
         assert_eq!(clock.now(wall), wall.plus(DRIFT));
+        let silent = Duration::from_secs(60);
+        assert_eq!(clock.now_after(silent, wall), wall.plus(DRIFT));
+        let later = at("2099-01-01T00:00:00Z").plus(silent);
+        assert_eq!(clock.now_after(silent, later), later, "a silent stream goes on");
         assert!(!clock.is_live(Some(at("2026-01-01T00:01:00Z")), wall));
         assert!(clock.is_live(Some(at("2026-01-01T00:06:00Z")), wall));
     }
@@ -88,6 +100,7 @@ mod tests {
         observe(&mut clock, "queue.raised", "2099-01-01T00:00:00Z");
         let wall = Timestamp::from_millis(0);
         assert_eq!(clock.now(wall).to_string(), "2099-01-01T00:00:00.000Z");
+        assert_eq!(clock.now_after(DRIFT, wall), clock.now(wall));
         assert!(clock.is_live(None, wall));
     }
 }

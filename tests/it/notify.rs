@@ -11,5 +11,6 @@ mod hostile;
 mod judges;
 mod kills;
 mod outbox;
+mod recovery;
 mod restarts;
 mod withdrawn;

@@ -171,6 +171,30 @@ fn acknowledgements_are_shown_or_named_as_unreadable() {
 }
 
 #[test]
+fn statement_that_names_nothing_or_several_is_refused() {
+    let bench = Bench::new("status-refused");
+    for pull_request in ["acme/web#2", "acme/web#21"] {
+        assert_eq!(bench.run("dlq-status", &["--snooze", pull_request, "2d"], "").code(), 0);
+    }
+    let rows: [(&[&str], &str); 3] = [
+        (&["--silence", "", "2h"], "option '--silence': expected a pattern of queue names"),
+        (&["--unack", "acme"], "no acknowledgement begins with 'acme'; known: acme/web#2, acme"),
+        (&["--unack", "acme/web#"], "no acknowledgement begins with"),
+    ];
+    for (args, expected) in rows {
+        let output = bench.run("dlq-status", args, "");
+        assert_eq!(output.code(), 2, "{args:?}: {}", output.stderr);
+        assert!(output.stderr.contains(expected), "{args:?}: {}", output.stderr);
+    }
+    assert_eq!(bench.run("dlq-status", &["--unack", "acme/web#2"], "").code(), 0);
+    let all = status_json(&bench);
+    assert_eq!(
+        (all["acks"].as_array().unwrap().len(), &all["acks"][0]["key"]),
+        (1, &"acme/web#21".into())
+    );
+}
+
+#[test]
 fn status_waits_for_no_lock() {
     let bench = Bench::new("status-locked");
     let store = Store::open(&bench.state("")).unwrap();

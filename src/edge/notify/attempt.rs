@@ -10,7 +10,6 @@ use crate::config::{Channel, ChannelKind, Env, Origin};
 use crate::edge::http::Client;
 use crate::error::Error;
 use crate::rules::notification::delivery::{Delivery, Outcome};
-use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
 use crate::rules::view::notice::ConsoleStyle;
 
 /// The time for one attempt.
@@ -24,30 +23,6 @@ pub struct Attempt {
     make: Box<dyn FnMut(&Delivery) -> Outcome + Send>,
     /// Set to end one that is under way, where the channel can.
     stop: Arc<AtomicBool>,
-}
-
-/// The result of a delivery.
-#[derive(Debug)]
-pub enum Completion {
-    Sent {
-        handle: Option<String>,
-    },
-    Withdrawn(Withdrawal),
-    /// Another attempt comes later.
-    Postponed {
-        cause: String,
-    },
-    Failed {
-        cause: String,
-    },
-}
-
-/// The result of an attempt, with the entries that it was about.
-#[derive(Debug)]
-pub struct DrainResult {
-    pub channel: usize,
-    pub entries: Vec<OutboxEntry>,
-    pub completion: Completion,
 }
 
 /// Returns the attempts of a channel; None for the console, which needs none. The secrets of the

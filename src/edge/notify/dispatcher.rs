@@ -17,6 +17,7 @@ use super::attempt;
 use super::drain::Drain;
 use super::lines::{entry_of, escalated_line, held_line, sent_line};
 use super::records::{DispatcherState, Finished};
+use super::statements::Statements;
 use crate::clock;
 use crate::config::{ChannelKind, Env, Settings, Switches};
 use crate::edge::http::Client;
@@ -63,6 +64,12 @@ pub struct Dispatcher {
     round_interval: Duration,
     /// Whether this process has seen the end of a round.
     has_pulse: bool,
+    /// Whether the last plan is on record.
+    is_planned: bool,
+    /// The arrival of the newest line that has advanced the clock, in a stream that is live.
+    live_at: Option<Instant>,
+    /// The last plan of a live stream that is silent, or its last line.
+    silent_at: Instant,
     switches: Switches,
     scopes: SeenScopes,
     clock: StreamClock,
@@ -95,7 +102,7 @@ impl Dispatcher {
         let notifications = settings.notifications.clone();
         let router = Router::new(&notifications);
         let (mut state, mut drain, mut known) = (None, None, HashSet::new());
-        let (mut unprinted, mut heartbeat) = (Vec::new(), None);
+        let (mut unprinted, mut unreadable, mut heartbeat) = (Vec::new(), Vec::new(), None);
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -107,12 +114,12 @@ impl Dispatcher {
             heartbeat = url.map(|url| OutboundHeartbeat::start(url, env, &http));
             opened.adopt(&notifications, &router)?;
             opened.remove_recorded(&notifications)?;
-            unprinted = opened.recover(&notifications)?;
+            (unprinted, unreadable) = opened.recover(&notifications)?;
             known = opened.judged(&notifications)?;
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
-        Ok(Dispatcher {
+        let mut dispatcher = Dispatcher {
             router,
             notifications,
             state,
@@ -121,6 +128,9 @@ impl Dispatcher {
             drain_for,
             round_interval: settings.monitoring.check_interval,
             has_pulse: false,
+            is_planned: true,
+            live_at: None,
+            silent_at: clock::tick(),
             muted: !switches.now().notify,
             switches,
             scopes: settings.aws.seen_scopes(),
@@ -139,7 +149,9 @@ impl Dispatcher {
             warnings: HashSet::new(),
             failed: false,
             gone: None,
-        })
+        };
+        unreadable.into_iter().for_each(|error| dispatcher.report_error(Err(error)));
+        Ok(dispatcher)
     }
 
     /// Returns the moment to decide by.
@@ -148,7 +160,9 @@ impl Dispatcher {
             Some(_) => clock::now(),
             None => self.newest.unwrap_or(Timestamp::from_millis(0)),
         };
-        self.clock.now(wall)
+        // While a live stream is silent, its time goes on.
+        let silent = self.live_at.map_or(Duration::ZERO, |at| at.elapsed());
+        self.clock.now_after(silent, wall)
     }
 
     /// Takes an event that a channel gets, or that changes what is known of a problem.
@@ -189,7 +203,10 @@ impl Dispatcher {
             self.memory.queue.clear();
             return self.show(plan, now, out);
         };
-        let planned = state.plan(&self.notifications, &arrived, is_final, now, |plan, titles| {
+        let Statements { silences, acks, unreadable } = Statements::read(&state.store);
+        let notifications = &self.notifications;
+        let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final };
+        let planned = state.plan(input, &arrived, now, |plan, titles| {
             let scopes = &mut self.scopes;
             plan.deliveries
                 .iter()
@@ -197,6 +214,8 @@ impl Dispatcher {
                 .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, now))
                 .collect()
         });
+        unreadable.into_iter().for_each(|error| self.report_error(Err(error)));
+        self.is_planned = planned.is_ok();
         match planned {
             Ok((plan, entries)) => {
                 self.remember(&arrived);

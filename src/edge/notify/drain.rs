@@ -1,21 +1,27 @@
 //! Delivery from the outbox: one attempt at a time on each channel, all channels at once.
 //!
 //! Promises: no call waits for a channel; a channel that fails or hangs delays no other; the pause
-//! after a failure holds for the whole channel, so that the order stays; what people have silenced or
-//! acknowledged meanwhile is not sent.
+//! after a failure holds for the whole channel, so that the order stays; what people have silenced
+//! meanwhile waits, and what they have acknowledged is not sent. Statements that cannot be read hold
+//! nothing back.
+
+mod result;
+mod silenced;
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, ChannelThread, Completion, DrainResult};
+pub use self::result::{Completion, DrainResult};
+use self::silenced::SilencedEntries;
+use super::attempt::{Attempt, ChannelThread};
 use super::outbox::{self, ChannelOutbox};
+use super::statements::Statements;
 use crate::clock;
-use crate::document::Keys;
 use crate::error::Error;
 use crate::rules::notification::delivery::Outcome;
-use crate::rules::notification::outbox::{OutboxEntry, Withdrawal, digest};
+use crate::rules::notification::outbox::{ASKED_PAUSE_MAX, OutboxEntry, Withdrawal, digest};
 use crate::rules::notification::policy::Channel;
 use crate::store::{self, Lock, Store};
 use crate::time::Timestamp;
@@ -26,8 +32,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const CATCH_UP: Duration = Duration::from_millis(250);
 /// The pause of a channel from which on another process may deliver.
 const RELEASED_FROM: Duration = Duration::from_secs(1);
-/// The interval at which an attempt that waits for its turn is looked at.
-const WITHDRAWAL_INTERVAL: Duration = Duration::from_millis(300);
 /// The entries that may wait where a longer backlog is summed up.
 const BACKLOG_MAX: usize = 100;
 /// The entries that become one digest at most.
@@ -41,6 +45,8 @@ pub struct Drain {
     is_closing: bool,
     outcomes: Receiver<(usize, Outcome)>,
     sender: Sender<(usize, Outcome)>,
+    /// The statements of people that could not be read.
+    unreadable: Vec<Error>,
 }
 
 struct ChannelDrain {
@@ -60,6 +66,7 @@ struct ChannelDrain {
     withdrawn: Option<Withdrawal>,
     /// The ids of entries whose end is not recorded. They are still in the folder.
     unrecorded: HashSet<String>,
+    silenced: SilencedEntries,
     /// Whether the folder may hold entries that are not in `waiting`.
     is_stale: bool,
     not_before: Option<Timestamp>,
@@ -69,7 +76,14 @@ struct ChannelDrain {
 impl Drain {
     pub fn new(store: &Store) -> Self {
         let (sender, outcomes) = mpsc::channel();
-        Drain { store: store.clone(), channels: Vec::new(), is_closing: false, outcomes, sender }
+        Drain {
+            store: store.clone(),
+            channels: Vec::new(),
+            is_closing: false,
+            outcomes,
+            sender,
+            unreadable: Vec::new(),
+        }
     }
 
     /// Adds a channel. Without an attempt it delivers nothing.
@@ -89,6 +103,7 @@ impl Drain {
             looked_at: clock::tick(),
             withdrawn: None,
             unrecorded: HashSet::new(),
+            silenced: SilencedEntries::new(),
             is_stale: true,
             not_before: None,
             next_at: clock::tick(),
@@ -139,15 +154,18 @@ impl Drain {
             return None;
         }
         let waiting = self.channels.iter().filter(|one| one.under_way.is_empty());
-        waiting.filter_map(ChannelDrain::due_in).min()
+        waiting
+            .filter_map(|one| [one.due_in(), one.silenced.look_in()].into_iter().flatten().min())
+            .min()
     }
 
     /// Begins what can begin, and returns what has ended. Waits for an end for at most `wait`.
     pub fn tick(&mut self, wait: Duration) -> Vec<Result<DrainResult, Error>> {
         let mut results = Vec::new();
         for number in 0..self.channels.len() {
+            self.look_at_silences(number);
             results.extend(self.begin(number).transpose());
-            results.extend(self.stop_withdrawn(number).err().map(Err));
+            self.stop_withdrawn(number);
         }
         let wait = self.due_in().map_or(wait, |due| wait.min(due));
         let mut wait = if results.is_empty() { wait } else { Duration::ZERO };
@@ -156,6 +174,7 @@ impl Drain {
             results.extend(self.begin(number).transpose());
             wait = Duration::ZERO;
         }
+        results.extend(self.unreadable.drain(..).map(Err));
         results
     }
 
@@ -168,13 +187,18 @@ impl Drain {
         let entry = channel.next_entry().inspect_err(|_| channel.look_later())?;
         let Some(entry) = entry else { return Ok(None) };
         let now = clock::now();
-        if let Some(at) = entry.not_before.filter(|at| *at > now) {
+        if let Some(at) = entry.paused_until(now) {
             channel.pause_until(at, now);
             return Ok(None);
         }
-        let silences = self.store.read(&Keys::all())?;
-        let acks = self.store.read(&Keys::all())?;
+        let Statements { silences, acks, unreadable } = Statements::read(&self.store);
+        self.unreadable.extend(unreadable);
         let completion = match entry.withdrawal(&silences, &acks, now) {
+            Some(Withdrawal::Silenced) => {
+                channel.waiting.pop_front();
+                channel.silenced.hold(&[entry], &silences, now);
+                return Ok(None);
+            }
             Some(why) => Some(Completion::Withdrawn(why)),
             None if entry.is_given_up(now) => {
                 Some(Completion::Failed { cause: "it could not be delivered for 3 days".into() })
@@ -202,32 +226,16 @@ impl Drain {
         Ok(None)
     }
 
-    /// Ends an attempt that waits for its turn when people have withdrawn all that it tells of.
-    fn stop_withdrawn(&mut self, number: usize) -> Result<(), Error> {
-        let channel = &mut self.channels[number];
-        let is_looked_at = channel.looked_at.elapsed() < WITHDRAWAL_INTERVAL;
-        if !channel.can_wait || channel.under_way.is_empty() || is_looked_at {
-            return Ok(());
-        }
-        channel.looked_at = clock::tick();
-        let silences = self.store.read(&Keys::all())?;
-        let acks = self.store.read(&Keys::all())?;
-        let now = clock::now();
-        let entries = channel.under_way.iter();
-        let reasons: Option<Vec<Withdrawal>> =
-            entries.map(|entry| entry.withdrawal(&silences, &acks, now)).collect();
-        channel.withdrawn = reasons.and_then(|reasons| reasons.first().copied());
-        if let (Some(_), Some(thread)) = (channel.withdrawn, &channel.thread) {
-            thread.stop();
-        }
-        Ok(())
-    }
-
     /// Records the outcome of an attempt in the file of the entry.
     fn end(&mut self, number: usize, outcome: Outcome) -> Result<DrainResult, Error> {
         let channel = &mut self.channels[number];
         let mut entries = std::mem::take(&mut channel.under_way);
         let completion = match (outcome, channel.withdrawn.take()) {
+            (Outcome::Later { .. }, Some(Withdrawal::Silenced)) => {
+                let silences = Statements::read(&self.store).silences;
+                channel.silenced.hold(&entries, &silences, clock::now());
+                return Ok(DrainResult { channel: number, entries, completion: Completion::Held });
+            }
             (Outcome::Later { .. }, Some(why)) => Completion::Withdrawn(why),
             (outcome, _) => channel.completion(outcome, &mut entries)?,
         };
@@ -252,6 +260,8 @@ impl ChannelDrain {
     /// Returns the time until the pauses of a busy channel are over.
     fn due_in(&self) -> Option<Duration> {
         let paused = self.not_before.map_or(Duration::ZERO, |at| at.since(clock::now()));
+        // A longer one comes from a clock that was ahead.
+        let paused = if paused > ASKED_PAUSE_MAX { Duration::ZERO } else { paused };
         let spaced = self.next_at.saturating_duration_since(clock::tick());
         self.is_busy().then(|| paused.max(spaced))
     }
@@ -333,7 +343,8 @@ impl ChannelDrain {
         if self.waiting.is_empty() || self.is_stale {
             self.waiting = self.outbox.names()?.into();
             let is_over = |name: &OsString| {
-                outbox::id_of(name).is_some_and(|id| self.unrecorded.contains(id))
+                outbox::id_of(name)
+                    .is_some_and(|id| self.unrecorded.contains(id) || self.silenced.contains(id))
             };
             self.waiting.retain(|name| !is_over(name));
             self.is_stale = false;

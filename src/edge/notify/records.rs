@@ -157,29 +157,42 @@ impl DispatcherState {
     }
 
     /// Takes up the drafts that a crash has left: those that were recorded become entries, and the
-    /// others are removed, because their events are judged again. Returns those for a console whose
-    /// process has ended, as this process's own.
-    pub fn recover(&self, notifications: &Notifications) -> Result<Vec<OutboxEntry>, Error> {
+    /// others are removed, because their events are judged again. Returns what is for a console whose
+    /// process has ended, as this process's own, and the errors of files that cannot be read.
+    pub fn recover(
+        &self,
+        notifications: &Notifications,
+    ) -> Result<(Vec<OutboxEntry>, Vec<Error>), Error> {
         let mut left = Vec::new();
         for channel in &notifications.channels {
             let outbox = ChannelOutbox::new(&self.store, &channel.name);
+            let is_console = channel.kind == ChannelKind::Console;
             for name in outbox.drafts()? {
-                left.push((channel.kind, outbox.clone(), name));
+                left.push((is_console, false, outbox.clone(), name));
+            }
+            // Nothing else delivers the entries of a channel that has become a console.
+            for name in outbox.names()?.into_iter().filter(|_| is_console) {
+                left.push((is_console, true, outbox.clone(), name));
             }
         }
+        let (mut unprinted, mut unreadable) = (Vec::new(), Vec::new());
         if left.is_empty() {
-            return Ok(Vec::new());
+            return Ok((unprinted, unreadable));
         }
         let keys = Keys::none().with_all(Notices::DELIVERY);
-        let mut unprinted = Vec::new();
         self.store.update(&keys, |notices: &mut Notices| {
-            for (kind, outbox, name) in left {
+            for (is_console, is_entry, outbox, name) in left {
                 let is_recorded = id_of(&name).is_some_and(|id| notices.queue.contains_key(id));
-                if !(is_recorded && kind == ChannelKind::Console) {
+                if !(is_entry || (is_recorded && is_console)) {
                     outbox.settle_draft(&name, is_recorded)?;
                     continue;
                 }
-                let Some(mut entry) = outbox.read(&name)? else { continue };
+                // A damaged file stays for people, and holds up no other entry.
+                let read = outbox.read(&name).unwrap_or_else(|error| {
+                    unreadable.push(error);
+                    None
+                });
+                let Some(mut entry) = read else { continue };
                 if self.is_printed_by_another(&entry)? {
                     continue;
                 }
@@ -187,7 +200,7 @@ impl DispatcherState {
                 outbox.redraft(&entry)?;
                 unprinted.push(entry);
             }
-            Ok(unprinted)
+            Ok((unprinted, unreadable))
         })
     }
 
@@ -208,15 +221,11 @@ impl DispatcherState {
     /// Plans in one update, in which the entries of the plan become drafts.
     pub fn plan(
         &self,
-        notifications: &Notifications,
+        input: PlanInput<'_>,
         arrived: &[ArrivedEvent],
-        is_final: bool,
         now: Timestamp,
         entries_of: impl FnOnce(&FlushPlan, Vec<Option<String>>) -> Vec<OutboxEntry>,
     ) -> Result<(FlushPlan, Vec<OutboxEntry>), Error> {
-        let silences = self.store.read(&Keys::all())?;
-        let acks = self.store.read(&Keys::all())?;
-        let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final };
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             let plan = plan(notices, arrived, input, now);
             let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
@@ -240,15 +249,16 @@ impl DispatcherState {
     }
 
     /// Records deliveries that have ended, queues those of refused ones for the fallback, and removes
-    /// the files. The files of `gone` were removed before.
+    /// the files. The files of `gone` were removed before. Returns what a console as the fallback is to
+    /// print, with the number of its channel.
     pub fn record(
         &self,
         notifications: &Notifications,
         finished: &[Finished],
         gone: &[String],
         drain: &mut Drain,
-    ) -> Result<(), Error> {
-        let mut released = Vec::new();
+    ) -> Result<Vec<(usize, OutboxEntry)>, Error> {
+        let mut queued_anew = Vec::new();
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             gone.iter().for_each(|id| drop(notices.queue.remove(id)));
             for Finished { entry, handle, is_refused, .. } in finished {
@@ -257,19 +267,27 @@ impl DispatcherState {
                 if let (Some(topic), Some(handle)) = (topic, handle) {
                     topic.handle = Some(handle.clone());
                 }
-                released.extend(fallback(notices, notifications, entry, *is_refused));
+                if let Some(mut entry) = fallback(notices, notifications, entry, *is_refused) {
+                    entry.slot = self.slot();
+                    queued_anew.push(entry);
+                }
             }
-            self.draft(&released)
+            self.draft(&queued_anew)
         })?;
         finished.iter().try_for_each(|one| one.remove(drain))?;
-        for entry in released {
-            ChannelOutbox::new(&self.store, &entry.channel).release(&entry)?;
-            let position = notifications.channels.iter().position(|one| one.name == entry.channel);
-            if let Some(number) = position {
-                drain.wake(number);
+        let mut for_console = Vec::new();
+        for entry in queued_anew {
+            let mut channels = notifications.channels.iter();
+            let position = channels.position(|one| one.name == entry.channel);
+            let Some(number) = position else { continue };
+            if notifications.channels[number].kind == ChannelKind::Console {
+                for_console.push((number, entry));
+                continue;
             }
+            drain.outbox(number).release(&entry)?;
+            drain.wake(number);
         }
-        Ok(())
+        Ok(for_console)
     }
 
     /// Records the end of a round. Returns that rounds finish again, when they were missing.

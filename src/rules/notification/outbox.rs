@@ -58,7 +58,8 @@ pub struct OutboxEntry {
     pub slot: Option<u32>,
 }
 
-/// The reason for which a delivery is dropped instead of sent.
+/// The reason for which a delivery is not sent now. One that is silenced waits for the end of the
+/// silence; one that is acknowledged is dropped, because its problem is told again when that ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withdrawal {
     Silenced,
@@ -119,7 +120,7 @@ impl OutboxEntry {
         }
     }
 
-    /// Returns why the delivery is not to be sent any more: people have silenced or acknowledged all
+    /// Returns why the delivery is not to be sent now: people have silenced or acknowledged all
     /// that it tells of. The end of a problem is sent although it was acknowledged.
     pub fn withdrawal(
         &self,
@@ -156,6 +157,12 @@ impl OutboxEntry {
     /// take its place.
     pub fn is_of_one_problem(&self) -> bool {
         self.subjects.len() == 1
+    }
+
+    /// Returns the end of its pause; None when it is over. A pause longer than any that is made comes
+    /// from a clock that was ahead.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.not_before.filter(|at| *at > now && at.since(now) <= ASKED_PAUSE_MAX)
     }
 
     /// Returns whether it is too late for another attempt.
@@ -343,6 +350,17 @@ mod tests {
         entry.postpone(Some(Duration::from_secs(86_400)), at(0));
         assert_eq!(entry.not_before, Some(at(3600)), "a Retry-After of a day");
         assert_eq!(entry.attempts, 14);
+    }
+
+    #[test]
+    fn pause_ends_and_is_no_longer_than_an_hour() {
+        let rows = [(None, None), (Some(99), None), (Some(100), None), (Some(101), Some(101))];
+        let far = [(Some(3700), Some(3700)), (Some(3701), None), (Some(900_000), None)];
+        for (not_before, expected) in rows.into_iter().chain(far) {
+            let not_before = not_before.map(at);
+            let entry = OutboxEntry { not_before, ..entry(&["q"], &["i"], SendReason::New) };
+            assert_eq!(entry.paused_until(at(100)), expected.map(at), "{not_before:?}");
+        }
     }
 
     #[test]

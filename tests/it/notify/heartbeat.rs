@@ -53,6 +53,21 @@ fn heartbeat_is_sent_for_a_round_that_has_read_queues_and_no_other() {
 }
 
 #[test]
+fn heartbeat_is_sent_only_while_notices_can_be_recorded() {
+    let (server, seen) = HttpServer::recording(|_, reply| reply.send(200, "text/plain", "OK"));
+    let bench = configured("heartbeat-full", &server.url);
+    let mut running = bench.start("dlq-notify", &["--json"]);
+    running.write(event("queue.odd", "i", "INFO", ""));
+    running.line();
+    bench.write("state/notices.json", "{");
+    running.write(heartbeat(now()));
+    running.line();
+    let output = running.finish();
+    assert_eq!((output.code(), seen.lock().unwrap().len()), (1, 0), "{}", output.stderr);
+    assert!(output.stderr.contains("notices.json"), "{}", output.stderr);
+}
+
+#[test]
 fn failed_heartbeat_is_a_warning_with_a_remedy_and_no_failure() {
     type Script = fn(&mut Reply<'_>) -> Result<(), crate::support::http::Closed>;
     let rows: [(&str, Script, &str); 3] = [

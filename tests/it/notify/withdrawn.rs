@@ -30,7 +30,8 @@ fn text(bench: &Bench, name: &str) -> String {
     std::fs::read_to_string(bench.path(name)).unwrap_or_default()
 }
 
-fn withdraw_from_the_outbox(name: &str, withdraw: impl Fn(&Bench)) {
+/// Withdraws one of two notices that wait in the outbox, where `left` stay afterwards.
+fn withdraw_from_the_outbox(name: &str, left: usize, withdraw: impl Fn(&Bench)) -> Bench {
     let mut bench = Bench::new(name);
     let program = bench.stub("note", "#!/bin/sh\nexit 1\n").display().to_string();
     bench.configure(&format!(
@@ -42,12 +43,13 @@ fn withdraw_from_the_outbox(name: &str, withdraw: impl Fn(&Bench)) {
     assert_eq!(entries(&bench, "c"), 2);
     withdraw(&bench);
     bench.stub("note", NOTING);
-    wait_for("the outbox is empty", || {
+    wait_for("the other is told", || {
         bench.run("dlq-notify", &["--drain", "1s"], "");
-        entries(&bench, "c") == 0
+        entries(&bench, "c") == left
     });
     let told = text(&bench, "told");
     assert!(told.starts_with("b-dlq: ") && told.lines().count() == 1, "{told}");
+    bench
 }
 
 fn withdraw_from_the_digest(name: &str, withdraw: impl Fn(&Bench)) {
@@ -92,13 +94,22 @@ fn acknowledged_problem_is_not_in_the_digest_of_old_news() {
 }
 
 #[test]
-fn silence_withdraws_what_waits_in_the_outbox() {
-    withdraw_from_the_outbox("outbox-silence", silence);
+fn silence_holds_what_waits_in_the_outbox_until_its_end() {
+    let bench = withdraw_from_the_outbox("outbox-silence", 1, silence);
+    let mut running = bench.start("dlq-notify", &[]);
+    wait_for("the program runs", || processes_of(&bench).contains(&running.pid()));
+    let ended = bench.run("dlq-status", &["--unsilence", "a-*"], "");
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    wait_for("the outbox is empty", || entries(&bench, "c") == 0);
+    assert_eq!(running.finish().code(), 0);
+    let told = text(&bench, "told");
+    assert!(told.contains("\na-dlq: "), "{told}");
+    assert_eq!(told.lines().count(), 2, "{told}");
 }
 
 #[test]
 fn ack_withdraws_what_waits_in_the_outbox() {
-    withdraw_from_the_outbox("outbox-ack", |bench| acknowledge(bench, "a"));
+    withdraw_from_the_outbox("outbox-ack", 0, |bench| acknowledge(bench, "a"));
 }
 
 #[test]
@@ -125,7 +136,7 @@ fn acknowledged_problem_is_not_in_the_digest_of_quiet_hours() {
     assert_eq!(told.lines().count(), 1, "{told}");
 }
 
-fn withdraw_from_the_voice(name: &str, withdraw: impl Fn(&Bench)) {
+fn withdraw_from_the_voice(name: &str, left: usize, withdraw: impl Fn(&Bench)) {
     let mut bench = Bench::new(name);
     bench.set("XDG_CACHE_HOME", bench.path("cache"));
     bench.write("voice.wav", Sound::Relief.wav().unwrap());
@@ -153,21 +164,22 @@ fn withdraw_from_the_voice(name: &str, withdraw: impl Fn(&Bench)) {
     wait_for("dlq-say waits for the voice", waits);
     withdraw(&bench);
     wait_for("dlq-say has ended", || !waits());
-    wait_for("the outbox is empty", || entries(&bench, "voice") == 0);
+    wait_for("the outbox is settled", || entries(&bench, "voice") == left);
     bench.write("open", "");
     assert_eq!(other.finish().code(), 0);
     let output = running.finish();
-    assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
+    let waits = "dlq-notify: warning: 1 notice waits in the outbox; the next run sends them\n";
+    assert_eq!((output.code(), output.stderr.as_str()), (0, waits.repeat(left).as_str()));
     assert!(!output.text().contains("\"notice.sent\""), "{}", output.text());
     assert_eq!(text(&bench, "spoken").lines().count(), 1, "{}", text(&bench, "spoken"));
 }
 
 #[test]
 fn ack_stops_a_sentence_that_waits_for_the_voice() {
-    withdraw_from_the_voice("voice-ack", |bench| acknowledge(bench, "a"));
+    withdraw_from_the_voice("voice-ack", 0, |bench| acknowledge(bench, "a"));
 }
 
 #[test]
 fn silence_stops_a_sentence_that_waits_for_the_voice() {
-    withdraw_from_the_voice("voice-silence", silence);
+    withdraw_from_the_voice("voice-silence", 1, silence);
 }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::Dispatcher;
 use crate::clock;
-use crate::edge::notify::attempt::{Completion, DrainResult};
-use crate::edge::notify::drain::Drain;
+use crate::edge::command;
+use crate::edge::notify::console;
+use crate::edge::notify::drain::{Completion, Drain, DrainResult};
 use crate::edge::notify::gone::GoneChannel;
 use crate::edge::notify::lines::{failed_line, sent_line};
 use crate::edge::notify::records::Finished;
@@ -30,6 +31,8 @@ const TOGETHER_TIME: Duration = Duration::from_millis(50);
 const RECORD_SHARE: u32 = 10;
 /// The time for attempts under way when the time for deliveries is over.
 const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
+/// The time for the end of commands that are killed then.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Deliveries that have ended, until everything about them is on record.
 pub(super) struct EndedDeliveries {
@@ -176,6 +179,7 @@ impl Dispatcher {
                     self.ended.push(Finished::told(number, entry, None));
                 }
             }
+            Completion::Held => {}
             Completion::Postponed { cause } => {
                 self.warn_once(&format!("cannot notify channel '{name}', tried again: {cause}"));
             }
@@ -225,11 +229,24 @@ impl Dispatcher {
             ended.gone.clear();
         }
         ended.record_at = clock::tick() + began.elapsed() * RECORD_SHARE;
+        let recorded = recorded.map(|for_console| {
+            for (number, entry) in for_console {
+                console::show(&entry.delivery.notice, self.style);
+                self.ended.push(Finished::told(number, entry, None));
+            }
+        });
         self.report_error(recorded);
     }
 
     fn is_busy(&self) -> bool {
         self.drain.as_ref().is_some_and(Drain::is_busy)
+    }
+
+    fn wait_for_attempts(&mut self, until: Instant, out: &mut Output) -> Result<(), Error> {
+        while self.drain.as_ref().is_some_and(Drain::is_attempting) && clock::tick() < until {
+            self.poll(POLL_MAX / 4, out)?;
+        }
+        Ok(())
     }
 
     /// Delivers until everything is delivered, or the time for it is over.
@@ -254,12 +271,24 @@ impl Dispatcher {
         // What is under way would be sent again if its end were not seen.
         let until = clock::tick() + LAST_ATTEMPTS;
         self.drain.iter_mut().for_each(Drain::begin_no_more);
-        while self.drain.as_ref().is_some_and(Drain::is_attempting) && clock::tick() < until {
-            self.poll(POLL_MAX / 4, out)?;
+        self.wait_for_attempts(until, out)?;
+        if self.drain.as_ref().is_some_and(Drain::is_attempting) {
+            command::end_all();
+            self.wait_for_attempts(clock::tick() + KILLED_WITHIN, out)?;
         }
-        self.settle(out)?;
-        self.record(true);
-        let rest = self.state.as_ref().map_or(0, |state| state.waiting(&self.notifications));
+        // The first record can hand refused notices to a console.
+        for _ in 0..2 {
+            self.settle(out)?;
+            self.record(true);
+        }
+        let waiting = self.state.as_ref().map(|state| state.waiting(&self.notifications));
+        let rest = match waiting.unwrap_or(Ok(0)) {
+            Ok(rest) => rest,
+            Err(error) => {
+                self.report_error(Err(error));
+                0
+            }
+        };
         if rest > 0 {
             log::warn(&format!("{} in the outbox; the next run sends them", waits(rest)));
         }

@@ -15,6 +15,8 @@ use crate::wire::{Output, StreamFilter};
 
 /// The silence of the stream after which events are planned.
 const ROUND_GAP: Duration = Duration::from_millis(100);
+/// The interval at which a live stream that is silent is planned.
+const SILENT_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval at which heartbeats are looked at.
 const PULSE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -76,7 +78,7 @@ impl StreamFilter for Dispatcher {
         out: &mut Output,
     ) -> Result<(), Error> {
         let Some(head) = head else { return Ok(()) };
-        self.clock.observe(head);
+        let advances = self.clock.observe(head);
         if self.state.is_none() {
             self.newest = self.newest.max(head.time());
         }
@@ -85,10 +87,14 @@ impl StreamFilter for Dispatcher {
         if is_round {
             self.muted = !self.switches.now().notify;
         }
-        if live {
-            self.send_heartbeat(line);
+        if live || (advances && self.live_at.is_some()) {
+            self.live_at = Some(clock::tick());
+            self.silent_at = clock::tick();
         }
         if self.muted {
+            if live {
+                self.send_heartbeat(line);
+            }
             return Ok(());
         }
         self.take(head, line);
@@ -100,7 +106,12 @@ impl StreamFilter for Dispatcher {
         let is_full = self.arrived.len() >= BATCH
             || (!self.arrived.is_empty() && self.arrived_at.elapsed() >= BATCH_TIME);
         if live || (is_round && has_routed()) || is_full {
-            return self.flush(false, out);
+            self.flush(false, out)?;
+            // The service outside is told only while people can be told.
+            if live && self.is_planned {
+                self.send_heartbeat(line);
+            }
+            return Ok(());
         }
         if self.is_poll_due() {
             return self.poll(Duration::ZERO, out);
@@ -111,7 +122,8 @@ impl StreamFilter for Dispatcher {
     fn poll_timeout(&self) -> Option<Duration> {
         let gap = (!self.arrived.is_empty()).then_some(ROUND_GAP);
         let pulse = self.has_pulse.then_some(PULSE_INTERVAL);
-        [gap, pulse, self.next_look()].into_iter().flatten().min()
+        let silent = self.live_at.map(|_| SILENT_INTERVAL);
+        [gap, pulse, silent, self.next_look()].into_iter().flatten().min()
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
@@ -122,6 +134,10 @@ impl StreamFilter for Dispatcher {
         if self.has_pulse && !self.muted {
             let checked = self.check_heartbeat(out).map(drop);
             self.report_error(checked);
+        }
+        if self.live_at.is_some() && !self.muted && self.silent_at.elapsed() >= SILENT_INTERVAL {
+            self.silent_at = clock::tick();
+            return self.flush(false, out);
         }
         self.poll(Duration::ZERO, out)
     }

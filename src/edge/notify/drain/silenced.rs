@@ -1,0 +1,98 @@
+//! What people silence or acknowledge while it is delivered. Entries that wait for the end of a silence
+//! stay in the folder, and hold up no other.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::Drain;
+use crate::clock;
+use crate::edge::notify::statements::Statements;
+use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
+use crate::rules::notification::silence::{Silence, Silences};
+use crate::time::Timestamp;
+
+/// The interval at which an attempt that waits for its turn is looked at.
+const WITHDRAWAL_INTERVAL: Duration = Duration::from_millis(300);
+/// The interval at which the end of a silence is looked for.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The entries, and the silences by which they wait.
+#[derive(Debug)]
+pub(super) struct SilencedEntries {
+    ids: HashSet<String>,
+    by: Vec<Silence>,
+    looked_at: Instant,
+}
+
+impl SilencedEntries {
+    pub(super) fn new() -> Self {
+        SilencedEntries { ids: HashSet::new(), by: Vec::new(), looked_at: clock::tick() }
+    }
+
+    /// Lets entries wait.
+    pub(super) fn hold(&mut self, entries: &[OutboxEntry], silences: &Silences, now: Timestamp) {
+        if self.ids.is_empty() {
+            self.by = silences.in_force(now).cloned().collect();
+        }
+        self.ids.extend(entries.iter().map(|entry| entry.delivery.id.clone()));
+    }
+
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Returns the time until the end of a silence is looked for; None when nothing waits.
+    pub(super) fn look_in(&self) -> Option<Duration> {
+        let waits = !self.ids.is_empty();
+        waits.then(|| INTERVAL.saturating_sub(self.looked_at.elapsed()))
+    }
+
+    /// Lets all go when the silences in force are others. Returns whether they are.
+    pub(super) fn look(&mut self, silences: &Silences, now: Timestamp) -> bool {
+        self.looked_at = clock::tick();
+        let are_others = !silences.in_force(now).eq(&self.by);
+        if are_others {
+            self.ids.clear();
+        }
+        are_others
+    }
+}
+
+impl Drain {
+    /// Ends an attempt that waits for its turn when people have silenced or acknowledged all that it
+    /// tells of.
+    pub(super) fn stop_withdrawn(&mut self, number: usize) {
+        let channel = &mut self.channels[number];
+        let is_looked_at = channel.looked_at.elapsed() < WITHDRAWAL_INTERVAL;
+        if !channel.can_wait || channel.under_way.is_empty() || is_looked_at {
+            return;
+        }
+        channel.looked_at = clock::tick();
+        let Statements { silences, acks, unreadable } = Statements::read(&self.store);
+        self.unreadable.extend(unreadable);
+        let now = clock::now();
+        let entries = channel.under_way.iter();
+        let reasons: Option<Vec<Withdrawal>> =
+            entries.map(|entry| entry.withdrawal(&silences, &acks, now)).collect();
+        // What is silenced is not dropped with what is acknowledged.
+        channel.withdrawn =
+            reasons.and_then(|reasons| match reasons.contains(&Withdrawal::Silenced) {
+                true => Some(Withdrawal::Silenced),
+                false => reasons.first().copied(),
+            });
+        if let (Some(_), Some(thread)) = (channel.withdrawn, &channel.thread) {
+            thread.stop();
+        }
+    }
+
+    /// Lets go what a silence held, when the silences are others than those that held it.
+    pub(super) fn look_at_silences(&mut self, number: usize) {
+        let channel = &mut self.channels[number];
+        if channel.silenced.look_in() != Some(Duration::ZERO) {
+            return;
+        }
+        let Statements { silences, unreadable, .. } = Statements::read(&self.store);
+        self.unreadable.extend(unreadable);
+        channel.is_stale |= channel.silenced.look(&silences, clock::now());
+    }
+}
