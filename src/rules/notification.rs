@@ -23,6 +23,7 @@ pub mod policy;
 pub mod quiet;
 pub mod reload;
 pub mod repeat;
+pub mod restraints;
 pub mod route;
 pub mod scope;
 pub mod silence;

@@ -28,7 +28,7 @@ use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
 use crate::rules::notification::notice_key::{EventKey, KeyHash, NoticeKey};
-use crate::rules::notification::notices::{KEPT_MAX, Notices};
+use crate::rules::notification::notices::{KEPT_MAX, Notices, TOPICS_MAX};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
@@ -36,6 +36,7 @@ use crate::rules::notification::route::{RoutedChannel, Router};
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::SendReason;
 use crate::rules::view::notice::ConsoleStyle;
+use crate::text::count;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -163,6 +164,7 @@ impl Dispatcher {
             return;
         }
         let facts = EventFacts::read(head, line, self.now());
+        let is_muted = channels.is_empty() && self.router.is_muted(head, line);
         let line = match std::str::from_utf8(line) {
             Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
             _ => head.without_payload(),
@@ -170,7 +172,7 @@ impl Dispatcher {
         if self.arrived.is_empty() {
             self.arrived_at = clock::tick();
         }
-        self.arrived.push(ArrivedEvent { facts, line, channels });
+        self.arrived.push(ArrivedEvent { facts, line, channels, is_muted });
     }
 
     /// Plans what people are told, and begins to tell them.
@@ -251,6 +253,13 @@ impl Dispatcher {
     ) -> Result<(), Error> {
         if plan.forgotten > 0 {
             self.warn_once("more than 20000 notices in 8 days: the oldest are forgotten");
+        }
+        if plan.forgotten_problems > 0 {
+            let problems = count(plan.forgotten_problems as u64, "open problem");
+            self.warn_once(&format!(
+                "more than {TOPICS_MAX} problems on all channels: {problems} forgotten, whose end, \
+                 reminders and escalations are not sent"
+            ));
         }
         let mut lines: Vec<Vec<u8>> = plan.held.iter().filter_map(held_line).collect();
         let escalated = entries.iter().filter(|entry| entry.reason == SendReason::Escalated);

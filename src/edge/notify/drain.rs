@@ -198,7 +198,8 @@ impl Drain {
         }
         let silences = self.store.read(&Keys::all())?;
         let acks = self.store.read(&Keys::all())?;
-        let completion = match entry.withdrawal(&silences, &acks, now) {
+        let withdrawal = entry.withdrawal(&silences, &acks, now);
+        let completion = match withdrawal.or(outbox::ended_escalation(&self.store, &entry)?) {
             Some(why) => Some(Completion::Withdrawn(why)),
             None if entry.is_given_up(now) => {
                 Some(Completion::Failed { cause: "it could not be delivered for 3 days".into() })

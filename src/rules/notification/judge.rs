@@ -7,19 +7,16 @@
 
 use std::time::Duration;
 
-use super::ack::Acks;
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
 use super::facts::{EventFacts, TopicChange, reread};
-use super::group::{DueNotice, clear_wait};
+use super::group::{DueNotice, FLAP_SPAN, clear_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
 use super::policy::{GroupBy, RoutePolicy};
-use super::quiet::QuietHours;
 use super::repeat::judge_repeat;
-use super::silence::Silences;
+use super::restraints::{Restraints, is_restraining};
 use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Told, Topic};
-use crate::event::Severity;
 use crate::time::Timestamp;
 
 /// The time after which a problem that every round reports, and that was not reported, is a new one.
@@ -29,12 +26,17 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The time in which a problem that comes back has come back, and is not a new one.
 const AGAIN_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 
+/// The returns of a problem that lengthen the wait for its end.
+const FLAPS_MAX: usize = 10;
+
 /// The way by which an event reaches a channel.
 #[derive(Debug, Clone, Copy)]
 pub struct Routing<'a> {
     pub policy: &'a RoutePolicy,
     /// Whether a route sends the event to the channel.
     pub is_routed: bool,
+    /// Whether a route without channels keeps the event from all.
+    pub is_muted: bool,
     /// Whether the route names the type of the event in full.
     pub is_named: bool,
     /// The factor by which a problem has to grow before the channel is told again.
@@ -63,10 +65,21 @@ pub fn judge_event(
         (TopicChange::Begins, NoticeDecision::Drop(DropReason::Flapping)) => {
             topic.ended_at = None;
             topic.pending.retain(|one| one.reason != SendReason::Ended);
-            topic.flaps.retain(|at| now.since(*at) <= super::group::FLAP_SPAN);
-            topic.flaps.push(now);
+            flap(topic, now);
         }
-        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(..)) => restart(topic),
+        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(reason, _)) => {
+            if reason == SendReason::Again {
+                lengthen_wait(topic, routing.policy.clear_wait, now);
+            }
+            restart(topic);
+        }
+        // The channel is told nothing of this problem, and was told the end of the one before.
+        (TopicChange::Begins, NoticeDecision::Drop(DropReason::NotRouted)) => {
+            if topic.ended_at.is_some() {
+                lengthen_wait(topic, routing.policy.clear_wait, now);
+                restart(topic);
+            }
+        }
         _ => {}
     }
     if facts.incident.is_some() {
@@ -102,6 +115,25 @@ fn wait(topic: &mut Topic, event: Pending) {
     topic.pending.push(event);
 }
 
+/// Counts a return of the problem.
+fn flap(topic: &mut Topic, now: Timestamp) {
+    topic.flaps.retain(|at| now.since(*at) <= FLAP_SPAN);
+    topic.flaps.push(now);
+}
+
+/// Counts a return after the end was told, so often that the wait for the next end is longer than the
+/// problem was away.
+fn lengthen_wait(topic: &mut Topic, wait: Duration, now: Timestamp) {
+    let Some(away) = topic.ended_at.map(|ended| now.since(ended)) else { return };
+    if away > FLAP_SPAN {
+        return;
+    }
+    flap(topic, now);
+    while clear_wait(topic, wait, now) <= away && topic.flaps.len() < FLAPS_MAX {
+        topic.flaps.push(now);
+    }
+}
+
 /// Forgets what was told of an earlier problem of the same queue.
 fn restart(topic: &mut Topic) {
     topic.told = None;
@@ -124,9 +156,11 @@ fn decide(
     use NoticeDecision::{Drop, Inhibited, Send, Update};
     let policy = routing.policy;
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
-    if !routing.is_routed {
-        let is_back = matches!(facts.change, TopicChange::Begins) && topic.ended_at.is_some();
-        return Drop(if is_back && topic.told.is_some() { Flapping } else { NotRouted });
+    if !routing.is_routed && !(ends_what_is_told(topic, facts) && !routing.is_muted) {
+        let begins = matches!(facts.change, TopicChange::Begins) && topic.told.is_some();
+        let ended = topic.ended_at.filter(|_| begins && !topic.is_end_told);
+        let is_back = ended.is_some_and(|ended| is_flapping(topic, ended, policy, now));
+        return Drop(if is_back { Flapping } else { NotRouted });
     }
     match &facts.change {
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
@@ -182,46 +216,16 @@ fn decide(
     }
 }
 
+/// Returns whether an event ends what the channel was told of, or is about to be told.
+fn ends_what_is_told(topic: &Topic, facts: &EventFacts) -> bool {
+    let is_known = topic.told.is_some() || !topic.pending.is_empty();
+    matches!(facts.change, TopicChange::Ends { .. }) && is_known
+}
+
 /// Returns whether a problem that has come back never counted as ended.
 fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Timestamp) -> bool {
     topic.awaits(SendReason::Ended)
         || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
-}
-
-/// The restraints of the notices of a channel.
-#[derive(Debug, Clone, Copy)]
-pub struct Restraints<'a> {
-    pub silences: &'a Silences,
-    pub acks: &'a Acks,
-    /// The quiet hours, when they hold for the channel.
-    pub quiet: Option<&'a QuietHours>,
-    /// The moment from which the policy of the channel holds.
-    pub since: Timestamp,
-}
-
-impl Restraints<'_> {
-    /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
-    /// the end of a problem.
-    pub fn hold(
-        &self,
-        topic: &Topic,
-        severity: Severity,
-        is_end: bool,
-        now: Timestamp,
-    ) -> Option<(HoldReason, Timestamp)> {
-        if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
-            return Some((HoldReason::Silence, silence.until));
-        }
-        if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
-            return Some((HoldReason::Ack, until));
-        }
-        let until = self.quiet.and_then(|quiet| quiet.hold(severity, now))?;
-        Some((HoldReason::QuietHours, until))
-    }
-
-    fn ack(&self, topic: &Topic, now: Timestamp) -> Option<Timestamp> {
-        self.acks.until(topic.incident.as_deref(), &topic.subject, now)
-    }
 }
 
 /// An act that is due on a topic.
@@ -302,11 +306,6 @@ fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
             told.unacked_since = now;
         }
     }
-}
-
-/// Quiet hours do not stop an escalation: somebody was to be told in any case.
-fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
-    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
 }
 
 /// Takes the end of a problem that has not lasted long enough: it waits on its own.

@@ -9,12 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::ack::Acks;
 use super::decision::NoticeDecision;
+use super::escalate::take_step;
 use super::facts::EventFacts;
 use super::group::{DueNotice, merge};
-use super::judge::{Due, Restraints, Routing, judge_due, judge_event};
+use super::judge::{Due, Routing, judge_due, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
 use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
 use super::policy::{Channel, GroupBy, Notifications};
+use super::restraints::Restraints;
 use super::route::RoutedChannel;
 use super::silence::Silences;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
@@ -27,6 +29,8 @@ pub struct ArrivedEvent {
     pub facts: EventFacts,
     pub line: String,
     pub channels: Vec<RoutedChannel>,
+    /// Whether a route without channels keeps it from all.
+    pub is_muted: bool,
 }
 
 /// The policy and the statements of people that a plan goes by.
@@ -87,6 +91,8 @@ pub struct FlushPlan {
     pub held: Vec<HeldNotice>,
     /// The number of judged events that were forgotten before their time.
     pub forgotten: usize,
+    /// The number of problems that go on and were forgotten, counted on each channel.
+    pub forgotten_problems: usize,
 }
 
 /// Judges the events that have arrived and the time that has passed.
@@ -117,7 +123,7 @@ pub fn plan(
             flush.deliveries.push(delivery);
         }
     }
-    notices.forget_old(now);
+    flush.forgotten_problems = notices.forget_old(now);
     flush
 }
 
@@ -133,7 +139,7 @@ fn judge_arrived(
     let channels = &input.notifications.channels;
     let mut known: HashSet<KeyHash> = notices.keys();
     let (mut updated, mut moment) = (BTreeMap::new(), Timestamp::default());
-    for ArrivedEvent { facts, line, channels: routed } in arrived {
+    for ArrivedEvent { facts, line, channels: routed, is_muted } in arrived {
         // Each event is judged at its own time, so that a replay judges like a live stream.
         moment = facts.at.min(now).max(moment);
         let problem = notices.problems.entry(facts.topic.clone()).or_default();
@@ -152,6 +158,7 @@ fn judge_arrived(
             let routing = Routing {
                 policy: input.notifications.policy(topic.route, &channel.name),
                 is_routed: route.is_some(),
+                is_muted: *is_muted,
                 is_named: route.is_some_and(|route| route.is_named),
                 growth_factor: channel.growth_factor(),
             };
@@ -171,7 +178,8 @@ fn judge_arrived(
                 };
                 updated.insert(key, event);
             }
-            if route.is_some() {
+            // The end of what a channel was told goes there without a route.
+            if route.is_some() || matches!(decision, NoticeDecision::Send(..)) {
                 let key = NoticeKey::new(&channel.name, &facts.key);
                 known.insert(NoticeKey::hash(&channel.name, &facts.key));
                 let is_told = matches!(decision, NoticeDecision::Send(..));
@@ -231,6 +239,7 @@ fn collect_due(
     let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
     let told_causes = told_causes(notices);
     let mut topics = std::mem::take(&mut notices.topics);
+    let mut escalated = Vec::new();
     for topic in topics.values_mut() {
         if input.is_final {
             topic.end_group_wait(now);
@@ -251,7 +260,10 @@ fn collect_due(
                 Due::Notice(notice) => {
                     by_channel.entry(topic.channel.clone()).or_default().push(notice);
                 }
-                Due::Escalation(to, notice) => by_channel.entry(to).or_default().push(notice),
+                Due::Escalation(to, notice) => {
+                    by_channel.entry(to.clone()).or_default().push(notice);
+                    escalated.push((to, topic.clone()));
+                }
                 Due::Held(reason, until) => {
                     held.extend(topic.pending.last().map(|event| HeldNotice {
                         channel: topic.channel.clone(),
@@ -264,6 +276,11 @@ fn collect_due(
                 }
             }
         }
+    }
+    for (to, source) in escalated {
+        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
+        target.channel = to;
+        take_step(target, &source, now);
     }
     notices.topics = topics;
     for due in by_channel.values_mut() {
