@@ -2,6 +2,7 @@
 //! and what was told. One stage a file, in the order of [`judge`] and [`plan`].
 
 pub mod ack;
+pub mod amend;
 pub mod answer;
 pub mod connection;
 pub mod decision;

@@ -61,8 +61,10 @@ pub struct Dispatcher {
     drain_for: Duration,
     /// The configured time from one round to the next.
     round_interval: Duration,
-    /// Whether this process has seen the end of a round.
+    /// Whether the end of a round is on record, so that its successors can be missing.
     has_pulse: bool,
+    /// The moment from which on this process would have seen them.
+    watched_since: Timestamp,
     switches: Switches,
     scopes: SeenScopes,
     clock: StreamClock,
@@ -110,6 +112,7 @@ impl Dispatcher {
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
+        let has_pulse = state.as_ref().is_some_and(DispatcherState::has_pulse);
         Ok(Dispatcher {
             router,
             notifications,
@@ -118,7 +121,8 @@ impl Dispatcher {
             drain,
             drain_for,
             round_interval: settings.monitoring.check_interval,
-            has_pulse: false,
+            has_pulse,
+            watched_since: clock::now(),
             muted: !switches.now().notify,
             switches,
             scopes: settings.aws.seen_scopes(),

@@ -198,8 +198,8 @@ impl Drain {
         }
         let silences = self.store.read(&Keys::all())?;
         let acks = self.store.read(&Keys::all())?;
-        let withdrawal = entry.withdrawal(&silences, &acks, now);
-        let completion = match withdrawal.or(outbox::ended_escalation(&self.store, &entry)?) {
+        let ended = outbox::ended_escalation(&self.store, &entry)?;
+        let completion = match entry.withdrawal(&silences, &acks, now).or(ended) {
             Some(why) => Some(Completion::Withdrawn(why)),
             None if entry.is_given_up(now) => {
                 Some(Completion::Failed { cause: "it could not be delivered for 3 days".into() })

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
 use super::facts::{EventFacts, TopicChange, reread};
-use super::group::{DueNotice, FLAP_SPAN, clear_wait};
+use super::group::{DueNotice, clear_wait, flap, lengthen_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
 use super::policy::{GroupBy, RoutePolicy};
@@ -25,9 +25,6 @@ const PERSISTS_FOR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 /// The time in which a problem that comes back has come back, and is not a new one.
 const AGAIN_WITHIN: Duration = Duration::from_secs(7 * 86_400);
-
-/// The returns of a problem that lengthen the wait for its end.
-const FLAPS_MAX: usize = 10;
 
 /// The way by which an event reaches a channel.
 #[derive(Debug, Clone, Copy)]
@@ -74,11 +71,11 @@ pub fn judge_event(
             restart(topic);
         }
         // The channel is told nothing of this problem, and was told the end of the one before.
-        (TopicChange::Begins, NoticeDecision::Drop(DropReason::NotRouted)) => {
-            if topic.ended_at.is_some() {
-                lengthen_wait(topic, routing.policy.clear_wait, now);
-                restart(topic);
-            }
+        (TopicChange::Begins, NoticeDecision::Drop(DropReason::NotRouted))
+            if topic.ended_at.is_some() =>
+        {
+            lengthen_wait(topic, routing.policy.clear_wait, now);
+            restart(topic);
         }
         _ => {}
     }
@@ -115,25 +112,6 @@ fn wait(topic: &mut Topic, event: Pending) {
     topic.pending.push(event);
 }
 
-/// Counts a return of the problem.
-fn flap(topic: &mut Topic, now: Timestamp) {
-    topic.flaps.retain(|at| now.since(*at) <= FLAP_SPAN);
-    topic.flaps.push(now);
-}
-
-/// Counts a return after the end was told, so often that the wait for the next end is longer than the
-/// problem was away.
-fn lengthen_wait(topic: &mut Topic, wait: Duration, now: Timestamp) {
-    let Some(away) = topic.ended_at.map(|ended| now.since(ended)) else { return };
-    if away > FLAP_SPAN {
-        return;
-    }
-    flap(topic, now);
-    while clear_wait(topic, wait, now) <= away && topic.flaps.len() < FLAPS_MAX {
-        topic.flaps.push(now);
-    }
-}
-
 /// Forgets what was told of an earlier problem of the same queue.
 fn restart(topic: &mut Topic) {
     topic.told = None;
@@ -156,7 +134,8 @@ fn decide(
     use NoticeDecision::{Drop, Inhibited, Send, Update};
     let policy = routing.policy;
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
-    if !routing.is_routed && !(ends_what_is_told(topic, facts) && !routing.is_muted) {
+    let is_end = !routing.is_muted && ends_what_is_told(topic, facts);
+    if !routing.is_routed && !is_end {
         let begins = matches!(facts.change, TopicChange::Begins) && topic.told.is_some();
         let ended = topic.ended_at.filter(|_| begins && !topic.is_end_told);
         let is_back = ended.is_some_and(|ended| is_flapping(topic, ended, policy, now));

@@ -5,11 +5,12 @@
 //! an older event counts as judged, so that a replay never sends thousands of notices again. Pure:
 //! the present is an argument, and the store does the locking.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::amend::{Amendment, EventHold};
 use super::decision::NoticeDecision;
 use super::facts::{EventFacts, NamedCause};
 use super::notice_key::{EventKey, KeyHash, NoticeKey};
@@ -39,6 +40,9 @@ pub struct JudgedEvent {
     /// Absent from what an older version has sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<NoticeDecision>,
+    /// The last restraint that has held it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<EventHold>,
 }
 
 fn yes() -> bool {
@@ -97,6 +101,9 @@ pub struct KnownRouting {
     pub id: String,
     /// The moment at which they were first seen.
     pub since: Timestamp,
+    /// The indexes of those in the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<usize>,
     /// Events up to this time count as judged for the channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Timestamp>,
@@ -200,6 +207,24 @@ impl Notices {
         told.map(|one| one.key.channel.as_str()).collect()
     }
 
+    /// Records what became of judged events.
+    pub fn amend(&mut self, amendments: Vec<(NoticeKey, Amendment)>) {
+        if amendments.is_empty() {
+            return;
+        }
+        let amendments: HashMap<NoticeKey, Amendment> = amendments.into_iter().collect();
+        for one in &mut self.handled {
+            match amendments.get(&one.key) {
+                Some(Amendment::Dropped(reason)) => {
+                    one.is_told = false;
+                    one.decision = Some(NoticeDecision::Drop(*reason));
+                }
+                Some(Amendment::Held(hold)) => one.hold = Some(hold.clone()),
+                None => {}
+            }
+        }
+    }
+
     /// Adds judged events to those that other processes added, and drops old ones. Returns the
     /// number that was dropped before its time.
     pub fn remember(&mut self, judged: Vec<JudgedEvent>, now: Timestamp) -> usize {
@@ -264,7 +289,7 @@ mod tests {
     fn judged(n: usize, at: Timestamp) -> JudgedEvent {
         let event = EventKey { source: "dlq-poll".into(), event: format!("{n}") };
         let key = NoticeKey { channel: "console".into(), event };
-        JudgedEvent { key, at, is_told: true, decision: None }
+        JudgedEvent { key, at, is_told: true, decision: None, hold: None }
     }
 
     #[test]

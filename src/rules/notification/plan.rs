@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::ack::Acks;
-use super::decision::NoticeDecision;
+use super::amend::{Amendment, EventHold, dropped_by};
+use super::decision::{DropReason, NoticeDecision};
 use super::escalate::take_step;
 use super::facts::EventFacts;
-use super::group::{DueNotice, merge};
+use super::group::{DueNotice, gather, merge};
 use super::judge::{Due, Routing, judge_due, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
 use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
@@ -95,6 +96,9 @@ pub struct FlushPlan {
     pub forgotten_problems: usize,
 }
 
+/// An amendment of the judgement of an event on a channel.
+type Amended = (NoticeKey, Amendment);
+
 /// Judges the events that have arrived and the time that has passed.
 pub fn plan(
     notices: &mut Notices,
@@ -103,12 +107,14 @@ pub fn plan(
     now: Timestamp,
 ) -> FlushPlan {
     let mut judged = Vec::new();
-    let updated = judge_arrived(notices, arrived, input, now, &mut judged);
+    let mut amended = Vec::new();
+    let updated = judge_arrived(notices, arrived, input, now, &mut judged, &mut amended);
     let mut flush = FlushPlan { forgotten: notices.remember(judged, now), ..FlushPlan::default() };
     for (key, progress) in updated {
         flush.deliveries.extend(update(notices, input, &key, progress));
     }
-    let due = collect_due(notices, input, now, &mut flush.held);
+    let due = collect_due(notices, input, now, &mut flush.held, &mut amended);
+    notices.amend(amended);
     for (channel, due) in due {
         let Some(channel) = input.notifications.channels.iter().find(|one| one.name == channel)
         else {
@@ -135,6 +141,7 @@ fn judge_arrived(
     input: PlanInput<'_>,
     now: Timestamp,
     judged: &mut Vec<JudgedEvent>,
+    amended: &mut Vec<Amended>,
 ) -> BTreeMap<String, Pending> {
     let channels = &input.notifications.channels;
     let mut known: HashSet<KeyHash> = notices.keys();
@@ -163,7 +170,9 @@ fn judge_arrived(
                 growth_factor: channel.growth_factor(),
             };
             let problem = notices.problems.get(&facts.topic).cloned().unwrap_or_default();
+            let waited = topic.pending.iter().map(|one| one.key.clone()).collect();
             let decision = judge_event(topic, &problem, facts, line, routing, moment);
+            amended.extend(dropped_by(&facts.change, waited, topic));
             if matches!(decision, NoticeDecision::Update | NoticeDecision::Inhibited) {
                 let (key_of_event, line) = (facts.key.clone(), line.clone());
                 let (reason, severity) = (SendReason::News, facts.severity);
@@ -184,7 +193,7 @@ fn judge_arrived(
                 known.insert(NoticeKey::hash(&channel.name, &facts.key));
                 let is_told = matches!(decision, NoticeDecision::Send(..));
                 let decision = Some(decision);
-                judged.push(JudgedEvent { key, at: facts.at, is_told, decision });
+                judged.push(JudgedEvent { key, at: facts.at, is_told, decision, hold: None });
             }
         }
     }
@@ -234,10 +243,12 @@ fn collect_due(
     input: PlanInput<'_>,
     now: Timestamp,
     held: &mut Vec<HeldNotice>,
+    amended: &mut Vec<Amended>,
 ) -> BTreeMap<String, Vec<DueNotice>> {
     let notifications = input.notifications;
     let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
     let told_causes = told_causes(notices);
+    gather(&mut notices.topics, &notices.problems, now);
     let mut topics = std::mem::take(&mut notices.topics);
     let mut escalated = Vec::new();
     for topic in topics.values_mut() {
@@ -256,7 +267,11 @@ fn collect_due(
         for due in judge_due(topic, problem, policy, restraints, now) {
             match due {
                 Due::Notice(notice)
-                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) => {}
+                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) =>
+                {
+                    let known = Amendment::Dropped(DropReason::KnownCause);
+                    amended.extend(each(&notice.events, channel, &known));
+                }
                 Due::Notice(notice) => {
                     by_channel.entry(topic.channel.clone()).or_default().push(notice);
                 }
@@ -265,6 +280,11 @@ fn collect_due(
                     escalated.push((to, topic.clone()));
                 }
                 Due::Held(reason, until) => {
+                    let silence = input.silences.of_subject(&topic.subject, now);
+                    let silence = silence.filter(|_| reason == HoldReason::Silence);
+                    let glob = silence.map(|one| one.glob.clone());
+                    let hold = Amendment::Held(EventHold { reason, until, glob });
+                    amended.extend(each(&topic.pending, channel, &hold));
                     held.extend(topic.pending.last().map(|event| HeldNotice {
                         channel: topic.channel.clone(),
                         subject: topic.subject.clone(),
@@ -277,16 +297,31 @@ fn collect_due(
             }
         }
     }
-    for (to, source) in escalated {
-        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
-        target.channel = to;
-        take_step(target, &source, now);
-    }
+    take_steps(&mut topics, escalated, now);
     notices.topics = topics;
     for due in by_channel.values_mut() {
         due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
     }
     by_channel
+}
+
+/// Returns an amendment for each of several events on a channel.
+fn each(events: &[Pending], channel: &Channel, amendment: &Amendment) -> Vec<Amended> {
+    let key = |event: &Pending| NoticeKey::new(&channel.name, &event.key);
+    events.iter().map(|event| (key(event), amendment.clone())).collect()
+}
+
+/// Records what the channels of escalation steps were told.
+fn take_steps(
+    topics: &mut BTreeMap<String, Box<Topic>>,
+    escalated: Vec<(String, Box<Topic>)>,
+    now: Timestamp,
+) {
+    for (to, source) in escalated {
+        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
+        target.channel = to;
+        take_step(target, &source, now);
+    }
 }
 
 /// Returns the causes that channels were told of, in problems that go on.

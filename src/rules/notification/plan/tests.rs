@@ -206,6 +206,7 @@ fn told(rows: &[(&str, &[&str])]) -> Vec<Told> {
 const MINUTE: Duration = Duration::from_secs(60);
 
 mod ends;
+mod explained;
 mod stages;
 
 #[test]
@@ -403,8 +404,27 @@ fn group_wait_gathers_and_ends_with_the_input() {
     let cause = |queue| ("queue.sampled", queue, "cause-1");
     story.round(0.0, &[("queue.raised", "a", "3"), cause("a")]);
     story.round(0.5, &[("queue.raised", "b", "3"), cause("b")]);
-    assert_eq!(story.round(1.0, &[]), told(&[("new", &["a"])]));
-    assert_eq!(story.round(1.5, &[]), told(&[("new", &["b"])]));
+    story.round(0.9, &[("queue.raised", "c", "3"), ("queue.sampled", "c", "cause-2")]);
+    story.round(0.9, &[("queue.raised", "d", "3")]);
+    assert_eq!(story.round(1.0, &[]), told(&[("new", &["a", "b"])]), "one cause");
+    assert_eq!(story.round(1.5, &[]), told(&[]));
+    assert_eq!(story.round(1.9, &[]), told(&[("new", &["c"]), ("new", &["d"])]), "apart");
+    let by_cause = RoutePolicy { group_by: GroupBy::Fingerprint, ..policy.clone() };
+    let mut story = Story::new(by_cause);
+    story.round(0.0, &[("queue.raised", "a", "3"), cause("a")]);
+    story.round(0.5, &[("queue.raised", "b", "3"), cause("b")]);
+    assert_eq!(story.round(1.0, &[]), told(&[("new", &["a", "b"])]), "each is named");
+    // So many that they become one notice, and fewer.
+    for (queues, expected) in [
+        (&["a", "b", "c", "d"][..], told(&[("new", &["a", "b", "c", "d"])])),
+        (&["a", "b", "c"][..], told(&[("new", &["a"])])),
+    ] {
+        let mut story = Story::new(policy.clone());
+        for (at, queue) in (0_u8..).zip(queues) {
+            story.round(f64::from(at) / 10.0, &[("queue.raised", queue, "3")]);
+        }
+        assert_eq!(story.round(1.0, &[]), expected);
+    }
     let mut story = Story::new(policy);
     story.round(0.0, &[("queue.raised", "a", "3"), cause("a")]);
     let at_end = story.run(0.2, &[("queue.raised", "b", "3"), cause("b")], true);

@@ -12,7 +12,7 @@ fn of_severity(least: Severity) -> Story {
 }
 
 #[test]
-fn whoever_was_told_of_a_problem_is_told_its_end() {
+fn end_goes_to_whoever_was_told_of_the_problem() {
     let gravest = ("queue.expiring", "a", "1h");
     let by_type = || Story::new(RoutePolicy::default()).with(ChannelKind::Exec, &["queue.raised"]);
     let mut by_channel = Story::new(RoutePolicy::default());
