@@ -11,6 +11,7 @@ use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
 use dlq::rules::view::notice::ConsoleStyle;
+use dlq::time::Timestamp;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{self, Input, Output, StreamFilter};
 
@@ -48,7 +49,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
 /// Notifies people when no round has finished in time.
 fn check_heartbeat(dispatcher: &mut Dispatcher) -> Result<ExitOutcome, Error> {
     let mut out = Output::new();
-    if !dispatcher.check_heartbeat(&mut out)? {
+    if !dispatcher.check_heartbeat(Timestamp::default(), &mut out)? {
         return Err(Error::Failed("no round of dlq-poll is on record yet".into()));
     }
     let failed = dispatcher.finish(&mut out)?;

@@ -2,6 +2,7 @@
 //! and what was told. One stage a file, in the order of [`judge`] and [`plan`].
 
 pub mod ack;
+pub mod amend;
 pub mod answer;
 pub mod causes;
 pub mod connection;
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod quiet;
 pub mod reload;
 pub mod repeat;
+pub mod restraints;
 pub mod route;
 pub mod scope;
 pub mod silence;

@@ -29,7 +29,7 @@ use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
 use crate::rules::notification::notice_key::{EventKey, KeyHash, NoticeKey};
-use crate::rules::notification::notices::{KEPT_MAX, Notices};
+use crate::rules::notification::notices::{KEPT_MAX, Notices, TOPICS_MAX};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
@@ -38,6 +38,7 @@ use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::SendReason;
 use crate::rules::view::notice::ConsoleStyle;
 use crate::store::Lock;
+use crate::text::count;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -62,7 +63,7 @@ pub struct Dispatcher {
     drain_for: Duration,
     /// The configured time from one round to the next.
     round_interval: Duration,
-    /// Whether this process has seen the end of a round.
+    /// Whether the end of a round is on record, so that its successors can be missing.
     has_pulse: bool,
     /// Whether the last plan is on record.
     is_planned: bool,
@@ -70,6 +71,8 @@ pub struct Dispatcher {
     live_at: Option<Instant>,
     /// The last plan of a live stream that is silent, or its last line.
     silent_at: Instant,
+    /// The moment from which on this process would have seen them.
+    watched_since: Timestamp,
     switches: Switches,
     scopes: SeenScopes,
     clock: StreamClock,
@@ -119,6 +122,7 @@ impl Dispatcher {
             (state, drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
+        let has_pulse = state.as_ref().is_some_and(DispatcherState::has_pulse);
         let mut dispatcher = Dispatcher {
             router,
             notifications,
@@ -127,10 +131,11 @@ impl Dispatcher {
             drain,
             drain_for,
             round_interval: settings.monitoring.check_interval,
-            has_pulse: false,
             is_planned: true,
             live_at: None,
             silent_at: clock::tick(),
+            has_pulse,
+            watched_since: clock::now(),
             muted: !switches.now().notify,
             switches,
             scopes: settings.aws.seen_scopes(),
@@ -181,6 +186,7 @@ impl Dispatcher {
             return;
         }
         let facts = EventFacts::read(head, line, self.now());
+        let is_muted = channels.is_empty() && self.router.is_muted(head, line);
         let line = match std::str::from_utf8(line) {
             Ok(text) if line.len() <= event::LINE_MAX => text.trim_end().to_owned(),
             _ => head.without_payload(),
@@ -188,7 +194,7 @@ impl Dispatcher {
         if self.arrived.is_empty() {
             self.arrived_at = clock::tick();
         }
-        self.arrived.push(ArrivedEvent { facts, line, channels });
+        self.arrived.push(ArrivedEvent { facts, line, channels, is_muted });
     }
 
     /// Plans what people are told, and begins to tell them.
@@ -274,6 +280,13 @@ impl Dispatcher {
     ) -> Result<(), Error> {
         if plan.forgotten > 0 {
             self.warn_once("more than 20000 notices in 8 days: the oldest are forgotten");
+        }
+        if plan.forgotten_problems > 0 {
+            let problems = count(plan.forgotten_problems as u64, "open problem");
+            self.warn_once(&format!(
+                "more than {TOPICS_MAX} problems on all channels: {problems} forgotten, whose end, \
+                 reminders and escalations are not sent"
+            ));
         }
         let mut lines: Vec<Vec<u8>> = plan.held.iter().filter_map(held_line).collect();
         let escalated = entries.iter().filter(|entry| entry.reason == SendReason::Escalated);

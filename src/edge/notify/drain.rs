@@ -193,7 +193,8 @@ impl Drain {
         }
         let Statements { silences, acks, unreadable } = Statements::read(&self.store);
         self.unreadable.extend(unreadable);
-        let completion = match entry.withdrawal(&silences, &acks, now) {
+        let ended = outbox::ended_escalation(&self.store, &entry)?;
+        let completion = match entry.withdrawal(&silences, &acks, now).or(ended) {
             Some(Withdrawal::Silenced) => {
                 channel.waiting.pop_front();
                 channel.silenced.hold(&[entry], &silences, now);

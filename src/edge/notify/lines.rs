@@ -2,7 +2,8 @@
 
 use crate::clock;
 use crate::event::{
-    Event, NoticeEscalated, NoticeFailed, NoticeHeld, NoticeSent, Payload, PollMissing, PollResumed,
+    self, Event, Line, NoticeEscalated, NoticeFailed, NoticeHeld, NoticeSent, Payload, PollMissing,
+    PollResumed,
 };
 use crate::rules::notification::heartbeat::Pulse;
 use crate::rules::notification::message::merged::compose;
@@ -10,6 +11,8 @@ use crate::rules::notification::notice_key::EventKey;
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::plan::{HeldNotice, PlannedDelivery};
 use crate::rules::notification::scope::SeenScopes;
+use crate::rules::notification::topic::SendReason;
+use crate::rules::speech::sentence::{ToldAgain, of_open_problem};
 use crate::time::Timestamp;
 
 /// Returns the entry of a planned delivery.
@@ -19,8 +22,23 @@ pub fn entry_of(
     scopes: &mut SeenScopes,
     now: Timestamp,
 ) -> OutboxEntry {
-    let notice = compose(&planned.notices, title, scopes, now);
+    let mut notice = compose(&planned.notices, title, scopes, now);
+    notice.spoken = spoken_again(planned);
     OutboxEntry::new(planned, notice, now, clock::now())
+}
+
+/// Returns what is said of a single problem that is told again.
+fn spoken_again(planned: &PlannedDelivery) -> Option<String> {
+    let again = match planned.reason {
+        SendReason::Repeat => ToldAgain::Reminder,
+        SendReason::AckExpired => ToldAgain::AckExpired,
+        SendReason::Escalated => ToldAgain::Escalation,
+        _ => return None,
+    };
+    let [due] = planned.notices.as_slice() else { return None };
+    let line = due.events.last()?.line.trim_end();
+    let Line::Event(head) = event::peek(line.as_bytes()) else { return None };
+    Some(of_open_problem(&head, line.as_bytes(), again, due.depth))
 }
 
 /// Returns the event of a delivery that succeeded.

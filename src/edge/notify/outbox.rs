@@ -12,9 +12,12 @@ use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
+use crate::document::Keys;
 use crate::error::{Error, if_found};
 use crate::event::derived_id;
-use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::notices::Notices;
+use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
+use crate::rules::notification::topic::SendReason;
 use crate::store::{self, Lock, Store};
 
 /// The folder of all channels, in the state folder.
@@ -28,6 +31,19 @@ const SLOTS_MAX: u32 = 64;
 const SYNCED_AT_ONCE: usize = 4;
 /// The characters of a channel's name in the name of its folder.
 const NAME_MAX: usize = 32;
+
+/// Returns that an entry is an escalation of what has ended since.
+pub fn ended_escalation(store: &Store, entry: &OutboxEntry) -> Result<Option<Withdrawal>, Error> {
+    if entry.reason != SendReason::Escalated {
+        return Ok(None);
+    }
+    let id = entry.delivery.id.as_str();
+    let queued: Notices = store.read(&Keys::one(Notices::DELIVERY, id))?;
+    let topics = queued.queue.values().flat_map(|one| &one.topics).map(String::as_str);
+    let notices: Notices =
+        store.read(&Keys::one(Notices::DELIVERY, id).with(Notices::TOPIC, topics))?;
+    Ok(notices.is_over(id).then_some(Withdrawal::Over))
+}
 
 /// The outbox of a channel.
 #[derive(Debug, Clone)]

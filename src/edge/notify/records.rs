@@ -295,21 +295,27 @@ impl DispatcherState {
         self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at)))
     }
 
+    /// Returns whether the end of a round is on record.
+    pub fn has_pulse(&self) -> bool {
+        self.store.read::<Heartbeat>(&Keys::all()).is_ok_and(|heart| heart.last.is_some())
+    }
+
     /// Returns that rounds are missing, to one process, once. None without a round on record.
     pub fn check_heartbeat(
         &self,
         rounds: u32,
         interval: Duration,
+        watched_since: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Option<Pulse>>, Error> {
         let mut seen: Heartbeat = self.store.read(&Keys::all())?;
         if seen.last.is_none() {
             return Ok(None);
         }
-        if seen.check(rounds, interval, now).is_none() {
+        if seen.check(rounds, interval, watched_since, now).is_none() {
             return Ok(Some(None));
         }
-        let check = |heart: &mut Heartbeat| Ok(heart.check(rounds, interval, now));
+        let check = |heart: &mut Heartbeat| Ok(heart.check(rounds, interval, watched_since, now));
         self.store.update(&Keys::all(), check).map(Some)
     }
 

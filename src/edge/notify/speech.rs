@@ -17,6 +17,7 @@ use crate::event::{Line, peek};
 use crate::log;
 use crate::rules::notification::delivery::{Delivery, Outcome};
 use crate::rules::speech::sentence::{Spoken, of_event, of_words};
+use crate::rules::speech::sound::Sound;
 
 const PROGRAM: &str = "dlq-say";
 /// The time for a notice: others that speak, two requests, and the audio.
@@ -69,6 +70,9 @@ impl Speech {
 
 /// Returns what is said of a notice.
 fn spoken(delivery: &Delivery) -> Spoken {
+    if let Some(text) = &delivery.notice.spoken {
+        return Spoken { text: text.clone(), sound: Sound::Alarm };
+    }
     let line = delivery.event.as_deref().unwrap_or_default().as_bytes();
     match peek(line) {
         Line::Event(head) => of_event(&head, line),
@@ -155,6 +159,17 @@ mod tests {
             let (outcome, taken) = deliver(&format!("input{at}"), "exit 0", &delivery(event));
             assert_eq!((outcome, taken.as_str()), (Outcome::Delivered { handle: None }, expected));
         }
+    }
+
+    #[test]
+    fn notice_with_words_of_its_own_is_said_in_them() {
+        let raised =
+            r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.raised","subject":"q"}"#;
+        let mut delivery = delivery(Some(raised));
+        delivery.notice.spoken = Some("Reminder: q still has one dead letter.".into());
+        let (_, taken) = deliver("reminder", "exit 0", &delivery);
+        let expected = "--channel voice --sound alarm\nReminder: q still has one dead letter.";
+        assert_eq!(taken, expected);
     }
 
     #[test]

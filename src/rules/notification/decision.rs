@@ -31,6 +31,8 @@ words! {
         Flapping = "flapping",
         /// The problem was over before it was told.
         Over = "over",
+        /// The channel knows the cause from another queue.
+        KnownCause = "known_cause",
         /// A step of work is not told.
         Progress = "progress",
         /// No route sends it to the channel.
@@ -77,6 +79,7 @@ fn dropped_because(reason: DropReason) -> &'static str {
         DropReason::AlreadyTold => "it was told already",
         DropReason::Flapping => "the problem came back before its end was told",
         DropReason::Over => "the problem was over before it was told",
+        DropReason::KnownCause => "the channel knows its cause from another queue",
         DropReason::Progress => "a step of an investigation is not told",
         DropReason::NotRouted => "no route sends it to this channel",
     }

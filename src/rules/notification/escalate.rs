@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::topic::Topic;
+use super::topic::{Told, Topic};
 use crate::time::Timestamp;
 
 /// A step of an escalation.
@@ -31,11 +31,38 @@ pub fn due_steps<'a>(
     &rest[..due]
 }
 
+/// Records on the topic of a step's channel that it was told of a problem, so that it is told the end
+/// as well. A channel that knows of the problem already, keeps what it knows.
+pub fn take_step(target: &mut Topic, source: &Topic, now: Timestamp) {
+    if target.is_open() {
+        return;
+    }
+    let again = |told: &Told| Told {
+        first_at: now,
+        at: now,
+        unacked_since: now,
+        repeats: 0,
+        ..told.clone()
+    };
+    *target = Topic {
+        channel: std::mem::take(&mut target.channel),
+        problem: source.problem.clone(),
+        subject: source.subject.clone(),
+        incident: source.incident.clone(),
+        route: target.route,
+        told: source.told.as_ref().map(again),
+        flaps: std::mem::take(&mut target.flaps),
+        pending: std::mem::take(&mut target.pending),
+        persists: source.persists,
+        touched: source.touched.max(target.touched),
+        ..Topic::default()
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Severity;
-    use crate::rules::notification::topic::Told;
 
     #[test]
     fn each_step_is_taken_once_in_its_time() {

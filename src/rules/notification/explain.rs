@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 
 use super::ack::Acks;
+use super::amend::EventHold;
 use super::facts::EventFacts;
 use super::notices::Notices;
-use super::policy::Notifications;
+use super::policy::{Channel, GroupBy, Notifications};
 use super::route::{RoutedChannel, Router};
 use super::silence::Silences;
-use super::topic::Topic;
+use super::topic::{HoldReason, Topic};
 use crate::event::Head;
 use crate::text::safe;
 use crate::time::Timestamp;
@@ -33,19 +34,28 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
     if let Some(silence) = known.silences.of_subject(&facts.subject, known.now) {
         let why = silence.reason.as_deref().map_or(String::new(), |why| format!(": {}", safe(why)));
         let glob = safe(&silence.glob).into_owned();
-        let _ = writeln!(text, "silenced by '{glob}' until {}{why}", silence.until);
+        let _ = writeln!(text, "now silenced by '{glob}' until {}{why}", silence.until);
     }
     if let Some(until) = known.acks.until(facts.incident.as_deref(), &facts.subject, known.now) {
-        let _ = writeln!(text, "acknowledged until {until}");
+        let _ = writeln!(text, "now acknowledged until {until}");
     }
     let routed = router.route(head, line);
     for (at, channel) in known.notifications.channels.iter().enumerate() {
         let name = safe(&channel.name).into_owned();
         let route = routed.iter().find(|one| one.channel == at);
-        let _ = writeln!(text, "channel '{name}': {}", route_text(route));
         let judged = known.notices.judged(&facts.key);
-        let mut judged = judged.filter(|one| one.key.channel == channel.name).peekable();
-        if route.is_some() && judged.peek().is_none() {
+        let judged: Vec<_> = judged.filter(|one| one.key.channel == channel.name).collect();
+        let by = match route {
+            None if !judged.is_empty() => {
+                "without a route, as the channel knows of the problem".into()
+            }
+            _ => route_text(route),
+        };
+        let _ = writeln!(text, "channel '{name}': {by}");
+        if let Some(group) = route.and_then(|route| group_text(known, &facts, route, channel)) {
+            let _ = writeln!(text, "    group: {group}");
+        }
+        if route.is_some() && judged.is_empty() {
             text.push_str(&passed_over(known.notices, &channel.name, facts.at).unwrap_or_default());
         }
         for one in judged {
@@ -53,6 +63,9 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
                 Some(decision) => writeln!(text, "    {decision}"),
                 None => writeln!(text, "    {}", if one.is_told { "sent" } else { "not sent" }),
             };
+            if let Some(hold) = &one.hold {
+                let _ = writeln!(text, "    held until {}: {}", hold.until, hold_text(hold));
+            }
         }
         let Some(topic) = known.notices.topics.get(&Topic::key(&channel.name, &facts.topic)) else {
             continue;
@@ -76,6 +89,37 @@ fn passed_over(notices: &Notices, channel: &str, at: Timestamp) -> Option<String
     }
     let is_forgotten = notices.floor.is_some_and(|floor| at <= floor);
     is_forgotten.then(|| "    not sent: it is older than the events that are remembered\n".into())
+}
+
+/// Returns what the notice is one with; None for an event of no problem.
+fn group_text(
+    known: &Explanation<'_>,
+    facts: &EventFacts,
+    route: &RoutedChannel,
+    channel: &Channel,
+) -> Option<String> {
+    let incident = facts.incident.as_deref();
+    match known.notifications.policy(route.route, &channel.name).group_by {
+        GroupBy::Incident => incident.map(|id| format!("incident {}", safe(id))),
+        GroupBy::Queue => Some(format!("queue '{}', for a day", safe(&facts.subject))),
+        GroupBy::Fingerprint => {
+            let problem = known.notices.problems.get(&facts.topic);
+            Some(match problem.and_then(|problem| problem.cause.as_ref()) {
+                Some(cause) => format!("cause {} '{}'", safe(&cause.id), safe(&cause.title)),
+                None => "of a cause that is not known".into(),
+            })
+        }
+    }
+}
+
+fn hold_text(hold: &EventHold) -> String {
+    match (hold.reason, &hold.glob) {
+        (HoldReason::Silence, Some(glob)) => format!("silenced by '{}'", safe(glob)),
+        (HoldReason::Silence, None) => "silenced".into(),
+        (HoldReason::Ack, _) => "acknowledged".into(),
+        (HoldReason::QuietHours, _) => "quiet hours".into(),
+        (HoldReason::Group | HoldReason::Stable, _) => hold.reason.to_string(),
+    }
 }
 
 fn route_text(route: Option<&RoutedChannel>) -> String {

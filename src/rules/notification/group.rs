@@ -1,5 +1,6 @@
 //! Grouping: how long a notice waits for others, and which notices become one. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::notices::Problem;
@@ -10,12 +11,62 @@ use crate::time::Timestamp;
 pub const FLAP_SPAN: Duration = Duration::from_secs(3600);
 /// The number of notices without a known cause that are sent apart.
 pub const APART_MAX: usize = 3;
+/// The returns of a problem that lengthen the wait for its end.
+const FLAPS_MAX: usize = 10;
 
 /// Returns how long a problem has to be over before its end is told: twice as long for each time
 /// that it has come back within an hour, an hour at most.
 pub fn clear_wait(topic: &Topic, wait: Duration, now: Timestamp) -> Duration {
     let doubled = wait.saturating_mul(1 << topic.flaps_since(now, FLAP_SPAN).min(10));
     doubled.min(FLAP_SPAN.max(wait))
+}
+
+/// Counts a return of the problem.
+pub fn flap(topic: &mut Topic, now: Timestamp) {
+    topic.flaps.retain(|at| now.since(*at) <= FLAP_SPAN);
+    topic.flaps.push(now);
+}
+
+/// Counts a return after the end was told, so often that the wait for the next end is longer than the
+/// problem was away.
+pub fn lengthen_wait(topic: &mut Topic, wait: Duration, now: Timestamp) {
+    let Some(away) = topic.ended_at.map(|ended| now.since(ended)) else { return };
+    if away > FLAP_SPAN {
+        return;
+    }
+    flap(topic, now);
+    while clear_wait(topic, wait, now) <= away && topic.flaps.len() < FLAPS_MAX {
+        topic.flaps.push(now);
+    }
+}
+
+/// Ends the waits of a group when one of its members is due: what begins on a channel with one known
+/// cause, or without one when so many wait that they become one notice.
+pub fn gather(
+    topics: &mut BTreeMap<String, Box<Topic>>,
+    problems: &BTreeMap<String, Problem>,
+    now: Timestamp,
+) {
+    let group = |topic: &Topic| {
+        let cause = problems.get(&topic.problem).and_then(|problem| problem.cause.as_ref());
+        (topic.channel.clone(), cause.map(|cause| cause.id.clone()))
+    };
+    let mut groups: BTreeMap<(String, Option<String>), (usize, bool)> = BTreeMap::new();
+    for topic in topics.values().filter(|topic| topic.awaits_group(None)) {
+        let (waiting, is_due) = groups.entry(group(topic)).or_default();
+        *waiting += 1;
+        *is_due |= topic.awaits_group(Some(now));
+    }
+    groups.retain(|(_, cause), (waiting, is_due)| {
+        *is_due && (cause.is_some() || *waiting > APART_MAX)
+    });
+    if groups.is_empty() {
+        return;
+    }
+    let waiting = topics.values_mut().filter(|topic| topic.awaits_group(None));
+    waiting.filter(|topic| groups.contains_key(&group(topic))).for_each(|topic| {
+        topic.end_group_wait(now);
+    });
 }
 
 /// A notice that is due on one topic.

@@ -62,12 +62,19 @@ impl Heartbeat {
     }
 
     /// Returns that rounds are missing, once: none has finished for a number of intervals, of which
-    /// the longer of the configured and the usual one counts.
-    pub fn check(&mut self, rounds: u32, interval: Duration, now: Timestamp) -> Option<Pulse> {
+    /// the longer of the configured and the usual one counts. Whoever watches since a moment has to
+    /// have missed them himself: before it perhaps nothing was to run.
+    pub fn check(
+        &mut self,
+        rounds: u32,
+        interval: Duration,
+        watched_since: Timestamp,
+        now: Timestamp,
+    ) -> Option<Pulse> {
         let last = self.last?;
         let usual = self.interval_s.map_or(interval, Duration::from_secs).max(interval);
         let allowed = usual.saturating_mul(rounds).max(SHORTEST_GAP);
-        if rounds == 0 || self.is_missing || now.since(last) <= allowed {
+        if rounds == 0 || self.is_missing || now.since(last.max(watched_since)) <= allowed {
             return None;
         }
         self.is_missing = true;
@@ -97,16 +104,28 @@ mod tests {
     fn missing_rounds_are_told_once_and_their_return_too() {
         let (rounds, interval) = (5, Duration::from_secs(30));
         let mut heart = Heartbeat::default();
-        assert_eq!(heart.check(rounds, interval, at(900)), None, "nothing is known");
+        assert_eq!(heart.check(rounds, interval, at(0), at(900)), None, "nothing is known");
         assert_eq!(heart.beat(at(0)), None);
         assert_eq!(heart.beat(at(30)), None);
-        assert_eq!(heart.check(rounds, interval, at(180)), None);
+        assert_eq!(heart.check(rounds, interval, at(0), at(180)), None);
         let missing = Pulse::Missing(at(30), interval);
-        assert_eq!(heart.check(rounds, interval, at(181)), Some(missing));
-        assert_eq!(heart.check(rounds, interval, at(999)), None, "once");
+        assert_eq!(heart.check(rounds, interval, at(0), at(181)), Some(missing));
+        assert_eq!(heart.check(rounds, interval, at(0), at(999)), None, "once");
         assert_eq!(heart.beat(at(1000)), Some(Pulse::Resumed(at(30))));
         assert_eq!(heart.beat(at(1030)), None);
-        assert_eq!(heart.check(0, interval, at(99_999)), None, "switched off");
+        assert_eq!(heart.check(0, interval, at(0), at(99_999)), None, "switched off");
+    }
+
+    #[test]
+    fn rounds_are_missed_by_whoever_watches_since_before_the_first_of_them() {
+        // The last round was an hour before the start of the process that watches.
+        let (rounds, interval, start) = (5, Duration::from_secs(30), 3600);
+        for (after, expected) in [(1, false), (150, false), (151, true)] {
+            let mut heart = Heartbeat { last: Some(at(0)), ..Heartbeat::default() };
+            let found = heart.check(rounds, interval, at(start), at(start + after));
+            let missing = Pulse::Missing(at(0), interval);
+            assert_eq!(found, expected.then_some(missing), "{after} s after the start");
+        }
     }
 
     #[test]
@@ -121,8 +140,8 @@ mod tests {
             heart.beat(at(0));
             heart.beat(at(usual));
             let interval = Duration::from_secs(configured);
-            assert_eq!(heart.check(5, interval, at(usual + allowed)), None, "{rule}");
-            assert!(heart.check(5, interval, at(usual + allowed + 1)).is_some(), "{rule}");
+            assert_eq!(heart.check(5, interval, at(0), at(usual + allowed)), None, "{rule}");
+            assert!(heart.check(5, interval, at(0), at(usual + allowed + 1)).is_some(), "{rule}");
         }
     }
 

@@ -7,21 +7,18 @@
 
 use std::time::Duration;
 
-use super::ack::Acks;
 use super::causes::{self, new_causes};
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
 use super::facts::{EventFacts, TopicChange, reread};
-use super::group::{DueNotice, clear_wait};
+use super::group::{DueNotice, clear_wait, flap, lengthen_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
 use super::policy::{GroupBy, RoutePolicy};
-use super::quiet::QuietHours;
 use super::repeat::judge_repeat;
-use super::silence::Silences;
+use super::restraints::{Restraints, is_restraining};
 use super::told::{reminder, tell, told_again};
 use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Topic};
-use crate::event::Severity;
 use crate::time::Timestamp;
 
 /// The time after which a problem that every round reports, and that was not reported, is a new one.
@@ -37,6 +34,8 @@ pub struct Routing<'a> {
     pub policy: &'a RoutePolicy,
     /// Whether a route sends the event to the channel.
     pub is_routed: bool,
+    /// Whether a route without channels keeps the event from all.
+    pub is_muted: bool,
     /// Whether the route names the type of the event in full.
     pub is_named: bool,
     /// The factor by which a problem has to grow before the channel is told again.
@@ -70,10 +69,21 @@ pub fn judge_event(
         (TopicChange::Begins, NoticeDecision::Drop(DropReason::Flapping)) => {
             topic.ended_at = None;
             topic.pending.retain(|one| one.reason != SendReason::Ended);
-            topic.flaps.retain(|at| now.since(*at) <= super::group::FLAP_SPAN);
-            topic.flaps.push(now);
+            flap(topic, now);
         }
-        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(..)) => restart(topic),
+        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(reason, _)) => {
+            if reason == SendReason::Again {
+                lengthen_wait(topic, routing.policy.clear_wait, now);
+            }
+            restart(topic);
+        }
+        // The channel is told nothing of this problem, and was told the end of the one before.
+        (TopicChange::Begins, NoticeDecision::Drop(DropReason::NotRouted))
+            if topic.ended_at.is_some() =>
+        {
+            lengthen_wait(topic, routing.policy.clear_wait, now);
+            restart(topic);
+        }
         _ => {}
     }
     if facts.incident.is_some() {
@@ -83,21 +93,11 @@ pub fn judge_event(
         let grown = topic.inhibited.take();
         grown.into_iter().for_each(|one| wait(topic, Pending { due: now, ..one }));
     }
-    let pending = |reason, due, hold| {
-        let (key, line) = (facts.key.clone(), line.to_owned());
-        let (severity, causes) = (facts.severity, Vec::new());
-        Pending { key, reason, severity, at: facts.at, due, hold, line, causes }
-    };
     if decision == NoticeDecision::Inhibited {
-        topic.inhibited = Some(pending(SendReason::Grew, now, None));
+        topic.inhibited = Some(waiting(facts, line, SendReason::Grew, now, now));
     }
     if let NoticeDecision::Send(reason, due) = decision {
-        let hold = match (due > now, reason) {
-            (false, _) => None,
-            (true, SendReason::Ended) => Some(HoldReason::Stable),
-            (true, _) => Some(HoldReason::Group),
-        };
-        let mut pending = pending(reason, due, hold);
+        let mut pending = waiting(facts, line, reason, due, now);
         if reason == SendReason::NewCause {
             // It is as grave as the problem.
             let known = topic.told.as_ref().map(|told| told.severity);
@@ -107,6 +107,24 @@ pub fn judge_event(
         wait(topic, pending);
     }
     decision
+}
+
+/// Returns an event that waits until `due`.
+fn waiting(
+    facts: &EventFacts,
+    line: &str,
+    reason: SendReason,
+    due: Timestamp,
+    now: Timestamp,
+) -> Pending {
+    let hold = match (due > now, reason) {
+        (false, _) => None,
+        (true, SendReason::Ended) => Some(HoldReason::Stable),
+        (true, _) => Some(HoldReason::Group),
+    };
+    let (key, line) = (facts.key.clone(), line.to_owned());
+    let (severity, at, causes) = (facts.severity, facts.at, Vec::new());
+    Pending { key, reason, severity, at, due, hold, line, causes }
 }
 
 /// Adds an event that waits, in place of the oldest when there are too many.
@@ -152,9 +170,12 @@ fn decide(
     use NoticeDecision::{Drop, Inhibited, Send, Update};
     let policy = routing.policy;
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
-    if !routing.is_routed {
-        let is_back = matches!(facts.change, TopicChange::Begins) && topic.ended_at.is_some();
-        return Drop(if is_back && topic.told.is_some() { Flapping } else { NotRouted });
+    let is_end = !routing.is_muted && ends_what_is_told(topic, facts);
+    if !routing.is_routed && !is_end {
+        let begins = matches!(facts.change, TopicChange::Begins) && topic.told.is_some();
+        let ended = topic.ended_at.filter(|_| begins && !topic.is_end_told);
+        let is_back = ended.is_some_and(|ended| is_flapping(topic, ended, policy, now));
+        return Drop(if is_back { Flapping } else { NotRouted });
     }
     match &facts.change {
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
@@ -209,6 +230,12 @@ fn decide(
     }
 }
 
+/// Returns whether an event ends what the channel was told of, or is about to be told.
+fn ends_what_is_told(topic: &Topic, facts: &EventFacts) -> bool {
+    let is_known = topic.told.is_some() || !topic.pending.is_empty();
+    matches!(facts.change, TopicChange::Ends { .. }) && is_known
+}
+
 /// Returns whether a problem that has come back never counted as ended. A loss always ends it.
 fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Timestamp) -> bool {
     if topic.is_end_told || topic.pending.iter().any(tells_of_loss) {
@@ -216,41 +243,6 @@ fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Times
     }
     topic.awaits(SendReason::Ended)
         || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
-}
-
-/// The restraints of the notices of a channel.
-#[derive(Debug, Clone, Copy)]
-pub struct Restraints<'a> {
-    pub silences: &'a Silences,
-    pub acks: &'a Acks,
-    /// The quiet hours, when they hold for the channel.
-    pub quiet: Option<&'a QuietHours>,
-    /// The moment from which the policy of the channel holds.
-    pub since: Timestamp,
-}
-
-impl Restraints<'_> {
-    /// Returns why and until when notices about a topic wait; an end waits for no acknowledgement.
-    pub fn hold(
-        &self,
-        topic: &Topic,
-        severity: Severity,
-        is_end: bool,
-        now: Timestamp,
-    ) -> Option<(HoldReason, Timestamp)> {
-        if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
-            return Some((HoldReason::Silence, silence.until));
-        }
-        if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
-            return Some((HoldReason::Ack, until));
-        }
-        let until = self.quiet.and_then(|quiet| quiet.hold(severity, now))?;
-        Some((HoldReason::QuietHours, until))
-    }
-
-    fn ack(&self, topic: &Topic, now: Timestamp) -> Option<Timestamp> {
-        self.acks.until(topic.incident.as_deref(), &topic.subject, now)
-    }
 }
 
 /// An act that is due on a topic.
@@ -319,11 +311,6 @@ fn end_holds(topic: &mut Topic, restraints: Restraints<'_>, now: Timestamp) {
         let held = topic.pending.iter_mut().filter(|one| is_held(one));
         held.for_each(|one| one.due = one.due.min(now));
     }
-}
-
-/// Quiet hours do not stop an escalation: somebody was to be told in any case.
-fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
-    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
 }
 
 /// Takes the end of a problem that has not lasted long enough: it waits on its own.

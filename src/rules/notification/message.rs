@@ -56,6 +56,9 @@ pub struct Notice {
     /// The queues that the notice is about, when they are many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// The sentence of a voice, where it is not that of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<String>,
 }
 
 /// Sentences of a notice, by their place.

@@ -5,11 +5,12 @@
 //! an older event counts as judged, so that a replay never sends thousands of notices again. Pure:
 //! the present is an argument, and the store does the locking.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::amend::{Amendment, EventHold};
 use super::decision::NoticeDecision;
 use super::facts::{EventFacts, NamedCause};
 use super::notice_key::{EventKey, KeyHash, NoticeKey};
@@ -39,6 +40,9 @@ pub struct JudgedEvent {
     /// Absent from what an older version has sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<NoticeDecision>,
+    /// The last restraint that has held it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<EventHold>,
 }
 
 fn yes() -> bool {
@@ -99,6 +103,9 @@ pub struct KnownRouting {
     pub id: String,
     /// The moment at which they were first seen.
     pub since: Timestamp,
+    /// The indexes of those in the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<usize>,
     /// Events up to this time count as judged for the channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Timestamp>,
@@ -183,6 +190,13 @@ impl Notices {
         self.routings.get(channel).map_or(Timestamp::default(), |known| known.since)
     }
 
+    /// Returns whether all problems that a queued delivery tells of have ended.
+    pub fn is_over(&self, delivery: &str) -> bool {
+        let topics = self.queue.get(delivery).map(|queued| queued.topics.as_slice());
+        let is_over = |key: &String| self.topics.get(key).is_some_and(|one| one.ended_at.is_some());
+        topics.is_some_and(|topics| !topics.is_empty() && topics.iter().all(is_over))
+    }
+
     /// Returns the judgements of an event, one a channel.
     pub fn judged<'a>(&'a self, event: &'a EventKey) -> impl Iterator<Item = &'a JudgedEvent> {
         self.handled.iter().filter(move |one| one.key.event == *event)
@@ -193,6 +207,24 @@ impl Notices {
         let key = EventKey::new(head);
         let told = self.handled.iter().filter(|one| one.is_told && one.key.event == key);
         told.map(|one| one.key.channel.as_str()).collect()
+    }
+
+    /// Records what became of judged events.
+    pub fn amend(&mut self, amendments: Vec<(NoticeKey, Amendment)>) {
+        if amendments.is_empty() {
+            return;
+        }
+        let amendments: HashMap<NoticeKey, Amendment> = amendments.into_iter().collect();
+        for one in &mut self.handled {
+            match amendments.get(&one.key) {
+                Some(Amendment::Dropped(reason)) => {
+                    one.is_told = false;
+                    one.decision = Some(NoticeDecision::Drop(*reason));
+                }
+                Some(Amendment::Held(hold)) => one.hold = Some(hold.clone()),
+                None => {}
+            }
+        }
     }
 
     /// Adds judged events to those that other processes added, and drops old ones. Returns the
@@ -209,14 +241,19 @@ impl Notices {
         too_many
     }
 
-    /// Drops topics and problems that have ended long ago, then those beyond the limits, the longest
-    /// untouched first.
-    pub fn forget_old(&mut self, now: Timestamp) {
+    /// Drops topics and problems that have ended long ago, then as many as are beyond the limits, the
+    /// longest untouched first: topics of which nothing more will be sent, then those that go on, but
+    /// none that waits to be told. Returns the number of those that go on.
+    pub fn forget_old(&mut self, now: Timestamp) -> usize {
         let oldest = now.minus(KEPT_FOR);
         self.topics.retain(|_, topic| !topic.is_settled() || topic.touched >= oldest);
         self.problems.retain(|_, problem| problem.at >= oldest);
-        drop_oldest(&mut self.topics, |topic| topic.touched);
-        drop_oldest(&mut self.problems, |problem| problem.at);
+        let order = |topic: &Topic| (!topic.is_settled(), topic.touched);
+        let settled = self.topics.values().filter(|topic| topic.is_settled()).count();
+        let waits = |topic: &Topic| !topic.pending.is_empty() || topic.inhibited.is_some();
+        let dropped = drop_first(&mut self.topics, |topic| (!waits(topic)).then(|| order(topic)));
+        drop_first(&mut self.problems, |problem| Some(problem.at));
+        dropped.saturating_sub(settled)
     }
 }
 
@@ -224,15 +261,19 @@ fn hash_of(key: &NoticeKey) -> KeyHash {
     NoticeKey::hash(&key.channel, &key.event)
 }
 
-fn drop_oldest<V>(map: &mut BTreeMap<String, V>, at: impl Fn(&V) -> Timestamp) {
+/// Drops as many values as are beyond the limit, the least first; None is not dropped. Returns their
+/// number.
+fn drop_first<V, O: Ord>(map: &mut BTreeMap<String, V>, order: impl Fn(&V) -> Option<O>) -> usize {
     let excess = map.len().saturating_sub(TOPICS_MAX);
     if excess == 0 {
-        return;
+        return 0;
     }
-    let mut times: Vec<Timestamp> = map.values().map(&at).collect();
-    times.sort_unstable();
-    let last = times[excess - 1];
-    map.retain(|_, value| at(value) > last);
+    let mut keys: Vec<(O, &String)> =
+        map.iter().filter_map(|(key, value)| Some((order(value)?, key))).collect();
+    keys.sort_unstable();
+    let dropped: Vec<String> = keys.iter().take(excess).map(|(_, key)| (*key).clone()).collect();
+    dropped.iter().for_each(|key| drop(map.remove(key)));
+    dropped.len()
 }
 
 #[cfg(test)]
@@ -241,7 +282,7 @@ mod tests {
     use crate::document::Versioned;
     use crate::event::{Line, peek};
     use crate::rules::notification::decision::DropReason;
-    use crate::rules::notification::topic::SendReason;
+    use crate::rules::notification::topic::{Pending, SendReason, Told};
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -252,7 +293,7 @@ mod tests {
     fn judged(n: usize, at: Timestamp) -> JudgedEvent {
         let event = EventKey { source: "dlq-poll".into(), event: format!("{n}") };
         let key = NoticeKey { channel: "console".into(), event };
-        JudgedEvent { key, at, is_told: true, decision: None }
+        JudgedEvent { key, at, is_told: true, decision: None, hold: None }
     }
 
     #[test]
@@ -291,6 +332,54 @@ mod tests {
         assert!(!notices.topics.contains_key("1") && notices.topics.contains_key("2"));
         notices.forget_old(at(20));
         assert!(notices.topics.is_empty(), "settled ones are forgotten by age");
+    }
+
+    #[test]
+    fn limit_drops_exactly_the_excess_and_nothing_that_waits() {
+        let event = Pending {
+            causes: Vec::new(),
+            key: EventKey::default(),
+            reason: SendReason::New,
+            severity: crate::event::Severity::Error,
+            at: at(1),
+            due: at(1),
+            hold: None,
+            line: String::new(),
+        };
+        let told = Told {
+            first_at: at(1),
+            at: at(1),
+            unacked_since: at(1),
+            severity: crate::event::Severity::Error,
+            depth: None,
+            tiers: Vec::new(),
+            line: String::new(),
+            repeats: 0,
+        };
+        // All of one moment, as in a storm.
+        let settled = Topic { touched: at(1), ..Topic::default() };
+        let open = Topic { told: Some(told), ..settled.clone() };
+        let waiting = Topic { pending: vec![event], ..settled.clone() };
+        let rows = [
+            ("settled ones first", (10, TOPICS_MAX, 0), (0, TOPICS_MAX, 0), 0),
+            ("as many as are too many", (0, TOPICS_MAX + 10, 0), (0, TOPICS_MAX, 0), 10),
+            ("both", (4, TOPICS_MAX, 3), (0, TOPICS_MAX - 3, 3), 3),
+            ("none that waits", (1, 1, TOPICS_MAX + 10), (0, 0, TOPICS_MAX + 10), 1),
+            ("within the limit", (1, TOPICS_MAX - 1, 0), (1, TOPICS_MAX - 1, 0), 0),
+        ];
+        for (rule, before, after, forgotten) in rows {
+            let mut notices = Notices::default();
+            let kinds =
+                [(&settled, before.0, "s"), (&open, before.1, "o"), (&waiting, before.2, "w")];
+            for (topic, count, kind) in kinds {
+                let named = (0..count).map(|n| (format!("{kind}{n}"), topic.clone().into()));
+                notices.topics.extend(named);
+            }
+            assert_eq!(notices.forget_old(at(2)), forgotten, "{rule}");
+            let left = ["s", "o", "w"]
+                .map(|kind| notices.topics.keys().filter(|key| key.starts_with(kind)).count());
+            assert_eq!((left[0], left[1], left[2]), after, "{rule}");
+        }
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct OutboxEntry {
 pub enum Withdrawal {
     Silenced,
     Acked,
+    /// An escalation of a problem that has ended.
+    Over,
 }
 
 impl fmt::Display for Withdrawal {
@@ -71,6 +73,7 @@ impl fmt::Display for Withdrawal {
         f.write_str(match self {
             Withdrawal::Silenced => "its queue is silenced",
             Withdrawal::Acked => "it is acknowledged",
+            Withdrawal::Over => "its problem has ended",
         })
     }
 }

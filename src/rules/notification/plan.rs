@@ -8,13 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::ack::Acks;
-use super::decision::NoticeDecision;
+use super::amend::{Amended, Amendment, EventHold, amend_each, dropped_by};
+use super::decision::{DropReason, NoticeDecision};
+use super::escalate::take_step;
 use super::facts::{EventFacts, reread};
-use super::group::{DueNotice, merge};
-use super::judge::{Due, Restraints, Routing, judge_due, judge_event};
+use super::group::{DueNotice, gather, merge};
+use super::judge::{Due, Routing, judge_due, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
 use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
 use super::policy::{Channel, GroupBy, Notifications};
+use super::restraints::Restraints;
 use super::route::RoutedChannel;
 use super::silence::Silences;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
@@ -28,6 +31,8 @@ pub struct ArrivedEvent {
     pub facts: EventFacts,
     pub line: String,
     pub channels: Vec<RoutedChannel>,
+    /// Whether a route without channels keeps it from all.
+    pub is_muted: bool,
 }
 
 /// The policy and the statements of people that a plan goes by.
@@ -93,6 +98,8 @@ pub struct FlushPlan {
     pub held: Vec<HeldNotice>,
     /// The number of judged events that were forgotten before their time.
     pub forgotten: usize,
+    /// The number of problems that go on and were forgotten, counted on each channel.
+    pub forgotten_problems: usize,
 }
 
 /// Judges the events that have arrived and the time that has passed.
@@ -103,12 +110,14 @@ pub fn plan(
     now: Timestamp,
 ) -> FlushPlan {
     let mut judged = Vec::new();
-    let updated = judge_arrived(notices, arrived, input, now, &mut judged);
+    let mut amended = Vec::new();
+    let updated = judge_arrived(notices, arrived, input, now, &mut judged, &mut amended);
     let mut flush = FlushPlan { forgotten: notices.remember(judged, now), ..FlushPlan::default() };
     for (key, progress) in updated {
         flush.deliveries.extend(update(notices, input, &key, progress));
     }
-    let due = collect_due(notices, input, now, &mut flush.held);
+    let due = collect_due(notices, input, now, &mut flush.held, &mut amended);
+    notices.amend(amended);
     for (channel, due) in due {
         let Some(channel) = input.notifications.channels.iter().find(|one| one.name == channel)
         else {
@@ -123,7 +132,7 @@ pub fn plan(
             flush.deliveries.push(delivery);
         }
     }
-    notices.forget_old(now);
+    flush.forgotten_problems = notices.forget_old(now);
     flush
 }
 
@@ -135,11 +144,12 @@ fn judge_arrived(
     input: PlanInput<'_>,
     now: Timestamp,
     judged: &mut Vec<JudgedEvent>,
+    amended: &mut Vec<Amended>,
 ) -> BTreeMap<String, Pending> {
     let channels = &input.notifications.channels;
     let mut known: HashSet<KeyHash> = notices.keys();
     let (mut updated, mut moment) = (BTreeMap::new(), Timestamp::default());
-    for ArrivedEvent { facts, line, channels: routed } in arrived {
+    for ArrivedEvent { facts, line, channels: routed, is_muted } in arrived {
         // Each event is judged at its own time, so that a replay judges like a live stream.
         moment = facts.at.min(now).max(moment);
         let problem = notices.problems.entry(facts.topic.clone()).or_default();
@@ -158,11 +168,14 @@ fn judge_arrived(
             let routing = Routing {
                 policy: input.notifications.policy(topic.route, &channel.name),
                 is_routed: route.is_some(),
+                is_muted: *is_muted,
                 is_named: route.is_some_and(|route| route.is_named),
                 growth_factor: channel.growth_factor(),
             };
             let problem = notices.problems.get(&facts.topic).cloned().unwrap_or_default();
+            let waited = topic.pending.iter().map(|one| one.key.clone()).collect();
             let decision = judge_event(topic, &problem, facts, line, routing, moment);
+            amended.extend(dropped_by(&facts.change, waited, topic));
             if matches!(decision, NoticeDecision::Update | NoticeDecision::Inhibited) {
                 let (key_of_event, line) = (facts.key.clone(), line.clone());
                 let (reason, severity) = (SendReason::News, facts.severity);
@@ -178,13 +191,14 @@ fn judge_arrived(
                 };
                 updated.insert(key, event);
             }
-            if route.is_some() {
+            // The end of what a channel was told goes there without a route.
+            if route.is_some() || matches!(decision, NoticeDecision::Send(..)) {
                 let key = NoticeKey::new(&channel.name, &facts.key);
                 known.insert(NoticeKey::hash(&channel.name, &facts.key));
                 let is_told = matches!(decision, NoticeDecision::Send(..));
                 let decision = Some(decision);
                 let at = facts.at.min(now.plus(DRIFT));
-                judged.push(JudgedEvent { key, at, is_told, decision });
+                judged.push(JudgedEvent { key, at, is_told, decision, hold: None });
             }
         }
     }
@@ -238,11 +252,14 @@ fn collect_due(
     input: PlanInput<'_>,
     now: Timestamp,
     held: &mut Vec<HeldNotice>,
+    amended: &mut Vec<Amended>,
 ) -> BTreeMap<String, Vec<DueNotice>> {
     let notifications = input.notifications;
     let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
     let told_causes = told_causes(notices);
+    gather(&mut notices.topics, &notices.problems, now);
     let mut topics = std::mem::take(&mut notices.topics);
+    let mut escalated = Vec::new();
     for topic in topics.values_mut() {
         if input.is_final {
             topic.end_group_wait(now);
@@ -259,12 +276,24 @@ fn collect_due(
         for due in judge_due(topic, problem, policy, restraints, now) {
             match due {
                 Due::Notice(notice)
-                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) => {}
+                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) =>
+                {
+                    let known = Amendment::Dropped(DropReason::KnownCause);
+                    amended.extend(amend_each(&notice.events, &channel.name, &known));
+                }
                 Due::Notice(notice) => {
                     by_channel.entry(topic.channel.clone()).or_default().push(notice);
                 }
-                Due::Escalation(to, notice) => by_channel.entry(to).or_default().push(notice),
+                Due::Escalation(to, notice) => {
+                    by_channel.entry(to.clone()).or_default().push(notice);
+                    escalated.push((to, topic.clone()));
+                }
                 Due::Held(reason, until) => {
+                    let silence = input.silences.of_subject(&topic.subject, now);
+                    let silence = silence.filter(|_| reason == HoldReason::Silence);
+                    let glob = silence.map(|one| one.glob.clone());
+                    let hold = Amendment::Held(EventHold { reason, until, glob });
+                    amended.extend(amend_each(&topic.pending, &channel.name, &hold));
                     held.extend(topic.pending.last().map(|event| HeldNotice {
                         channel: topic.channel.clone(),
                         subject: topic.subject.clone(),
@@ -277,11 +306,25 @@ fn collect_due(
             }
         }
     }
+    take_steps(&mut topics, escalated, now);
     notices.topics = topics;
     for due in by_channel.values_mut() {
         due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
     }
     by_channel
+}
+
+/// Records what the channels of escalation steps were told.
+fn take_steps(
+    topics: &mut BTreeMap<String, Box<Topic>>,
+    escalated: Vec<(String, Box<Topic>)>,
+    now: Timestamp,
+) {
+    for (to, source) in escalated {
+        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
+        target.channel = to;
+        take_step(target, &source, now);
+    }
 }
 
 /// Returns the causes that channels were told of, in problems that go on.

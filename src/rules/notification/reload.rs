@@ -31,13 +31,25 @@ impl Notices {
         self.routings.retain(|name, _| notifications.channels.iter().any(|one| one.name == *name));
         let mut has_changed = self.routings.len() < before;
         for (at, channel) in notifications.channels.iter().enumerate() {
-            let id = routing_id(notifications, channel);
-            if self.routings.get(&channel.name).is_some_and(|known| known.id == id) {
+            let (id, routes) =
+                (routing_id(notifications, channel), routes_of(notifications, channel));
+            if let Some(known) = self.routings.get_mut(&channel.name).filter(|known| known.id == id)
+            {
+                // Equal routes that stand elsewhere in the file are the same routes.
+                if known.routes != routes {
+                    has_changed = true;
+                    let moved = std::mem::replace(&mut known.routes, routes.clone());
+                    let topics = self.topics.values_mut();
+                    for topic in topics.filter(|topic| topic.channel == channel.name) {
+                        let place = moved.iter().position(|at| Some(*at) == topic.route);
+                        topic.route = place.and_then(|place| routes.get(place).copied());
+                    }
+                }
                 continue;
             }
             has_changed = true;
             let since = if is_first { Timestamp::default() } else { now };
-            self.routings.insert(channel.name.clone(), KnownRouting { id, since, floor });
+            self.routings.insert(channel.name.clone(), KnownRouting { id, since, floor, routes });
             let topics = self.topics.values_mut().filter(|topic| topic.channel == channel.name);
             topics.for_each(|topic| topic.route = route_of(topic, router, at));
         }
@@ -58,13 +70,20 @@ fn route_of(topic: &Topic, router: &Router, channel: usize) -> Option<usize> {
 fn routing_id(notifications: &Notifications, channel: &Channel) -> String {
     let globs = |list: &Option<GlobList>| list.as_ref().map(|list| list.patterns().to_vec());
     let mut text = format!("{:?}", channel.min_severity);
-    for (at, route) in notifications.routes.iter().enumerate() {
-        if route.channels.is_empty() || route.channels.contains(&channel.name) {
-            let globs = [&route.types, &route.queues, &route.accounts].map(globs);
-            let rest = (route.channels.is_empty(), route.severity, route.ours, &route.policy);
-            // Formatting into a string does not fail.
-            let _ = write!(text, "\n{at} {globs:?} {rest:?}");
-        }
+    for at in routes_of(notifications, channel) {
+        let route = &notifications.routes[at];
+        let globs = [&route.types, &route.queues, &route.accounts].map(globs);
+        let rest = (route.channels.is_empty(), route.severity, route.ours, &route.policy);
+        // Formatting into a string does not fail.
+        let _ = write!(text, "\n{globs:?} {rest:?}");
     }
     event::derived_id(&[&text])
+}
+
+/// Returns the indexes of the routes that concern a channel.
+fn routes_of(notifications: &Notifications, channel: &Channel) -> Vec<usize> {
+    let routes = notifications.routes.iter().enumerate();
+    let concerns = routes
+        .filter(|(_, route)| route.channels.is_empty() || route.channels.contains(&channel.name));
+    concerns.map(|(at, _)| at).collect()
 }

@@ -115,6 +115,15 @@ impl Router {
         self.decide(RoutedEvent { known, kind: &head.kind, severity, queue }, candidates)
     }
 
+    /// Returns whether a route without channels keeps an event from all channels.
+    pub fn is_muted(&self, head: &Head, line: &[u8]) -> bool {
+        let payload = LinePayload::new(line);
+        let queue = QueueScope::This(head.subject.as_deref(), &payload);
+        let (known, severity) = (head.known, head.severity());
+        let event = RoutedEvent { known, kind: &head.kind, severity, queue };
+        self.all.muting.iter().any(|at| event.is_muted_by(&self.routes[*at]))
+    }
+
     /// Returns the channels and routes that can accept a type and severity, whatever the queue.
     fn candidates(&self, known: Type, severity: Severity) -> Candidates {
         let (kind, queue) = (known.as_str(), QueueScope::Any);
@@ -418,6 +427,23 @@ mod tests {
         assert_eq!(channels(&router, "queue.raised", "ERROR", "orders-dlq"), [C, D]);
         assert_eq!(channels(&router, "poll.failed", "ERROR", "noisy-dlq"), [C, D]);
         assert_eq!(channels(&router, "queue.raised", "ERROR", ""), [C, D]);
+    }
+
+    #[test]
+    fn muted_event_differs_from_one_without_a_route() {
+        let routes = vec![
+            route("queue.*", "noisy-*", None, &[]),
+            route("", "", Some(Least::Warn), &["console", "desktop"]),
+        ];
+        let router = two(None, None, routes);
+        for (queue, expected) in [("noisy-dlq", true), ("orders-dlq", false)] {
+            let line = format!(
+                r#"{{"specversion":"1.0","id":"i","source":"s","type":"queue.cleared","subject":"{queue}","severitytext":"INFO"}}"#
+            );
+            let Line::Event(head) = peek(line.as_bytes()) else { panic!("{line}") };
+            assert!(router.route(&head, line.as_bytes()).is_empty(), "{queue}");
+            assert_eq!(router.is_muted(&head, line.as_bytes()), expected, "{queue}");
+        }
     }
 
     #[test]

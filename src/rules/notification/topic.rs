@@ -152,6 +152,12 @@ impl Topic {
         self.pending.iter().any(|one| one.reason == reason)
     }
 
+    /// Returns whether an event waits for others; with a moment, whether its wait is over then.
+    pub fn awaits_group(&self, until: Option<Timestamp>) -> bool {
+        let is_over = |one: &Pending| until.is_none_or(|until| one.due <= until);
+        self.pending.iter().any(|one| one.hold == Some(HoldReason::Group) && is_over(one))
+    }
+
     /// Makes due what waits for others only.
     pub fn end_group_wait(&mut self, now: Timestamp) {
         let grouped = self.pending.iter_mut().filter(|one| one.hold == Some(HoldReason::Group));

@@ -45,6 +45,45 @@ pub fn of_event(head: &Head, line: &[u8]) -> Spoken {
     Spoken::new(&capitalized(&text), sound)
 }
 
+/// The reason for which an event is told again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldAgain {
+    Reminder,
+    AckExpired,
+    Escalation,
+}
+
+/// Returns what is said of a problem that goes on, with the newest depth of its queue.
+pub fn of_open_problem(head: &Head, line: &[u8], again: ToldAgain, depth: Option<u64>) -> String {
+    let payload = head.known.and_then(|known| AnyPayload::read(known, line));
+    let known = match payload {
+        Some(AnyPayload::QueueRaised(data)) => Some(data.depth),
+        Some(AnyPayload::QueueGrew(data)) => Some(data.depth),
+        Some(AnyPayload::QueueExpiring(data)) => data.depth,
+        _ => {
+            let before = match again {
+                ToldAgain::Reminder => "Reminder",
+                ToldAgain::AckExpired => "An acknowledgement has expired",
+                ToldAgain::Escalation => "Nobody has acknowledged this",
+            };
+            return format!("{before}. {}", of_event(head, line).text);
+        }
+    };
+    let dead = match depth.or(known) {
+        None => "dead letters".to_owned(),
+        number => quantity(number, "dead letter", "dead letters"),
+    };
+    let queue = name(head.subject.as_deref().unwrap_or_default());
+    let text = match again {
+        ToldAgain::Reminder => format!("reminder: {queue} still has {dead}."),
+        ToldAgain::AckExpired => {
+            format!("the acknowledgement of {queue} has expired: it still has {dead}.")
+        }
+        ToldAgain::Escalation => format!("nobody has acknowledged {queue}: it has {dead}."),
+    };
+    Spoken::new(&capitalized(&text), Sound::Alarm).text
+}
+
 /// Returns what is said of a notice that is about no single event, or about one without a sentence.
 pub fn of_words(severity: Severity, subject: &str, what: &str) -> Spoken {
     let (degree, sound) = match severity {

@@ -33,7 +33,7 @@ use queues::{QUEUES_MAX, ShownQueue};
 pub use rounds::Rounds;
 use seen::SeenEvents;
 use spend::InvestigationSpend;
-use state_folder::Statements;
+use state_folder::ShownStatements;
 use timeline::ShownTimeline;
 
 /// The most channels that are counted.
@@ -52,7 +52,7 @@ pub struct Dashboard {
     /// Notices that were delivered and that failed, by channel.
     pub notices: HashMap<Box<str>, NoticeCounts>,
     pub source: SourceState,
-    pub statements: Statements,
+    pub statements: ShownStatements,
     /// The results and costs of investigations that ended.
     pub spend: InvestigationSpend,
     /// The newest events, so that a repeated one changes nothing.

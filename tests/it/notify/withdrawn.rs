@@ -52,7 +52,7 @@ fn withdraw_from_the_outbox(name: &str, left: usize, withdraw: impl Fn(&Bench)) 
     bench
 }
 
-fn withdraw_from_the_digest(name: &str, withdraw: impl Fn(&Bench)) {
+fn withdraw_from_the_digest(name: &str, left: usize, withdraw: impl Fn(&Bench)) {
     let mut bench = Bench::new(name);
     let program = bench.stub("note", "#!/bin/sh\nexit 1\n").display().to_string();
     bench.configure(&format!(
@@ -76,7 +76,7 @@ fn withdraw_from_the_digest(name: &str, withdraw: impl Fn(&Bench)) {
     withdraw(&bench);
     bench.stub("note", "#!/bin/sh\necho \"$DLQ_NOTICE_BODY\" >> \"${0%/*}/../told\"\n");
     bench.run("dlq-notify", &["--drain", "5s"], "");
-    assert_eq!(entries(&bench, "c"), 0);
+    assert_eq!(entries(&bench, "c"), left);
     let told = text(&bench, "told");
     assert!(told.starts_with("2 notices: waiting"), "{told}");
     let names = ["0-dlq", "a-dlq", "c-dlq"].map(|name| told.contains(name));
@@ -85,12 +85,12 @@ fn withdraw_from_the_digest(name: &str, withdraw: impl Fn(&Bench)) {
 
 #[test]
 fn silenced_problem_is_not_in_the_digest_of_old_news() {
-    withdraw_from_the_digest("old-silence", silence);
+    withdraw_from_the_digest("old-silence", 1, silence);
 }
 
 #[test]
 fn acknowledged_problem_is_not_in_the_digest_of_old_news() {
-    withdraw_from_the_digest("old-ack", |bench| acknowledge(bench, "a"));
+    withdraw_from_the_digest("old-ack", 0, |bench| acknowledge(bench, "a"));
 }
 
 #[test]

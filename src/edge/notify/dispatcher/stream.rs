@@ -34,11 +34,12 @@ impl Dispatcher {
         }
     }
 
-    /// Looks whether rounds still finish. Returns false when none is on record.
-    pub fn check_heartbeat(&mut self, out: &mut Output) -> Result<bool, Error> {
+    /// Looks whether rounds still finish, for one who watches since a moment. Returns false when none
+    /// is on record.
+    pub fn check_heartbeat(&mut self, since: Timestamp, out: &mut Output) -> Result<bool, Error> {
         let (rounds, interval) = (self.notifications.heartbeat_rounds, self.round_interval);
         let Some(state) = &self.state else { return Ok(true) };
-        match state.check_heartbeat(rounds, interval, clock::now())? {
+        match state.check_heartbeat(rounds, interval, since, clock::now())? {
             Some(Some(pulse)) => self.take_pulse(pulse, out).map(|()| true),
             Some(None) => Ok(true),
             None => Ok(false),
@@ -132,7 +133,7 @@ impl StreamFilter for Dispatcher {
             return self.flush(false, out);
         }
         if self.has_pulse && !self.muted {
-            let checked = self.check_heartbeat(out).map(drop);
+            let checked = self.check_heartbeat(self.watched_since, out).map(drop);
             self.report_error(checked);
         }
         if self.live_at.is_some() && !self.muted && self.silent_at.elapsed() >= SILENT_INTERVAL {

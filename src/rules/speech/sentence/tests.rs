@@ -231,3 +231,40 @@ fn hostile_names_and_titles_are_spoken_as_words() {
         assert!(text.chars().count() <= 120 && !text.contains(['<', '\u{1b}', '/']), "{text}");
     }
 }
+
+#[test]
+fn problem_that_goes_on_is_told_in_other_words_with_its_newest_depth() {
+    use ToldAgain::{AckExpired, Escalation, Reminder};
+    let failed = event::PollFailed { account: None, region: None, reason: "denied".into() };
+    let at = Timestamp::from_millis(0);
+    let raised = Event::new("id".into(), NAME, at, raised(3)).line();
+    let expiring = Event::new("id".into(), NAME, at, expiring("1h")).line();
+    let failed = Event::new("id".into(), "", at, failed).line();
+    let rows = [
+        (
+            &raised,
+            Reminder,
+            Some(25),
+            "Reminder: orders payments still has more than ten dead letters.",
+        ),
+        (&raised, Reminder, None, "Reminder: orders payments still has a few dead letters."),
+        (
+            &raised,
+            AckExpired,
+            Some(1),
+            "The acknowledgement of orders payments has expired: it still has one dead letter.",
+        ),
+        (
+            &expiring,
+            Escalation,
+            None,
+            "Nobody has acknowledged orders payments: it has more than ten dead letters.",
+        ),
+        (&failed, Reminder, None, "Reminder. The queues cannot be polled."),
+    ];
+    for (data, again, depth, expected) in rows {
+        let line = data.trim_ascii_end();
+        let Line::Event(head) = peek(line) else { panic!("{expected}") };
+        assert_eq!(of_open_problem(&head, line, again, depth), expected);
+    }
+}

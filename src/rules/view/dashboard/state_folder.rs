@@ -34,7 +34,7 @@ pub struct SessionReading {
 
 /// Acknowledgements and silences, by the state folder.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Statements {
+pub struct ShownStatements {
     /// The moment of the newest reading; None before the first one.
     pub read_at: Option<Timestamp>,
     pub acks: Acks,

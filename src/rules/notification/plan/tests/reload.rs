@@ -64,3 +64,36 @@ fn time_ahead_of_the_present_silences_no_channel_after_a_change() {
     let stored = story.notices.newest().unwrap();
     assert!(stored <= at(2.0).plus(Duration::from_secs(300)), "{stored}");
 }
+
+#[test]
+fn unrelated_route_that_is_put_first_moves_no_clock() {
+    let step = EscalationStep { after: MINUTE * 15, to: "pager".into() };
+    let policy = RoutePolicy {
+        escalate: vec![step],
+        repeat_interval: Some(MINUTE * 30),
+        ..RoutePolicy::default()
+    };
+    for (rule, of_slack, expected) in [
+        ("of another channel", false, &[(15.0, "escalated to pager"), (30.0, "repeat")]),
+        ("of this channel", true, &[(25.0, "escalated to pager"), (40.0, "repeat")]),
+    ] {
+        let mut story = Story::new(policy.clone());
+        story.adopt(0.0);
+        story.round(0.0, &[("queue.raised", "a", "3")]);
+        let channel = if of_slack { "slack" } else { "pager" };
+        let types = Some(GlobList::any(&["pr.none"]).unwrap());
+        let first = Route { types, channels: vec![channel.into()], ..Route::default() };
+        story.notifications.routes.insert(0, first);
+        story.adopt(10.0);
+        // Another start changes nothing more.
+        story.adopt(12.0);
+        let mut later = Vec::new();
+        for minute in 11..=45 {
+            let minute = f64::from(minute);
+            later.extend(story.round(minute, &[]).into_iter().map(|(what, _)| (minute, what)));
+        }
+        let expected: Vec<(f64, String)> =
+            expected.iter().map(|(minute, what)| (*minute, (*what).to_owned())).collect();
+        assert_eq!(later, expected, "{rule}");
+    }
+}

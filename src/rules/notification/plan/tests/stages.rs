@@ -56,7 +56,7 @@ fn problem_that_begins_again_is_told_like_a_new_one() {
         (0.0, &[RAISED], &["new"]),
         (15.0, &[], &["escalated to pager"]),
         (16.0, &[CLEARED], &[]),
-        (21.0, &[], &["ended"]),
+        (21.0, &[], &["ended to pager", "ended"]),
     ];
     let after: [Round<'_>; 2] =
         [(60.0, &[RAISED], &["again"]), (75.0, &[], &["escalated to pager"])];
@@ -317,12 +317,12 @@ fn unrouted_events_matter_as_far_as_they_change_the_problem() {
     let route: [Round<'_>; 3] =
         [(0.0, &[RAISED], &["new"]), (1.0, &[STARTED], &[]), (60.0, &[], &["repeat"])];
     assert_story("the route stays", some(&["queue.*"], repeating(60)), &route);
-    // An end that is not routed leaves the acknowledgement to the next beginning, which drops it.
+    // The acknowledgement of what has ended says nothing about what begins.
     let mut story = some(&["queue.raised"], RoutePolicy::default());
     story.round(0.0, &[RAISED]);
     story.ack("a", 1.0, 30.0);
     story.round(2.0, &[]);
-    story.round(3.0, &[CLEARED]);
+    story = assert_story("an old ack", story, &[(3.0, &[CLEARED], &[]), (8.0, &[], &["ended"])]);
     assert_story("an old ack", story, &[(60.0, &[RAISED], &["again"]), (61.0, &[], &[])]);
     let mut story = some(&["queue.raised"], repeating(60));
     story.round(10.0, &[RAISED]);

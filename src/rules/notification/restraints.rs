@@ -1,0 +1,50 @@
+//! Restraints: why and until when notices about a topic wait. Pure.
+
+use super::ack::Acks;
+use super::quiet::QuietHours;
+use super::silence::Silences;
+use super::topic::{HoldReason, Topic};
+use crate::event::Severity;
+use crate::time::Timestamp;
+
+/// The restraints of the notices of a channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Restraints<'a> {
+    pub silences: &'a Silences,
+    pub acks: &'a Acks,
+    /// The quiet hours, when they hold for the channel.
+    pub quiet: Option<&'a QuietHours>,
+    /// The moment from which the policy of the channel holds.
+    pub since: Timestamp,
+}
+
+impl Restraints<'_> {
+    /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
+    /// the end of a problem.
+    pub fn hold(
+        &self,
+        topic: &Topic,
+        severity: Severity,
+        is_end: bool,
+        now: Timestamp,
+    ) -> Option<(HoldReason, Timestamp)> {
+        if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
+            return Some((HoldReason::Silence, silence.until));
+        }
+        if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
+            return Some((HoldReason::Ack, until));
+        }
+        let until = self.quiet.and_then(|quiet| quiet.hold(severity, now))?;
+        Some((HoldReason::QuietHours, until))
+    }
+
+    /// Returns the end of the acknowledgement that covers a topic.
+    pub fn ack(&self, topic: &Topic, now: Timestamp) -> Option<Timestamp> {
+        self.acks.until(topic.incident.as_deref(), &topic.subject, now)
+    }
+}
+
+/// Quiet hours do not stop an escalation: somebody was to be told in any case.
+pub fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
+    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
+}
