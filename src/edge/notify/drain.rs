@@ -134,6 +134,11 @@ impl Drain {
         self.channels.iter().any(ChannelDrain::is_busy)
     }
 
+    /// Returns whether it knows of entries that are not delivered, those that a silence holds included.
+    pub fn leaves_entries(&self) -> bool {
+        self.channels.iter().any(|one| one.is_busy() || one.silenced.look_in().is_some())
+    }
+
     /// Returns whether an attempt is under way.
     pub fn is_attempting(&self) -> bool {
         self.channels.iter().any(|channel| !channel.under_way.is_empty())

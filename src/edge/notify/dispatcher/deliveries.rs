@@ -281,7 +281,10 @@ impl Dispatcher {
             self.settle(out)?;
             self.record(true);
         }
-        let waiting = self.state.as_ref().map(|state| state.waiting(&self.notifications));
+        // What another process queues meanwhile, it also delivers.
+        let leaves = self.drain.as_ref().is_some_and(Drain::leaves_entries);
+        let state = self.state.as_ref().filter(|_| leaves);
+        let waiting = state.map(|state| state.waiting(&self.notifications));
         let rest = match waiting.unwrap_or(Ok(0)) {
             Ok(rest) => rest,
             Err(error) => {
