@@ -307,8 +307,7 @@ impl ChannelDrain {
         self.next_at = clock::tick() + LOCK_PAUSE;
     }
 
-    /// Counts an attempt. What was lost against the rate is made up for, but no burst is made of a
-    /// long wait, and none at all of attempts that are further apart.
+    /// Counts an attempt. Time lost against the rate is made up for; a long wait makes no burst.
     fn take_turn(&mut self, tick: Instant) {
         let earliest = tick.checked_sub(CATCH_UP.saturating_sub(self.interval)).unwrap_or(tick);
         self.next_at = self.next_at.max(earliest) + self.interval;
