@@ -1,4 +1,4 @@
-//! What the screen does beside showing: opens an address, copies text, runs a program of the family.
+//! Actions of the screen: opens an address, copies text, runs a program of the family.
 //!
 //! Promises: no shell; an address is https and nothing else; a program is one beside this one. Each
 //! runs in a thread of its own, and its result becomes a note.

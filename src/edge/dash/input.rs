@@ -1,4 +1,4 @@
-//! What the screen waits for: keys, signals and news of its sources, in one channel.
+//! Input of the screen: keys, signals and news of its sources, in one channel.
 //!
 //! Promises: a signal that ends the program ends it within half a second, also when the terminal
 //! has stopped reading. Keys are read from the controlling terminal, so that standard input is free

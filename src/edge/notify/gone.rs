@@ -1,4 +1,4 @@
-//! What waits in the outbox for channels that are not configured any more.
+//! Entries that wait in the outbox for channels that are not configured any more.
 
 use std::collections::{BTreeMap, HashSet};
 

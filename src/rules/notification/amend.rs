@@ -1,4 +1,4 @@
-//! What became of events after they were judged: they were dropped after all, or held back. Pure.
+//! Amendments of judged events: they were dropped after all, or held back. Pure.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What people silence or acknowledge while it is delivered. Entries that wait for the end of a silence
+//! Deliveries that people silence or acknowledge meanwhile. Entries that wait for the end of a silence
 //! stay in the folder, and hold up no other.
 
 use std::collections::HashSet;

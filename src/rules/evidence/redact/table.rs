@@ -105,7 +105,7 @@ impl Table {
     }
 
     /// Adds the secrets of a line that begins at `from`; returns whether the line is of this table.
-    /// Of a line with a separator too many, a secret may stand in several cells. Behind a separator in
+    /// A secret of a line with a separator too many may stand in several cells. Behind a separator in
     /// prose stands a space.
     fn add_cells(&mut self, line: &[u8], from: usize, found: &mut Vec<Match<'_>>) -> bool {
         // The rule below the head line.

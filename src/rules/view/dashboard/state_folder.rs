@@ -1,4 +1,4 @@
-//! What the state folder adds to the events: sessions with the use of their processes, and what
+//! Additions of the state folder to the events: sessions with the use of their processes, and what
 //! people said.
 //!
 //! Events come first: the folder fills what no event tells. A part that could not be read stays as it

@@ -1,4 +1,4 @@
-//! What is wrong with the figures: parts that cannot be read, and rounds that are missing.
+//! Problems of the figures: parts that cannot be read, and rounds that are missing.
 
 use super::rows::Look;
 use super::theme::{StyledLine, Tone};

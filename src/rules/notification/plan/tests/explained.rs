@@ -1,4 +1,4 @@
-//! What `--explain` says of the events of a story.
+//! Text of `--explain` about the events of a story.
 
 use super::stages::{CLEARED, RAISED, quiet};
 use super::*;
