@@ -245,6 +245,20 @@ pub fn accounts(line: &[u8]) -> Vec<String> {
     [queue.account, queue.profile, id].into_iter().flatten().collect()
 }
 
+/// Reads the session that an event is about; None when its payload names none.
+pub fn session_of(line: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Line {
+        data: Data,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Data {
+        session: Option<String>,
+    }
+    serde_json::from_slice::<Line>(line).ok()?.data.session
+}
+
 /// Derives an id from its parts: a UUIDv8 from their SHA-256. Equal parts have equal ids.
 pub fn derived_id(parts: &[&str]) -> String {
     let mut hash = Sha256::new();

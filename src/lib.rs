@@ -27,6 +27,7 @@ pub mod markdown;
 pub mod money;
 pub mod ndjson;
 pub mod programs;
+pub mod regular_file;
 pub mod rules;
 pub mod secret;
 pub mod shell;

@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::error::if_found;
+use crate::regular_file;
 
 /// Bytes that are written at once.
 const BLOCK: usize = 64 * 1024;
@@ -48,7 +49,7 @@ pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
 /// Returns the last whole line of a file, without its LF, when it is at most `max` bytes long;
 /// `None` when there is no such line or no file.
 pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some(mut file) = if_found(File::open(path))? else { return Ok(None) };
+    let Some(mut file) = if_found(regular_file::open(path))? else { return Ok(None) };
     let size = file.metadata()?.len();
     // The line, its LF, the LF before it, and as much again of a line that is being written.
     let from = size.saturating_sub(2 * max + 2);
@@ -64,14 +65,26 @@ pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Returns the whole lines of a file behind the first `offset` bytes, each with its LF, as one
-/// piece; empty when there is no file. Their length is how far the next call goes on.
-pub fn lines_after(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
-    let Some(mut file) = if_found(File::open(path))? else { return Ok(Vec::new()) };
+/// piece of at most `max` bytes; empty when there is no file. Their length is how far the next call
+/// goes on.
+pub fn lines_after(path: &Path, offset: u64, max: u64) -> io::Result<Vec<u8>> {
+    let Some(mut file) = if_found(regular_file::open(path))? else { return Ok(Vec::new()) };
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(offset))?;
-    file.read_to_end(&mut bytes)?;
+    file.take(max).read_to_end(&mut bytes)?;
     bytes.truncate(whole(&bytes));
     Ok(bytes)
+}
+
+/// Returns whether a line of a file begins, or can be added, at an offset. False when the file was
+/// rewritten since it was read up to there.
+pub fn begins_line_at(path: &Path, offset: u64) -> io::Result<bool> {
+    let Some(before) = offset.checked_sub(1) else { return Ok(true) };
+    let Some(mut file) = if_found(regular_file::open(path))? else { return Ok(false) };
+    let mut last = Vec::new();
+    file.seek(SeekFrom::Start(before))?;
+    file.take(1).read_to_end(&mut last)?;
+    Ok(last == b"\n")
 }
 
 /// Returns the length of the whole lines at the start of a text.
@@ -174,12 +187,25 @@ mod tests {
             ("a\nb\nhalf", 2, "b\n"),
             ("a\n", 2, ""),
             ("a\n", 99, ""),
+            ("a\nb\nc\n", 0, "a\nb\n"),
+            ("12345", 0, ""),
         ];
         for (text, offset, expected) in rows {
             let lines = Lines::new("after", text);
-            let found = lines_after(&lines.0, offset).unwrap();
+            let found = lines_after(&lines.0, offset, 5).unwrap();
             assert_eq!(found, expected.as_bytes(), "{text:?} {offset}");
         }
-        assert_eq!(lines_after(Path::new("/no/such/file"), 0).unwrap(), b"");
+        assert_eq!(lines_after(Path::new("/no/such/file"), 0, 5).unwrap(), b"");
+    }
+
+    #[test]
+    fn line_begins_at_the_start_and_behind_each_lf() {
+        for (offset, expected) in
+            [(0, true), (1, false), (2, true), (3, false), (4, true), (5, false)]
+        {
+            let lines = Lines::new("begins", "a\nb\n");
+            assert_eq!(begins_line_at(&lines.0, offset).unwrap(), expected, "{offset}");
+        }
+        assert!(!begins_line_at(Path::new("/no/such/file"), 1).unwrap());
     }
 }

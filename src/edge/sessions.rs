@@ -11,6 +11,7 @@ mod probe;
 mod update;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct SessionRunner {
     state: State,
     /// The document of a dry run, which is never written.
     dry: Option<RefCell<Sessions>>,
+    /// The warnings that were given.
+    warned: RefCell<HashSet<String>>,
 }
 
 impl SessionRunner {
@@ -92,7 +95,19 @@ impl SessionRunner {
         let credential = variable.and_then(|auth| auth.resolve(env).ok());
         let journal = Journal::new(&store, state.rotation());
         let dry = dry_run.then(|| store.read(&Keys::all()).map(RefCell::new)).transpose()?;
-        Ok(SessionRunner { store, journal, policy, agent, credential, peek, settings, state, dry })
+        let warned = RefCell::default();
+        Ok(SessionRunner {
+            store,
+            journal,
+            policy,
+            agent,
+            credential,
+            peek,
+            settings,
+            state,
+            dry,
+            warned,
+        })
     }
 
     /// Turns investigations on or off. `auto_investigation.enabled: false` cannot be overridden.
@@ -160,8 +175,16 @@ impl SessionRunner {
         session_folder(self.store.dir(), session)
     }
 
+    /// Whether the file of a session's events is not as long as what was printed of it.
     fn has_unprinted(&self, session: &str, printed: u64) -> bool {
         let path = self.folder(session).join(files::EVENTS);
-        std::fs::metadata(path).is_ok_and(|meta| meta.len() > printed)
+        std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() != printed)
+    }
+
+    /// Warns of something that lasts: once in the life of this program.
+    fn warn_once(&self, sentence: &str) {
+        if self.warned.borrow_mut().insert(sentence.to_owned()) {
+            log::warn(sentence);
+        }
     }
 }

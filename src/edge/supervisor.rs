@@ -70,7 +70,7 @@ use self::evidence::EvidenceSummary;
 use self::finish::{EmittedEnd, NoResult, emit_not_run, finish_skipped, record_end, retry_later};
 use self::prompt::write_prompt;
 use self::run_tests::FixCheck;
-use self::wait::{StopRequest, WaitResult, Watchdog};
+use self::wait::{StopRequest, WaitResult, Watchdog, forgery};
 use self::workspace::{Workspace, clean_up, open_workspace};
 use super::process;
 use crate::clock;
@@ -121,7 +121,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(500);
 /// Runs the session whose folder and plan a filter has made, to its end.
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     process::detach();
-    let (environment, credential) = environment::receive();
+    let (environment, credential) = environment::receive()?;
     let folder = context::canonical_session_folder(store.dir(), session);
     // Before the lock: while it is held the filter takes the session for started, and does not
     // report why it cannot be.
@@ -233,6 +233,9 @@ fn conclude(
         WaitResult::Lingering => ExitStatus::default(),
         WaitResult::Cut(why) => return no_result(why),
     };
+    if let Some(why) = forgery(context) {
+        return no_result(why);
+    }
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
         Ok(CheckOutcome::Checked(verdict)) => {

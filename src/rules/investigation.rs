@@ -14,4 +14,5 @@ pub mod preflight;
 pub mod preflight_skip;
 pub mod second_look;
 pub mod session;
+pub mod session_events;
 pub mod wait;

@@ -5,11 +5,10 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, if_found};
-use crate::{log, shell};
+use crate::{log, regular_file, shell};
 
 /// Replaces the content of a file, so that a reader or a crash sees the old or the new content,
 /// never a part.
@@ -33,9 +32,13 @@ pub fn replace_with(
     sync_parent(path)
 }
 
+/// The size of the largest file of JSON that is read, in bytes: a plan has a prompt and samples.
+const JSON_MAX: u64 = 64 << 20;
+
 /// Reads a file of JSON that one process has written once, and that has no version.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, &error))?;
+    let bytes = regular_file::read(path, JSON_MAX);
+    let bytes = bytes.map_err(|error| Error::file("read", path, &error))?;
     serde_json::from_slice(&bytes).map_err(|error| Error::failed("read", path.display(), error))
 }
 
@@ -85,10 +88,10 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Opens a file to add to its end, and creates it readable by its owner only. A link of this name is
-/// an error.
+/// Opens a file to add to its end, and creates it readable by its owner only. Anything else of this
+/// name, such as a link, is an error.
 pub fn append_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).mode(0o600);
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(regular_file::FLAGS);
+    regular_file::checked(options.open(path).map_err(regular_file::of_link)?)
 }

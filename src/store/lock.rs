@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::files::append_private;
 use crate::error::{Error, if_found};
 use crate::time::show_span;
-use crate::{clock, log};
+use crate::{clock, log, regular_file};
 
 /// The wait for a lock after which a warning names the file and its holder. Updates take
 /// milliseconds; the longest one waits up to 5 seconds for each supervisor that it starts.
@@ -43,8 +43,12 @@ impl Lock {
             true => WAIT_AGAIN_MAX,
             false => WAIT_MAX,
         };
+        let begun = clock::tick();
         Self::wait_for(path, WARN_AFTER, most).inspect_err(|_| {
-            HAS_GIVEN_UP.store(true, Ordering::Relaxed);
+            // A file that cannot be opened says nothing about other locks.
+            if begun.elapsed() >= most {
+                HAS_GIVEN_UP.store(true, Ordering::Relaxed);
+            }
         })
     }
 
@@ -94,7 +98,8 @@ impl Lock {
 /// Whether any process holds the lock. Probes with a shared lock, which is released at once, so
 /// that two probes do not see each other.
 pub fn is_locked(path: &Path) -> Result<bool, Error> {
-    let opened = if_found(File::open(path)).map_err(|error| Error::file("open", path, &error))?;
+    let opened = if_found(regular_file::open(path));
+    let opened = opened.map_err(|error| Error::file("open", path, &error))?;
     let Some(file) = opened else { return Ok(false) };
     match fs2::FileExt::try_lock_shared(&file) {
         Ok(()) => Ok(false),

@@ -15,6 +15,7 @@ mod same_shape;
 #[cfg(feature = "aws")]
 mod second_look;
 mod session_end;
+mod strange_folders;
 mod supervisor;
 mod unrecorded;
 mod verdict_schema;

@@ -1,12 +1,12 @@
 //! The files of a session that a page shows: the report and the patch.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::edge::session_folder::session_folder;
 use crate::edge::supervisor::files;
 use crate::error::{Error, if_found};
+use crate::regular_file;
 use crate::rules::view::screen::AttachedFiles;
 use crate::store::Store;
 
@@ -32,7 +32,9 @@ pub fn read_attached(store: &Store, session: &str) -> AttachedFiles {
 /// Returns the begin of a file; empty without a file.
 fn text(path: &Path) -> Result<String, Error> {
     let failed = |error| Error::file("read", path, &error);
-    let Some(file) = if_found(File::open(path)).map_err(failed)? else { return Ok(String::new()) };
+    let Some(file) = if_found(regular_file::open(path)).map_err(failed)? else {
+        return Ok(String::new());
+    };
     let mut bytes = Vec::new();
     file.take(SHOWN_MAX).read_to_end(&mut bytes).map_err(failed)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -16,6 +16,7 @@ use crate::document::{Document, Keys};
 use crate::edge::session_folder::session_folder;
 use crate::edge::supervisor::files;
 use crate::error::{Error, if_found};
+use crate::regular_file;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::notification::ack::Acks;
@@ -149,7 +150,9 @@ fn usage(path: &Path) -> Result<Option<AgentUsage>, Error> {
     if meta.len() > USAGE_MAX {
         return Err(Error::failed("read", path.display(), "it is larger than a sample"));
     }
-    let Some(bytes) = if_found(std::fs::read(path)).map_err(failed)? else { return Ok(None) };
+    let Some(bytes) = if_found(regular_file::read(path, USAGE_MAX)).map_err(failed)? else {
+        return Ok(None);
+    };
     let stored: StoredUsage = serde_json::from_slice(&bytes)
         .map_err(|error| Error::failed("read", path.display(), error))?;
     let StoredUsage { at, runtime_s, processes, rss_bytes, cpu_ms } = stored;

@@ -7,15 +7,20 @@ use std::process::Stdio;
 use super::SessionRunner;
 use crate::edge::supervisor::{EventWriter, Plan, files, program};
 use crate::error::Error;
-use crate::event::InvestigationFailed;
-use crate::log;
+use crate::event::{Event, InvestigationFailed, Type};
 use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::investigation::session_events;
 use crate::store;
+use crate::{clock, log, ndjson};
+
+/// The bytes of a session's events that are copied into the journal.
+const EVENTS_MAX: u64 = 16 << 20;
 
 impl SessionRunner {
     /// Reports the end of a session whose supervisor is gone, and ends an agent that outlived it.
     pub(super) fn report_end(&self, session: &Session) -> Result<(), Error> {
         let folder = self.folder(&session.id);
+        store::is_locked(&folder.join(files::LOCK))?;
         // The agent holds the lock of its standard error.
         if store::is_locked(&folder.join(files::STDERR))? {
             self.start_watchdog(session);
@@ -25,10 +30,29 @@ impl SessionRunner {
         } else {
             // The supervisor died between its last event and its record; the journal may lack the
             // event.
-            let events = std::fs::read(folder.join(files::EVENTS)).unwrap_or_default();
-            self.journal.append(&events)?;
+            let events = ndjson::lines_after(&folder.join(files::EVENTS), 0, EVENTS_MAX);
+            let own = session_events::own_lines(&events.unwrap_or_default(), session);
+            self.journal.append(&own.lines)?;
         }
         store::replace(&folder.join(files::NEEDS_CLEAN_UP), b"")
+    }
+
+    /// Reports the end of a session in whose folder nothing can be written or known. Returns the
+    /// event, which no file of the session has.
+    pub(super) fn end_outside(&self, session: &Session, error: &Error) -> Vec<u8> {
+        let data = InvestigationFailed {
+            queue: session.queue.clone(),
+            session: session.id.clone(),
+            reason: "folder".into(),
+            detail: format!("its folder cannot be used: {error}"),
+            cost_usd: None,
+            duration_s: session.ended_at.map(|end| end.since(session.start_time).as_secs()),
+        };
+        let parts = [session.id.as_str(), Type::InvestigationFailed.as_str()];
+        let event = Event::derived(&parts, &session.queue.name, clock::now(), data);
+        let line = event.of_incident(session.incident.clone()).line();
+        log::warn_on_error(self.journal.append(&line));
+        line
     }
 
     /// Starts a watchdog that ends the agent. The supervisor's own watchdog may have died, too; a
@@ -57,8 +81,7 @@ impl SessionRunner {
         store::make_dir(&folder)?;
         let (incident, queue) = (session.incident.as_str(), &session.queue);
         let (journal, session) = (&self.journal, session.id.as_str());
-        let writer = EventWriter { folder: &folder, journal, session, incident, queue };
-        writer.emit(data)
+        EventWriter::after_supervisor(&folder, journal, session, incident, queue).emit(data)
     }
 
     /// Runs a clean-up in `dlq-supervise`, which has git and reads transcripts, to its end. Its
@@ -90,7 +113,7 @@ impl SessionRunner {
         if plan.is_ok_and(|plan| plan.code.is_some()) {
             log::warn_on_error(self.run_clean_up("discard", session));
         }
-        let deleted = std::fs::remove_dir_all(&folder);
+        let deleted = store::remove(&folder);
         log::warn_on_error(deleted.map_err(|error| Error::file("delete", &folder, &error)));
     }
 }

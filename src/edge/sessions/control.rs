@@ -96,7 +96,7 @@ impl SessionRunner {
                 return Err(refused("another session has resumed it; resume that one"));
             }
             let spent = parts.iter().filter_map(|part| part.cost_usd).sum::<Usd>();
-            let past = self.occupancy(sessions)?.activity(&ended.queue.arn);
+            let past = self.occupancy(sessions).activity(&ended.queue.arn);
             if past.running_here.is_some() {
                 return Err(refused("another session is investigating its queue"));
             }
@@ -118,9 +118,9 @@ impl SessionRunner {
         self.store.read(&Keys::none().with_all(Watched::QUEUE)).unwrap_or_default()
     }
 
-    fn occupancy(&self, document: &Sessions) -> Result<Occupancy, Error> {
-        let probes = self.probe(document, false)?;
-        Ok(Occupancy::new(document, &probes, &self.time(Some(clock::now()))))
+    fn occupancy(&self, document: &Sessions) -> Occupancy {
+        let probes = self.probe(document, false);
+        Occupancy::new(document, &probes, &self.time(Some(clock::now())))
     }
 
     fn next_part(&self, ended: &Session, first: &str, newest: &str) -> Session {
@@ -154,7 +154,7 @@ impl SessionRunner {
         let mut sessions: Sessions = self.store.read(&Keys::all())?;
         let now = clock::now();
         sessions.clamp_future_times(now);
-        let occupancy = self.occupancy(&sessions)?;
+        let occupancy = self.occupancy(&sessions);
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| lookup::is_open(one, queue)) {
             let (id, past) = (safe(&incident.id), occupancy.activity(&incident.queue.arn));

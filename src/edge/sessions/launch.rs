@@ -12,13 +12,15 @@ use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
 use crate::event::Queue;
-use crate::log;
 use crate::money::Usd;
+use crate::ndjson;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::session::Session;
 use crate::rules::queue::document::Watched;
 use crate::store::{self, BlockingWait};
 
+/// The longest last message of a supervisor, in bytes.
+const MESSAGE_MAX: u64 = 64 << 10;
 /// A supervisor that has not taken its lock after this time failed to start.
 const SUPERVISOR_START_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,10 +50,8 @@ impl SessionRunner {
         // A pipe, because other processes of this user may read an environment: see
         // edge/supervisor.
         let handed = supervisor::to_hand_over(self.credential.as_ref());
-        let handed = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
-        if let Some(Err(error)) = handed {
-            log::warn(&format!("the supervisor does not get this environment: {error}"));
-        }
+        // A supervisor that got a part of it has ended, and says so.
+        let _ = supervisor.stdin.take().map(|mut to| to.write_all(&handed));
         let deadline = clock::tick() + SUPERVISOR_START_TIMEOUT;
         while !store::is_locked(&lock)? {
             let ended = supervisor.try_wait().ok().flatten();
@@ -61,8 +61,9 @@ impl SessionRunner {
                 if ended.is_some() && folder.join(files::EVENTS).exists() {
                     return Ok(());
                 }
-                let log = std::fs::read_to_string(&log).unwrap_or_default();
-                let last = log.lines().last().unwrap_or("it printed no message").to_owned();
+                let last = ndjson::last_line(&log, MESSAGE_MAX).ok().flatten();
+                let last = last.map(|line| String::from_utf8_lossy(&line).into_owned());
+                let last = last.unwrap_or_else(|| "it printed no message".to_owned());
                 return Err(Error::failed("start", "the supervisor", last));
             }
             store::sleep(BlockingWait::SupervisorStart, Duration::from_millis(2));

@@ -3,55 +3,74 @@
 use std::path::Path;
 
 use super::SessionRunner;
+use crate::clock;
 use crate::edge::supervisor::files;
 use crate::error::Error;
-use crate::event::{self, Line, Type};
+use crate::event::{self, Type};
 use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::plan::{FolderState, Probes};
-use crate::rules::investigation::session::SessionStatus;
+use crate::rules::investigation::session::{Session, SessionStatus};
+use crate::rules::investigation::session_events;
 use crate::store;
+use crate::text::safe;
 
 impl SessionRunner {
     /// Probes the folders of the recorded sessions, and with `unrecorded` also the folder of each
     /// incident's next session, which has begun when another filter started it and died before it
     /// recorded that. A dry run probes nothing.
-    pub(super) fn probe(&self, document: &Sessions, unrecorded: bool) -> Result<Probes, Error> {
+    pub(super) fn probe(&self, document: &Sessions, unrecorded: bool) -> Probes {
         let mut probes = Probes::default();
         if self.dry.is_some() {
-            return Ok(probes);
+            return probes;
         }
         for session in &document.sessions {
-            let is_running = session.status == SessionStatus::Running;
-            let state = self.probe_folder(&session.id, session.printed, is_running)?;
-            probes.folders.insert(session.id.clone(), state);
+            probes.folders.insert(session.id.clone(), self.probe_folder(session));
         }
-        for incident in document.incidents.iter().filter(|_| unrecorded) {
-            let id = incident.next_session_id();
-            if self.has_begun(&id)? {
-                let state = self.probe_folder(&id, 0, true)?;
-                probes.folders.insert(id, state);
+        for (index, incident) in document.incidents.iter().enumerate().filter(|_| unrecorded) {
+            let next = incident.next_session(clock::now(), clock::now());
+            match self.has_begun(&next.id) {
+                Ok(true) => drop(probes.folders.insert(next.id.clone(), self.probe_folder(&next))),
+                Ok(false) => {}
+                Err(error) => {
+                    let (queue, folder) = (&incident.queue.name, self.folder(&next.id));
+                    self.warn_once(&format!(
+                        "no investigation of queue '{}': {error}; remove '{}'",
+                        safe(queue),
+                        folder.display()
+                    ));
+                    probes.unstartable.push(index);
+                }
             }
         }
-        Ok(probes)
+        probes
     }
 
-    /// Probes a folder. `is_running` says whether the session runs by its record.
-    fn probe_folder(
-        &self,
-        session: &str,
-        printed: u64,
-        is_running: bool,
-    ) -> Result<FolderState, Error> {
-        let folder = self.folder(session);
-        let locked = store::is_locked(&folder.join(files::LOCK))?;
+    /// Probes a folder. A strange or unreadable one is a failure of its session alone.
+    fn probe_folder(&self, session: &Session) -> FolderState {
+        let folder = self.folder(&session.id);
+        let is_running = session.status == SessionStatus::Running;
+        let locked = match store::is_locked(&folder.join(files::LOCK)) {
+            Ok(locked) => locked,
+            Err(error) => {
+                if is_running {
+                    self.warn_once(&format!(
+                        "whether session {} runs is unknown: {error}",
+                        session.id
+                    ));
+                }
+                return FolderState { unknown: true, ..FolderState::default() };
+            }
+        };
         let is_dead = is_running && !locked;
-        Ok(FolderState {
+        let events = folder.join(files::EVENTS);
+        FolderState {
             locked,
-            last_event: is_dead.then(|| last_event(&folder.join(files::EVENTS))).flatten(),
-            unprinted: self.has_unprinted(session, printed),
+            last_event: is_dead.then(|| last_event(&events, session)).flatten(),
+            unprinted: self.has_unprinted(&session.id, session.printed),
             needs_clean_up: folder.join(files::NEEDS_CLEAN_UP).exists(),
-        })
+            unknown: false,
+        }
     }
 
     /// Whether the supervisor of a session runs or has written an event.
@@ -61,11 +80,8 @@ impl SessionRunner {
     }
 }
 
-/// Returns the type of a session's last event; `None` when there is none.
-fn last_event(path: &Path) -> Option<Type> {
+/// Returns the type of the last event, when that is one of the session; `None` when there is none.
+fn last_event(path: &Path, session: &Session) -> Option<Type> {
     let line = ndjson::last_line(path, event::LINE_MAX as u64).ok()??;
-    match event::peek(&line) {
-        Line::Event(head) => head.known,
-        _ => None,
-    }
+    session_events::own_type(&line, session)
 }

@@ -1,5 +1,7 @@
 //! An update of `sessions.json`, under its lock: apply, probe, plan, act, record.
 
+use std::path::Path;
+
 use super::{SessionRunner, UpdateResult};
 use crate::clock;
 use crate::edge::supervisor::files;
@@ -12,6 +14,7 @@ use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::incident::{self, Incident, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
 use crate::rules::investigation::session::Session;
+use crate::rules::investigation::session_events::{self, OwnLines};
 use crate::time::Timestamp;
 
 impl SessionRunner {
@@ -32,10 +35,10 @@ impl SessionRunner {
         let mut result = UpdateResult::default();
         let mut unstartable = Vec::new();
         let plan = loop {
-            let mut probes = self.probe(document, evaluate_at.is_some())?;
-            probes.unstartable.clone_from(&unstartable);
+            let mut probes = self.probe(document, evaluate_at.is_some());
+            probes.unstartable.extend(&unstartable);
             let plan = plan::plan(&self.policy, document, &probes, &self.time(evaluate_at));
-            let acts = self.act(document, &plan)?;
+            let acts = self.act(document, &plan, &mut result.lines);
             record_acts(document, &plan, &acts);
             result.started.extend(acts.started.iter().map(|(_, session)| session.clone()));
             if acts.failed.is_empty() {
@@ -47,7 +50,7 @@ impl SessionRunner {
         self.record_decisions(document, &plan, evaluate_at, &mut result);
         if self.dry.is_none() {
             self.journal.append(&result.lines)?;
-            self.collect_events(document, &mut result)?;
+            self.collect_events(document, &mut result);
             document.sessions.retain(|session| !plan.prune.contains(&session.id));
         }
         result.failed = !unstartable.is_empty();
@@ -61,9 +64,13 @@ impl SessionRunner {
 
     /// Reports the ended sessions and starts the supervisors of the planned ones. A session takes
     /// its slot in the document before its supervisor starts, and gives it back when that fails.
-    fn act(&self, document: &mut Sessions, plan: &UpdatePlan) -> Result<Acts, Error> {
+    fn act(&self, document: &mut Sessions, plan: &UpdatePlan, lines: &mut Vec<u8>) -> Acts {
         for session in &plan.close {
-            self.report_end(session)?;
+            // A strange or full folder is a failure of its session alone.
+            if let Err(error) = self.report_end(session) {
+                self.warn_once(&format!("session {}: {error}", session.id));
+                lines.extend(self.end_outside(session, &error));
+            }
         }
         let mut acts = Acts::default();
         for decision in &plan.decisions {
@@ -81,7 +88,7 @@ impl SessionRunner {
                 acts.started.push((*index, session.id.clone()));
             }
         }
-        Ok(acts)
+        acts
     }
 
     fn record_decisions(
@@ -111,21 +118,52 @@ impl SessionRunner {
     }
 
     /// Adds the events that sessions have written since the last update.
-    fn collect_events(&self, document: &Sessions, result: &mut UpdateResult) -> Result<(), Error> {
-        for session in &document.sessions {
+    fn collect_events(&self, document: &mut Sessions, result: &mut UpdateResult) {
+        for session in &mut document.sessions {
             if !self.has_unprinted(&session.id, session.printed) {
                 continue;
             }
             let path = self.folder(&session.id).join(files::EVENTS);
-            let lines = ndjson::lines_after(&path, session.printed)
-                .map_err(|error| Error::file("read", &path, &error))?;
-            if !lines.is_empty() {
-                result.printed.push((session.id.clone(), session.printed + lines.len() as u64));
-                result.lines.extend(lines);
+            match new_events(&path, session) {
+                Ok((own, read)) => {
+                    if own.foreign > 0 {
+                        session.forged += own.foreign;
+                        self.warn_once(&format!(
+                            "session {}: lines in '{}' that its supervisor has not written are dropped",
+                            session.id,
+                            path.display()
+                        ));
+                    }
+                    if read > 0 {
+                        result.printed.push((session.id.clone(), session.printed + read));
+                        result.lines.extend(own.lines);
+                    }
+                }
+                Err(error) => {
+                    let error = Error::file("read", &path, &error);
+                    self.warn_once(&format!("session {}: {error}", session.id));
+                }
             }
         }
-        Ok(())
     }
+}
+
+/// The bytes of a session's events that one update reads.
+const EVENTS_MAX: u64 = 1 << 20;
+
+/// Reads the events behind those that were printed. Returns them and how many bytes were read.
+fn new_events(path: &Path, session: &mut Session) -> std::io::Result<(OwnLines, u64)> {
+    if !ndjson::begins_line_at(path, session.printed)? {
+        // The file was rewritten.
+        session.printed = 0;
+    }
+    let bytes = ndjson::lines_after(path, session.printed, EVENTS_MAX)?;
+    let size = std::fs::symlink_metadata(path)?.len();
+    if bytes.is_empty() && size.saturating_sub(session.printed) >= EVENTS_MAX {
+        // A line without end.
+        return Ok((OwnLines { lines: Vec::new(), foreign: 1 }, EVENTS_MAX));
+    }
+    Ok((session_events::own_lines(&bytes, session), bytes.len() as u64))
 }
 
 /// Results of the acts of a plan.

@@ -8,7 +8,7 @@ use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
 use super::resource_usage::UsageSampler;
 use super::transcript_tail::TranscriptTail;
-use super::wait::{StopRequest, WaitResult, Watchdog, wait};
+use super::wait::{StopRequest, WaitResult, Watchdog, forgery, wait};
 use super::workspace::Workspace;
 use super::{files, finish, program};
 use crate::config::{ResultFormat, SecretValue};
@@ -115,7 +115,8 @@ pub(super) fn follow_agent(
     };
     let result = wait(child, context.time_remaining(), &mut || {
         sampler.sample();
-        stop.check().or_else(|| tail.as_mut()?.follow(&mut report))
+        let forgery = || forgery(context).map(WaitResult::Cut);
+        stop.check().or_else(forgery).or_else(|| tail.as_mut()?.follow(&mut report))
     });
     end_tree(context, &result, tree);
     if let Some(tail) = &mut tail {

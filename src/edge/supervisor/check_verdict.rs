@@ -2,7 +2,6 @@
 //! rendered as a report.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -18,6 +17,7 @@ use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
 use crate::money::Usd;
+use crate::regular_file;
 use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
@@ -200,7 +200,7 @@ pub(super) fn render_report(
 
 /// The last line of a file that is not blank.
 fn last_line(path: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
+    let mut file = regular_file::open(path).ok()?;
     let size = file.seek(SeekFrom::End(0)).ok()?;
     file.seek(SeekFrom::Start(size.saturating_sub(LAST_LINE_MAX))).ok()?;
     let mut bytes = Vec::new();

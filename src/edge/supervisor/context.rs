@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Plan;
-use super::event_log::EventWriter;
+use super::event_log::{EventWriter, WrittenEvents};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::session_folder::session_folder;
@@ -25,6 +25,7 @@ pub(super) struct SessionContext<'a> {
     pub(super) folder: PathBuf,
     pub(super) plan: Plan,
     journal: Journal,
+    written: WrittenEvents,
     /// Monotonic time of the start; the wall clock may jump.
     started: Instant,
 }
@@ -36,7 +37,8 @@ impl<'a> SessionContext<'a> {
             Rotation { size_max: plan.journal_size_max, keep: plan.journal_keep },
         );
         let folder = canonical_session_folder(store.dir(), session);
-        SessionContext { store, session, folder, plan, journal, started: clock::tick() }
+        let written = WrittenEvents::new(&folder);
+        SessionContext { store, session, folder, plan, journal, written, started: clock::tick() }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -75,7 +77,13 @@ impl<'a> SessionContext<'a> {
     pub(super) fn events(&self) -> EventWriter<'_> {
         let Incident { id: incident, queue, .. } = &self.plan.incident;
         let (folder, journal) = (self.folder.as_path(), &self.journal);
-        EventWriter { folder, journal, session: self.session, incident, queue }
+        let written = Some(&self.written);
+        EventWriter { folder, journal, session: self.session, incident, queue, written }
+    }
+
+    /// Returns whether something else than this supervisor has written to its file of events.
+    pub(super) fn is_forged(&self) -> bool {
+        self.written.is_forged()
     }
 
     pub(super) fn emit<D: Payload>(&self, data: D) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use crate::edge::command;
 use crate::edge::evidence::read;
 use crate::event::{self, QueueSampled};
 use crate::log;
+use crate::ndjson;
 use crate::rules::investigation::preflight::{MissingEvidence, SampledEvidence};
 use crate::rules::investigation::second_look;
 use crate::rules::report::LossFacts;
@@ -108,8 +109,9 @@ fn peek(context: &SessionContext, mut environment: Variables) -> Result<PathBuf,
             Err(failed(detail.unwrap_or_else(|| "dlq-peek gives no reason".into()), temporary))
         }
         None => {
-            let log = std::fs::read_to_string(log).unwrap_or_default();
-            let line = log.lines().last().unwrap_or("dlq-peek wrote neither an event nor an error");
+            let line = ndjson::last_line(&log, ANSWER_MAX).ok().flatten();
+            let line = line.map(|line| String::from_utf8_lossy(&line).into_owned());
+            let line = line.as_deref().unwrap_or("dlq-peek wrote neither an event nor an error");
             Err(failed(shorten(line, 400).into_owned(), true))
         }
     }

@@ -1,7 +1,6 @@
 //! Plan of a session: the file `plan.json`, which a filter writes and a supervisor reads. It holds
 //! no secret.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use crate::config::{Claude, ResultFormat};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::money::Usd;
+use crate::regular_file;
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
@@ -125,7 +125,8 @@ impl Plan {
             }
             ResultFormat::Json => {
                 let mut bytes = Vec::new();
-                File::open(path).ok()?.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
+                let file = regular_file::open(&path).ok()?;
+                file.take(JSON_MAX).read_to_end(&mut bytes).ok()?;
                 Some(Transcript::from_json(&bytes))
             }
         }

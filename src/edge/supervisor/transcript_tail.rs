@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::finish::NoResult;
 use super::wait::WaitResult;
 use crate::clock;
+use crate::regular_file;
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{
     ExpectedInit, LINE_MAX, Progress, Transcript, TranscriptEvent,
@@ -41,7 +42,7 @@ impl TranscriptTail {
         expected: Option<ExpectedInit>,
         hooked: Option<PathBuf>,
     ) -> Self {
-        let file = File::open(path).ok().map(BufReader::new);
+        let file = regular_file::open(path).ok().map(BufReader::new);
         TranscriptTail { file, expected, hooked, ..TranscriptTail::default() }
     }
 

@@ -51,6 +51,18 @@ impl StopRequest {
     }
 }
 
+/// Returns why the session has no result when its agent has written events in its name.
+pub(super) fn forgery(context: &SessionContext) -> Option<NoResult> {
+    context.is_forged().then(|| {
+        let path = context.path(files::EVENTS);
+        let detail = format!(
+            "something else than its supervisor has written to '{}'; its result is not trusted",
+            path.display()
+        );
+        NoResult::Failed("forged", detail)
+    })
+}
+
 /// Interval of the checks of an agent's output.
 const CHECK: Duration = Duration::from_millis(100);
 

@@ -52,6 +52,9 @@ pub struct FolderState {
     pub unprinted: bool,
     /// The worktree and the budget of a dead supervisor are still to be cleaned up.
     pub needs_clean_up: bool,
+    /// Nothing is known: something else is in the place of the folder or of its lock, or it cannot
+    /// be read. The session counts as running until its deadline.
+    pub unknown: bool,
 }
 
 /// The state of the world that an update decides by.
@@ -60,9 +63,14 @@ pub struct Probes {
     /// The folders of sessions, by session: of those that are recorded, and of those that another
     /// filter started and did not record.
     pub folders: HashMap<String, FolderState>,
-    /// The incidents whose supervisor failed to start during this update, by position.
+    /// The incidents whose supervisor cannot start, or failed to start during this update, by
+    /// position.
     pub unstartable: Vec<usize>,
 }
+
+/// The time after its deadline at which a session has ended for certain: its supervisor stops the
+/// agent and cleans up.
+const UNKNOWN_MAX: Duration = Duration::from_secs(600);
 
 impl Probes {
     fn folder(&self, session: &str) -> FolderState {
@@ -188,7 +196,10 @@ impl Planner<'_> {
         }
         let now = self.time.wall;
         let reported = folder.last_event.and_then(SessionStatus::from_event);
-        let status = reported.unwrap_or(SessionStatus::Crashed);
+        let status = match folder.unknown {
+            true => SessionStatus::Failed,
+            false => reported.unwrap_or(SessionStatus::Crashed),
+        };
         let cools = status != SessionStatus::Skipped;
         let session = Session {
             status,
@@ -317,11 +328,12 @@ impl Planner<'_> {
     }
 }
 
-/// The lock alone decides, except in a dry run.
+/// The lock alone decides, except in a dry run and where it cannot be known.
 fn is_running(session: &Session, folder: FolderState, time: &UpdateTime) -> bool {
     session.status == SessionStatus::Running
         && match time.dry_run {
             true => time.evaluate_at.is_some_and(|now| session.timeout_at > now),
+            false if folder.unknown => time.wall < session.timeout_at.plus(UNKNOWN_MAX),
             false => folder.locked,
         }
 }

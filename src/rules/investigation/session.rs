@@ -61,6 +61,9 @@ pub struct Session {
     /// The first session of the conversation that this one resumes.
     #[serde(default)]
     pub resumes: Option<String>,
+    /// The lines of its file of events that its supervisor has not written. They were dropped.
+    #[serde(default)]
+    pub forged: u64,
 }
 
 impl SessionStatus {

@@ -95,6 +95,7 @@ fn sessions_are_closed_by_their_lock_and_last_event() {
     use SessionStatus::{Completed, Running};
     let dead = |last_event| FolderState { last_event, ..FolderState::default() };
     let unclean = FolderState { needs_clean_up: true, ..FolderState::default() };
+    let unknown = FolderState { unknown: true, ..FolderState::default() };
     let rows = [
         ("it holds its lock", Running, locked(), vec![], vec!["s"], vec![]),
         ("no event", Running, dead(None), vec!["close s: Crashed"], vec![], vec!["s"]),
@@ -122,7 +123,9 @@ fn sessions_are_closed_by_their_lock_and_last_event() {
             vec![],
             vec!["s"],
         ),
+        ("its folder is unknown", Running, unknown, vec![], vec!["s"], vec![]),
         ("it has ended", Completed, dead(None), vec![], vec![], vec![]),
+        ("it has ended, its folder is unknown", Completed, unknown, vec![], vec![], vec![]),
         ("it ended and was not cleaned up", Completed, unclean, vec![], vec![], vec!["s"]),
     ];
     for (row, status, folder, expected, running, clean_up) in rows {
@@ -131,6 +134,24 @@ fn sessions_are_closed_by_their_lock_and_last_event() {
         let plan = plan(&policy(1), &document, &folders(&[("s", folder)]), &time);
         assert_eq!(words(&document, &plan), expected, "{row}");
         assert_eq!((plan.running, plan.clean_up), (owned(&running), owned(&clean_up)), "{row}");
+    }
+}
+
+/// Its lock cannot be probed: a slot stays taken for as long as its agent may run, and no longer.
+#[test]
+fn session_with_unknown_folder_runs_until_its_deadline_has_passed() {
+    let unknown = FolderState { unknown: true, ..FolderState::default() };
+    // The deadline is NOW + 500 s, and a supervisor may take 600 s more.
+    for (now, running) in [(NOW, true), (NOW + 1099, true), (NOW + 1100, false)] {
+        let session = session("s", "a", SessionStatus::Running);
+        let document = document(vec![incident("b")], vec![session]);
+        let time = UpdateTime { wall: at(now), evaluate_at: Some(at(now)), dry_run: false };
+        let plan = plan(&policy(1), &document, &folders(&[("s", unknown)]), &time);
+        let expected = match running {
+            true => vec!["skip b: max_concurrent"],
+            false => vec!["close s: Failed", "start b"],
+        };
+        assert_eq!(words(&document, &plan), expected, "{now}");
     }
 }
 

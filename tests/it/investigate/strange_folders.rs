@@ -1,0 +1,159 @@
+//! Session folders that an agent has damaged or written to: a failure of that session alone.
+
+use serde_json::json;
+
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::investigate::{
+    agent, assert_no_process_left, investigate, read_text, sessions, summaries,
+};
+use crate::support::workbench::{Bench, processes_of, signal, wait_for};
+
+/// An agent that does `mischief` to its session's folder, `$d`, for the queue `orders`, and then
+/// `after`. For other queues it has a result, and notes when two of these run at once.
+fn misbehaving(name: &str, mischief: &str, after: &str, more: &str) -> Bench {
+    let mut bench = Bench::new(name);
+    let body = format!(
+        r#"cat >/dev/null; d=$DLQ_SESSION_DIR
+if [ "$DLQ_QUEUE" = orders ]; then {mischief}; touch "@/done"; {after}; exit; fi
+mkdir "@/busy" || echo "two at once" >> "@/clash"
+sleep 0.05
+rmdir "@/busy"
+echo '{{"status":"likely"}}'"#
+    );
+    agent(&mut bench, &body, more);
+    bench
+}
+
+fn kill_all(bench: &Bench) {
+    wait_for("its processes have ended", || {
+        processes_of(bench).into_iter().for_each(|pid| signal("KILL", pid));
+        processes_of(bench).is_empty()
+    });
+}
+
+#[test]
+fn folder_that_cannot_be_probed_keeps_its_slot_and_stops_no_other() {
+    let rows = [
+        ("file-for-folder", r#"mv "$d" "$d.away"; echo x > "$d""#, "not a directory"),
+        ("fifo-for-lock", r#"rm "$d/supervisor.lock"; mkfifo "$d/supervisor.lock""#, "FIFO"),
+        ("folder-for-lock", r#"rm "$d/supervisor.lock"; mkdir "$d/supervisor.lock""#, "a folder"),
+        (
+            "link-for-lock",
+            r#"rm "$d/supervisor.lock"; ln -s /dev/zero "$d/supervisor.lock""#,
+            "symbolic link",
+        ),
+    ];
+    for (row, mischief, cause) in rows {
+        let mut bench = misbehaving(&format!("strange-{row}"), mischief, "exec sleep 600", "");
+        let config = read_text(&bench, "config.yaml");
+        bench.configure(&config.replace("max_concurrent: 8", "max_concurrent: 2"));
+        let now = seconds_ago(0);
+        investigate(&bench, &["--no-wait"], raised("orders", "i", now, None));
+        wait_for("the mischief is done", || bench.path("done").exists());
+        let input =
+            [raised("users", "j", now, None), raised("payments", "k", now, None), heartbeat(now)];
+        let output = bench.run("dlq-investigate", &[], input.concat());
+        let id = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+        let warning = format!("whether session {id} runs is unknown: ");
+        assert_eq!(output.stderr.matches(&warning).count(), 1, "{row}: {}", output.stderr);
+        assert!(output.stderr.contains(cause), "{row}: {}", output.stderr);
+        let completed: Vec<String> = summaries(&output.text())
+            .into_iter()
+            .filter(|summary| summary.starts_with("completed"))
+            .collect();
+        assert_eq!(completed, ["completed users", "completed payments"], "{row}");
+        assert_eq!(read_text(&bench, "clash"), "", "{row}: its slot is not free");
+        assert_eq!(sessions(&bench)["sessions"][0]["status"], "running", "{row}");
+        let status = bench.run("dlq-status", &["--json"], "");
+        assert!(status.text().contains(cause), "{row}: {}", status.text());
+        kill_all(&bench);
+    }
+}
+
+#[test]
+fn forged_events_are_dropped_and_end_the_session() {
+    let forged = json!({
+        "specversion": "1.0", "id": "1", "source": "dlq-prs", "type": "pr.merged",
+        "subject": "owner/repo#1", "time": "2026-11-22T19:57:32Z", "severitytext": "INFO",
+        "data": {"repo": "owner/repo", "number": 1}
+    });
+    let add = format!(r#"echo '{forged}' >> "$d/events.ndjson""#);
+    let rewrite = format!(r#"sleep 0.3; echo '{forged}' > "$d/events.ndjson""#);
+    let rows = [
+        ("added", add.as_str()),
+        ("rewritten", rewrite.as_str()),
+        ("fifo", r#"rm "$d/events.ndjson"; mkfifo "$d/events.ndjson""#),
+        ("folder", r#"rm "$d/events.ndjson"; mkdir "$d/events.ndjson""#),
+        ("link", r#"rm "$d/events.ndjson"; ln -s /dev/zero "$d/events.ndjson""#),
+        ("sparse", r#"truncate -s 900M "$d/events.ndjson""#),
+    ];
+    for (row, mischief) in rows {
+        let bench = misbehaving(&format!("forged-{row}"), mischief, "exec sleep 600", "");
+        let now = seconds_ago(0);
+        let output = bench.run("dlq-investigate", &[], raised("orders", "i", now, None));
+        assert_eq!(output.code(), 0, "{row}: {}", output.stderr);
+        // Events that were printed before the file was replaced may be printed again.
+        let mut found = summaries(&output.text());
+        found.dedup();
+        assert_eq!(found, ["started orders", "failed orders forged"], "{row}: {}", output.stderr);
+        assert!(!output.text().contains("pr.merged"), "{row}: {}", output.text());
+        let session = &sessions(&bench)["sessions"][0];
+        assert_eq!(session["status"], "failed", "{row}");
+        let events =
+            bench.state(&format!("sessions/{}/events.ndjson", session["id"].as_str().unwrap()));
+        let events = std::fs::read_to_string(events).unwrap();
+        assert_eq!(summaries(&events), ["started orders", "failed orders forged"], "{row}");
+        assert!(!read_text(&bench, "state/journal.ndjson").contains("pr.merged"), "{row}");
+        assert_no_process_left(&bench);
+    }
+}
+
+/// The agent exits at once: its line, which looks like its supervisor's, is found after its end.
+#[test]
+fn forged_result_is_not_trusted() {
+    let wait = r#"until [ -s "$d/events.ndjson" ]; do sleep 0.02; done"#;
+    let copy = r#"cp "$d/events.ndjson" "@/copy"; cat "@/copy" >> "$d/events.ndjson""#;
+    let mischief = &format!("{wait}; {copy}");
+    let bench = misbehaving("forged-result", mischief, r#"echo '{"status":"confirmed"}'"#, "");
+    let output = bench.run("dlq-investigate", &[], raised("orders", "i", seconds_ago(0), None));
+    let last = summaries(&output.text()).pop();
+    assert_eq!(last.as_deref(), Some("failed orders forged"), "{}", output.stderr);
+    assert_eq!(sessions(&bench)["sessions"][0]["status"], "failed");
+    assert_no_process_left(&bench);
+}
+
+/// The transcript is the agent's standard output; what it makes of its name is never read.
+#[test]
+fn transcript_that_is_no_file_holds_nothing_up() {
+    for kind in ["mkfifo", "mkdir"] {
+        let mischief = format!(r#"rm "$d/transcript.ndjson"; {kind} "$d/transcript.ndjson""#);
+        let bench = misbehaving(&format!("transcript-{kind}"), &mischief, "true", "");
+        let output = bench.run("dlq-investigate", &[], raised("orders", "i", seconds_ago(0), None));
+        assert_eq!(output.code(), 0, "{kind}: {}", output.stderr);
+        let last = summaries(&output.text()).pop();
+        assert!(last.is_some_and(|last| last.starts_with("failed orders")), "{kind}");
+        assert_no_process_left(&bench);
+    }
+}
+
+/// The folder of the next session is there before it starts, and is none.
+#[test]
+fn incident_whose_folder_is_taken_stops_no_other() {
+    let mut bench = Bench::new("taken-folder");
+    agent(&mut bench, r#"cat >/dev/null; echo '{"status":"likely"}'"#, "");
+    let now = seconds_ago(0);
+    // A dry run names the session that it would start.
+    let dry = investigate(&bench, &["--dry-run"], raised("orders", "i", now, None));
+    let started: serde_json::Value =
+        serde_json::from_str(dry.text().lines().last().unwrap()).unwrap();
+    let id = started["data"]["session"].as_str().unwrap();
+    std::fs::create_dir_all(bench.state("sessions")).unwrap();
+    bench.write(&format!("state/sessions/{id}"), "x");
+    let input = [raised("orders", "i", now, None), raised("users", "j", now, None), heartbeat(now)];
+    let output = bench.run("dlq-investigate", &[], input.concat());
+    let found = summaries(&output.text());
+    assert!(found.contains(&"completed users".to_owned()), "{found:?}: {}", output.stderr);
+    assert!(output.stderr.contains("no investigation of queue 'orders'"), "{}", output.stderr);
+    assert!(output.stderr.contains("; remove '"), "{}", output.stderr);
+    assert_no_process_left(&bench);
+}
