@@ -204,18 +204,32 @@ See dlq-log(1), dlq-events(5).
 ",
 };
 
+const FORM: &str = "the form of the text";
+const END: &str = "end an acknowledgement or a snooze; a silence";
+
 pub static STATUS: Tool = Tool {
     name: ToolName::Status,
-    usage: "usage: dlq-status [options]
+    usage: "usage: dlq-status [options] [incidents|queues|spend|prs]
        dlq-status --ack INCIDENT [SPAN] | --silence GLOB SPAN
 
-Shows the open incidents, the investigations and their cost. Starts nothing.
-Some options record what dlq-notify then does not send.
+Shows the open incidents, the investigations and their cost, or a part as dlq-dash has it.
+Starts nothing. Some options record what dlq-notify then does not send.
 
 ",
     options: &[
         Opt::flag("json", "print one JSON object with everything on record"),
-        COLOR,
+        Opt::flag(
+            "summary",
+            "print one line for a prompt; exit with 1 when a part is unknown or old",
+        )
+        .conflicts(&["json", "watch", "ack", "snooze", "silence", "unack", "unsilence"]),
+        Opt::flag(
+            "watch",
+            "show what changes, until a signal; elsewhere than on a terminal, print it",
+        )
+        .conflicts(&["ack", "snooze", "silence", "unack", "unsilence"]),
+        Opt::flag("ascii", "use ASCII characters only").group(FORM),
+        COLOR.group(FORM),
         Opt::valued(
             "ack",
             "INCIDENT",
@@ -228,18 +242,19 @@ Some options record what dlq-notify then does not send.
             "unack",
             "unsilence",
         ]),
-        Opt::text("unack", "KEY", "end an acknowledgement or a snooze")
-            .conflicts(&["silence", "unsilence"]),
         Opt::valued("silence", "GLOB", ValueKind::Glob, "send nothing about such queues, for SPAN")
-            .conflicts(&["unsilence"]),
-        Opt::text("unsilence", "GLOB", "end a silence"),
+            .conflicts(&["unack", "unsilence"]),
         Opt::text("reason", "TEXT", "why the queues are silenced")
             .requires(Requirement::Option("silence")),
+        Opt::text("unack", "KEY", "end an acknowledgement or a snooze")
+            .conflicts(&["unsilence"])
+            .group(END),
+        Opt::text("unsilence", "GLOB", "end a silence").group(END),
     ],
     takes_operands: true,
     notes: "
 environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
-See dlq-status(1), dlq(7).
+See dlq-status(1), dlq-dash(1), dlq(7).
 ",
 };
 

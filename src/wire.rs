@@ -298,6 +298,14 @@ pub fn stdout_width() -> Option<usize> {
     log::terminal_width(io::stdout())
 }
 
+/// Returns the columns and rows of the terminal that standard output is; None when it is no terminal.
+pub fn stdout_size() -> Option<(usize, usize)> {
+    const ROWS: usize = 24;
+    let columns = stdout_width()?;
+    let rows = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).map(|size| size.ws_row);
+    Some((columns, rows.ok().filter(|rows| *rows > 0).map_or(ROWS, usize::from)))
+}
+
 /// Returns whether standard input is a terminal.
 pub fn stdin_is_terminal() -> bool {
     use std::io::IsTerminal;

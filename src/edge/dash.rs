@@ -8,6 +8,7 @@ mod attached;
 mod batches;
 pub mod guard;
 mod input;
+mod journal_fold;
 mod live;
 mod once;
 mod recording;
@@ -16,6 +17,7 @@ mod state_files;
 pub mod terminal;
 
 pub use actions::beside;
+pub use journal_fold::JournalFold;
 pub use live::show;
 pub use once::print;
 

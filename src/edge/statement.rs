@@ -85,8 +85,9 @@ impl Statement {
             unack.or_else(|| given.text("unsilence").map(|glob| Statement::Unsilence { glob }))
         };
         match operands.next() {
-            Some(word) => Err(Error::Usage(unexpected(word))),
-            None => Ok(statement),
+            // Without a statement they name what is asked for.
+            Some(word) if statement.is_some() => Err(Error::Usage(unexpected(word))),
+            _ => Ok(statement),
         }
     }
 }

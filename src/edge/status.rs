@@ -1,6 +1,12 @@
 //! The reading of the state folder for `dlq-status`. Starts nothing, changes nothing and takes no
 //! lock: a probe of a session's lock releases it at once.
 
+mod frames;
+mod watch;
+
+pub use frames::{StatusForm, StatusFrame, StatusFrames};
+pub use watch::watch;
+
 use std::collections::BTreeMap;
 
 use super::session_folder::session_folder;
@@ -14,17 +20,36 @@ use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::notification::ack::Acks;
+use crate::rules::notification::heartbeat::Heartbeat;
 use crate::rules::notification::silence::Silences;
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
-use crate::rules::view::status::{LastEvent, SessionProbe, StateDocuments, StatusView};
+use crate::rules::view::status::{LastEvent, RoundFacts, SessionProbe, StateDocuments, StatusView};
 use crate::store::{self, Store};
 
 /// Reads the documents and probes the session folders.
 pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
+    read(store, limits, true).0
+}
+
+/// Reads what the summary needs: no events of sessions, so that it takes the same time however long
+/// these and the journal are.
+pub fn look_for_summary(store: &Store, limits: &BudgetLimits) -> (StatusView, Option<RoundFacts>) {
+    let (mut view, watched) = read(store, limits, false);
+    let heartbeat = document::<Heartbeat>(store, &mut view.problems).unwrap_or_default();
+    let rounds = watched.map(|watched| RoundFacts {
+        last: watched.last_round().max(heartbeat.last),
+        interval_ms: heartbeat.interval_s.map(|seconds| seconds.saturating_mul(1000)),
+        failures: watched.failures(),
+    });
+    (view, rounds)
+}
+
+/// Reads the documents, and probes the session folders, `with_events` also their last events.
+fn read(store: &Store, limits: &BudgetLimits, with_events: bool) -> (StatusView, Option<Watched>) {
     let mut problems = Vec::new();
     let mut sessions = document::<Sessions>(store, &mut problems);
-    let mut seen = all(store, sessions.as_ref(), &mut problems);
+    let mut seen = all(store, sessions.as_ref(), with_events, &mut problems);
     let ended = |one: &Session| {
         one.status == SessionStatus::Running
             && seen.get(&one.id).and_then(|seen| seen.held) == Some(false)
@@ -33,7 +58,7 @@ pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
     if sessions.as_ref().is_some_and(|all| all.sessions.iter().any(ended)) {
         problems.clear();
         sessions = document::<Sessions>(store, &mut problems);
-        seen = all(store, sessions.as_ref(), &mut problems);
+        seen = all(store, sessions.as_ref(), with_events, &mut problems);
     }
     let watched = document::<Watched>(store, &mut problems);
     let budget = document::<Budget>(store, &mut problems);
@@ -41,7 +66,8 @@ pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
     let silences = document::<Silences>(store, &mut problems);
     let documents = StateDocuments { sessions, watched, budget, acks, silences };
     let state = store.dir().display().to_string();
-    StatusView { problems, ..status::view(&documents, &seen, limits, &state, clock::now()) }
+    let view = status::view(&documents, &seen, limits, &state, clock::now());
+    (StatusView { problems, ..view }, documents.watched)
 }
 
 fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
@@ -52,6 +78,7 @@ fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D>
 fn all(
     store: &Store,
     sessions: Option<&Sessions>,
+    with_events: bool,
     problems: &mut Vec<String>,
 ) -> BTreeMap<String, SessionProbe> {
     let mut seen = BTreeMap::new();
@@ -63,6 +90,10 @@ fn all(
                 Ok(held) => found.held = Some(held),
                 Err(error) => problems.push(error.to_string()),
             }
+        }
+        if !with_events {
+            seen.insert(session.id.clone(), found);
+            continue;
         }
         let events = folder.join(files::EVENTS);
         match ndjson::last_line(&events, event::LINE_MAX as u64) {

@@ -4,6 +4,7 @@ pub mod dashboard;
 pub mod keys;
 pub mod notice;
 pub mod page;
+pub mod part;
 pub mod queue_list;
 pub mod screen;
 pub mod status;

@@ -3,6 +3,7 @@
 mod actions;
 mod leaving;
 mod once;
+mod picture;
 mod pipeline;
 mod sources;
 mod tmux;

@@ -1,6 +1,9 @@
 //! Program `dlq-status`: the view of sessions and incidents, with unreadable documents and held
 //! locks, and without any change of state.
 
+mod parts;
+mod watch;
+
 use dlq::store::{Lock, Store};
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! A view as plain text, printed once: for mail, chat and tests.
 
 use super::batches::Batches;
+use super::journal_fold::read_new_lines;
 use super::source::{JournalReader, open_recording};
 use super::state_files::FolderReader;
 use super::{EventSource, Sources, take_lines, take_live_lines};
@@ -28,13 +29,7 @@ pub fn print(sources: Sources, ui: &mut Ui, width: u16, height: u16) -> Result<b
         }
         EventSource::Journal(journal) => {
             let mut reader = JournalReader::new(journal);
-            loop {
-                let lines = reader.lines();
-                if lines.is_empty() {
-                    break;
-                }
-                take_live_lines(&mut state, &lines);
-            }
+            read_new_lines(&mut state, &mut reader);
             problems = reader.problems_at_end();
         }
     }

@@ -183,6 +183,16 @@ impl Watched {
         self.queues.contains_key(arn) || self.gone.contains_key(arn)
     }
 
+    /// Returns the begin of the last round of each selection that began last; None before the first.
+    pub fn last_round(&self) -> Option<Timestamp> {
+        self.rounds.values().max().copied()
+    }
+
+    /// Returns the number of scopes, parts of scopes and named queues that cannot be polled.
+    pub fn failures(&self) -> u64 {
+        self.failures.len() as u64
+    }
+
     /// Returns the last time a queue without a record was empty: the last round of this selection,
     /// if the queue was known when that began to read.
     fn empty_at(&self, selection: &str, target: &DeadLetterQueue) -> Option<Timestamp> {

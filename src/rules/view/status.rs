@@ -5,6 +5,7 @@
 //! beside the others.
 
 mod restraint;
+mod summary;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub use last_event::LastEvent;
 pub use restraint::{AckRow, SilenceRow};
+pub use summary::{RoundFacts, Summary, SummaryFacts, summary};
 pub use table::{TableStyle, table};
 
 use crate::money::Usd;
@@ -188,7 +190,7 @@ pub fn view(
     StatusView {
         at: now,
         state: state.to_owned(),
-        spend: budget.as_ref().map(|budget| spent(budget, limits, now)),
+        spend: budget.as_ref().map(|budget| spend(budget, limits, now)),
         acks: acks.as_ref().map(|acks| restraint::acks(acks, open, now)),
         silences: silences.as_ref().map(|silences| restraint::silences(silences, now)),
         sessions: shown,
@@ -335,7 +337,8 @@ fn shown(
     }
 }
 
-fn spent(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
+/// Returns what was spent in 24 hours, and what is left.
+pub fn spend(budget: &Budget, limits: &BudgetLimits, now: Timestamp) -> SpendSummary {
     let day = budget.day(now);
     let limit = limits.per_day;
     let left = limit.less(day.spent.plus(day.reserved));

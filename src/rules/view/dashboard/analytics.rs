@@ -185,6 +185,15 @@ impl Dashboard {
         causes
     }
 
+    /// Returns the causes that investigations were paid for, the dearest first.
+    pub fn spent_causes(&self) -> Vec<(TopCause<'_>, SpendSum)> {
+        let causes = self.top_causes().into_iter();
+        let mut spent: Vec<_> =
+            causes.filter_map(|cause| cause.spend.map(|sum| (cause, sum))).collect();
+        spent.sort_by_key(|(_, sum)| Reverse(sum.usd));
+        spent
+    }
+
     /// Returns the cost so far of the investigations that run, and the number whose cost is unknown.
     pub fn running_cost(&self) -> (Usd, u64) {
         use super::investigations::InvestigationStatus::Running;

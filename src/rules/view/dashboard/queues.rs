@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// The most queues that are kept: beyond it, those that are gone or empty are dropped first.
 pub const QUEUES_MAX: usize = 50_000;
 /// The time before a loss from which it is an error, and from which it is fatal.
-const NEAR: [Duration; 2] = [Duration::from_secs(24 * 3600), Duration::from_secs(2 * 3600)];
+pub const NEAR: [Duration; 2] = [Duration::from_secs(24 * 3600), Duration::from_secs(2 * 3600)];
 
 /// A queue as the newest events describe it.
 #[derive(Debug, Default, Clone, PartialEq)]

@@ -33,7 +33,7 @@ pub fn page(look: &Look, width: usize) -> Vec<StyledLine> {
     let mut left = PageLines::new(look, left_width);
     depth(&mut left);
     growth(&mut left);
-    spend(&mut left);
+    spend(&mut left, DAYS);
     let mut right = PageLines::new(look, right_width);
     mean_times(&mut right);
     success(&mut right);
@@ -219,7 +219,7 @@ fn causes(page: &mut PageLines) {
 }
 
 /// Returns a sum of costs; `+` when it lacks some.
-fn spent(sum: SpendSum) -> String {
+pub fn spent(sum: SpendSum) -> String {
     match (sum.unknown, sum.sessions) {
         (0, _) => amounts::usd(sum.usd),
         (unknown, sessions) if unknown == sessions => amounts::UNKNOWN.into(),
@@ -227,7 +227,8 @@ fn spent(sum: SpendSum) -> String {
     }
 }
 
-fn spend(page: &mut PageLines) {
+/// Adds what was spent on so many days, the newest first, and on what runs.
+pub fn spend(page: &mut PageLines, days_max: usize) {
     let (state, now) = (page.look.state, page.look.now);
     page.heading("Spend a day (UTC)", "");
     let days = state.spend.by_day();
@@ -239,7 +240,7 @@ fn spend(page: &mut PageLines) {
         return page.sentence("no investigation has ended", Tone::Faint);
     }
     let today = now.to_string();
-    for (day, sum) in days.into_iter().take(DAYS) {
+    for (day, sum) in days.into_iter().take(days_max) {
         let date = day.to_string();
         let date = date.get(..10).unwrap_or_default();
         let name = if today.starts_with(date) { "today" } else { date };

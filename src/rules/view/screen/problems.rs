@@ -1,5 +1,7 @@
 //! Problems of the figures: parts that cannot be read, and rounds that are missing.
 
+use std::time::Duration;
+
 use super::rows::Look;
 use super::theme::{StyledLine, Tone};
 use super::{amounts, cells};
@@ -43,14 +45,17 @@ pub fn lines(look: &Look, width: usize) -> Vec<StyledLine> {
 
 /// Returns the sentence about rounds that are missing. A stream that has ended has no more rounds.
 pub fn overdue(state: &Dashboard, now: Timestamp) -> Option<String> {
-    let last = state.rounds.last?;
-    let usual = state.rounds.interval_ms.unwrap_or(INTERVAL_MS);
-    let since = now.since(last);
-    let is_late = since.as_millis() > u128::from(usual.saturating_mul(MISSED));
-    let interval = state.rounds.interval_ms.map(std::time::Duration::from_millis);
+    let usual_ms = state.rounds.interval_ms;
+    let since = missing_for(state.rounds.last?, usual_ms, now)?;
+    let interval = usual_ms.map(Duration::from_millis);
     let usual = interval.map(|span| format!(" (usually every {})", amounts::age(span)));
-    is_late.then(|| {
-        let usual = usual.unwrap_or_default();
-        format!("no round of dlq-poll for {}{usual}", amounts::age(since))
-    })
+    let usual = usual.unwrap_or_default();
+    Some(format!("no round of dlq-poll for {}{usual}", amounts::age(since)))
+}
+
+/// Returns the time since the last round, when that is several of the usual intervals.
+pub fn missing_for(last: Timestamp, usual_ms: Option<u64>, now: Timestamp) -> Option<Duration> {
+    let usual = usual_ms.unwrap_or(INTERVAL_MS);
+    let since = now.since(last);
+    (since.as_millis() > u128::from(usual.saturating_mul(MISSED))).then_some(since)
 }

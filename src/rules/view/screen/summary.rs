@@ -23,7 +23,7 @@ pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Op
         ListName::Requests => {
             let all = state.pull_requests.values();
             let open = all.clone().filter(|one| one.is_open()).count();
-            (counted(open, "open"), all.filter_map(|one| one.seen_at).max())
+            (told(state, open, "open"), all.filter_map(|one| one.seen_at).max())
         }
         ListName::Timeline => {
             let text = state.source.begins.map(|at| format!("since {}", amounts::instant(at, now)));
@@ -33,13 +33,18 @@ pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Op
         ListName::Incidents => {
             let all = state.incidents.values();
             let open = all.filter(|one| one.is_open()).count();
-            (counted(open, "open"), state.source.newest)
+            (told(state, open, "open"), state.source.newest)
         }
     }
 }
 
 fn counted(number: usize, word: &str) -> String {
     if number == 0 { format!("none {word}") } else { format!("{number} {word}") }
+}
+
+/// Returns how many there are of what events alone tell; nothing while none was read.
+fn told(state: &Dashboard, number: usize, word: &str) -> String {
+    if state.source.events == 0 { String::new() } else { counted(number, word) }
 }
 
 fn newest_reading(state: &Dashboard) -> Option<Timestamp> {

@@ -3,4 +3,5 @@
 mod frames;
 mod goldens;
 mod keys;
+mod parts;
 mod states;

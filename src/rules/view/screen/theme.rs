@@ -41,6 +41,19 @@ impl Tone {
             Tone::Link => style.fg(Color::Cyan).add_modifier(Modifier::UNDERLINED),
         }
     }
+
+    /// Returns the codes of the style in an escape sequence.
+    fn code(self) -> &'static str {
+        match self {
+            Tone::Plain => "",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+            Tone::Warning => "33",
+            Tone::Bad => "1;31",
+            Tone::Worst => "1;7;31",
+            Tone::Link => "4;36",
+        }
+    }
 }
 
 /// A line of the screen: pieces of clean text, each with its meaning.
@@ -131,6 +144,15 @@ impl StyledLine {
     /// Returns the text without styles.
     pub fn text(&self) -> String {
         self.pieces.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    /// Returns the text with the escape sequences of its styles, as [`Tone::style`] has them.
+    pub fn painted(&self) -> String {
+        let piece = |(text, tone): &(String, Tone)| match tone.code() {
+            "" => text.clone(),
+            code => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        };
+        self.pieces.iter().map(piece).collect()
     }
 
     /// Draws the line.

@@ -10,9 +10,10 @@ use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::incidents::IncidentStory;
 
 /// A cause of an incident: fingerprint, count, title.
-type IncidentCause = (Box<str>, u64, Box<str>);
+pub type IncidentCause = (Box<str>, u64, Box<str>);
 
-fn cause<'a>(one: &'a IncidentStory, part: &str) -> Option<&'a IncidentCause> {
+/// Returns a cause of an incident by its fingerprint.
+pub fn cause<'a>(one: &'a IncidentStory, part: &str) -> Option<&'a IncidentCause> {
     one.causes.iter().find(|(fingerprint, ..)| &**fingerprint == part)
 }
 

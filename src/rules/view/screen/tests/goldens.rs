@@ -8,7 +8,8 @@ use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::keys::Key;
 use crate::rules::view::screen::{ScreenFlags, ScreenView, Ui, text};
 
-fn compare(name: &str, actual: &str) {
+#[track_caller]
+pub fn compare(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens").join(name);
     if std::env::var("DLQ_BLESS").is_ok_and(|word| word == "1") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
