@@ -18,6 +18,7 @@ use super::recording::Recording;
 use super::source::{AHEAD, follow_journal, read_stdin};
 use super::state_files::{self, FolderReader};
 use super::terminal::Screen;
+use super::waiting_queues::WaitingQueues;
 use super::{EventSource, Sources, take_live_lines};
 use crate::clock;
 use crate::config::{Env, Settings};
@@ -57,6 +58,7 @@ pub fn show(
         state: Dashboard::default(),
         held: None,
         problems: Problems::default(),
+        queues: WaitingQueues::new(),
         ui,
         screen: Screen::new(guard.clone())?,
         guard: guard.clone(),
@@ -139,6 +141,7 @@ struct Live {
     /// The state that a held screen shows, and its moment.
     held: Option<(Dashboard, Timestamp)>,
     problems: Problems,
+    queues: WaitingQueues,
     ui: Ui,
     recording: Option<Recording>,
     actions: Actions,
@@ -214,6 +217,7 @@ impl Live {
         match message {
             ScreenMessage::Lines(lines) => {
                 take_live_lines(&mut self.state, &lines);
+                self.queues.take_lines();
                 let _ = self.taken.try_recv();
             }
             ScreenMessage::LongLines(count) => self.state.source.damaged += count,
@@ -226,9 +230,10 @@ impl Live {
                 self.problems.events = problems;
                 self.set_problems();
             }
-            ScreenMessage::Folder(reading) => {
+            ScreenMessage::Folder(mut reading) => {
                 let _ = self.folder_taken.try_recv();
                 self.problems.folder.clone_from(&reading.problems);
+                reading.queues = self.queues.due(reading.queues.take(), clock::tick());
                 self.state.set_folder(*reading);
                 self.set_problems();
             }

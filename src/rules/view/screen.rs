@@ -112,6 +112,7 @@ fn body(ui: &mut Ui, look: &Look, width: usize, height: usize, is_live: bool) ->
             let mut cached = ui.analytics.take();
             let made_from = (
                 look.state.source.events,
+                look.state.folder_changes,
                 look.now.millis().div_euclid(CACHE_MS),
                 width,
                 ui.flags.ascii,

@@ -59,6 +59,13 @@ pub fn page(page: &mut PageLines, can_write: bool) {
     for (symbol, meaning) in details::signs(page) {
         row(page, symbol, meaning, Tone::Plain);
     }
+    let symbols = page.look.symbols;
+    for (symbol, word, meaning) in [
+        (symbols.acked, "acked", "a person takes care of the incident, for the time shown"),
+        (symbols.silenced, "silenced", "nothing is sent about the queue, for the time shown"),
+    ] {
+        row(page, &format!("{symbol} {word}"), meaning, Tone::Plain);
+    }
     page.heading("Words and numbers", "");
     for (text, meaning) in [
         ("?", "unknown; never zero"),

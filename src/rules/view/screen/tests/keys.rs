@@ -212,8 +212,8 @@ fn filter_survives_events_and_esc_gives_it_back() {
 
 #[test]
 fn columns_of_each_list_sort_in_both_directions() {
-    let state = states::normal();
-    for (view, columns) in [("", 9), (">", 8), (">>", 8), (">>>", 4), ("3", 8), ("4", 8)] {
+    let state = states::marked();
+    for (view, columns) in [("", 10), (">", 8), (">>", 8), (">>>", 4), ("3", 8), ("4", 8)] {
         let mut ui = Ui::default();
         press(&mut ui, &state, view);
         let first = shown(&state, &mut ui, 160, 60);
