@@ -152,13 +152,16 @@ fn keys_and_sizes_draw_whole_frames() {
     let bench = bench("dash-storm");
     let mut pty = start(&bench, "dlq-dash; echo \"status $?\"");
     let sizes = [(40, 10), (200, 60), (80, 24), (1, 1), (120, 40), (20, 5)];
+    let begun = |pty: &Pty| String::from_utf8_lossy(&pty.bytes()).matches("\x1b[?2026h").count();
     for round in 0..3 {
+        let before = begun(&pty);
         for (columns, rows) in sizes {
             pty.resize(columns, rows);
             pty.write(["1jkgG?\x1b", "2\x1b[5~\x04\x15", "3s/x\r", "4\r\x1b[1000~S\x1b"][round]);
             pty.write("\x1b[?1;2c\x1b]11;rgb:0000/0000/0000\x07\x1b[M !!\x1b[<0;1\x1b[1;300Apr");
             pty.write([0xff, 0xc3, 0x80, 0xf0, 0x9f, 0x00]);
         }
+        pty.wait_for("a frame", |pty| begun(pty) > before);
     }
     // CAN ends whatever sequence was begun; behind another ESC, the first one is a key at once.
     pty.write("\x18\x1b\x1b\x18\x1b\x1b\x18");

@@ -57,6 +57,11 @@ impl ShownStatements {
         if let Some(until) = incident.and_then(|id| self.acks.until(Some(id), name, now)) {
             return Some(QueueMark::Acked(until));
         }
+        self.silenced(name, now)
+    }
+
+    /// Returns the mark of a queue that is silenced.
+    pub fn silenced(&self, name: &str, now: Timestamp) -> Option<QueueMark> {
         if name.is_empty() || !self.any.matches(name) {
             return None;
         }
@@ -66,9 +71,10 @@ impl ShownStatements {
         matching.map(|(one, _)| QueueMark::Silenced(one.until)).max_by_key(|mark| mark.until())
     }
 
-    /// Returns whether nobody said anything that holds.
-    pub fn is_empty(&self) -> bool {
-        self.acks.acks.is_empty() && self.silences.silences.is_empty()
+    /// Returns the incidents and pull requests that are acknowledged.
+    pub fn acked(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let in_force = self.acks.acks.iter().filter(move |one| now < one.until);
+        in_force.map(|one| one.key.as_str())
     }
 }
 

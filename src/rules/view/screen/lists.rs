@@ -5,10 +5,11 @@
 
 use super::columns::{ColumnField, ShownColumns};
 use super::filter::RowFilter;
-use super::rows::{ListName, Look, RowKey, queues};
+use super::rows::{ListName, Look, RowKey};
 use super::theme::{StyledLine, Tone};
 use super::{cells, summary};
 use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::incidents::IncidentStory;
 use crate::rules::view::dashboard::queues::ShownQueue;
 use crate::time::Timestamp;
 
@@ -223,9 +224,12 @@ impl ListState {
 
 /// Returns whether people said something about a queue that needs somebody.
 fn has_marks(state: &Dashboard, now: Timestamp) -> bool {
+    let said = &state.statements;
     let needs = |queue: &&ShownQueue| !queue.is_gone && queue.depth != Some(0);
-    let mut queues = state.queues.values().filter(needs);
-    !state.statements.is_empty() && queues.any(|queue| queues::mark(state, queue, now).is_some())
+    let mut names = state.queues.values().filter(needs).map(|queue| &queue.name);
+    said.acked(now).any(|key| state.incidents.get(key).is_some_and(IncidentStory::is_open))
+        || !said.silences.silences.is_empty()
+            && names.any(|name| said.silenced(name, now).is_some())
 }
 
 /// Returns whether queues of more than one account or region are known.

@@ -117,7 +117,7 @@ pub enum Command {
     Suspend,
     /// Draw every cell.
     Redraw,
-    /// Read the source and the state folder again, and draw every cell.
+    /// Read the attached files again, and draw every cell.
     Reread,
     /// Open an address in a browser.
     Open(String),

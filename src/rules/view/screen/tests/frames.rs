@@ -113,6 +113,22 @@ fn small_screen_says_what_it_needs() {
 }
 
 #[test]
+fn recording_shows_its_time_at_every_width() {
+    for view in ScreenView::ALL {
+        for width in [40, 60, 80, 120] {
+            for is_paused in [false, true] {
+                let flags = ScreenFlags { is_recording: true, ..ScreenFlags::default() };
+                let mut ui = Ui { view, is_paused, ..Ui::new(flags) };
+                let text = shown(&states::normal(), &mut ui, width, 12);
+                let header = text.lines().next().unwrap();
+                assert!(header.contains("16:00:00Z"), "{header}");
+                assert!(!is_paused || header.contains("PAUSED"), "{header}");
+            }
+        }
+    }
+}
+
+#[test]
 fn ascii_screen_has_no_other_symbol() {
     for view in ScreenView::ALL {
         let flags = ScreenFlags { ascii: true, ..ScreenFlags::default() };
