@@ -4,6 +4,7 @@
 //! terminal is given back however the program ends; Ctrl-Z stops the whole pipeline.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
@@ -251,7 +252,8 @@ impl Live {
 
     fn set_problems(&mut self) {
         let all = self.problems.events.iter().chain(&self.problems.folder);
-        self.state.source.problems = all.cloned().collect();
+        let folder = self.store.as_ref().map(Store::dir);
+        self.state.source.problems = all.map(|problem| in_folder(problem, folder)).collect();
     }
 
     fn press(&mut self, key: Key) -> Result<End, Error> {
@@ -328,5 +330,27 @@ impl Live {
         self.guard.enter()?;
         self.frame.hurry();
         self.screen.clear()
+    }
+}
+
+/// Returns the problem with paths that begin at the state folder: the line of a screen ends before
+/// the reason when the path is long.
+fn in_folder(problem: &str, folder: Option<&Path>) -> String {
+    match folder {
+        Some(folder) => problem.replace(&format!("'{}/", folder.display()), "'"),
+        None => problem.to_owned(),
+    }
+}
+
+#[test]
+fn problem_names_files_of_the_state_folder_without_its_path() {
+    let problem = "cannot read '/a/long/state/sessions.json': not JSON at byte 17";
+    for (folder, shown) in [
+        (Some("/a/long/state"), "cannot read 'sessions.json': not JSON at byte 17"),
+        (Some("/a/long"), "cannot read 'state/sessions.json': not JSON at byte 17"),
+        (Some("/a/longer"), problem),
+        (None, problem),
+    ] {
+        assert_eq!(in_folder(problem, folder.map(Path::new)), shown);
     }
 }
