@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
@@ -452,6 +452,97 @@ def bench_dashboard() -> Iterator[Row]:
     yield Row("figures of a frame: overview, analytics", f"{overview:.1f}, {analytics:.1f} ms")
 
 
+def bench_screen() -> Iterator[Row]:
+    sys.dont_write_bytecode = True  # no file outside target/
+    import bench_screen as on
+
+    dash, now = program("dlq-dash"), time.time()
+    lines_of = {True: "esc closes this page", False: "DLQ status"}
+
+    def turned(is_help: bool) -> Callable[[list[str]], bool]:
+        return lambda lines: any(lines_of[is_help] in line for line in lines)
+
+    rate, path = 50_000, os.path.join(WORK, "day.ndjson")
+    recorded_day(path, 200_000, 10_000)
+    with open(path, "rb") as file:
+        day = file.readlines()
+    os.remove(path)
+    reader, out = os.pipe()
+    with on.screen([dash], fresh_environment(), reader) as shown:
+        os.close(reader)
+        writer = on.Writer(day, rate, out)
+        writer.start()
+        shown.wait(turned(False))
+        began, written = time.monotonic(), writer.written
+        times = []
+        for number in range(60):
+            time.sleep(0.2)
+            times.append(shown.key_ms(b"?", turned(number % 2 == 0)))
+        kept = (writer.written - written) / (time.monotonic() - began)
+        writer.is_ended = True
+        writer.join()
+        os.close(out)
+    del day, writer
+    yield Row(
+        f"a key to its frame, {kept / 1000:.1f} k events/s", f"p50 {median(times):.0f}, max {max(times):.0f} ms",
+        goal="<= 100 ms", met=max(times) <= 100 and kept >= 0.98 * rate,
+    )  # fmt: skip
+
+    count = 10_000
+    with open(path, "wb") as file:
+        names = [f"service-{number:05}-dlq" for number in range(count)]
+        file.writelines(on.event(n, "queue.polled", now, name, {"depth": n % 97}) for n, name in enumerate(names))
+    with open(path, "rb") as file, on.screen([dash], fresh_environment(), file.fileno()) as shown:
+        shown.wait(lambda lines: any(f"of {count}" in line for line in lines) and "ended" in lines[0])
+        time.sleep(1)  # the first order has been drawn
+        times = []
+        for key in [b"j"] * 100 + [b"\x04"] * 50 + [b"G", b"g"] * 10 + [b"k", b"j"] * 10:
+            before = [line for line in shown.lines() if line.startswith("\u276f")]
+            moved = lambda lines: [line for line in lines if line.startswith("\u276f")] != before  # noqa: E731, B023
+            if key != b"k":
+                times.append(shown.key_ms(key, moved))
+    os.remove(path)
+    yield Row(
+        f"a key to its frame, {count:,} queues scroll", f"p50 {median(times):.1f}, max {max(times):.0f} ms",
+        goal="<= 100 ms", met=max(times) <= 100,
+    )  # fmt: skip
+
+    memory, hours = [], 32
+    reader, out = os.pipe()
+    with on.screen([dash], fresh_environment(), reader) as shown:
+        for lines in on.hours_left_open(hours, now):
+            while lines:
+                lines = lines[os.write(out, lines) :]
+            while on.pending(reader):
+                time.sleep(0.01)
+            time.sleep(0.2)  # what was read has been taken, and a frame was drawn
+            memory.append(memory_kib(shown.pid, "VmRSS"))
+        os.close(reader)
+        os.close(out)
+    day_old, later = memory[hours - 9], memory[hours - 8 :]
+    growth = max(later) - day_old
+    yield Row(
+        "memory after a day, and 8 hours more", f"{day_old / 1024:.1f}, {max(later) / 1024:.1f} MiB",
+        ratio=f"{growth:+d} KiB", goal="flat (< 1 MiB)", met=growth < 1024,
+    )  # fmt: skip
+
+    environment, seconds = fresh_environment(), 20
+    os.makedirs(environment["DLQ_STATE_DIR"])
+    with open(os.path.join(environment["DLQ_STATE_DIR"], "journal.ndjson"), "wb") as file:
+        file.writelines(on.event(n, "queue.polled", now, name, {"depth": n % 97}) for n, name in enumerate(names))
+        file.write(on.event(count, "poll.finished", now, "", {"queues": count}))
+    with open(os.devnull) as null, on.screen([dash], environment, null.fileno()) as shown:
+        shown.wait(lambda lines: any(f"of {count}" in line for line in lines))
+        time.sleep(2)
+        used = on.cpu_s(shown.pid)
+        time.sleep(seconds)
+        used = on.cpu_s(shown.pid) - used
+    yield Row(
+        f"processor while idle, {count:,} queues", f"{used / seconds * 100:.2f} %",
+        goal="< 1 % of a core", met=used < 0.01 * seconds,
+    )  # fmt: skip
+
+
 def pass_through(child: subprocess.Popen, lines: bytes) -> tuple[float, float]:
     """Returns the seconds until all lines are written, and the peak memory until then, in MiB."""
     writer = threading.Thread(target=child.stdin.write, args=(lines,))
@@ -658,7 +749,7 @@ def spawn_ms(argv: list[str]) -> float:
 
 
 def bench_size() -> Iterator[Row]:
-    for name in ("dlq-log", "dlq-investigate", "dlq-notify", "dlq-poll"):
+    for name in ("dlq-log", "dlq-investigate", "dlq-dash", "dlq-notify", "dlq-poll"):
         ours, theirs = spawn_ms([program(name), "--version"]), spawn_ms(["true"])
         size = os.path.getsize(program(name)) / MIB
         without_aws = name != "dlq-poll"
@@ -686,6 +777,7 @@ BENCHMARKS = {
     "dead": bench_dead,
     "backlog": bench_backlog,
     "dashboard": bench_dashboard,
+    "screen": bench_screen,
     "investigate": bench_investigate,
     "latency": bench_latency,
     "size": bench_size,

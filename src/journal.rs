@@ -28,6 +28,9 @@ use crate::store::{self, Lock, Store};
 use rotation::Rotation;
 use segment::Segment;
 
+/// The openings of all segments after which a reader without the lock gives up.
+const OPENINGS_MAX: usize = 100;
+
 /// The journal of a state folder.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -96,22 +99,44 @@ impl Journal {
 
     /// Opens all segments, oldest first, the newest one last, and returns the identity of the
     /// journal. They are opened under the lock, so that a rotation meanwhile neither hides nor
-    /// repeats a line.
+    /// repeats a line. Who may not lock, as in the folder of another user, opens them anew until
+    /// there was no rotation meanwhile.
     fn open_identified(&self) -> Result<(Vec<Segment>, JournalIdentity), Error> {
         // Without a folder there is no journal and nothing to lock.
-        let _lock = self
-            .path
-            .parent()
-            .is_some_and(Path::exists)
-            .then(|| Lock::wait(&self.lock))
-            .transpose()?;
-        // Segments beyond `keep` are from an earlier setting: they are still read.
-        let mut segments = Vec::new();
-        for n in (1..=self.rotation.keep.max(100)).rev() {
-            segments.extend(Segment::open(&self.segment_path(n), true)?);
+        if !self.path.parent().is_some_and(Path::exists) {
+            return Ok((Vec::new(), self.identity()));
         }
-        segments.extend(Segment::open(&self.path, false)?);
-        Ok((segments, self.identity()))
+        let _lock = Lock::wait_to_read(&self.lock)?;
+        self.open_settled(|| {})
+    }
+
+    /// Opens all segments, until those that were opened are those that are there. `meanwhile` is
+    /// called after each opening.
+    fn open_settled(
+        &self,
+        mut meanwhile: impl FnMut(),
+    ) -> Result<(Vec<Segment>, JournalIdentity), Error> {
+        for _ in 0..OPENINGS_MAX {
+            // Segments beyond `keep` are from an earlier setting: they are still read.
+            let mut segments = Vec::new();
+            for path in self.segment_paths() {
+                segments.extend(Segment::open(&path, path != self.path)?);
+            }
+            let identity = self.identity();
+            meanwhile();
+            let found = self.segment_paths().filter_map(|path| std::fs::metadata(path).ok());
+            if found.map(|meta| meta.ino()).eq(segments.iter().map(|segment| segment.inode)) {
+                return Ok((segments, identity));
+            }
+        }
+        let cause = "it was rotated again and again while it was opened";
+        Err(Error::failed("read", self.path.display(), cause))
+    }
+
+    /// Returns the paths that segments can have, the oldest first.
+    fn segment_paths(&self) -> impl Iterator<Item = PathBuf> {
+        let packed = (1..=self.rotation.keep.max(100)).rev().map(|n| self.segment_path(n));
+        packed.chain([self.path.clone()])
     }
 
     /// Returns the identity of the journal, which a rotation changes.
@@ -171,6 +196,54 @@ mod tests {
         }
         assert_eq!(all(&journal), ["{\"n\":3}", "{\"n\":4}"]);
         let _ = std::fs::remove_dir_all(dir);
+    }
+
+    #[test]
+    fn segments_are_opened_anew_after_a_rotation_meanwhile() {
+        let (journal, dir) = journal("settled", 1, 9);
+        let append = |n: u32| journal.append(format!("{{\"n\":{n}}}\n").as_bytes()).unwrap();
+        append(0);
+        let (mut openings, mut lines) = (0, Vec::new());
+        let opened = journal.open_settled(|| {
+            openings += 1;
+            if openings < 3 {
+                append(openings);
+            }
+        });
+        for mut segment in opened.unwrap().0 {
+            while segment.advance().unwrap() {
+                lines.push(String::from_utf8(segment.line().to_owned()).unwrap());
+            }
+        }
+        assert_eq!((openings, lines.join("")), (3, "{\"n\":0}{\"n\":1}{\"n\":2}".into()));
+        let endless = journal.open_settled(|| append(9)).map(drop).unwrap_err();
+        assert!(endless.to_string().contains("again and again"), "{endless}");
+        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    /// The folder of another user, or a medium that nobody writes to.
+    #[test]
+    fn journal_in_a_folder_without_write_permission_is_read() {
+        use std::os::unix::fs::PermissionsExt;
+        if rustix::process::geteuid().is_root() {
+            return;
+        }
+        for is_lock_readable in [true, false] {
+            let (journal, dir) = journal("read-only", 1 << 20, 2);
+            journal.append(b"{\"n\":1}\n").unwrap();
+            let set = |path: &Path, mode| {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+            };
+            match is_lock_readable {
+                true => set(&journal.lock, 0o400),
+                false => std::fs::remove_file(&journal.lock).unwrap(),
+            }
+            set(&dir, 0o500);
+            let lines = all(&journal);
+            set(&dir, 0o700);
+            assert_eq!(lines, ["{\"n\":1}"], "{is_lock_readable}");
+            let _ = std::fs::remove_dir_all(dir);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod recording;
 mod source;
 mod state_files;
 pub mod terminal;
+mod waiting_queues;
 
 pub use actions::beside;
 pub use journal_fold::JournalFold;

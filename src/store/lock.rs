@@ -43,22 +43,34 @@ impl Lock {
             true => WAIT_AGAIN_MAX,
             false => WAIT_MAX,
         };
-        let begun = clock::tick();
-        Self::wait_for(path, WARN_AFTER, most).inspect_err(|_| {
-            // A file that cannot be opened says nothing about other locks.
-            if begun.elapsed() >= most {
-                HAS_GIVEN_UP.store(true, Ordering::Relaxed);
-            }
+        // A file that cannot be opened was not waited for.
+        let file = append_private(path).map_err(|error| Error::file("open", path, &error))?;
+        Self::wait_with(file, path, WARN_AFTER, most).inspect_err(|_| {
+            HAS_GIVEN_UP.store(true, Ordering::Relaxed);
         })
     }
 
+    /// Waits for the lock for a reader, who may have no permission to write; None where nobody but the
+    /// writers can hold the lock.
+    pub fn wait_to_read(path: &Path) -> Result<Option<Self>, Error> {
+        match append_private(path) {
+            Err(error) if is_refused(error.kind()) => match File::open(path) {
+                Ok(file) => Lock::wait_with(file, path, WARN_AFTER, WAIT_MAX).map(Some),
+                Err(error) if is_refused(error.kind()) => Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(Error::file("open", path, &error)),
+            },
+            _ => Lock::wait(path).map(Some),
+        }
+    }
+
     /// Waits for the lock for at most `most`, and warns after `warn_after`.
-    pub(super) fn wait_for(
+    pub(super) fn wait_with(
+        file: File,
         path: &Path,
         warn_after: Duration,
         most: Duration,
     ) -> Result<Self, Error> {
-        let file = append_private(path).map_err(|error| Error::file("open", path, &error))?;
         let (begun, [mut pause, longest_pause]) = (clock::tick(), PAUSE);
         let mut has_warned = false;
         while !try_exclusive(&file, path)? {
@@ -106,6 +118,11 @@ pub fn is_locked(path: &Path) -> Result<bool, Error> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
         Err(error) => Err(Error::file("probe the lock", path, &error)),
     }
+}
+
+/// Whether a file cannot be opened for want of a permission, or because nothing can be written there.
+fn is_refused(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn try_exclusive(file: &File, path: &Path) -> Result<bool, Error> {

@@ -259,7 +259,9 @@ fn lock_held_by_another_is_waited_for_and_given_up() {
     let path = store.dir().join("x.lock");
     let span = Duration::from_millis;
     let held = Lock::try_take(&path).unwrap().unwrap();
-    let error = Lock::wait_for(&path, span(1), span(30)).unwrap_err().to_string();
+    let wait =
+        |warn_after, most| Lock::wait_with(append_private(&path).unwrap(), &path, warn_after, most);
+    let error = wait(span(1), span(30)).unwrap_err().to_string();
     let begin = format!("cannot lock '{}': ", path.display());
     assert!(
         error.starts_with(&begin) && error.contains(" has held it for 30ms; end that process"),
@@ -268,7 +270,7 @@ fn lock_held_by_another_is_waited_for_and_given_up() {
     #[cfg(target_os = "linux")]
     assert!(error.contains(&format!(": process {} ('", std::process::id())), "{error}");
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| Lock::wait_for(&path, span(0), span(60_000)));
+        let waiting = scope.spawn(|| wait(span(0), span(60_000)));
         drop(held);
         assert!(waiting.join().unwrap().is_ok());
     });

@@ -72,9 +72,9 @@ impl Actions {
                 return self.note("not opened: the address is not a plain https one".into());
             }
             _ if !self.has_desktop => {
-                return self.note("no desktop here to open it: y copies the address".into());
+                return self.note(format!("no desktop here to open {address}"));
             }
-            None => return self.note(format!("'{name}' is not installed: y copies the address")),
+            None => return self.note(format!("'{name}' is not installed to open {address}")),
             Some(program) => program,
         };
         let mut command = Command::new(program);
@@ -115,29 +115,27 @@ impl Actions {
     pub fn run(&self, argv: Vec<String>) {
         let actions = self.clone();
         std::thread::spawn(move || {
-            let words = argv.join(" ");
-            let sentence = actions.result(argv);
-            actions.note(format!("{words}: {sentence}"));
+            let (words, name) = (argv.join(" "), argv.first().cloned().unwrap_or_default());
+            actions.note(match actions.result(argv) {
+                Ok(()) => format!("{words}: done"),
+                Err(cause) => format!("failed: {name}: {cause}"),
+            });
         });
     }
 
-    /// Returns the result of a program of the family in a sentence.
-    fn result(&self, mut argv: Vec<String>) -> String {
-        let Some(name) = argv.first_mut() else { return "the command is empty".into() };
-        let Some(path) = beside(name) else {
-            return format!("'{name}' is not installed beside dlq-dash");
-        };
+    /// Runs a program of the family. The error is a sentence.
+    fn result(&self, mut argv: Vec<String>) -> Result<(), String> {
+        let name = argv.first_mut().ok_or("the command is empty")?;
+        let path = beside(name).ok_or("it is not installed beside dlq-dash")?;
         *name = path.display().to_string();
         if let Some(config) = &self.config {
             argv.extend(["--config".to_owned(), config.display().to_string()]);
         }
-        match command::run(&argv, None, DEADLINE, OUTPUT_MAX, Stdio::piped()) {
-            Err(cause) => cause,
-            Ok(ran) => match ran.status {
-                None => format!("no end within {} s", DEADLINE.as_secs()),
-                Some(status) if status.success() => "done".into(),
-                Some(status) => last_line(&ran.errors).unwrap_or_else(|| status.to_string()),
-            },
+        let ran = command::run(&argv, None, DEADLINE, OUTPUT_MAX, Stdio::piped())?;
+        match ran.status {
+            None => Err(format!("no end within {} s", DEADLINE.as_secs())),
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(last_line(&ran.errors).unwrap_or_else(|| status.to_string())),
         }
     }
 }
@@ -149,11 +147,13 @@ pub fn beside(name: &str) -> Option<PathBuf> {
     process::find(path.to_str()?, None)
 }
 
-/// Returns the last line of what a program said, without its name.
+/// Returns the last line of what a program said, without its name and the level.
 fn last_line(errors: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(errors);
     let line = text.lines().rfind(|line| !line.trim().is_empty())?;
-    Some(line.split_once(": ").map_or(line, |(_, rest)| rest).to_owned())
+    let cause = line.split_once(": ").map_or(line, |(_, rest)| rest);
+    let levels = ["fatal: ", "error: "];
+    Some(levels.iter().find_map(|level| cause.strip_prefix(level)).unwrap_or(cause).to_owned())
 }
 
 /// Whether an address is https, to a host, and of characters that no program takes for others.
@@ -234,7 +234,8 @@ mod tests {
     #[test]
     fn cause_is_the_last_line_without_its_program() {
         let rows = [
-            ("dlq-status: fatal: no such incident\n\n", Some("fatal: no such incident")),
+            ("dlq-status: fatal: no such incident\n\n", Some("no such incident")),
+            ("dlq-status: no such incident: x\n", Some("no such incident: x")),
             ("a\nb\n", Some("b")),
             ("\n", None),
         ];

@@ -11,7 +11,9 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
+use signal_hook::consts::{
+    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGXCPU,
+};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -23,6 +25,9 @@ use crate::store::{self, BlockingWait};
 
 /// The time that a signal leaves for the last bytes to the terminal.
 const LAST_WRITE: Duration = Duration::from_millis(500);
+
+/// The signals that end the program, also those that nobody means for it.
+const ENDS: [i32; 8] = [SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU];
 
 /// A message to the screen.
 pub enum ScreenMessage {
@@ -79,7 +84,7 @@ fn next_keys(tty: &mut File, parser: &mut KeyParser) -> Option<Vec<Key>> {
 /// Starts the thread that receives signals. SIGTSTP keeps its default action: with a handler, an
 /// orphaned process group would stop for ever, which the system prevents otherwise.
 pub fn watch_signals(guard: &Arc<TerminalGuard>, to: Sender<ScreenMessage>) -> Result<(), Error> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGWINCH, SIGCONT])
+    let mut signals = Signals::new(ENDS.into_iter().chain([SIGWINCH, SIGCONT]))
         .map_err(|error| Error::failed("receive", "signals", error))?;
     let guard = Arc::downgrade(guard);
     std::thread::spawn(move || {
@@ -103,7 +108,7 @@ pub fn watch_signals(guard: &Arc<TerminalGuard>, to: Sender<ScreenMessage>) -> R
 
 /// Whether a signal ends the program.
 pub fn ends(signal: i32) -> bool {
-    matches!(signal, SIGINT | SIGTERM | SIGQUIT | SIGHUP)
+    ENDS.contains(&signal)
 }
 
 /// Ends the program as the signal does by default.

@@ -19,6 +19,7 @@ use super::recording::Recording;
 use super::source::{AHEAD, follow_journal, read_stdin};
 use super::state_files::{self, FolderReader};
 use super::terminal::Screen;
+use super::waiting_queues::WaitingQueues;
 use super::{EventSource, Sources, take_live_lines};
 use crate::clock;
 use crate::config::{Env, Settings};
@@ -58,6 +59,7 @@ pub fn show(
         state: Dashboard::default(),
         held: None,
         problems: Problems::default(),
+        queues: WaitingQueues::new(),
         ui,
         screen: Screen::new(guard.clone())?,
         guard: guard.clone(),
@@ -140,6 +142,7 @@ struct Live {
     /// The state that a held screen shows, and its moment.
     held: Option<(Dashboard, Timestamp)>,
     problems: Problems,
+    queues: WaitingQueues,
     ui: Ui,
     recording: Option<Recording>,
     actions: Actions,
@@ -215,6 +218,7 @@ impl Live {
         match message {
             ScreenMessage::Lines(lines) => {
                 take_live_lines(&mut self.state, &lines);
+                self.queues.take_lines();
                 let _ = self.taken.try_recv();
             }
             ScreenMessage::LongLines(count) => self.state.source.damaged += count,
@@ -227,9 +231,10 @@ impl Live {
                 self.problems.events = problems;
                 self.set_problems();
             }
-            ScreenMessage::Folder(reading) => {
+            ScreenMessage::Folder(mut reading) => {
                 let _ = self.folder_taken.try_recv();
                 self.problems.folder.clone_from(&reading.problems);
+                reading.queues = self.queues.due(reading.queues.take(), clock::tick());
                 self.state.set_folder(*reading);
                 self.set_problems();
             }

@@ -21,6 +21,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::notification::ack::Acks;
 use crate::rules::notification::silence::Silences;
+use crate::rules::queue::document::Watched;
 use crate::rules::view::dashboard::investigations::AgentUsage;
 use crate::rules::view::dashboard::state_folder::{FolderReading, SessionReading};
 use crate::store::{self, BlockingWait, Store};
@@ -47,14 +48,23 @@ impl<D: Document> WatchedDocument<D> {
         WatchedDocument { stamp: None, read: Ok(D::default()) }
     }
 
-    /// Reads the document when its file is another one than before.
-    fn renew(&mut self, store: &Store) {
+    /// Reads the document when its file is another one than before. Returns whether it was.
+    fn renew(&mut self, store: &Store) -> bool {
         let path = store.dir().join(format!("{}.json", D::NAME));
         let stamp = stamp(&path);
-        if self.stamp != Some(stamp) {
+        let is_new = self.stamp != Some(stamp);
+        if is_new {
             self.read = store.read::<D>(&Keys::all()).map_err(|error| error.to_string());
             self.stamp = Some(stamp);
         }
+        is_new
+    }
+
+    /// Reads the document when its file is another one than before, and hands it over: nobody looks
+    /// at a large one twice.
+    fn take_new(&mut self, store: &Store) -> Option<D> {
+        let read = self.renew(store).then_some(self.read.as_mut().ok()).flatten();
+        read.map(std::mem::take)
     }
 }
 
@@ -67,6 +77,7 @@ fn stamp(path: &Path) -> FileStamp {
 #[derive(Debug)]
 pub struct FolderReader {
     store: Store,
+    queues: WatchedDocument<Watched>,
     sessions: WatchedDocument<Sessions>,
     acks: WatchedDocument<Acks>,
     silences: WatchedDocument<Silences>,
@@ -76,6 +87,7 @@ impl FolderReader {
     pub fn new(store: Store) -> Self {
         FolderReader {
             store,
+            queues: WatchedDocument::new(),
             sessions: WatchedDocument::new(),
             acks: WatchedDocument::new(),
             silences: WatchedDocument::new(),
@@ -84,6 +96,7 @@ impl FolderReader {
 
     /// Reads what has changed. Returns the whole.
     pub fn read(&mut self) -> FolderReading {
+        let queues = self.queues.take_new(&self.store);
         self.acks.renew(&self.store);
         self.silences.renew(&self.store);
         self.sessions.renew(&self.store);
@@ -96,11 +109,13 @@ impl FolderReader {
         }
         let reading = FolderReading {
             at: clock::now(),
+            queues,
             sessions: known(&self.sessions, &mut problems).map(|_| sessions),
             acks: known(&self.acks, &mut problems).cloned(),
             silences: known(&self.silences, &mut problems).cloned(),
             problems: Vec::new(),
         };
+        problems.extend(self.queues.read.as_ref().err().cloned());
         problems.extend(probe_problems);
         FolderReading { problems, ..reading }
     }

@@ -178,6 +178,11 @@ impl Watched {
         }
     }
 
+    /// Returns the begin of the newest whole round of any selection.
+    pub fn newest_round(&self) -> Option<Timestamp> {
+        self.rounds.values().max().copied()
+    }
+
     /// Whether the queue has a record, or has gone.
     pub fn is_known(&self, arn: &str) -> bool {
         self.queues.contains_key(arn) || self.gone.contains_key(arn)

@@ -1,8 +1,9 @@
 //! The state of the dashboard: a fold of events, and what the state folder adds to it.
 //!
 //! [`Dashboard::apply`] takes one event of the stream or of the journal, and is the only way in which
-//! events change the state. The state folder (usage of running agents, acknowledgements, silences) is
-//! set as a whole, each part with the moment of the reading. Views read the state and never change it.
+//! events change the state. The state folder (queues, usage of running agents, acknowledgements,
+//! silences) is set as a whole, each part with the moment of the reading. Views read the state and never
+//! change it.
 //!
 //! Promises: unknown is `None`, never zero; memory has a bound whatever the stream holds; a repeated
 //! event changes nothing.
@@ -12,12 +13,14 @@ mod buckets;
 pub mod incidents;
 pub mod investigations;
 mod limits;
+mod polled_queues;
 pub mod pull_requests;
 pub mod queues;
 pub mod rounds;
 pub mod seen;
 pub mod spend;
 pub mod state_folder;
+pub mod statements;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
@@ -33,7 +36,7 @@ use queues::{QUEUES_MAX, ShownQueue};
 pub use rounds::Rounds;
 use seen::SeenEvents;
 use spend::InvestigationSpend;
-use state_folder::ShownStatements;
+use statements::ShownStatements;
 use timeline::ShownTimeline;
 
 /// The most channels that are counted.
@@ -53,6 +56,8 @@ pub struct Dashboard {
     pub notices: HashMap<Box<str>, NoticeCounts>,
     pub source: SourceState,
     pub statements: ShownStatements,
+    /// The readings of the state folder that have changed something.
+    pub folder_changes: u64,
     /// The results and costs of investigations that ended.
     pub spend: InvestigationSpend,
     /// The newest events, so that a repeated one changes nothing.
@@ -159,9 +164,7 @@ impl Dashboard {
         let queue = match self.queues.get_mut(arn) {
             Some(queue) => queue,
             None => {
-                let queue = limits::entry(&mut self.queues, arn, QUEUES_MAX, |one| {
-                    (one.incident.is_some(), !one.is_gone && one.depth != Some(0), one.read_at)
-                });
+                let queue = limits::entry(&mut self.queues, arn, QUEUES_MAX, ShownQueue::worth);
                 queue.name_after(data);
                 queue
             }

@@ -85,11 +85,13 @@ fn lines(
     let look = Look { state, now, symbols: ui.symbols() };
     let mut lines = vec![header::line(ui, &look, columns, true)];
     let problem = panel::problem_line(&look, columns);
-    let room = rows - 2 - usize::from(problem.is_some());
+    let note = header::long_note(ui, columns);
+    let room = rows - 2 - usize::from(problem.is_some()) - note.len();
     lines.extend(body(ui, &look, columns, room, true));
     lines.truncate(1 + room);
     lines.resize_with(1 + room, StyledLine::new);
     lines.extend(problem);
+    lines.extend(note);
     lines.push(header::footer(ui, &look, columns));
     lines
 }
@@ -98,7 +100,7 @@ fn lines(
 fn body(ui: &mut Ui, look: &Look, width: usize, height: usize, is_live: bool) -> Vec<StyledLine> {
     if ui.prompt == Prompt::Help {
         let mut page = PageLines::new(look, width);
-        legend::page(&mut page, ui.flags.write);
+        legend::page(&mut page, ui.flags.write, ui.flags.has_redrive);
         return scrolled(&mut ui.scroll, &page.lines, height);
     }
     if let Some(open) = &ui.open {
@@ -112,6 +114,7 @@ fn body(ui: &mut Ui, look: &Look, width: usize, height: usize, is_live: bool) ->
             let mut cached = ui.analytics.take();
             let made_from = (
                 look.state.source.events,
+                look.state.folder_changes,
                 look.now.millis().div_euclid(CACHE_MS),
                 width,
                 ui.flags.ascii,

@@ -26,6 +26,7 @@ fn keys_act_with_write_and_after_a_question_only() {
     pty.wait_for_text("silence 'orders-dlq' for");
     pty.write("\r");
     pty.wait_for_text("done");
+    pty.wait_for_text("⊗ silenced");
     let silences = std::fs::read_to_string(bench.state("silences.json")).unwrap();
     assert!(silences.contains("orders-dlq"), "{silences}");
     pty.write("q");

@@ -43,7 +43,9 @@ fn quit_keys_give_the_terminal_back() {
 
 #[test]
 fn signals_give_the_terminal_back_and_end_by_themselves() {
-    for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
+    let ends = [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)];
+    let strays = [("USR1", 138), ("USR2", 140), ("ALRM", 142), ("XCPU", 152)];
+    for (name, status) in ends.into_iter().chain(strays) {
         let bench = bench("dash-signal");
         let (pty, before) = start_noted(&bench, "");
         signal(name, noted_pid(&bench));
@@ -150,17 +152,19 @@ fn keys_and_sizes_draw_whole_frames() {
     let bench = bench("dash-storm");
     let mut pty = start(&bench, "dlq-dash; echo \"status $?\"");
     let sizes = [(40, 10), (200, 60), (80, 24), (1, 1), (120, 40), (20, 5)];
+    let begun = |pty: &Pty| String::from_utf8_lossy(&pty.bytes()).matches("\x1b[?2026h").count();
     for round in 0..3 {
+        let before = begun(&pty);
         for (columns, rows) in sizes {
             pty.resize(columns, rows);
             pty.write(["1jkgG?\x1b", "2\x1b[5~\x04\x15", "3s/x\r", "4\r\x1b[1000~S\x1b"][round]);
             pty.write("\x1b[?1;2c\x1b]11;rgb:0000/0000/0000\x07\x1b[M !!\x1b[<0;1\x1b[1;300Apr");
             pty.write([0xff, 0xc3, 0x80, 0xf0, 0x9f, 0x00]);
         }
+        pty.wait_for("a frame", |pty| begun(pty) > before);
     }
-    std::thread::sleep(Duration::from_millis(600));
-    pty.write("\x1b\x1b");
-    std::thread::sleep(Duration::from_millis(100));
+    // CAN ends whatever sequence was begun; behind another ESC, the first one is a key at once.
+    pty.write("\x18\x1b\x1b\x18\x1b\x1b\x18");
     pty.resize(80, 24);
     pty.write("1");
     pty.wait_for_text("orders-dlq");
@@ -171,19 +175,26 @@ fn keys_and_sizes_draw_whole_frames() {
     assert!(frames[0] > 3 && frames[1] == frames[0] + 1, "the way back ends a frame: {frames:?}");
 }
 
-/// A screen without news is not drawn, and costs no processor time.
+/// Returns the age of the figures that the header shows, in seconds.
+fn shown_age(pty: &Pty) -> Option<u64> {
+    let text = pty.text();
+    text.lines().next()?.strip_suffix("s ago")?.rsplit(' ').next()?.parse().ok()
+}
+
+/// A screen without news changes the ages and nothing else, and costs next to no processor time.
 #[test]
 fn idle_screen_writes_little_and_uses_no_processor() {
     let bench = bench("dash-idle");
     let pty = start(&bench, &noted(""));
     let pid = noted_pid(&bench);
-    std::thread::sleep(Duration::from_millis(500));
-    let (bytes, used) = (pty.bytes().len(), ticks(pid));
-    std::thread::sleep(Duration::from_secs(4));
-    let (bytes, used) = (pty.bytes().len() - bytes, ticks(pid) - used);
-    assert!(bytes < 4 * 1024, "{bytes} bytes in 4 seconds");
-    // 100 ticks a second: 5 are 1.25 % of one processor, in a debug build.
-    assert!(used <= 20, "{used} ticks in 4 seconds");
+    pty.wait_for("the age of the figures", |pty| shown_age(pty).is_some());
+    let (began, bytes, used) = (shown_age(&pty).unwrap(), pty.bytes().len(), ticks(pid));
+    pty.wait_for("ages of four seconds more", |pty| shown_age(pty) >= Some(began + 4));
+    let (bytes, used) = ((pty.bytes().len() - bytes) as u64, ticks(pid) - used);
+    let seconds = shown_age(&pty).unwrap() - began;
+    assert!(bytes < 1024 * seconds, "{bytes} bytes in {seconds} seconds");
+    // 100 ticks a second: 5 are 5 % of one processor, in a debug build.
+    assert!(used <= 5 * seconds, "{used} ticks in {seconds} seconds");
 }
 
 /// Returns the processor time of a process, in ticks of 10 ms.

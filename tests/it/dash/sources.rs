@@ -92,6 +92,40 @@ fn journal_without_permission_is_said() {
     pty.wait_for_text("orders-dlq");
 }
 
+/// The line of the raise was rotated away from the journal, and the state of `dlq-poll` has the queue.
+#[test]
+fn queue_without_a_line_in_the_journal_is_shown() {
+    let bench = bench("dash-polled");
+    let at = seconds_ago(20);
+    let queue = r#"{"name":"users-dlq","url":"u","arn":"arn:aws:sqs:us-east-1:000000000000:users-dlq","region":"us-east-1","account":"0","fifo":false,"sources":[],"profile":null,"endpoint":null}"#;
+    let record = format!(
+        r#"{{"seq":1,"sampled_at":"{at}","read":["{at}",{{"visible":7,"in_flight":0,"delayed":0}}],"incident":{{"id":"i9","raised_at":"{at}","raised_depth":1,"next_step":9,"tier":null}},"zeros":null,"misses":0,"cohorts":[],"retention_s":345600,"fall":null}}"#
+    );
+    let document = |entries: &str| {
+        format!(
+            r#"{{"version":1,"floor":1,"rounds":{{"all":"{}"}},"queues":{{{entries}}}}}"#,
+            seconds_ago(0)
+        )
+    };
+    let entry = format!(
+        r#""arn:aws:sqs:us-east-1:000000000000:users-dlq":{{"queue":{queue},"record":{record}}}"#
+    );
+    bench.write("state/queues.json", document(&entry));
+    let once = bench.shell("dlq-dash --once </dev/null").text();
+    assert!(once.contains("users-dlq") && once.contains("2 raised"), "{once}");
+    let mut pty = start(&bench, "dlq-dash");
+    pty.wait_for("the queue with its depth", |pty| {
+        pty.text().lines().any(|line| line.contains("users-dlq") && line.contains(" 7 "))
+    });
+    pty.write("4");
+    pty.wait_for_text("users-dlq");
+    pty.write("1");
+    bench.write("state/queues.json", document(""));
+    pty.wait_for_text("1 raised, 1 quiet");
+    bench.write("state/queues.json", "{");
+    pty.wait_for_text("queues.json");
+}
+
 /// A session runs by its record, and nobody holds the lock of its supervisor.
 #[test]
 fn session_with_dead_supervisor_is_crashed() {

@@ -40,6 +40,8 @@ pub struct ShownQueue {
     /// The times of the events that decide the incident and the loss: older events do not overwrite
     /// them.
     pub as_of: QueueTimes,
+    /// Whether the newest document of `dlq-poll` has a record of the queue.
+    pub is_recorded: bool,
 }
 
 /// The times of the newest events of a queue, by what they decide.
@@ -80,6 +82,11 @@ pub(super) struct ShownReading {
 }
 
 impl ShownQueue {
+    /// Returns the order in which queues are dropped from a full list.
+    pub(super) fn worth(&self) -> (bool, bool, Option<Timestamp>) {
+        (self.incident.is_some(), !self.is_gone && self.depth != Some(0), self.read_at)
+    }
+
     /// Takes the name and the place of the queue.
     pub(super) fn name_after(&mut self, data: &ShownData<'_>) {
         let name = |text: &Option<std::borrow::Cow<'_, str>>| {

@@ -1,5 +1,5 @@
-//! Additions of the state folder to the events: sessions with the use of their processes, and what
-//! people said.
+//! Additions of the state folder to the events: queues, sessions with the use of their processes, and
+//! what people said.
 //!
 //! Events come first: the folder fills what no event tells. A part that could not be read stays as it
 //! was, with the moment of its last reading.
@@ -9,12 +9,15 @@ use super::investigations::{AgentUsage, INVESTIGATIONS_MAX, Investigation, Inves
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::notification::ack::Acks;
 use crate::rules::notification::silence::Silences;
+use crate::rules::queue::document::Watched;
 use crate::time::Timestamp;
 
 /// A reading of the state folder.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct FolderReading {
     pub at: Timestamp,
+    /// The queues; None when the document has not changed or could not be read.
+    pub queues: Option<Watched>,
     /// The sessions; None when the document could not be read.
     pub sessions: Option<Vec<SessionReading>>,
     pub acks: Option<Acks>,
@@ -32,35 +35,29 @@ pub struct SessionReading {
     pub usage: Option<AgentUsage>,
 }
 
-/// Acknowledgements and silences, by the state folder.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct ShownStatements {
-    /// The moment of the newest reading; None before the first one.
-    pub read_at: Option<Timestamp>,
-    pub acks: Acks,
-    pub silences: Silences,
-}
-
 impl Dashboard {
     /// Takes a reading of the state folder.
     pub fn set_folder(&mut self, reading: FolderReading) {
-        for one in reading.sessions.into_iter().flatten() {
-            self.set_session(one);
+        let FolderReading { at, queues, sessions, acks, silences, .. } = reading;
+        let mut is_changed = queues.is_some();
+        for one in sessions.into_iter().flatten() {
+            is_changed |= self.set_session(one);
         }
-        let is_read = reading.acks.is_some() && reading.silences.is_some();
-        let statements = &mut self.statements;
-        statements.read_at = is_read.then_some(reading.at).or(statements.read_at);
-        statements.acks = reading.acks.unwrap_or(std::mem::take(&mut statements.acks));
-        statements.silences = reading.silences.unwrap_or(std::mem::take(&mut statements.silences));
+        is_changed |= self.statements.set(at, acks, silences);
+        if let Some(queues) = queues {
+            self.set_queues(&queues, at);
+        }
+        self.folder_changes += u64::from(is_changed);
     }
 
-    fn set_session(&mut self, reading: SessionReading) {
+    /// Takes a session. Returns whether that changes what is shown of it.
+    fn set_session(&mut self, reading: SessionReading) -> bool {
         let SessionReading { session, is_dead, usage } = reading;
-        let Some(recorded) = shown_status(session.status) else { return };
+        let Some(recorded) = shown_status(session.status) else { return false };
         let is_new = !self.investigations.contains_key(session.id.as_str());
         let is_full = self.investigations.len() >= INVESTIGATIONS_MAX;
         if is_new && is_full && recorded != InvestigationStatus::Running {
-            return;
+            return false;
         }
         let investigation = self.investigations.entry(session.id.as_str().into());
         let one = investigation.or_insert_with(|| Investigation {
@@ -69,6 +66,10 @@ impl Dashboard {
             started_at: Some(session.start_time),
             ..Investigation::default()
         });
+        let figures = |one: &Investigation| {
+            (one.status, one.ended_at, one.pid, one.timeout_at, one.cost, one.usage)
+        };
+        let before = figures(one);
         if one.status == InvestigationStatus::Running {
             one.status = if is_dead { InvestigationStatus::Crashed } else { recorded };
             one.ended_at = one.ended_at.or(session.ended_at);
@@ -77,6 +78,7 @@ impl Dashboard {
         one.timeout_at = one.timeout_at.or(Some(session.timeout_at));
         one.cost = one.cost.or(session.cost_usd);
         one.usage = with_share(usage, one.usage).or(one.usage);
+        is_new || figures(one) != before
     }
 }
 
@@ -177,19 +179,22 @@ mod tests {
     }
 
     #[test]
-    fn unread_statements_stay_as_they_were() {
-        let ack = |key: &str| Ack { key: key.into(), at: at(0), until: at(60) };
-        let acks = Acks { acks: vec![ack("i1")] };
-        let whole = FolderReading {
-            at: at(1),
-            acks: Some(acks.clone()),
-            silences: Some(Silences::default()),
-            ..FolderReading::default()
-        };
+    fn reading_that_changes_nothing_is_told_apart() {
         let mut state = Dashboard::default();
-        state.set_folder(whole);
-        state.set_folder(FolderReading { at: at(9), ..FolderReading::default() });
-        assert_eq!(state.statements.read_at, Some(at(1)));
-        assert_eq!(state.statements.acks, acks);
+        let mut changes = |reading: FolderReading| {
+            let before = state.folder_changes;
+            state.set_folder(reading);
+            state.folder_changes - before
+        };
+        assert_eq!(changes(FolderReading::default()), 0);
+        assert_eq!(changes(reading(SessionStatus::Running, false)), 1, "a new session");
+        assert_eq!(changes(reading(SessionStatus::Running, false)), 0);
+        assert_eq!(changes(reading(SessionStatus::Running, true)), 1, "its supervisor died");
+        assert_eq!(changes(reading(SessionStatus::Skipped, false)), 0);
+        let acks = Acks { acks: vec![Ack { key: "i".into(), at: at(0), until: at(60) }] };
+        let acked = FolderReading { acks: Some(acks), ..FolderReading::default() };
+        assert_eq!((changes(acked.clone()), changes(acked)), (1, 0));
+        let polled = FolderReading { queues: Some(Watched::default()), ..FolderReading::default() };
+        assert_eq!(changes(polled), 1);
     }
 }

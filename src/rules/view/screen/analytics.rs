@@ -126,8 +126,11 @@ fn mean_times(page: &mut PageLines) {
         match time.mean {
             Ok(mean) => {
                 head.push(&format!("{:>7}", amounts::clock(mean.as_secs())), Tone::Plain);
-                let incidents = text::count(time.count, "incident");
-                page.lines.push(head.with(&format!("  of {}", incidents), Tone::Faint));
+                let mut of = format!("  of {}", text::count(time.count, "incident"));
+                if head.width() + of.len() > page.width {
+                    of = format!("  of {}", time.count);
+                }
+                page.lines.push(head.with(&of, Tone::Faint));
             }
             Err(reason) => {
                 head.push("- ", Tone::Faint);

@@ -3,6 +3,8 @@
 //! Promises: columns leave in a stated order, which the legend prints too, and none is squeezed below
 //! its least width; names are cut in the middle, never at the end.
 
+use std::ops::Range;
+
 use super::cells;
 use super::theme::{StyledLine, Tone};
 
@@ -23,6 +25,7 @@ pub enum ColumnField {
     History,
     InFlight,
     Loss,
+    Mark,
     Memory,
     Number,
     Pid,
@@ -97,16 +100,17 @@ const fn either(field: ColumnField, head: &'static str, widths: [usize; 2], leav
     Column { long: widths[1], ..fixed(field, head, widths[0], leaves) }
 }
 
-pub static QUEUES: [Column; 9] = [
+pub static QUEUES: [Column; 10] = [
     fixed(ColumnField::Severity, "SEVERITY", 9, 0),
     wide(ColumnField::Queue, "QUEUE", [12, 34, 80], 0),
     number(ColumnField::Depth, "DEPTH", 7, 0),
-    number(ColumnField::InFlight, "FLIGHT", 7, 3),
-    number(ColumnField::Trend, "IN 1H", 6, 2),
-    spare(fixed(ColumnField::History, "LAST 24H", 12, 4)),
-    number(ColumnField::Age, "AGE", 4, 1),
+    number(ColumnField::InFlight, "FLIGHT", 7, 4),
+    number(ColumnField::Trend, "IN 1H", 6, 3),
+    spare(fixed(ColumnField::History, "LAST 24H", 12, 5)),
+    number(ColumnField::Age, "AGE", 4, 2),
     either(ColumnField::Loss, "TO LOSS", [7, 18], 0),
-    spare(wide(ColumnField::Place, "PLACE", [14, 24, 40], 5)),
+    either(ColumnField::Mark, "MARK", [10, 14], 1),
+    spare(wide(ColumnField::Place, "PLACE", [14, 24, 40], 6)),
 ];
 
 pub static INVESTIGATORS: [Column; 8] = [
@@ -185,6 +189,16 @@ impl TableCell {
     }
 }
 
+/// A sentence in place of the cells that are unknown for one reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowSpan {
+    /// The column before the sentence.
+    pub after: ColumnField,
+    /// The columns that are known all the same; the sentence ends before the first of them.
+    pub known: Vec<ColumnField>,
+    pub cell: TableCell,
+}
+
 /// The columns of a list that a width has room for, with their widths.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownColumns {
@@ -247,14 +261,40 @@ impl ShownColumns {
         });
         let mut line = StyledLine::new();
         line.pad(indent);
-        self.lay(&mut line, cells, "");
+        self.lay(&mut line, cells, None, "");
         line
     }
 
-    /// Adds the cells of a row, one for each column.
-    pub fn lay(&self, line: &mut StyledLine, row: impl IntoIterator<Item = TableCell>, mark: &str) {
+    /// Returns the columns that a sentence takes the place of.
+    fn spanned(&self, span: &RowSpan) -> Range<usize> {
+        let place = |field| self.columns.iter().position(|(column, _)| column.field == field);
+        let Some(begin) = place(span.after).map(|at| at + 1) else { return 0..0 };
+        let end = span.known.iter().filter_map(|field| place(*field)).min();
+        begin..end.unwrap_or(self.columns.len()).max(begin)
+    }
+
+    /// Adds the cells of a row, one for each column, with a sentence in place of some.
+    pub fn lay(
+        &self,
+        line: &mut StyledLine,
+        row: impl IntoIterator<Item = TableCell>,
+        span: Option<&RowSpan>,
+        mark: &str,
+    ) {
         let mut column_start = line.width();
-        for ((column, width), cell) in self.columns.iter().zip(row) {
+        let spanned = span.map_or(0..0, |span| self.spanned(span));
+        for (at, ((column, width), cell)) in self.columns.iter().zip(row).enumerate() {
+            if let Some(span) = span.filter(|_| spanned.contains(&at)) {
+                if at == spanned.start {
+                    let widths = self.columns[spanned.clone()].iter().map(|(_, width)| width);
+                    let room = widths.map(|width| width + self.gap).sum::<usize>() - self.gap;
+                    line.pad(column_start);
+                    let text = cells::clean(&span.cell.text);
+                    line.push(&cells::cut_sentence(&text, room, mark), span.cell.tone);
+                }
+                column_start += width + self.gap;
+                continue;
+            }
             let long = cell.long.as_deref().map(cells::clean);
             let text = match long {
                 Some(long) if cells::width(&long) <= *width => long,
@@ -315,6 +355,7 @@ impl Column {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::ListName;
     use super::*;
 
     /// All tables, by the heading that the legend has for them.
@@ -353,6 +394,22 @@ mod tests {
     }
 
     #[test]
+    fn manual_states_the_order_of_leaving() {
+        let manual = include_str!("../../../../man/dlq-dash.1");
+        let part = manual.split(".Ss Columns").nth(1).unwrap().split(".Ss ").next().unwrap();
+        let rows: Vec<&str> = part.split(".It ").skip(1).collect();
+        assert_eq!(rows.len(), ListName::ALL.len());
+        for (list, row) in ListName::ALL.into_iter().zip(rows) {
+            let mut leaving: Vec<_> = list.columns().iter().filter(|one| one.leaves > 0).collect();
+            leaving.sort_by_key(|one| std::cmp::Reverse(one.leaves));
+            let heads: Vec<&str> = leaving.iter().map(|one| one.head).collect();
+            let words: Vec<&str> =
+                row.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            assert_eq!(words[..2], [list.title(), &heads.join(", ")]);
+        }
+    }
+
+    #[test]
     fn cells_keep_their_columns() {
         static TABLE: [Column; 3] = [
             wide(ColumnField::Queue, "QUEUE", [6, 8, 8], 0),
@@ -367,7 +424,36 @@ mod tests {
             [(40, "注文…dlq    12 within 5m"), (19, "注文…dlq    12 <5m"), (13, "注文…lq    12")];
         for (width, expected) in rows {
             let mut line = StyledLine::new();
-            ShownColumns::choose(&TABLE, width, 1, |_| true).lay(&mut line, row(), "…");
+            ShownColumns::choose(&TABLE, width, 1, |_| true).lay(&mut line, row(), None, "…");
+            assert_eq!(line.text(), expected, "{width}");
+        }
+    }
+
+    #[test]
+    fn sentence_takes_the_place_of_unknown_cells() {
+        static TABLE: [Column; 4] = [
+            wide(ColumnField::Queue, "QUEUE", [6, 8, 8], 0),
+            number(ColumnField::Depth, "DEPTH", 5, 2),
+            number(ColumnField::Age, "AGE", 4, 1),
+            fixed(ColumnField::Loss, "LOSS", 4, 0),
+        ];
+        let rows = [
+            (40, vec![], "orders   access denied"),
+            (40, vec![ColumnField::Loss], "orders   access de… <5m"),
+            (18, vec![ColumnField::Loss], "orders   acc… <5m"),
+            (12, vec![ColumnField::Loss], "orders  <5m"),
+            (12, vec![], "orders  acc…"),
+        ];
+        for (width, known, expected) in rows {
+            let row = ["orders", "?", "-", "<5m"].map(TableCell::plain);
+            let cell = TableCell::plain("access denied");
+            let span = RowSpan { after: ColumnField::Queue, known, cell };
+            let shown = ShownColumns::choose(&TABLE, width, 1, |_| true);
+            let row = TABLE.iter().zip(row).filter_map(|(column, cell)| {
+                shown.columns.iter().any(|(one, _)| *one == column).then_some(cell)
+            });
+            let mut line = StyledLine::new();
+            shown.lay(&mut line, row, Some(&span), "…");
             assert_eq!(line.text(), expected, "{width}");
         }
     }

@@ -3,7 +3,7 @@
 use super::amounts;
 use super::incidents;
 use super::page_lines::PageLines;
-use super::rows::queues::Standing;
+use super::rows::queues::{self, Standing};
 use super::rows::timeline;
 use super::theme::Tone;
 use super::ui::{AttachedFiles, OpenPage};
@@ -51,8 +51,13 @@ fn queue(page: &mut PageLines, arn: &str, attached: Option<&AttachedFiles>) {
     page.field("changed", &read, Tone::Plain);
     page.field("place", &format!("{}, {}", one.region, one.account), Tone::Plain);
     page.field("ARN", arn, Tone::Plain);
-    if let Some(incident) = &one.incident {
-        incidents::page(page, incident, attached);
+    match (&one.incident, queues::mark(look.state, one, look.now)) {
+        (Some(incident), _) => incidents::page(page, incident, attached),
+        (None, Some(mark)) => {
+            let text = format!("until {}", amounts::instant(mark.until(), look.now));
+            page.field(mark.word(), &text, Tone::Plain);
+        }
+        (None, None) => {}
     }
 }
 

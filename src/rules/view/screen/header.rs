@@ -10,6 +10,8 @@ use super::ui::{Prompt, ScreenView, Scroll, Ui};
 
 /// The age at which figures are called old when no interval of rounds is known.
 const OLD_S: u64 = 900;
+/// The most lines of a note.
+const NOTE_LINES: usize = 4;
 
 /// Returns the header. Parts that have no room are shortened, the names of other views first.
 pub fn line(ui: &Ui, look: &Look, width: usize, is_live: bool) -> StyledLine {
@@ -40,9 +42,19 @@ pub fn line(ui: &Ui, look: &Look, width: usize, is_live: bool) -> StyledLine {
         }
         shortest = line;
     }
+    let alone = StyledLine::from_text(&open_tab(ui.view), Tone::Strong);
+    if is_live && shortest.width() + short.width() >= width && alone.width() + short.width() < width
+    {
+        shortest = alone;
+        shortest.pad(width - short.width() - 1);
+    }
     shortest.push(" ", Tone::Plain);
     shortest.append(short);
     shortest.cut(width, look.symbols.cut)
+}
+
+fn open_tab(view: ScreenView) -> String {
+    format!("[{} {}]", view as usize + 1, view.title())
 }
 
 fn tabs(line: &mut StyledLine, ui: &Ui, is_live: bool, has_names: bool) {
@@ -55,7 +67,7 @@ fn tabs(line: &mut StyledLine, ui: &Ui, is_live: bool, has_names: bool) {
             line.push(if has_names { "  " } else { " " }, Tone::Plain);
         }
         if view == ui.view {
-            line.push(&format!("[{number} {}]", view.title()), Tone::Strong);
+            line.push(&open_tab(view), Tone::Strong);
         } else if has_names {
             line.push(&format!("{number} {}", view.title()), Tone::Faint);
         } else {
@@ -77,7 +89,8 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
     if ui.is_paused {
         part("PAUSED", Tone::Warning);
     }
-    if is_live {
+    // On a narrow screen the time of a recording is worth more.
+    if is_live && (is_long || !ui.flags.is_recording) {
         match ui.flags.write {
             true => part("WRITE", Tone::Strong),
             false => part("read-only", Tone::Plain),
@@ -88,9 +101,12 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
     let name = if has_ended { "stdin ended" } else { name };
     if ui.flags.is_recording {
         let now = look.now.to_string();
-        let day = now.get(..10).filter(|_| is_long).unwrap_or_default();
-        let time = now.get(11..19).unwrap_or(&now);
-        part(format!("recording of {day} {time}Z").replace("of  ", "of ").as_str(), Tone::Plain);
+        let (day, time) = (now.get(..10).unwrap_or_default(), now.get(11..19).unwrap_or(&now));
+        let text = match is_long {
+            true => format!("recording of {day} {time}Z"),
+            false => format!("rec {time}Z"),
+        };
+        part(&text, Tone::Plain);
         return line;
     }
     let Some(newest) = state.source.newest else {
@@ -113,6 +129,20 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
     };
     part(&text, if is_old { Tone::Warning } else { Tone::Plain });
     line
+}
+
+/// Returns the first lines of a note that does not fit in the footer, which shows the last one.
+pub fn long_note(ui: &Ui, width: usize) -> Vec<StyledLine> {
+    let mut lines = note_lines(ui, width);
+    lines.pop();
+    lines.iter().map(|text| StyledLine::from_text(text, Tone::Strong)).collect()
+}
+
+fn note_lines(ui: &Ui, width: usize) -> Vec<String> {
+    let Some(note) = ui.note.as_deref().filter(|_| !ui.is_asked()) else { return Vec::new() };
+    let mut lines = cells::wrap(&cells::clean(note), width);
+    lines.truncate(NOTE_LINES);
+    lines
 }
 
 /// Returns the footer: a question, what is typed, a note, or the keys; on a page that is longer than the
@@ -154,7 +184,10 @@ fn left(ui: &Ui, look: &Look, width: usize) -> StyledLine {
         (Prompt::Filter(_), _) => {
             typed("/", ui.filter().text(), "enter: keep, esc: back, ! first: rows without")
         }
-        (_, Some(note)) => StyledLine::from_text(note, Tone::Strong).cut(width, cut),
+        (_, Some(_)) => {
+            let last = note_lines(ui, width).pop().unwrap_or_default();
+            StyledLine::from_text(&last, Tone::Strong)
+        }
         (Prompt::Help, None) => keys("j k scroll  esc close  q quit", width),
         (Prompt::None, None) if ui.open.is_some() => {
             keys("esc back  j k scroll  y copy  o open  ? help  q quit", width)

@@ -20,7 +20,7 @@ const KEYS: [(&str, &str); 16] = [
     ("S", "turn the order round"),
     ("o", "open the pull request, or the queue in the console of AWS"),
     ("y", "copy the name, id or address of the selected row"),
-    ("r", "read the source and the state folder again, and draw everything"),
+    ("r", "read the report of a session again, and draw everything"),
     ("p", "hold the screen still; reading goes on"),
     ("ctrl-z", "stop the pipeline; fg comes back"),
     ("q", "quit"),
@@ -32,18 +32,19 @@ const ACTIONS: [(&str, &str); 5] = [
     ("x", "stop the investigation (dlq-investigate --stop)"),
     ("a", "acknowledge the incident (dlq-status --ack)"),
     ("z", "silence the queue for a time (dlq-status --silence)"),
-    ("R", "move the messages back (dlq-redrive, where installed)"),
+    ("R", "move the messages back (dlq-redrive)"),
 ];
 
 /// Adds the page of help.
-pub fn page(page: &mut PageLines, can_write: bool) {
+pub fn page(page: &mut PageLines, can_write: bool, has_redrive: bool) {
     page.heading("Keys", "esc closes this page");
     for (keys, meaning) in KEYS {
         row(page, keys, meaning, Tone::Plain);
     }
     let note = if can_write { "each asks first" } else { "only with --write" };
     page.heading("Actions", note);
-    for (keys, meaning) in ACTIONS {
+    let shown = ACTIONS.into_iter().filter(|(key, _)| has_redrive || *key != "R");
+    for (keys, meaning) in shown {
         row(page, keys, meaning, if can_write { Tone::Plain } else { Tone::Faint });
     }
     page.heading("Severity of a queue", "");
@@ -58,6 +59,13 @@ pub fn page(page: &mut PageLines, can_write: bool) {
     page.heading("Symbols of news", "");
     for (symbol, meaning) in details::signs(page) {
         row(page, symbol, meaning, Tone::Plain);
+    }
+    let symbols = page.look.symbols;
+    for (symbol, word, meaning) in [
+        (symbols.acked, "acked", "a person takes care of the incident, for the time shown"),
+        (symbols.silenced, "silenced", "nothing is sent about the queue, for the time shown"),
+    ] {
+        row(page, &format!("{symbol} {word}"), meaning, Tone::Plain);
     }
     page.heading("Words and numbers", "");
     for (text, meaning) in [

@@ -9,6 +9,8 @@ use super::rows::{ListName, Look, RowKey};
 use super::theme::{StyledLine, Tone};
 use super::{cells, summary};
 use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::incidents::IncidentStory;
+use crate::rules::view::dashboard::queues::ShownQueue;
 use crate::time::Timestamp;
 
 /// The time after which an order that depends on the clock is made anew.
@@ -20,6 +22,8 @@ const INDENT: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     events: u64,
+    /// The changes of the state folder.
+    folder: u64,
     records: usize,
     clock: i64,
 }
@@ -41,6 +45,7 @@ pub struct ListState {
     pub summary: String,
     pub as_of: Option<Timestamp>,
     pub has_places: bool,
+    pub has_marks: bool,
 }
 
 impl ListState {
@@ -58,7 +63,8 @@ impl ListState {
             + state.pull_requests.len()
             + state.timeline.entries.len();
         let clock = now.millis().div_euclid(CLOCK_MS);
-        let stamp = Stamp { events: state.source.events, records, clock };
+        let stamp =
+            Stamp { events: state.source.events, folder: state.folder_changes, records, clock };
         if self.stamp == Some(stamp) {
             return;
         }
@@ -70,6 +76,7 @@ impl ListState {
         };
         (self.summary, self.as_of) = summary::summary(name, state, now);
         self.has_places = name == ListName::Queues && has_places(state);
+        self.has_marks = name == ListName::Queues && has_marks(state, now);
         let found = self.key.as_ref().map(|key| self.rows.iter().position(|row| row.is(key)));
         match found {
             // The row has gone: the selection moves to what stands in its place.
@@ -154,7 +161,11 @@ impl ListState {
     /// Returns the columns for a width.
     fn columns(&self, name: ListName, width: usize, symbol: usize) -> ShownColumns {
         ShownColumns::choose(name.columns(), width.saturating_sub(INDENT), symbol, |field| {
-            field != ColumnField::Place || self.has_places
+            match field {
+                ColumnField::Place => self.has_places,
+                ColumnField::Mark => self.has_marks,
+                _ => true,
+            }
         })
     }
 
@@ -199,7 +210,8 @@ impl ListState {
             }
             line.pad(INDENT);
             let cells = shown.columns.iter().map(|(column, _)| name.cell(look, row, column.field));
-            shown.lay(&mut line, cells, symbols.cut);
+            let span = name.span(look, row);
+            shown.lay(&mut line, cells, span.as_ref(), symbols.cut);
             if is_selected {
                 line.pad(width);
                 line.is_selected = true;
@@ -208,6 +220,16 @@ impl ListState {
         }
         lines
     }
+}
+
+/// Returns whether people said something about a queue that needs somebody.
+fn has_marks(state: &Dashboard, now: Timestamp) -> bool {
+    let said = &state.statements;
+    let needs = |queue: &&ShownQueue| !queue.is_gone && queue.depth != Some(0);
+    let mut names = state.queues.values().filter(needs).map(|queue| &queue.name);
+    said.acked(now).any(|key| state.incidents.get(key).is_some_and(IncidentStory::is_open))
+        || !said.silences.silences.is_empty()
+            && names.any(|name| said.silenced(name, now).is_some())
 }
 
 /// Returns whether queues of more than one account or region are known.

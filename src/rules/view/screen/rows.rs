@@ -7,7 +7,7 @@ pub mod queues;
 pub mod requests;
 pub mod timeline;
 
-use super::columns::{self, Column, ColumnField, TableCell};
+use super::columns::{self, Column, ColumnField, RowSpan, TableCell};
 use super::filter::RowFilter;
 use super::symbols::Symbols;
 use crate::rules::view::dashboard::Dashboard;
@@ -134,7 +134,7 @@ impl ListName {
         sort: Option<(ColumnField, bool)>,
     ) -> Vec<RowKey> {
         let rows = match self {
-            ListName::Queues => queues::rows(state, filter),
+            ListName::Queues => queues::rows(state, now, filter),
             ListName::Investigators => investigations::rows(state, now, filter, true),
             ListName::Investigations => investigations::rows(state, now, filter, false),
             ListName::Requests => requests::rows(state, now, filter),
@@ -205,6 +205,14 @@ impl ListName {
             ListName::Requests => requests::urgency(state, id),
             ListName::Incidents => incidents::urgency(state, id, part),
             ListName::Timeline => [SortKey::Unknown; 3],
+        }
+    }
+
+    /// Returns the sentence that stands in a row in place of what it makes unknown.
+    pub fn span(self, look: &Look, key: &RowKey) -> Option<RowSpan> {
+        match self {
+            ListName::Queues => queues::span(look, key),
+            _ => None,
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Symbols {
     pub info: &'static str,
     pub unknown: &'static str,
     pub gone: &'static str,
+    pub acked: &'static str,
+    pub silenced: &'static str,
     pub selected: &'static str,
     /// The mark of text that was cut.
     pub cut: &'static str,
@@ -31,6 +33,8 @@ const PLAIN: Symbols = Symbols {
     info: "‣",
     unknown: "⊘",
     gone: "◌",
+    acked: "◉",
+    silenced: "⊗",
     selected: "❯",
     cut: "…",
     rule: "─",
@@ -48,6 +52,8 @@ const ASCII: Symbols = Symbols {
     info: "-",
     unknown: "?",
     gone: "o",
+    acked: "*",
+    silenced: "%",
     selected: ">",
     cut: "~",
     rule: "-",
@@ -79,9 +85,9 @@ mod tests {
     fn all(symbols: Symbols) -> Vec<&'static str> {
         let Symbols { worst, bad, warning, good, begin, info, unknown, gone, selected, .. } =
             symbols;
-        let Symbols { cut, rule, bars, down, up, .. } = symbols;
+        let Symbols { acked, silenced, cut, rule, bars, down, up, .. } = symbols;
         let mut all = vec![worst, bad, warning, good, begin, info, unknown, gone, selected];
-        all.extend([cut, rule, down, up]);
+        all.extend([acked, silenced, cut, rule, down, up]);
         all.extend(bars);
         all
     }

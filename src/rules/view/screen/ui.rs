@@ -117,7 +117,7 @@ pub enum Command {
     Suspend,
     /// Draw every cell.
     Redraw,
-    /// Read the source and the state folder again, and draw every cell.
+    /// Read the attached files again, and draw every cell.
     Reread,
     /// Open an address in a browser.
     Open(String),
@@ -169,7 +169,7 @@ impl Scroll {
 /// A page that is expensive to make, and what it was made from.
 #[derive(Debug)]
 pub struct CachedPage {
-    pub made_from: (u64, i64, usize, bool, bool),
+    pub made_from: (u64, u64, i64, usize, bool, bool),
     pub lines: Vec<StyledLine>,
 }
 

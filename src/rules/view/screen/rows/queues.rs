@@ -1,7 +1,7 @@
 //! Rows of queues: the worst first.
 
 use super::super::amounts::{self, NONE, UNKNOWN};
-use super::super::columns::{ColumnField, TableCell};
+use super::super::columns::{ColumnField, RowSpan, TableCell};
 use super::super::filter::RowFilter;
 use super::super::history;
 use super::super::theme::Tone;
@@ -11,6 +11,7 @@ use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::queues::ShownQueue;
+use crate::rules::view::dashboard::statements::QueueMark;
 use crate::time::Timestamp;
 
 /// The standing of a queue, the most urgent first: its severity, and why there is none.
@@ -84,10 +85,27 @@ impl Standing {
     }
 }
 
-pub fn rows<'a>(state: &'a Dashboard, filter: &RowFilter) -> Vec<(&'a str, &'a str)> {
+/// Returns the mark of a queue about which people said something.
+pub fn mark(state: &Dashboard, queue: &ShownQueue, now: Timestamp) -> Option<QueueMark> {
+    state.statements.mark(queue.incident.as_deref(), &queue.name, now)
+}
+
+pub fn rows<'a>(
+    state: &'a Dashboard,
+    now: Timestamp,
+    filter: &RowFilter,
+) -> Vec<(&'a str, &'a str)> {
     let queues = state.queues.iter();
     let passes = queues.filter(|(_, queue)| {
-        filter.is_empty() || filter.passes([&*queue.name, &*queue.region, &*queue.account])
+        filter.is_empty()
+            || filter.passes([
+                &*queue.name,
+                &*queue.region,
+                &*queue.account,
+                Standing::new(queue, now).word(),
+                queue.unreadable.as_deref().unwrap_or_default(),
+                mark(state, queue, now).map_or("", QueueMark::word),
+            ])
     });
     passes.map(|(arn, _)| (&**arn, "")).collect()
 }
@@ -106,6 +124,7 @@ pub fn value<'a>(
         ColumnField::InFlight => SortKey::known(queue.in_flight),
         ColumnField::Age => SortKey::age(queue.raised_at),
         ColumnField::Loss => SortKey::moment(queue.loss()),
+        ColumnField::Mark => SortKey::text(mark(state, queue, now).map(QueueMark::word)),
         ColumnField::Place => SortKey::text(Some(&queue.region)),
         ColumnField::Trend => {
             let change = history::change_in_hour(queue, &state.rounds, now);
@@ -153,9 +172,35 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
             None => TableCell::new(NONE, Tone::Faint),
         },
         ColumnField::Loss => loss(queue, look.now),
+        ColumnField::Mark => match mark(look.state, queue, look.now) {
+            Some(mark) => mark_cell(look, mark),
+            None => TableCell::default(),
+        },
         ColumnField::Place => TableCell::plain(format!("{} {}", queue.region, queue.account)),
         _ => return None,
     })
+}
+
+/// Returns a mark with its symbol, in its longer form also with the time that is left of it.
+pub fn mark_cell(look: &Look, mark: QueueMark) -> TableCell {
+    let symbol = match mark {
+        QueueMark::Acked(_) => look.symbols.acked,
+        QueueMark::Silenced(_) => look.symbols.silenced,
+    };
+    let short = look.signed(symbol, mark.word());
+    let left = amounts::age(mark.until().since(look.now));
+    TableCell { long: Some(format!("{short} {left}")), ..TableCell::plain(short) }
+}
+
+/// Returns why a queue cannot be read, in place of its figures. The loss and the mark may be known.
+pub fn span(look: &Look, key: &RowKey) -> Option<RowSpan> {
+    let queue = look.state.queues.get(&key.id)?;
+    let reason = queue.unreadable.as_deref().filter(|_| queue.depth.is_none() && !queue.is_gone)?;
+    let mut known = vec![ColumnField::Place];
+    known.extend(queue.loss().map(|_| ColumnField::Loss));
+    known.extend(mark(look.state, queue, look.now).map(|_| ColumnField::Mark));
+    let cell = TableCell::sentence(reason, Tone::Warning);
+    Some(RowSpan { after: ColumnField::Depth, known, cell })
 }
 
 /// Returns when messages of a queue are lost.

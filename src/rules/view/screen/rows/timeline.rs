@@ -1,6 +1,7 @@
 //! Rows of news: the newest first.
 
 use super::super::amounts;
+use super::super::cells;
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::symbols::Symbols;
@@ -9,6 +10,9 @@ use super::{Look, RowKey};
 use crate::event::Severity;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::timeline::{Sign, TimelineEntry};
+
+/// The cells of a name in a line that has no room for all of it.
+const NAME: usize = 24;
 
 pub fn rows(
     state: &Dashboard,
@@ -41,6 +45,15 @@ pub fn rows(
     entries.into_iter().map(key).collect()
 }
 
+/// Returns the text with a long name of its queue cut in the middle, for lines in which it would push
+/// out what happened; None when the name is short.
+fn short_text(entry: &TimelineEntry, mark: &str) -> Option<String> {
+    let name = entry.queue.as_deref()?.rsplit(':').next().filter(|name| name.len() > NAME)?;
+    let (before, after) = entry.text.split_once(name)?;
+    let name = cells::clean(name);
+    Some(format!("{before}{}{after}", cells::cut_name(&name, NAME, mark)))
+}
+
 pub fn symbol(symbols: Symbols, sign: Sign) -> &'static str {
     match sign {
         Sign::Begin => symbols.begin,
@@ -71,8 +84,43 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
         ColumnField::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
         ColumnField::Text => {
             let tone = if tone(entry) == Tone::Worst { Tone::Bad } else { tone(entry) };
-            TableCell::sentence(&*entry.text, tone)
+            let short = short_text(entry, look.symbols.cut);
+            let long = short.as_ref().map(|_| entry.text.to_string());
+            let text = short.unwrap_or_else(|| entry.text.to_string());
+            TableCell { long, ..TableCell::sentence(text, tone) }
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn long_name_leaves_room_for_what_happened() {
+        let rows = [
+            (
+                Some("a:users-and-a-rather-long-name-dlq"),
+                "users-and-a-rather-long-name-dlq: 5 died",
+                Some("users-and-a-rat…name-dlq: 5 died"),
+            ),
+            (Some("a:users-dlq"), "users-dlq: 5 died", None),
+            (Some("a:users-and-a-rather-long-name-dlq"), "another text", None),
+            (None, "users-and-a-rather-long-name-dlq: 5 died", None),
+        ];
+        for (queue, text, expected) in rows {
+            let entry = TimelineEntry {
+                at: Timestamp::from_millis(0),
+                severity: Severity::Error,
+                elapsed_s: None,
+                sign: Sign::Bad,
+                text: text.into(),
+                incident: None,
+                queue: queue.map(Into::into),
+            };
+            assert_eq!(short_text(&entry, "…").as_deref(), expected, "{text}");
+        }
+    }
 }

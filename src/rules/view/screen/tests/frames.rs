@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::states::{self, HOSTILE};
+use crate::event::ShownEvent;
 use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::incidents::IncidentStory;
 use crate::rules::view::keys::Key;
 use crate::rules::view::screen::{ScreenFlags, ScreenView, Ui, draw, text};
 use crate::text::hidden;
@@ -111,6 +113,22 @@ fn small_screen_says_what_it_needs() {
 }
 
 #[test]
+fn recording_shows_its_time_at_every_width() {
+    for view in ScreenView::ALL {
+        for width in [40, 60, 80, 120] {
+            for is_paused in [false, true] {
+                let flags = ScreenFlags { is_recording: true, ..ScreenFlags::default() };
+                let mut ui = Ui { view, is_paused, ..Ui::new(flags) };
+                let text = shown(&states::normal(), &mut ui, width, 12);
+                let header = text.lines().next().unwrap();
+                assert!(header.contains("16:00:00Z"), "{header}");
+                assert!(!is_paused || header.contains("PAUSED"), "{header}");
+            }
+        }
+    }
+}
+
+#[test]
 fn ascii_screen_has_no_other_symbol() {
     for view in ScreenView::ALL {
         let flags = ScreenFlags { ascii: true, ..ScreenFlags::default() };
@@ -129,6 +147,81 @@ fn colors_are_absent_without_color() {
     let buffer = frame(&states::normal(), &mut ui, 120, 40);
     assert!(buffer.content.iter().all(|cell| cell.fg == Color::Reset));
     assert!(buffer.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED)));
+}
+
+#[test]
+fn frames_without_color_lack_nothing_else() {
+    for state in
+        [states::normal(), states::empty(), states::error(), states::hostile(), states::marked()]
+    {
+        for view in ScreenView::ALL {
+            for (width, height) in [(40, 10), (80, 24), (120, 40), (200, 60)] {
+                let drawn = |color| {
+                    let flags = ScreenFlags { color, ..ScreenFlags::default() };
+                    frame(&state, &mut Ui { view, ..Ui::new(flags) }, width, height)
+                };
+                let (colored, plain) = (drawn(true), drawn(false));
+                for (colored, plain) in colored.content.iter().zip(&plain.content) {
+                    assert_eq!(plain.fg, Color::Reset);
+                    let parts = |cell: &Cell| (cell.symbol().to_owned(), cell.modifier);
+                    assert_eq!(parts(colored), parts(plain));
+                }
+            }
+        }
+    }
+}
+
+/// Changes of the state folder alone, without an event, are in the next frame.
+#[test]
+fn change_of_the_folder_is_shown_at_once() {
+    let mut state = states::normal();
+    let mut ui = Ui::default();
+    let before = shown(&state, &mut ui, 120, 40);
+    assert!(!before.contains("acked") && !before.contains("silenced"), "{before}");
+    states::mark(&mut state);
+    let text = shown(&state, &mut ui, 120, 40);
+    for (name, mark) in
+        [("orders-dlq", "◉ acked 38h"), ("fm-transaction-processor", "⊗ silenced 2h")]
+    {
+        let row = text.lines().find(|line| line.contains(name)).unwrap();
+        assert!(row.contains(mark), "{row}");
+    }
+}
+
+/// The times of an incident by its page, and the means of Analytics when there is no other incident.
+#[test]
+fn elapsed_times_of_an_incident_are_its_mean_times() {
+    let mut state = Dashboard::default();
+    let day = include_str!("../../../../../tests/fixtures/tuesday.ndjson");
+    day.lines().for_each(|line| state.apply(&ShownEvent::read(line.as_bytes()).unwrap()));
+    let whole = |story: &IncidentStory| story.merged_at.is_some() && story.cleared_at.is_some();
+    let id = state.incidents.iter().find(|(_, story)| whole(story)).unwrap().0.clone();
+    state.incidents.retain(|other, _| *other == id);
+    let mut ui = Ui { view: ScreenView::Analytics, ..Ui::default() };
+    let means = shown(&state, &mut ui, 70, 90);
+    ui.press(Key::Char('4'), &state, states::now());
+    frame(&state, &mut ui, 70, 90);
+    ui.press(Key::Enter, &state, states::now());
+    let page = shown(&state, &mut ui, 70, 90);
+    let line = |text: &str, name: &str| {
+        let mut lines = text.lines().map(str::trim);
+        lines.rfind(|line| line.starts_with(name)).unwrap_or_default().to_owned()
+    };
+    for (milestone, step) in [
+        ("explained", "investigate"),
+        ("pull request", "pull request"),
+        ("merged", "merge"),
+        ("cleared", "clear"),
+    ] {
+        let milestone = line(&page, milestone);
+        let elapsed = milestone.split_once('[').map(|(_, elapsed)| elapsed.trim_end_matches(']'));
+        let mean = line(&means, step);
+        let mean = mean.strip_prefix(step).and_then(|mean| mean.strip_suffix("of 1 incident"));
+        assert!(
+            elapsed.is_some() && elapsed == mean.map(str::trim),
+            "{milestone:?} {mean:?}\n{page}"
+        );
+    }
 }
 
 #[test]

@@ -63,6 +63,10 @@ fn overview_equals_its_goldens_at_each_size() {
         let name = format!("overview-{}x{}", size.0, size.1);
         screen(&name, &states::normal(), &mut Ui::new(COLOR), size);
     }
+    for size in [(40, 10), (80, 24), (120, 40)] {
+        let name = format!("overview-marked-{}x{}", size.0, size.1);
+        screen(&name, &states::marked(), &mut Ui::new(COLOR), size);
+    }
     screen("overview-many", &states::many(), &mut Ui::new(COLOR), (160, 40));
 }
 

@@ -212,8 +212,8 @@ fn filter_survives_events_and_esc_gives_it_back() {
 
 #[test]
 fn columns_of_each_list_sort_in_both_directions() {
-    let state = states::normal();
-    for (view, columns) in [("", 9), (">", 8), (">>", 8), (">>>", 4), ("3", 8), ("4", 8)] {
+    let state = states::marked();
+    for (view, columns) in [("", 10), (">", 8), (">>", 8), (">>>", 4), ("3", 8), ("4", 8)] {
         let mut ui = Ui::default();
         press(&mut ui, &state, view);
         let first = shown(&state, &mut ui, 160, 60);
@@ -242,6 +242,33 @@ fn held_screen_and_notes_end_with_the_next_key() {
     assert!(!ui.is_paused && ui.note.as_deref().is_some_and(|note| note.contains("--write")));
     press(&mut ui, &state, "j");
     assert_eq!(ui.note, None);
+}
+
+/// The cause of a failure is at the end of a note, and the person needs it whole.
+#[test]
+fn long_note_is_shown_whole() {
+    let state = states::normal();
+    let note = format!("failed: dlq-status: {} the end", "no open incident ".repeat(9));
+    for (width, height) in [(80, 24), (120, 40)] {
+        let mut ui = Ui { note: Some(note.clone()), ..Ui::default() };
+        let text = shown(&state, &mut ui, width, height);
+        assert_eq!(text.lines().count(), usize::from(height));
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.ends_with(&note.split_whitespace().collect::<Vec<_>>().join(" ")), "{text}");
+    }
+    let mut ui = Ui { note: Some("x ".repeat(900)), ..Ui::default() };
+    let text = shown(&state, &mut ui, 40, 10);
+    assert!(text.starts_with("[1 Overview]") && text.lines().count() == 10, "{text}");
+}
+
+#[test]
+fn program_that_is_not_installed_is_not_in_the_help() {
+    for has_redrive in [true, false] {
+        let mut ui = Ui::new(ScreenFlags { has_redrive, ..WRITE });
+        press(&mut ui, &states::normal(), "?");
+        let help = shown(&states::normal(), &mut ui, 100, 80);
+        assert_eq!(help.contains("dlq-redrive"), has_redrive, "{help}");
+    }
 }
 
 #[test]

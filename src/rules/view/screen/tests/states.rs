@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::event::Severity;
 use crate::money::Usd;
+use crate::rules::notification::ack::{Ack, Acks};
+use crate::rules::notification::silence::{Silence, Silences};
 use crate::rules::view::dashboard::incidents::IncidentStory;
 use crate::rules::view::dashboard::investigations::{
     AgentUsage, Investigation, InvestigationStatus, InvestigationStep, ShownVerdict,
@@ -11,6 +13,7 @@ use crate::rules::view::dashboard::investigations::{
 use crate::rules::view::dashboard::pull_requests::WatchedRequest;
 use crate::rules::view::dashboard::queues::{BUCKET_MS, BUCKETS, DepthHistory, ShownQueue, bucket};
 use crate::rules::view::dashboard::spend::{Outcomes, SpendSum};
+use crate::rules::view::dashboard::state_folder::FolderReading;
 use crate::rules::view::dashboard::timeline::{Sign, TimelineEntry};
 use crate::rules::view::dashboard::{Dashboard, NoticeCounts};
 use crate::time::Timestamp;
@@ -443,6 +446,32 @@ pub fn error() -> Dashboard {
     state.source.problems = vec!["cannot read '/state/sessions.json': not JSON at byte 17".into()];
     state.source.ended = true;
     state
+}
+
+/// A busy night on which people said something: an acknowledged incident, and silenced queues, one of
+/// which cannot be read.
+pub fn marked() -> Dashboard {
+    let mut state = normal();
+    mark(&mut state);
+    state
+}
+
+pub fn mark(state: &mut Dashboard) {
+    let silence = |glob: &str, until: u64| Silence {
+        id: glob.into(),
+        glob: glob.into(),
+        from: ago(60),
+        until: ahead(until),
+        reason: None,
+    };
+    let ack = Ack { key: "0190-orders".into(), at: ago(9), until: ahead(38 * 3600) };
+    let silences = vec![silence("*transaction*", 7200), silence("audit-*", 86_400)];
+    state.set_folder(FolderReading {
+        at: ago(1),
+        acks: Some(Acks { acks: vec![ack] }),
+        silences: Some(Silences { silences }),
+        ..FolderReading::default()
+    });
 }
 
 /// Text of an attacker, wherever text can stand.
