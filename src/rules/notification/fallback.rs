@@ -66,9 +66,8 @@ pub fn fall_back(
 fn tells_end(notices: &Notices, to: &Channel, key: &str) -> bool {
     let Some(source) = notices.topics.get(key) else { return false };
     let target = notices.topics.get(&Topic::key(&to.name, &source.problem));
-    target.is_some_and(|one| {
-        one.told.is_some() && (one.ended_at.is_none() || one.ended_at == source.ended_at)
-    })
+    // A later problem forgets what was told of an earlier one.
+    target.is_some_and(|one| one.told.is_some())
 }
 
 /// Lets the other channel be told the end of a problem, if that was not told yet. Returns the key of its

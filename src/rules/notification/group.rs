@@ -42,7 +42,6 @@ pub fn flap(topic: &mut Topic, now: Timestamp) {
 pub fn lengthen_wait(topic: &mut Topic, wait: Duration, now: Timestamp) {
     let Some(away) = topic.ended_at.map(|ended| now.since(ended)) else { return };
     if away > FLAP_SPAN {
-        topic.flaps.clear();
         return;
     }
     flap(topic, now);

@@ -414,7 +414,7 @@ mod tests {
         assert!(!problem.working);
         let now = at(1).plus(Duration::from_secs(20));
         problem.apply(&facts(86_400, true), now);
-        problem.apply(&facts(21, false), now.plus(Duration::from_secs(1)));
+        problem.apply(&facts(21, false), now.plus(Duration::from_secs(10)));
         assert!(!problem.working, "a clock that was a day ahead");
         let mut stored = Problem { working: true, at: at(300), ..Problem::default() };
         stored.apply(&facts(30, false), now.plus(Duration::from_secs(10)));

@@ -159,6 +159,27 @@ fn end_is_told_once_in_its_time() {
     let mut story =
         assert_story("an hour later", story, &[(82.0, &[RAISED], &[]), (83.0, &[CLEARED], &[])]);
     assert_eq!(story.topic("a").flaps, [at(82.0)]);
+    let lasting: [Round<'_>; 7] = [
+        (0.0, &[RAISED], &["new"]),
+        (1.0, &[CLEARED], &[]),
+        (2.0, &[RAISED], &[]),
+        (70.0, &[CLEARED], &[]),
+        (72.0, &[RAISED], &[]),
+        (73.0, &[CLEARED], &[]),
+        (83.0, &[], &["ended"]),
+    ];
+    assert_story("a problem that has lasted", plain(), &lasting);
+    let away: [Round<'_>; 7] = [
+        (0.0, &[RAISED], &["new"]),
+        (1.0, &[CLEARED], &[]),
+        (2.0, &[RAISED], &[]),
+        (3.0, &[CLEARED], &[]),
+        (13.0, &[], &["ended"]),
+        (120.0, &[RAISED, CLEARED], &[]),
+        (130.0, &[], &["ended"]),
+    ];
+    let by_queue = RoutePolicy { group_by: GroupBy::Queue, ..RoutePolicy::default() };
+    assert_story("an absence that has lasted", Story::new(by_queue), &away);
     let reminded: [Round<'_>; 4] = [
         (0.0, &[RAISED], &["new"]),
         (1.0, &[CLEARED], &[]),
