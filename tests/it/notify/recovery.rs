@@ -249,6 +249,6 @@ fn live_stream_delivers_at_the_rate_of_the_channel() {
     let begun = std::time::Instant::now();
     wait_for("all are told", || seen.lock().unwrap().len() == count);
     // A look every 20 ms would need 12 s.
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
     assert_eq!(running.finish().code(), 0);
 }
