@@ -90,15 +90,15 @@ impl From<Duration> for RunLimit<'_> {
 
 impl RunLimit<'_> {
     fn is_stopped(self) -> bool {
-        self.stop.unwrap_or(&ENDING).load(Ordering::Relaxed)
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        self.stop.is_some_and(is_set) || is_set(&ENDING)
     }
 }
 
 /// Whether this process ends.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Lets no command outlive this process, which ends: each is killed as at its deadline. One with a
-/// flag of its own is not: it has a deadline of its own, too.
+/// Lets no command outlive this process, which ends: each is killed as at its deadline.
 pub fn end_all() {
     ENDING.store(true, Ordering::Relaxed);
 }

@@ -11,6 +11,9 @@ pub mod delivery;
 pub mod escalate;
 pub mod explain;
 pub mod facts;
+pub mod fallback;
+#[cfg(test)]
+pub mod fixtures;
 pub mod group;
 pub mod heartbeat;
 pub mod inhibit;

@@ -71,6 +71,8 @@ pub struct Dispatcher {
     live_at: Option<Instant>,
     /// The last plan of a live stream that is silent, or its last line.
     silent_at: Instant,
+    /// The last look whether they are.
+    pulse_at: Instant,
     /// The moment from which on this process would have seen them.
     watched_since: Timestamp,
     switches: Switches,
@@ -135,6 +137,7 @@ impl Dispatcher {
             live_at: None,
             silent_at: clock::tick(),
             has_pulse,
+            pulse_at: clock::tick(),
             watched_since: clock::now(),
             muted: !switches.now().notify,
             switches,

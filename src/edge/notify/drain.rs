@@ -7,6 +7,7 @@
 
 mod result;
 mod silenced;
+mod together;
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsString;
@@ -32,10 +33,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const CATCH_UP: Duration = Duration::from_millis(250);
 /// The pause of a channel from which on another process may deliver.
 const RELEASED_FROM: Duration = Duration::from_secs(1);
-/// The entries that may wait where a longer backlog is summed up.
-const BACKLOG_MAX: usize = 100;
-/// The entries that become one digest at most.
-const DIGEST_MAX: usize = 1000;
 
 /// The delivery of all channels.
 pub struct Drain {
@@ -144,6 +141,11 @@ impl Drain {
         self.channels.iter().any(|channel| !channel.under_way.is_empty())
     }
 
+    /// Returns whether somebody speaks, or waits for his turn.
+    pub fn is_speaking(&self) -> bool {
+        self.channels.iter().any(|channel| channel.can_wait && !channel.under_way.is_empty())
+    }
+
     /// Returns whether nothing can be delivered before `until`.
     pub fn is_pausing_until(&self, until: Timestamp) -> bool {
         let mut busy = self.channels.iter().filter(|channel| channel.is_busy()).peekable();
@@ -198,12 +200,15 @@ impl Drain {
         }
         let Statements { silences, acks, unreadable } = Statements::read(&self.store);
         self.unreadable.extend(unreadable);
-        let ended = outbox::ended_escalation(&self.store, &entry)?;
+        let has_ended = |entry: &OutboxEntry| outbox::ended_escalation(&self.store, entry);
+        let ended = has_ended(&entry).unwrap_or_else(|error| {
+            self.unreadable.push(error);
+            None
+        });
         let completion = match entry.withdrawal(&silences, &acks, now).or(ended) {
             Some(Withdrawal::Silenced) => {
                 channel.waiting.pop_front();
-                channel.silenced.hold(&[entry], &silences, now);
-                return Ok(None);
+                return channel.hold(&mut [entry], &silences, now).map(|()| None);
             }
             Some(why) => Some(Completion::Withdrawn(why)),
             None if entry.is_given_up(now) => {
@@ -216,7 +221,10 @@ impl Drain {
             channel.unrecorded.insert(entry.delivery.id.clone());
             return Ok(Some(DrainResult { channel: number, entries: vec![entry], completion }));
         }
-        let is_withdrawn = |one: &OutboxEntry| one.withdrawal(&silences, &acks, now).is_some();
+        let is_withdrawn = |one: &OutboxEntry| {
+            one.withdrawal(&silences, &acks, now).is_some()
+                || has_ended(one).is_ok_and(|ended| ended.is_some())
+        };
         let entries = channel.take_together(entry, is_withdrawn, now);
         let delivery = match entries.as_slice() {
             [one] => one.delivery.clone(),
@@ -239,7 +247,7 @@ impl Drain {
         let completion = match (outcome, channel.withdrawn.take()) {
             (Outcome::Later { .. }, Some(Withdrawal::Silenced)) => {
                 let silences = Statements::read(&self.store).silences;
-                channel.silenced.hold(&entries, &silences, clock::now());
+                channel.hold(&mut entries, &silences, clock::now())?;
                 return Ok(DrainResult { channel: number, entries, completion: Completion::Held });
             }
             (Outcome::Later { .. }, Some(why)) => Completion::Withdrawn(why),
@@ -363,37 +371,6 @@ impl ChannelDrain {
         }
         self.release();
         Ok(None)
-    }
-
-    /// Takes the first entry from the list, with those that are old news as well, or too many. Those
-    /// that people have withdrawn stay in the list.
-    fn take_together(
-        &mut self,
-        first: OutboxEntry,
-        is_withdrawn: impl Fn(&OutboxEntry) -> bool,
-        now: Timestamp,
-    ) -> Vec<OutboxEntry> {
-        self.waiting.pop_front();
-        let excess = self.waiting.len().saturating_sub(BACKLOG_MAX);
-        let excess = if self.sums_up { excess } else { 0 };
-        let is_old = self.can_merge && first.is_old_news(now);
-        let (mut entries, mut at) = (vec![first], 0);
-        while entries.len() < DIGEST_MAX && (is_old || entries.len() <= excess) {
-            let Some(name) = self.waiting.get(at) else { break };
-            match self.outbox.read(name) {
-                Ok(Some(entry)) if is_withdrawn(&entry) => {
-                    at += 1;
-                    continue;
-                }
-                Ok(Some(entry)) if entries.len() <= excess || entry.is_old_news(now) => {
-                    entries.push(entry);
-                }
-                Ok(None) => {}
-                Ok(Some(_)) | Err(_) => break,
-            }
-            self.waiting.remove(at);
-        }
-        entries
     }
 }
 

@@ -100,3 +100,48 @@ fn notice_line<D: Payload>(entry: &OutboxEntry, now: Timestamp, data: D) -> Vec<
     let event = Event::derived(&parts, subject, now, data);
     event.of_incident(entry.delivery.incident.clone()).line()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::notification::fixtures::due;
+
+    #[test]
+    fn single_problem_that_is_told_again_is_said_with_its_newest_depth() {
+        use SendReason::{AckExpired, Ended, Escalated, Grew, New, Repeat};
+        let raised = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.raised","subject":"orders-dlq"}"#;
+        let planned = |reason: SendReason, queues: usize| {
+            let mut one = due("orders-dlq", reason);
+            one.events[0].line = raised.into();
+            one.depth = Some(1);
+            PlannedDelivery {
+                id: "id".into(),
+                sequence: 1,
+                channel: "voice".into(),
+                is_update: false,
+                reason,
+                notices: vec![one; queues],
+                handle: None,
+                fallback: None,
+            }
+        };
+        let rows = [
+            (Repeat, 1, Some("Reminder")),
+            (AckExpired, 1, Some("acknowledgement")),
+            (Escalated, 1, Some("Nobody has acknowledged")),
+            (New, 1, None),
+            (Grew, 1, None),
+            (Ended, 1, None),
+            (Repeat, 2, None),
+        ];
+        for (reason, queues, expected) in rows {
+            let now = Timestamp::from_millis(0);
+            let planned = planned(reason, queues);
+            let entry = entry_of(&planned, None, &mut SeenScopes::default(), now);
+            let spoken = entry.delivery.notice.spoken;
+            assert_eq!(spoken.is_some(), expected.is_some(), "{reason}: {spoken:?}");
+            let words = spoken.unwrap_or_default();
+            assert!(words.contains(expected.unwrap_or_default()), "{reason}: {words}");
+        }
+    }
+}

@@ -10,8 +10,8 @@ use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
 use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken, sequence_of};
 use crate::error::Error;
-use crate::event::derived_id;
 use crate::journal::Journal;
+use crate::rules::notification::fallback::fall_back;
 use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
 use crate::rules::notification::notice_key::KeyHash;
 use crate::rules::notification::notices::{Notices, QueuedDelivery};
@@ -263,11 +263,14 @@ impl DispatcherState {
             gone.iter().for_each(|id| drop(notices.queue.remove(id)));
             for Finished { entry, handle, is_refused, .. } in finished {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
-                let topic = queued.topics.first().and_then(|topic| notices.topics.get_mut(topic));
-                if let (Some(topic), Some(handle)) = (topic, handle) {
-                    topic.handle = Some(handle.clone());
+                if let Some(handle) = handle {
+                    notices.take_handle(&queued, handle);
                 }
-                if let Some(mut entry) = fallback(notices, notifications, entry, *is_refused) {
+                let fallback = entry.fallback.as_ref().filter(|_| *is_refused);
+                let to = fallback.and_then(|name| notifications.channel(name));
+                for mut entry in to.map_or(Vec::new(), |to| {
+                    fall_back(notices, to, entry, &queued.topics, clock::now())
+                }) {
                     entry.slot = self.slot();
                     queued_anew.push(entry);
                 }
@@ -327,28 +330,4 @@ impl DispatcherState {
             .map(|channel| Ok(ChannelOutbox::new(&self.store, &channel.name).names()?.len()))
             .sum()
     }
-}
-
-/// Returns the entry for the fallback of a refused delivery, and records it.
-fn fallback(
-    notices: &mut Notices,
-    notifications: &Notifications,
-    entry: &OutboxEntry,
-    is_refused: bool,
-) -> Option<OutboxEntry> {
-    let name = entry.fallback.as_ref().filter(|_| is_refused)?;
-    let channel = notifications.channels.iter().find(|one| one.name == *name)?;
-    notices.sequence += 1;
-    let mut fallback = entry.clone();
-    fallback.delivery.id = derived_id(&[&entry.delivery.id, name]);
-    fallback.delivery.handle = None;
-    fallback.channel.clone_from(&channel.name);
-    fallback.sequence = notices.sequence;
-    fallback.fallback = None;
-    fallback.attempts = 0;
-    fallback.not_before = None;
-    fallback.queued_at = clock::now();
-    let queued = QueuedDelivery { channel: name.clone(), topics: Vec::new() };
-    notices.queue.insert(fallback.delivery.id.clone(), queued);
-    Some(fallback)
 }

@@ -7,7 +7,7 @@ use super::notices::Problem;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
 use crate::time::Timestamp;
 
-/// The time in which flapping lengthens the wait for an end.
+/// The longest time that a problem, or its absence, lasts while it flaps.
 pub const FLAP_SPAN: Duration = Duration::from_secs(3600);
 /// The number of notices without a known cause that are sent apart.
 pub const APART_MAX: usize = 3;
@@ -15,15 +15,25 @@ pub const APART_MAX: usize = 3;
 const FLAPS_MAX: usize = 10;
 
 /// Returns how long a problem has to be over before its end is told: twice as long for each time
-/// that it has come back within an hour, an hour at most.
+/// that it has come back, an hour at most. The count ends when the problem, or its absence, lasts for
+/// more than an hour.
 pub fn clear_wait(topic: &Topic, wait: Duration, now: Timestamp) -> Duration {
-    let doubled = wait.saturating_mul(1 << topic.flaps_since(now, FLAP_SPAN).min(10));
+    let is_flapping = topic.flaps.last().is_some_and(|last| now.since(*last) <= FLAP_SPAN);
+    let flaps = if is_flapping { topic.flaps.len().min(FLAPS_MAX) } else { 0 };
+    let doubled = wait.saturating_mul(1 << flaps);
     doubled.min(FLAP_SPAN.max(wait))
 }
 
-/// Counts a return of the problem.
+/// Counts a return of a problem that is over.
 pub fn flap(topic: &mut Topic, now: Timestamp) {
-    topic.flaps.retain(|at| now.since(*at) <= FLAP_SPAN);
+    let ended = topic.ended_at.unwrap_or(now);
+    let has_lasted = topic.flaps.last().is_some_and(|last| ended.since(*last) > FLAP_SPAN);
+    if has_lasted || now.since(ended) > FLAP_SPAN {
+        topic.flaps.clear();
+    }
+    if topic.flaps.len() == FLAPS_MAX {
+        topic.flaps.remove(0);
+    }
     topic.flaps.push(now);
 }
 
@@ -111,8 +121,8 @@ impl DueNotice {
 }
 
 /// Returns the due notices of a channel as sets, each of which is sent as one: those that waited for
-/// the end of quiet hours; beginnings, ends and tiers with one cause; and more than [`APART_MAX`] of
-/// them without a known cause.
+/// the end of quiet hours; beginnings, ends, tiers, reminders and escalations with one cause; and more
+/// than [`APART_MAX`] of them without a known cause.
 pub fn merge(due: Vec<DueNotice>) -> Vec<Vec<DueNotice>> {
     let mut sets: Vec<(Option<MergeKey>, Vec<DueNotice>)> = Vec::new();
     for notice in due {
@@ -143,7 +153,8 @@ fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
         | SendReason::Tier
         | SendReason::NewCause
         | SendReason::Repeat
-        | SendReason::AckExpired => Some((notice.reason.as_str(), notice.cause.clone())),
+        | SendReason::AckExpired
+        | SendReason::Escalated => Some((notice.reason.as_str(), notice.cause.clone())),
         _ => None,
     }
 }
@@ -151,40 +162,17 @@ fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Severity;
     use crate::rules::notification::facts::NamedCause;
-    use crate::rules::notification::notice_key::EventKey;
+    use crate::rules::notification::fixtures;
 
     fn due(subject: &str, reason: SendReason, cause: &str, was_quiet: bool) -> DueNotice {
-        let key = EventKey { source: "dlq-poll".into(), event: subject.into() };
-        let at = Timestamp::from_millis(0);
-        let (severity, line) = (Severity::Error, String::new());
-        DueNotice {
-            problem: subject.into(),
-            subject: subject.into(),
-            incident: None,
-            reason,
-            events: vec![Pending {
-                key,
-                reason,
-                severity,
-                at,
-                due: at,
-                hold: None,
-                line,
-                causes: Vec::new(),
-            }],
-            cause: (!cause.is_empty()).then(|| cause.to_owned()),
-            is_worked_on: false,
-            depth: None,
-            was_quiet,
-            ordinal: 0,
-        }
+        let cause = (!cause.is_empty()).then(|| cause.to_owned());
+        DueNotice { cause, was_quiet, ..fixtures::due(subject, reason) }
     }
 
     #[test]
     fn one_cause_or_a_storm_becomes_one_notice() {
-        use SendReason::{AckExpired, Ended, New, News, Repeat, Tier};
+        use SendReason::{AckExpired, Ended, Escalated, New, News, Repeat, Tier};
         let sizes = |notices: &[(SendReason, &str, bool)]| {
             let named = notices.iter().enumerate();
             let due = named
@@ -197,7 +185,7 @@ mod tests {
         assert_eq!(sizes(&[(New, "", false); 4]), [4], "many without a cause");
         assert_eq!(sizes(&[(New, "c", false), (Ended, "c", false)]), [1, 1], "two reasons");
         assert_eq!(sizes(&[(News, "c", false); 5]), [1; 5], "results");
-        for reason in [Ended, Tier, Repeat, AckExpired] {
+        for reason in [Ended, Tier, Repeat, AckExpired, Escalated] {
             assert_eq!(sizes(&[(reason, "c", false); 2]), [2], "{reason}: one cause");
             assert_eq!(sizes(&[(reason, "", false); 3]), [1; 3], "{reason}: few");
             assert_eq!(sizes(&[(reason, "", false); 4]), [4], "{reason}: many");

@@ -67,9 +67,9 @@ pub fn judge_event(
             topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
         }
         (TopicChange::Begins, NoticeDecision::Drop(DropReason::Flapping)) => {
-            topic.ended_at = None;
-            topic.pending.retain(|one| one.reason != SendReason::Ended);
             flap(topic, now);
+            (topic.ended_at, topic.is_end_told) = (None, false);
+            topic.pending.retain(|one| one.reason != SendReason::Ended);
         }
         (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(reason, _)) => {
             if reason == SendReason::Again {
@@ -127,10 +127,14 @@ fn waiting(
     Pending { key, reason, severity, at, due, hold, line, causes }
 }
 
-/// Adds an event that waits, in place of the oldest when there are too many.
+/// Adds an event that waits, in place of the oldest when there are too many. What begins or ends a
+/// problem stays as long as there are others.
 fn wait(topic: &mut Topic, event: Pending) {
+    let is_step = |one: &Pending| {
+        !matches!(one.reason, SendReason::New | SendReason::Again | SendReason::Ended)
+    };
     if topic.pending.len() == PENDING_MAX {
-        topic.pending.remove(0);
+        topic.pending.remove(topic.pending.iter().position(is_step).unwrap_or(0));
     }
     topic.pending.push(event);
 }
@@ -154,6 +158,7 @@ fn restart(topic: &mut Topic) {
     topic.acked_until = None;
     topic.escalated = 0;
     topic.handle = None;
+    topic.group_handle = None;
     topic.causes = None;
     // What waits now is a result, which is told all the same.
 }
@@ -293,12 +298,16 @@ pub fn judge_due(
         due.push(Due::Notice(notice));
     }
     let unacked = topic.told.as_ref().map_or(now, |told| told.unacked_since).max(restraints.since);
+    let mut steps: Vec<(&str, DueNotice)> = Vec::new();
     for step in due_steps(&policy.escalate, topic, unacked, is_restraining(hold), now) {
         topic.escalated += 1;
         let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
         let ordinal = topic.escalated as u64;
-        due.push(Due::Escalation(step.to.clone(), DueNotice { ordinal, ..notice }));
+        // Two steps after a long sleep are one notice of their channel.
+        steps.retain(|(to, _)| *to != step.to);
+        steps.push((&step.to, DueNotice { ordinal, ..notice }));
     }
+    due.extend(steps.into_iter().map(|(to, notice)| Due::Escalation(to.to_owned(), notice)));
     due
 }
 

@@ -94,6 +94,9 @@ pub struct QueuedDelivery {
     pub channel: String,
     /// The topics that the delivery tells of.
     pub topics: Vec<String>,
+    /// Whether they have one cause and go on, so that the notice is that of the cause.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_group: bool,
 }
 
 /// The routes of a channel as `dlq-notify` knows them.
@@ -195,6 +198,19 @@ impl Notices {
         let topics = self.queue.get(delivery).map(|queued| queued.topics.as_slice());
         let is_over = |key: &String| self.topics.get(key).is_some_and(|one| one.ended_at.is_some());
         topics.is_some_and(|topics| !topics.is_empty() && topics.iter().all(is_over))
+    }
+
+    /// Takes the reference that a channel has given to its notice of a delivery: that of one problem, or
+    /// of several with one cause.
+    pub fn take_handle(&mut self, delivery: &QueuedDelivery, handle: &str) {
+        for key in &delivery.topics {
+            let Some(topic) = self.topics.get_mut(key) else { continue };
+            if delivery.topics.len() == 1 {
+                topic.handle = Some(handle.to_owned());
+            } else if delivery.is_of_group {
+                topic.group_handle = Some(handle.to_owned());
+            }
+        }
     }
 
     /// Returns the judgements of an event, one a channel.
@@ -398,7 +414,7 @@ mod tests {
         assert!(!problem.working);
         let now = at(1).plus(Duration::from_secs(20));
         problem.apply(&facts(86_400, true), now);
-        problem.apply(&facts(21, false), now.plus(Duration::from_secs(1)));
+        problem.apply(&facts(21, false), now.plus(Duration::from_secs(10)));
         assert!(!problem.working, "a clock that was a day ahead");
         let mut stored = Problem { working: true, at: at(300), ..Problem::default() };
         stored.apply(&facts(30, false), now.plus(Duration::from_secs(10)));

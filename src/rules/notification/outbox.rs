@@ -53,9 +53,27 @@ pub struct OutboxEntry {
     pub attempts: u64,
     /// No attempt is made before this.
     pub not_before: Option<Timestamp>,
+    /// The silence that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<SilencedSpan>,
+    /// The time for which silences have held it before, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silenced_ms: u64,
     /// The slot of the process that prints the notice, when the channel is a console.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u32>,
+}
+
+/// The time in which a silence holds an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SilencedSpan {
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The reason for which a delivery is not sent now. One that is silenced waits for the end of the
@@ -119,11 +137,13 @@ impl OutboxEntry {
             queued_at: wall,
             attempts: 0,
             not_before: None,
+            silence: None,
+            silenced_ms: 0,
             slot: None,
         }
     }
 
-    /// Returns why the delivery is not to be sent now: people have silenced or acknowledged all
+    /// Returns why the delivery is not to be sent now: people have silenced or acknowledged each problem
     /// that it tells of. The end of a problem is sent although it was acknowledged.
     pub fn withdrawal(
         &self,
@@ -131,18 +151,49 @@ impl OutboxEntry {
         acks: &Acks,
         now: Timestamp,
     ) -> Option<Withdrawal> {
-        let is_silenced = |subject: &String| silences.of_subject(subject, now).is_some();
-        if !self.subjects.is_empty() && self.subjects.iter().all(is_silenced) {
-            return Some(Withdrawal::Silenced);
-        }
+        let is_silenced = |at: usize| {
+            let subject = self.subjects.get(at);
+            subject.is_some_and(|subject| silences.of_subject(subject, now).is_some())
+        };
         let is_acked = |at: usize| {
             let incident = self.incidents.get(at).map(String::as_str).filter(|id| !id.is_empty());
             let subject = self.subjects.get(at).map_or("", String::as_str);
-            acks.until(incident, subject, now).is_some()
+            self.reason != SendReason::Ended && acks.until(incident, subject, now).is_some()
         };
         let count = self.incidents.len().max(self.subjects.len());
-        let all_acked = count > 0 && (0..count).all(is_acked);
-        (all_acked && self.reason != SendReason::Ended).then_some(Withdrawal::Acked)
+        if count == 0 || !(0..count).all(|at| is_silenced(at) || is_acked(at)) {
+            return None;
+        }
+        // What is silenced is told afterwards, with what is acknowledged.
+        let has_silenced = (0..count).any(is_silenced);
+        Some(if has_silenced { Withdrawal::Silenced } else { Withdrawal::Acked })
+    }
+
+    /// Records the silence that holds it. Returns whether the record has changed.
+    pub fn begin_silence(&mut self, silences: &Silences, now: Timestamp) -> bool {
+        let by = self.subjects.iter().filter_map(|subject| silences.of_subject(subject, now));
+        let Some(by) = by.min_by_key(|one| one.until) else { return false };
+        let held = self.silence.filter(|held| now <= held.until);
+        if held.is_some_and(|held| held.until == by.until) {
+            return false;
+        }
+        if held.is_none() {
+            self.end_silence(now);
+        }
+        let from = held.map_or(by.from.max(self.queued_at), |held| held.from);
+        self.silence = Some(SilencedSpan { from, until: by.until });
+        true
+    }
+
+    /// Records that no silence holds it any more.
+    pub fn end_silence(&mut self, now: Timestamp) {
+        self.silenced_ms = u64::try_from(self.silenced_for(now).as_millis()).unwrap_or(u64::MAX);
+        self.silence = None;
+    }
+
+    fn silenced_for(&self, now: Timestamp) -> Duration {
+        let span = self.silence.map_or(Duration::ZERO, |span| now.min(span.until).since(span.from));
+        Duration::from_millis(self.silenced_ms).saturating_add(span)
     }
 
     /// Records a failed attempt: the next one comes after a pause that the service asks for, or that
@@ -156,21 +207,15 @@ impl OutboxEntry {
         self.not_before = Some(now.plus(pause));
     }
 
-    /// Returns whether the reference of its message is that of one problem, whose later notices may
-    /// take its place.
-    pub fn is_of_one_problem(&self) -> bool {
-        self.subjects.len() == 1
-    }
-
     /// Returns the end of its pause; None when it is over. A pause longer than any that is made comes
     /// from a clock that was ahead.
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.not_before.filter(|at| *at > now && at.since(now) <= ASKED_PAUSE_MAX)
     }
 
-    /// Returns whether it is too late for another attempt.
+    /// Returns whether it is too late for another attempt. The time under a silence does not count.
     pub fn is_given_up(&self, now: Timestamp) -> bool {
-        now.since(self.queued_at) >= GIVEN_UP
+        now.since(self.queued_at).saturating_sub(self.silenced_for(now)) >= GIVEN_UP
     }
 
     /// Returns whether it has become old news.
@@ -179,13 +224,20 @@ impl OutboxEntry {
     }
 }
 
-/// Returns the key of what a delivery tells of. An incident is its queue's dead letters: another
-/// problem of the queue meanwhile, such as one that cannot be read, has a key and an end of its own.
+/// Returns the key of what a delivery tells of.
 fn key(planned: &PlannedDelivery) -> String {
-    let [due] = planned.notices.as_slice() else { return planned.id.clone() };
-    match &due.incident {
-        Some(incident) if due.problem.starts_with("queue\n") => incident.clone(),
-        _ => derived_id(&[&due.problem]),
+    match planned.notices.as_slice() {
+        [due] => key_of(&due.problem, due.incident.as_deref()),
+        _ => planned.id.clone(),
+    }
+}
+
+/// Returns the key of a problem. An incident is its queue's dead letters: another problem of the queue
+/// meanwhile, such as one that cannot be read, has a key and an end of its own.
+pub fn key_of(problem: &str, incident: Option<&str>) -> String {
+    match incident {
+        Some(incident) if problem.starts_with("queue\n") => incident.to_owned(),
+        _ => derived_id(&[problem]),
     }
 }
 
@@ -258,6 +310,8 @@ mod tests {
             queued_at: at(0),
             attempts: 0,
             not_before: None,
+            silence: None,
+            silenced_ms: 0,
             slot: None,
         }
     }
@@ -330,7 +384,6 @@ mod tests {
         for (rule, notices, expected) in rows {
             let entry = OutboxEntry::new(&planned(notices), Notice::default(), at(0), at(0));
             assert_eq!(entry.delivery.key, expected, "{rule}");
-            assert_eq!(entry.is_of_one_problem(), notices.len() == 1, "{rule}");
             let incident = notices[0].1.filter(|_| notices.len() == 1);
             assert_eq!(entry.delivery.incident.as_deref(), incident, "{rule}");
         }
@@ -374,7 +427,7 @@ mod tests {
         let mut acks = Acks::default();
         acks.add(Ack { key: "i1".into(), at: at(0), until: at(60) }, at(0));
         use SendReason::{Ended, New};
-        let rows: [(&str, OutboxEntry, u64, Option<Withdrawal>); 7] = [
+        let rows: [(&str, OutboxEntry, u64, Option<Withdrawal>); 10] = [
             ("neither", entry(&["q"], &["i2"], New), 1, None),
             ("silenced", entry(&["orders-dlq"], &["i2"], New), 1, Some(Withdrawal::Silenced)),
             ("silence is over", entry(&["orders-dlq"], &["i2"], New), 60, None),
@@ -382,10 +435,60 @@ mod tests {
             ("acknowledged", entry(&["q"], &["i1"], New), 1, Some(Withdrawal::Acked)),
             ("one of two", entry(&["q", "p"], &["i1", "i2"], New), 1, None),
             ("the end of what was acknowledged", entry(&["q"], &["i1"], Ended), 1, None),
+            ("each", entry(&["orders-dlq", "q"], &["", "i1"], New), 1, Some(Withdrawal::Silenced)),
+            (
+                "acknowledged alone",
+                entry(&["q", "p"], &["i1", "i1"], New),
+                1,
+                Some(Withdrawal::Acked),
+            ),
+            ("the end of both", entry(&["orders-dlq", "q"], &["", "i1"], Ended), 1, None),
         ];
         for (rule, entry, now, expected) in rows {
             assert_eq!(entry.withdrawal(&silences, &acks, at(now)), expected, "{rule}");
         }
+    }
+
+    #[test]
+    fn time_under_a_silence_is_not_part_of_the_age() {
+        let silence = |from: u64, until: u64| {
+            let (id, glob, reason) = ("s".to_owned(), "q*".to_owned(), None);
+            let silence = Silence { id, glob, from: at(from), until: at(until), reason };
+            Silences { silences: vec![silence] }
+        };
+        let given_up = GIVEN_UP.as_secs();
+        let day = 86_400;
+        // Silences by the moment at which they hold the entry, the end of the last, the age added.
+        type Row<'a> = (&'a str, u64, &'a [(u64, u64, u64)], Option<u64>, u64);
+        let rows: [Row<'_>; 8] = [
+            ("never silenced", 0, &[], None, 0),
+            ("to its end", 0, &[(200, 100, 9 * day)], None, 9 * day - 100),
+            ("taken back", 0, &[(200, 100, 9 * day)], Some(5 * day), 5 * day - 100),
+            ("silenced before", 50, &[(200, 10, 9 * day)], None, 9 * day - 50),
+            ("prolonged", 0, &[(200, 100, day), (300, 300, 4 * day)], None, 4 * day - 100),
+            ("cut short", 0, &[(200, 100, 9 * day), (300, 300, day)], None, day - 100),
+            ("twice", 0, &[(200, 100, day), (2 * day, 2 * day, 4 * day)], None, 3 * day - 100),
+            ("read twice", 0, &[(200, 100, 2 * day), (300, 100, 2 * day)], None, 2 * day - 100),
+        ];
+        for (rule, queued, held, ended, added) in rows {
+            let mut entry = entry(&["q"], &["i"], SendReason::New);
+            entry.queued_at = at(queued);
+            for (now, from, until) in held {
+                entry.begin_silence(&silence(*from, *until), at(*now));
+                let silence = silence(*from, *until);
+                assert!(!entry.begin_silence(&silence, at(*now)), "{rule}: nothing has changed");
+            }
+            if let Some(now) = ended {
+                entry.end_silence(at(now));
+            }
+            let limit = queued + given_up + added;
+            assert!(!entry.is_given_up(at(limit - 1)), "{rule}");
+            assert!(entry.is_given_up(at(limit)), "{rule}");
+            entry.end_silence(at(limit - 1));
+            assert!(!entry.is_given_up(at(limit - 1)) && entry.is_given_up(at(limit)), "{rule}");
+        }
+        let mut other = entry(&["other"], &["i"], SendReason::New);
+        assert!(!other.begin_silence(&silence(0, day), at(1)));
     }
 
     #[test]

@@ -5,22 +5,26 @@
 //! that a delivery needs after a crash is in `notices.json` and in the outbox; equal documents,
 //! events and moments have equal plans. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod collect;
+mod join;
 
+use std::collections::{BTreeMap, HashSet};
+
+pub use self::collect::HeldNotice;
+use self::collect::{DueNotices, collect_due};
+use self::join::name_joined;
 use super::ack::Acks;
-use super::amend::{Amended, Amendment, EventHold, amend_each, dropped_by};
-use super::decision::{DropReason, NoticeDecision};
-use super::escalate::take_step;
+use super::amend::{Amended, dropped_by};
+use super::decision::NoticeDecision;
 use super::facts::{EventFacts, reread};
-use super::group::{DueNotice, gather, merge};
-use super::judge::{Due, Routing, judge_due, judge_event};
+use super::group::{DueNotice, merge};
+use super::judge::{Routing, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
-use super::notices::{JudgedEvent, Notices, Problem, QueuedDelivery};
-use super::policy::{Channel, GroupBy, Notifications};
-use super::restraints::Restraints;
+use super::notices::{JudgedEvent, Notices, QueuedDelivery};
+use super::policy::{Channel, Notifications};
 use super::route::RoutedChannel;
 use super::silence::Silences;
-use super::topic::{HoldReason, Pending, SendReason, Topic};
+use super::topic::{Pending, SendReason, Topic};
 use crate::event::stream_time::DRIFT;
 use crate::event::{self, Severity};
 use crate::time::Timestamp;
@@ -80,17 +84,6 @@ impl PlannedDelivery {
     }
 }
 
-/// A notice that waits from now on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HeldNotice {
-    pub channel: String,
-    pub subject: String,
-    pub incident: Option<String>,
-    pub event: Pending,
-    pub reason: HoldReason,
-    pub until: Timestamp,
-}
-
 /// The result of a plan.
 #[derive(Debug, Default)]
 pub struct FlushPlan {
@@ -116,13 +109,13 @@ pub fn plan(
     for (key, progress) in updated {
         flush.deliveries.extend(update(notices, input, &key, progress));
     }
-    let due = collect_due(notices, input, now, &mut flush.held, &mut amended);
+    let DueNotices { by_channel, joined, held, amended: dropped } =
+        collect_due(notices, input, now);
+    amended.extend(dropped);
     notices.amend(amended);
-    for (channel, due) in due {
-        let Some(channel) = input.notifications.channels.iter().find(|one| one.name == channel)
-        else {
-            continue;
-        };
+    flush.held = held;
+    for (channel, due) in by_channel {
+        let Some(channel) = input.notifications.channel(&channel) else { continue };
         let sets = match channel.can_merge() {
             true => merge(due),
             false => due.into_iter().map(|one| vec![one]).collect(),
@@ -131,6 +124,9 @@ pub fn plan(
             let delivery = deliver(notices, input.notifications, channel, set);
             flush.deliveries.push(delivery);
         }
+    }
+    for (channel, cause) in joined {
+        flush.deliveries.extend(name_joined(notices, input, &channel, &cause, now));
     }
     flush.forgotten_problems = notices.forget_old(now);
     flush
@@ -231,7 +227,7 @@ fn update(
     progress: Pending,
 ) -> Option<PlannedDelivery> {
     let topic = notices.topics.get(key)?;
-    let channel = input.notifications.channels.iter().find(|one| one.name == topic.channel)?;
+    let channel = input.notifications.channel(&topic.channel)?;
     let handle = topic.handle.clone();
     let is_shown = handle.is_some() || !channel.needs_handle();
     if !(channel.can_update() && is_shown && topic.is_open()) {
@@ -246,109 +242,6 @@ fn update(
     Some(PlannedDelivery { is_update: true, handle, ..delivery })
 }
 
-/// Collects what is due, by channel.
-fn collect_due(
-    notices: &mut Notices,
-    input: PlanInput<'_>,
-    now: Timestamp,
-    held: &mut Vec<HeldNotice>,
-    amended: &mut Vec<Amended>,
-) -> BTreeMap<String, Vec<DueNotice>> {
-    let notifications = input.notifications;
-    let mut by_channel: BTreeMap<String, Vec<DueNotice>> = BTreeMap::new();
-    let told_causes = told_causes(notices);
-    gather(&mut notices.topics, &notices.problems, now);
-    let mut topics = std::mem::take(&mut notices.topics);
-    let mut escalated = Vec::new();
-    for topic in topics.values_mut() {
-        if input.is_final {
-            topic.end_group_wait(now);
-        }
-        let Some(channel) = notifications.channels.iter().find(|one| one.name == topic.channel)
-        else {
-            continue;
-        };
-        let quiet = notifications.quiet_hours.as_ref().filter(|_| channel.keeps_quiet());
-        let since = notices.routed_since(&channel.name);
-        let restraints = Restraints { silences: input.silences, acks: input.acks, quiet, since };
-        let policy = notifications.policy(topic.route, &topic.channel);
-        let problem = notices.problems.get(&topic.problem);
-        for due in judge_due(topic, problem, policy, restraints, now) {
-            match due {
-                Due::Notice(notice)
-                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) =>
-                {
-                    let known = Amendment::Dropped(DropReason::KnownCause);
-                    amended.extend(amend_each(&notice.events, &channel.name, &known));
-                }
-                Due::Notice(notice) => {
-                    by_channel.entry(topic.channel.clone()).or_default().push(notice);
-                }
-                Due::Escalation(to, notice) => {
-                    by_channel.entry(to.clone()).or_default().push(notice);
-                    escalated.push((to, topic.clone()));
-                }
-                Due::Held(reason, until) => {
-                    let silence = input.silences.of_subject(&topic.subject, now);
-                    let silence = silence.filter(|_| reason == HoldReason::Silence);
-                    let glob = silence.map(|one| one.glob.clone());
-                    let hold = Amendment::Held(EventHold { reason, until, glob });
-                    amended.extend(amend_each(&topic.pending, &channel.name, &hold));
-                    held.extend(topic.pending.last().map(|event| HeldNotice {
-                        channel: topic.channel.clone(),
-                        subject: topic.subject.clone(),
-                        incident: topic.incident.clone(),
-                        event: event.clone(),
-                        reason,
-                        until,
-                    }))
-                }
-            }
-        }
-    }
-    take_steps(&mut topics, escalated, now);
-    notices.topics = topics;
-    for due in by_channel.values_mut() {
-        due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
-    }
-    by_channel
-}
-
-/// Records what the channels of escalation steps were told.
-fn take_steps(
-    topics: &mut BTreeMap<String, Box<Topic>>,
-    escalated: Vec<(String, Box<Topic>)>,
-    now: Timestamp,
-) {
-    for (to, source) in escalated {
-        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
-        target.channel = to;
-        take_step(target, &source, now);
-    }
-}
-
-/// Returns the causes that channels were told of, in problems that go on.
-fn told_causes(notices: &Notices) -> BTreeSet<(String, String)> {
-    let open = notices.topics.values().filter(|topic| topic.is_open());
-    let cause = |problem: Option<&Problem>| Some(problem?.cause.as_ref()?.id.clone());
-    open.filter_map(|topic| {
-        Some((topic.channel.clone(), cause(notices.problems.get(&topic.problem))?))
-    })
-    .collect()
-}
-
-/// Returns whether a beginning is left out because the channel knows its cause from another queue.
-fn is_of_told_cause(
-    notice: &DueNotice,
-    group_by: GroupBy,
-    channel: &Channel,
-    told: &BTreeSet<(String, String)>,
-) -> bool {
-    let begins = matches!(notice.reason, SendReason::New | SendReason::Again);
-    let cause = notice.cause.as_ref().filter(|_| begins && group_by == GroupBy::Fingerprint);
-    cause.is_some_and(|cause| told.contains(&(channel.name.clone(), cause.clone())))
-}
-
 /// Returns whether a new notice takes the place of the one that the channel shows. One that tells of
 /// several problems takes none; where nobody would notice, only an end does by which nothing was lost.
 fn replaces(channel: &Channel, set: &[DueNotice]) -> bool {
@@ -356,6 +249,15 @@ fn replaces(channel: &Channel, set: &[DueNotice]) -> bool {
     let is_plain_end =
         |event: &Pending| event.reason == SendReason::Ended && event.severity < Severity::Warn;
     !channel.replaces_silently() || due.events.iter().all(is_plain_end)
+}
+
+/// Returns whether a set tells of several problems that go on, with one cause.
+fn is_of_group(set: &[DueNotice]) -> bool {
+    let [first, rest @ ..] = set else { return false };
+    let goes_on = |one: &DueNotice| one.cause.is_some() && one.reason != SendReason::Ended;
+    !rest.is_empty()
+        && goes_on(first)
+        && rest.iter().all(|one| goes_on(one) && one.cause == first.cause)
 }
 
 /// Plans the delivery of a set of notices, and records it.
@@ -379,7 +281,9 @@ fn deliver(
     ];
     let id = event::derived_id(&parts);
     let topics = set.iter().map(|one| Topic::key(&channel.name, &one.problem)).collect();
-    notices.queue.insert(id.clone(), QueuedDelivery { channel: channel.name.clone(), topics });
+    let is_of_group = is_of_group(&set);
+    let queued = QueuedDelivery { channel: channel.name.clone(), topics, is_of_group };
+    notices.queue.insert(id.clone(), queued);
     let route = topic.and_then(|topic| topic.route);
     PlannedDelivery {
         id,

@@ -253,9 +253,14 @@ pub struct RoutePolicy {
 pub const CLEAR_WAIT: Duration = Duration::from_secs(300);
 
 impl Notifications {
+    /// Returns a channel by its name.
+    pub fn channel(&self, name: &str) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.name == name)
+    }
+
     /// Returns whether a channel is configured.
     pub fn has_channel(&self, name: &str) -> bool {
-        self.channels.iter().any(|channel| channel.name == name)
+        self.channel(name).is_some()
     }
 
     /// Returns the policy of a route that names a channel; the default for any other index.

@@ -1,7 +1,5 @@
 //! A topic: the record in `notices.json` of what a channel was told of a problem, and of what waits.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::notice_key::EventKey;
@@ -102,7 +100,7 @@ pub struct Topic {
     /// The end of the problem, told or not.
     pub ended_at: Option<Timestamp>,
     pub is_end_told: bool,
-    /// The moments at which the problem came back before its end was told.
+    /// The moments at which the problem came back, in a row of returns within an hour each.
     pub flaps: Vec<Timestamp>,
     pub pending: Vec<Pending>,
     /// Growth that is told when the work on the incident ends.
@@ -114,6 +112,9 @@ pub struct Topic {
     pub escalated: usize,
     /// The reference by which the channel updates its notice.
     pub handle: Option<String>,
+    /// The reference of the notice that names all problems of its cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_handle: Option<String>,
     /// The known causes of the samples, by their fingerprints. None: no sample yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causes: Option<Vec<String>>,
@@ -167,11 +168,5 @@ impl Topic {
     /// Returns the highest severity of what waits.
     pub fn pending_severity(&self) -> Severity {
         self.pending.iter().map(|one| one.severity).max().unwrap_or(Severity::Info)
-    }
-
-    /// Returns how often the problem came back in the hour before `now`.
-    pub fn flaps_since(&self, now: Timestamp, span: Duration) -> u32 {
-        let recent = self.flaps.iter().filter(|at| now.since(**at) <= span);
-        u32::try_from(recent.count()).unwrap_or(u32::MAX)
     }
 }

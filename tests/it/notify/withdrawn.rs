@@ -7,7 +7,7 @@ use dlq::rules::speech::sound::Sound;
 use dlq::time::Timestamp;
 
 use super::outbox::entries;
-use crate::support::event_lines::{heartbeat, raised, seconds_ago};
+use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
 use crate::support::workbench::{Bench, Running, arguments_of, processes_of, wait_for};
 
 /// A command that notes the subject of each notice.
@@ -50,6 +50,30 @@ fn withdraw_from_the_outbox(name: &str, left: usize, withdraw: impl Fn(&Bench)) 
     let told = text(&bench, "told");
     assert!(told.starts_with("b-dlq: ") && told.lines().count() == 1, "{told}");
     bench
+}
+
+#[test]
+fn escalation_that_waits_in_the_outbox_is_not_sent_when_the_problem_has_ended() {
+    let mut bench = Bench::new("outbox-over");
+    let told = bench.stub("note", "#!/bin/sh\nexit 0\n").display().to_string();
+    let lead = bench.stub("lead", "#!/bin/sh\nexit 1\n").display().to_string();
+    bench.configure(&format!(
+        "notifications:\n  heartbeat_rounds: 0\n  channels:\n    c: {{type: exec, command: [{told}]}}\n    \
+         lead: {{type: exec, command: [{lead}]}}\n  routes:\n    - channels: [c]\n      clear_wait: 0s\n      \
+         escalate: {{after: 1m, to: lead}}\n    - {{type: none, channels: [lead]}}\n"
+    ));
+    let (at, later) = (seconds_ago(600), seconds_ago(500));
+    let lines = raised("a-dlq", "a", at, None) + &heartbeat(at) + &heartbeat(later);
+    let output = bench.run("dlq-notify", &["--json", "--drain", "500ms"], lines);
+    assert!(output.text().contains("\"notice.escalated\""), "{}", output.text());
+    assert_eq!(entries(&bench, "lead"), 1);
+    bench.stub("lead", NOTING);
+    let (over, end) = (seconds_ago(400), seconds_ago(60));
+    let lines = cleared("a-dlq", "a", over) + &heartbeat(over) + &heartbeat(end);
+    bench.run("dlq-notify", &["--drain", "20s"], lines);
+    let told = text(&bench, "told");
+    assert!(told.starts_with("a-dlq: empty again") && told.lines().count() == 1, "{told}");
+    assert_eq!(entries(&bench, "lead"), 0);
 }
 
 fn withdraw_from_the_digest(name: &str, left: usize, withdraw: impl Fn(&Bench)) {

@@ -31,6 +31,8 @@ const TOGETHER_TIME: Duration = Duration::from_millis(50);
 const RECORD_SHARE: u32 = 10;
 /// The time for attempts under way when the time for deliveries is over.
 const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
+/// The further time for a sentence: cut off, it would be said again.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 /// The time for the end of commands that are killed then.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -72,6 +74,11 @@ impl EndedDeliveries {
         self.fresh.push(finished);
     }
 
+    /// Returns whether the last look has found a result.
+    fn is_quick(&self) -> bool {
+        self.poll_pause == POLL_MIN
+    }
+
     fn is_due(&self) -> bool {
         self.fresh.len() >= TOGETHER_MAX
             || self.since.is_some_and(|since| since.elapsed() >= TOGETHER_TIME)
@@ -97,9 +104,18 @@ impl Dispatcher {
     /// Returns the time until a delivery needs to be looked at.
     pub(super) fn next_look(&self) -> Option<Duration> {
         let drain = self.drain.as_ref();
-        let attempting = drain.filter(|drain| drain.is_attempting()).map(|_| self.ended.poll_pause);
+        let pause = if self.ended.is_quick() { Duration::ZERO } else { self.ended.poll_pause };
+        let attempting = drain.filter(|drain| drain.is_attempting()).map(|_| pause);
         let due = drain.and_then(Drain::due_in).map(|due| due.clamp(POLL_MIN, PAUSED_POLL));
         [attempting, due, self.ended.next_look()].into_iter().flatten().min()
+    }
+
+    /// Looks at the attempts between two looks at the stream. While results come quickly, it waits for
+    /// the next one: an attempt that follows at once keeps a fast channel at its rate.
+    pub(super) fn poll_idle(&mut self, out: &mut Output) -> Result<(), Error> {
+        let is_attempting = self.drain.as_ref().is_some_and(Drain::is_attempting);
+        let waits = is_attempting && self.ended.is_quick();
+        self.poll(if waits { POLL_MIN } else { Duration::ZERO }, out)
     }
 
     /// Takes the results of attempts, and begins further ones.
@@ -165,8 +181,7 @@ impl Dispatcher {
         match result.completion {
             Completion::Sent { handle } => {
                 // A digest stays as it is: it would lose the others to an update of one.
-                let is_one = result.entries.len() == 1;
-                let handle = handle.filter(|_| is_one && result.entries[0].is_of_one_problem());
+                let handle = handle.filter(|_| result.entries.len() == 1);
                 for entry in result.entries {
                     self.ended.lines.push(sent_line(&entry, now));
                     self.ended.push(Finished::told(number, entry, handle.clone()));
@@ -242,8 +257,15 @@ impl Dispatcher {
         self.drain.as_ref().is_some_and(Drain::is_busy)
     }
 
-    fn wait_for_attempts(&mut self, until: Instant, out: &mut Output) -> Result<(), Error> {
-        while self.drain.as_ref().is_some_and(Drain::is_attempting) && clock::tick() < until {
+    /// Waits for the end of attempts.
+    fn wait_while(
+        &mut self,
+        goes_on: fn(&Drain) -> bool,
+        span: Duration,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        let until = clock::tick() + span;
+        while self.drain.as_ref().is_some_and(goes_on) && clock::tick() < until {
             self.poll(POLL_MAX / 4, out)?;
         }
         Ok(())
@@ -269,12 +291,12 @@ impl Dispatcher {
             }
         }
         // What is under way would be sent again if its end were not seen.
-        let until = clock::tick() + LAST_ATTEMPTS;
         self.drain.iter_mut().for_each(Drain::begin_no_more);
-        self.wait_for_attempts(until, out)?;
+        self.wait_while(Drain::is_attempting, LAST_ATTEMPTS, out)?;
+        self.wait_while(Drain::is_speaking, LAST_WORDS, out)?;
         if self.drain.as_ref().is_some_and(Drain::is_attempting) {
             command::end_all();
-            self.wait_for_attempts(clock::tick() + KILLED_WITHIN, out)?;
+            self.wait_while(Drain::is_attempting, KILLED_WITHIN, out)?;
         }
         // The first record can hand refused notices to a console.
         for _ in 0..2 {

@@ -132,7 +132,8 @@ impl StreamFilter for Dispatcher {
         if !self.arrived.is_empty() {
             return self.flush(false, out);
         }
-        if self.has_pulse && !self.muted {
+        if self.has_pulse && !self.muted && self.pulse_at.elapsed() >= PULSE_INTERVAL {
+            self.pulse_at = clock::tick();
             let checked = self.check_heartbeat(self.watched_since, out).map(drop);
             self.report_error(checked);
         }
@@ -140,7 +141,7 @@ impl StreamFilter for Dispatcher {
             self.silent_at = clock::tick();
             return self.flush(false, out);
         }
-        self.poll(Duration::ZERO, out)
+        self.poll_idle(out)
     }
 
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {

@@ -4,9 +4,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::Drain;
+use super::{ChannelDrain, Drain};
 use crate::clock;
 use crate::edge::notify::statements::Statements;
+use crate::error::Error;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
 use crate::rules::notification::silence::{Silence, Silences};
 use crate::time::Timestamp;
@@ -30,7 +31,7 @@ impl SilencedEntries {
     }
 
     /// Lets entries wait.
-    pub(super) fn hold(&mut self, entries: &[OutboxEntry], silences: &Silences, now: Timestamp) {
+    fn hold(&mut self, entries: &[OutboxEntry], silences: &Silences, now: Timestamp) {
         if self.ids.is_empty() {
             self.by = silences.in_force(now).cloned().collect();
         }
@@ -55,6 +56,23 @@ impl SilencedEntries {
             self.ids.clear();
         }
         are_others
+    }
+}
+
+impl ChannelDrain {
+    /// Lets entries wait for the end of a silence, and records since when they do.
+    pub(super) fn hold(
+        &mut self,
+        entries: &mut [OutboxEntry],
+        silences: &Silences,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.silenced.hold(entries, silences, now);
+        let changed = entries.iter_mut().filter_map(|entry| {
+            let has_changed = entry.begin_silence(silences, now);
+            has_changed.then_some(&*entry)
+        });
+        changed.map(|entry| self.outbox.rewrite(entry)).fold(Ok(()), Result::and)
     }
 }
 

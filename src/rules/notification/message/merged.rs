@@ -236,8 +236,8 @@ fn of_causes(line: &str, causes: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, QueueRaised, Severity};
-    use crate::rules::notification::notice_key::EventKey;
+    use crate::event::{Event, QueueRaised};
+    use crate::rules::notification::fixtures;
 
     fn due(subject: &str, reason: SendReason, depth: Option<u64>, is_worked_on: bool) -> DueNotice {
         let at = Timestamp::from_millis(0);
@@ -254,29 +254,9 @@ mod tests {
             expires_before: None,
         };
         let line = String::from_utf8(Event::new("id".into(), subject, at, raised).line()).unwrap();
-        let key = EventKey { source: "dlq-poll".into(), event: subject.into() };
-        let severity = Severity::Error;
-        DueNotice {
-            problem: subject.into(),
-            subject: subject.into(),
-            incident: None,
-            reason,
-            events: vec![Pending {
-                key,
-                reason,
-                severity,
-                at,
-                due: at,
-                hold: None,
-                line,
-                causes: Vec::new(),
-            }],
-            cause: None,
-            is_worked_on,
-            depth,
-            was_quiet: false,
-            ordinal: 0,
-        }
+        let mut due = DueNotice { is_worked_on, depth, ..fixtures::due(subject, reason) };
+        due.events[0].line = line;
+        due
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::event::{self, Line, Severity};
 use crate::glob::GlobList;
 use crate::rules::notification::ack::Ack;
 use crate::rules::notification::escalate::EscalationStep;
-use crate::rules::notification::policy::{ChannelKind, Route, RoutePolicy};
+use crate::rules::notification::policy::{ChannelKind, GroupBy, Route, RoutePolicy};
 use crate::rules::notification::quiet::QuietHours;
 use crate::rules::notification::route::Router;
 use crate::rules::notification::silence::Silence;
@@ -213,7 +213,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 mod causes;
 mod ends;
+mod escalations;
 mod explained;
+mod fallbacks;
+mod joined;
 mod stages;
 
 #[test]
@@ -364,31 +367,43 @@ fn end_is_told_after_stable_emptiness_and_loss_at_once() {
 }
 
 #[test]
-fn flapping_for_an_hour_is_one_notice() {
-    // Away for longer than an end waits, it is told to be over, and once that it is back.
-    let (short, long): ([f64; 4], [f64; 5]) = ([1.0, 2.5, 4.0, 5.0], [6.0, 8.0, 10.0, 15.0, 25.0]);
-    for period in short.into_iter().chain(long) {
+fn flapping_is_one_notice_with_its_end_and_one_return_at_most() {
+    // Away for longer than an end waits, it is told to be over, and once that it is back. Then it is
+    // over when it has stayed empty.
+    type Row<'a> = (f64, f64, &'a [(f64, &'a str)]);
+    let rows: [Row<'_>; 13] = [
+        (1.0, 1.0, &[(0.0, "new"), (119.0, "ended")]),
+        (2.5, 1.0, &[(0.0, "new"), (117.5, "ended")]),
+        (4.0, 1.0, &[(0.0, "new"), (120.0, "ended")]),
+        (5.0, 1.0, &[(0.0, "new"), (115.0, "ended")]),
+        (6.0, 1.0, &[(0.0, "new"), (11.0, "ended"), (12.0, "again"), (114.0, "ended")]),
+        (8.0, 1.0, &[(0.0, "new"), (13.0, "ended"), (16.0, "again"), (96.0, "ended")]),
+        (10.0, 1.0, &[(0.0, "new"), (15.0, "ended"), (20.0, "again"), (90.0, "ended")]),
+        (15.0, 1.0, &[(0.0, "new"), (20.0, "ended"), (30.0, "again"), (65.0, "ended")]),
+        (25.0, 1.0, &[(0.0, "new"), (30.0, "ended"), (50.0, "again"), (115.0, "ended")]),
+        (6.0, 10.0, &[(0.0, "new"), (11.0, "ended"), (12.0, "again"), (654.0, "ended")]),
+        (15.0, 10.0, &[(0.0, "new"), (20.0, "ended"), (30.0, "again"), (645.0, "ended")]),
+        (25.0, 10.0, &[(0.0, "new"), (30.0, "ended"), (50.0, "again"), (635.0, "ended")]),
+        (29.0, 10.0, &[(0.0, "new"), (34.0, "ended"), (58.0, "again"), (669.0, "ended")]),
+    ];
+    for (period, hours, expected) in rows {
         let mut story = Story::new(RoutePolicy::default());
-        let (mut minute, mut sent) = (0.0, Vec::new());
-        while minute < 60.0 {
-            for event in ["queue.raised", "queue.cleared"] {
-                sent.extend(story.round(minute, &[(event, "a", "unknown")]));
-                // Rounds go on, in which an end is told when its time has come.
-                for half in 1..(period * 2.0) as usize {
-                    sent.extend(story.round(minute + half as f64 / 2.0, &[]));
-                }
-                minute += period;
-            }
+        let mut sent = Vec::new();
+        let step = if period.fract() == 0.0 { 1.0 } else { 0.5 };
+        for round in 0..((hours * 60.0 + 90.0) / step) as u32 {
+            let minute = f64::from(round) * step;
+            let toggles = minute / period;
+            let is_begin = toggles % 2.0 == 0.0;
+            let begun = if is_begin { minute } else { minute - period };
+            let event = if is_begin { "queue.raised" } else { "queue.cleared" };
+            let changes = toggles.fract() == 0.0 && begun < hours * 60.0;
+            let events = [(event, "a", "unknown")];
+            let reasons = story.round(minute, if changes { &events } else { &[] });
+            sent.extend(reasons.into_iter().map(|(reason, _)| (minute, reason)));
         }
-        let reasons: Vec<&str> = sent.iter().map(|(reason, _)| reason.as_str()).collect();
-        let returns: &[&str] = if period > 5.0 { &["ended", "again"] } else { &[] };
-        assert_eq!(reasons, [&["new"], returns].concat(), "every {period} minutes");
-        // It is over when it has stayed empty.
-        let mut end = Vec::new();
-        for minute in 60..270 {
-            end.extend(story.round(f64::from(minute) + period * 2.0, &[]));
-        }
-        assert_eq!(end, told(&[("ended", &["a"])]), "every {period} minutes");
+        let sent: Vec<(f64, &str)> =
+            sent.iter().map(|(minute, reason)| (*minute, reason.as_str())).collect();
+        assert_eq!(sent, expected, "every {period} minutes, {hours} hours");
     }
 }
 

@@ -22,6 +22,8 @@ fn end_goes_to_whoever_was_told_of_the_problem() {
         story.notifications.routes[0].policy.group_wait = MINUTE * 3;
         story
     };
+    let mut waiting_by_type = by_type();
+    waiting_by_type.notifications.routes[0].policy.group_wait = MINUTE * 3;
     let muted = || {
         let mut story = of_severity(Severity::Warn);
         story.notifications.routes.push(Route {
@@ -32,7 +34,7 @@ fn end_goes_to_whoever_was_told_of_the_problem() {
     };
     let usual: &[Round<'_>] =
         &[(0.0, &[RAISED], &["new"]), (1.0, &[CLEARED], &[]), (6.0, &[], &["ended"])];
-    let rows: [(&str, Story, &[Round<'_>]); 10] = [
+    let rows: [(&str, Story, &[Round<'_>]); 11] = [
         ("a route by severity", of_severity(Severity::Warn), usual),
         ("a channel by severity", by_channel, usual),
         ("a route by type", by_type(), usual),
@@ -62,6 +64,11 @@ fn end_goes_to_whoever_was_told_of_the_problem() {
         (
             "lost before it was told",
             waiting(),
+            &[(0.0, &[RAISED], &[]), (1.0, &[LOST], &["ended"]), (9.0, &[], &[])],
+        ),
+        (
+            "lost before it was told, by type",
+            waiting_by_type,
             &[(0.0, &[RAISED], &[]), (1.0, &[LOST], &["ended"]), (9.0, &[], &[])],
         ),
         (

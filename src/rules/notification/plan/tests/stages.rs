@@ -159,6 +159,27 @@ fn end_is_told_once_in_its_time() {
     let mut story =
         assert_story("an hour later", story, &[(82.0, &[RAISED], &[]), (83.0, &[CLEARED], &[])]);
     assert_eq!(story.topic("a").flaps, [at(82.0)]);
+    let lasting: [Round<'_>; 7] = [
+        (0.0, &[RAISED], &["new"]),
+        (1.0, &[CLEARED], &[]),
+        (2.0, &[RAISED], &[]),
+        (70.0, &[CLEARED], &[]),
+        (72.0, &[RAISED], &[]),
+        (73.0, &[CLEARED], &[]),
+        (83.0, &[], &["ended"]),
+    ];
+    assert_story("a problem that has lasted", plain(), &lasting);
+    let away: [Round<'_>; 7] = [
+        (0.0, &[RAISED], &["new"]),
+        (1.0, &[CLEARED], &[]),
+        (2.0, &[RAISED], &[]),
+        (3.0, &[CLEARED], &[]),
+        (13.0, &[], &["ended"]),
+        (120.0, &[RAISED, CLEARED], &[]),
+        (130.0, &[], &["ended"]),
+    ];
+    let by_queue = RoutePolicy { group_by: GroupBy::Queue, ..RoutePolicy::default() };
+    assert_story("an absence that has lasted", Story::new(by_queue), &away);
     let reminded: [Round<'_>; 4] = [
         (0.0, &[RAISED], &["new"]),
         (1.0, &[CLEARED], &[]),
@@ -293,6 +314,15 @@ fn newest_of_many_events_wait() {
         let times: Vec<Timestamp> = one.events.iter().map(|event| event.at).collect();
         assert_eq!(times, (4..12_u8).map(|minute| at(f64::from(minute))).collect::<Vec<_>>());
     });
+    // The beginning is not left out: without it nobody would know of the problem and its end.
+    let mut story = Story::new(RoutePolicy::default());
+    story.silence(0.0, 60.0);
+    story.round(0.0, &[RAISED]);
+    for minute in 1..12_u8 {
+        story.round(f64::from(minute), &[COMPLETED]);
+    }
+    let story = assert_story("begun", story, &[(60.0, &[], &["new"]), (61.0, &[LOST], &["ended"])]);
+    assert_eq!(story.last[0].notices[0].events.len(), 1);
 }
 
 #[test]
@@ -463,7 +493,8 @@ fn events_are_judged_at_their_own_time_but_never_in_the_future() {
         (6.0, &[], &["ended"]),
         (120.0, &[RAISED], &[]),
     ];
-    assert_story("within a day", Story::new(by_queue.clone()), &over);
+    let story = assert_story("within a day", Story::new(by_queue.clone()), &over);
+    assert_story("lost within a day", story, &[(121.0, &[LOST], &["ended"])]);
     let story = assert_story("a day later", Story::new(by_queue.clone()), &over[..3]);
     assert_story("a day later", story, &[(day + 2.0, &[RAISED], &["again"])]);
     let mut story = assert_story("read late", Story::new(by_queue), &over[..3]);

@@ -1,0 +1,139 @@
+//! The notices that are due, by channel, and what follows for the records of others: the channels of
+//! escalations, and queues whose cause is known. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use crate::rules::notification::amend::{Amended, Amendment, EventHold, amend_each};
+use crate::rules::notification::decision::DropReason;
+use crate::rules::notification::escalate::take_step;
+use crate::rules::notification::group::{DueNotice, gather};
+use crate::rules::notification::judge::{Due, judge_due};
+use crate::rules::notification::notices::{Notices, Problem};
+use crate::rules::notification::policy::{Channel, GroupBy};
+use crate::rules::notification::restraints::Restraints;
+use crate::rules::notification::topic::{HoldReason, Pending, SendReason, Topic};
+use crate::time::Timestamp;
+
+/// A notice that waits from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldNotice {
+    pub channel: String,
+    pub subject: String,
+    pub incident: Option<String>,
+    pub event: Pending,
+    pub reason: HoldReason,
+    pub until: Timestamp,
+}
+
+/// The notices that are due, and what follows for the records of others.
+#[derive(Debug, Default)]
+pub(super) struct DueNotices {
+    /// The notices of each channel.
+    pub by_channel: BTreeMap<String, Vec<DueNotice>>,
+    /// The channels and the causes that a queue has joined of which the channel is not told.
+    pub joined: BTreeSet<(String, String)>,
+    pub held: Vec<HeldNotice>,
+    pub amended: Vec<Amended>,
+}
+
+/// Collects what is due.
+pub(super) fn collect_due(
+    notices: &mut Notices,
+    input: PlanInput<'_>,
+    now: Timestamp,
+) -> DueNotices {
+    let notifications = input.notifications;
+    let mut all = DueNotices::default();
+    let told_causes = told_causes(notices);
+    gather(&mut notices.topics, &notices.problems, now);
+    let mut topics = std::mem::take(&mut notices.topics);
+    let mut escalated = Vec::new();
+    for topic in topics.values_mut() {
+        if input.is_final {
+            topic.end_group_wait(now);
+        }
+        let Some(channel) = notifications.channel(&topic.channel) else { continue };
+        let quiet = notifications.quiet_hours.as_ref().filter(|_| channel.keeps_quiet());
+        let since = notices.routed_since(&channel.name);
+        let restraints = Restraints { silences: input.silences, acks: input.acks, quiet, since };
+        let policy = notifications.policy(topic.route, &topic.channel);
+        let problem = notices.problems.get(&topic.problem);
+        for due in judge_due(topic, problem, policy, restraints, now) {
+            match due {
+                Due::Notice(notice)
+                    if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) =>
+                {
+                    let known = Amendment::Dropped(DropReason::KnownCause);
+                    all.amended.extend(amend_each(&notice.events, &channel.name, &known));
+                    all.joined.extend(notice.cause.map(|cause| (channel.name.clone(), cause)));
+                }
+                Due::Notice(notice) => {
+                    all.by_channel.entry(topic.channel.clone()).or_default().push(notice);
+                }
+                Due::Escalation(to, notice) => {
+                    all.by_channel.entry(to.clone()).or_default().push(notice);
+                    escalated.push((to, topic.clone()));
+                }
+                Due::Held(reason, until) => {
+                    let silence = input.silences.of_subject(&topic.subject, now);
+                    let silence = silence.filter(|_| reason == HoldReason::Silence);
+                    let glob = silence.map(|one| one.glob.clone());
+                    let hold = Amendment::Held(EventHold { reason, until, glob });
+                    all.amended.extend(amend_each(&topic.pending, &channel.name, &hold));
+                    all.held.extend(topic.pending.last().map(|event| HeldNotice {
+                        channel: topic.channel.clone(),
+                        subject: topic.subject.clone(),
+                        incident: topic.incident.clone(),
+                        event: event.clone(),
+                        reason,
+                        until,
+                    }))
+                }
+            }
+        }
+    }
+    take_steps(&mut topics, escalated, now);
+    notices.topics = topics;
+    for due in all.by_channel.values_mut() {
+        due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
+    }
+    all
+}
+
+/// Records what the channels of escalation steps were told.
+fn take_steps(
+    topics: &mut BTreeMap<String, Box<Topic>>,
+    escalated: Vec<(String, Box<Topic>)>,
+    now: Timestamp,
+) {
+    for (to, source) in escalated {
+        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
+        target.channel = to;
+        take_step(target, &source, now);
+    }
+}
+
+/// Returns the causes that channels were told of, in problems that go on.
+fn told_causes(notices: &Notices) -> BTreeSet<(String, String)> {
+    let open = notices.topics.values().filter(|topic| topic.is_open());
+    let cause = |problem: Option<&Problem>| Some(problem?.cause.as_ref()?.id.clone());
+    open.filter_map(|topic| {
+        Some((topic.channel.clone(), cause(notices.problems.get(&topic.problem))?))
+    })
+    .collect()
+}
+
+/// Returns whether a beginning is left out because the channel knows its cause from another queue. A
+/// channel with an alert for each problem gets it.
+fn is_of_told_cause(
+    notice: &DueNotice,
+    group_by: GroupBy,
+    channel: &Channel,
+    told: &BTreeSet<(String, String)>,
+) -> bool {
+    let begins =
+        channel.can_merge() && matches!(notice.reason, SendReason::New | SendReason::Again);
+    let cause = notice.cause.as_ref().filter(|_| begins && group_by == GroupBy::Fingerprint);
+    cause.is_some_and(|cause| told.contains(&(channel.name.clone(), cause.clone())))
+}
