@@ -3,7 +3,6 @@
 //! Promises: the id of an event does not depend on its writer, so a repeat does no harm.
 
 use std::cell::{Cell, RefCell};
-use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +19,7 @@ use crate::{ndjson, regular_file, store};
 pub(super) struct WrittenEvents {
     path: PathBuf,
     bytes: RefCell<Vec<u8>>,
-    /// The file as the supervisor has left it; `None` when it is to be compared in full.
+    /// The file when it was compared; `None` when it is to be compared again.
     stamp: Cell<Option<FileStamp>>,
     is_forged: Cell<bool>,
 }
@@ -37,53 +36,51 @@ impl WrittenEvents {
 
     /// Returns whether the file has ever held something else than what the supervisor wrote.
     pub(super) fn is_forged(&self) -> bool {
-        let is_untouched = self.stamp.get().is_some_and(|own| Some(own) == self.stamp_now());
-        if self.is_forged.get() || is_untouched {
+        // Before the file is read: what changes meanwhile is seen the next time.
+        let now = self.stamp_now();
+        if self.is_forged.get() || (now.is_some() && self.stamp.get() == now) {
             return self.is_forged.get();
         }
         let bytes = self.bytes.borrow();
-        let found = regular_file::read(&self.path, bytes.len() as u64);
-        let is_absent = bytes.is_empty() && !self.path.exists();
-        self.is_forged.set(!is_absent && !found.is_ok_and(|found| found == *bytes));
-        self.is_forged.get()
+        let is_same = match bytes.is_empty() && now.is_none() {
+            true => true,
+            false => regular_file::read(&self.path, bytes.len() as u64)
+                .is_ok_and(|found| found == *bytes),
+        };
+        self.is_forged.set(!is_same);
+        self.stamp.set(now);
+        !is_same
     }
 
     /// Adds a line. A forged file is replaced by what the supervisor has written.
     fn append(&self, line: &[u8]) -> Result<(), Error> {
-        let forged = self.is_forged();
+        let is_forged = self.is_forged();
         let mut bytes = self.bytes.borrow_mut();
         bytes.extend_from_slice(line);
-        if forged {
-            self.stamp.set(None);
+        self.stamp.set(None);
+        if is_forged {
             store::remove(&self.path).map_err(|error| Error::file("remove", &self.path, &error))?;
             return store::replace(&self.path, &bytes);
         }
-        self.stamp.set(Some(append_line(&self.path, line)?));
-        Ok(())
+        append_line(&self.path, line)
     }
 
     fn stamp_now(&self) -> Option<FileStamp> {
-        std::fs::symlink_metadata(&self.path).ok().map(|found| stamp_of(&found))
+        let found = std::fs::symlink_metadata(&self.path).ok()?;
+        Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
     }
 }
 
 /// Number, size and time of the last change of a file.
 type FileStamp = (u64, u64, i64, i64);
 
-fn stamp_of(found: &Metadata) -> FileStamp {
-    (found.ino(), found.size(), found.mtime(), found.mtime_nsec())
-}
-
-/// Adds a line, and returns the stamp of the file that has it, whatever has its name by now.
-fn append_line(path: &Path, line: &[u8]) -> Result<FileStamp, Error> {
+fn append_line(path: &Path, line: &[u8]) -> Result<(), Error> {
     let written = store::append_private(path).and_then(|mut file| {
         // A filter prints each line of this file: a full disk may have left half a line.
         ndjson::cut_torn_line(&mut file)?;
-        let same = file.try_clone()?;
-        ndjson::append_line(file, line)?;
-        same.metadata()
+        ndjson::append_line(file, line)
     });
-    written.map(|found| stamp_of(&found)).map_err(|error| Error::file("write", path, &error))
+    written.map_err(|error| Error::file("write", path, &error))
 }
 
 /// Writer of a session's events.
@@ -129,7 +126,7 @@ impl<'a> EventWriter<'a> {
         let line = event.of_incident(self.incident.to_owned()).line();
         match self.written {
             Some(written) => written.append(&line)?,
-            None => drop(append_line(&self.folder.join(files::EVENTS), &line)?),
+            None => append_line(&self.folder.join(files::EVENTS), &line)?,
         }
         self.journal.append(&line)
     }
