@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod escalate;
 pub mod explain;
 pub mod facts;
+pub mod fate;
 pub mod group;
 pub mod heartbeat;
 pub mod inhibit;
