@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use dlq::args::{Color, Given};
+use dlq::clock;
 use dlq::edge::statement::{self, Statement};
 use dlq::edge::status::look;
 use dlq::error::Error;
@@ -21,8 +22,17 @@ fn main() -> ExitCode {
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
     if let Some(statement) = Statement::from_given(given)? {
-        let line = statement::record(&settings, &env, &statement)?;
-        wire::print(&line)?;
+        let recorded = statement::record(&settings, &env, &statement)?;
+        let columns = wire::stdout_width();
+        match columns.filter(|_| !given.has("json")) {
+            Some(_) => {
+                let width = PageStyle::new(columns, false).width;
+                let sentences = recorded.statement.sentences(recorded.at, &clock::zone());
+                let lines = sentences.iter().flat_map(|sentence| text::wrap(sentence, width));
+                wire::print(lines.map(|line| line + "\n").collect::<String>().as_bytes())?;
+            }
+            None => wire::print(&recorded.line)?,
+        }
         return Ok(ExitOutcome::Done);
     }
     let store = tool::store(&settings, &env, false)?;

@@ -6,6 +6,7 @@ pub mod notice;
 pub mod page;
 pub mod queue_list;
 pub mod screen;
+pub mod statement;
 pub mod status;
 pub mod story;
 pub mod times;
