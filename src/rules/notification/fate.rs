@@ -203,7 +203,8 @@ mod tests {
         let none = Silences::default();
         let sent = |attempts| ResultKind::Sent { attempts };
         let failed = || ResultKind::Failed { error: "answer 404\u{1b}".into() };
-        let rows: [(Vec<ResultKind>, Option<OutboxEntry>, &Silences, &[&str]); 9] = [
+        type Row<'a> = (Vec<ResultKind>, Option<OutboxEntry>, &'a Silences, &'a [&'a str]);
+        let rows: [Row<'_>; 9] = [
             (vec![], None, &none, &[]),
             (vec![sent(1)], None, &none, &["delivered at NOON"]),
             (vec![sent(3)], None, &none, &["delivered at NOON, by attempt 3"]),
