@@ -7,12 +7,14 @@
 
 mod data;
 mod head;
+mod health;
 mod pull_request;
 mod schema;
 mod shown;
 
 pub use data::*;
 pub use head::{Head, Line, peek};
+pub use health::{HealthCheck, HealthReport};
 pub use pull_request::{PullRequest, PullRequestNews};
 pub use schema::{JsonSchema, line_schema};
 pub use shown::{RecordedType, ShownData, ShownEvent, ShownRequestFields, ShownVerdictFields};
@@ -72,6 +74,15 @@ impl Type {
         let (own, dot) = (self.as_str(), noun(self.as_str()));
         kind.get(..dot) == own.get(..dot)
     }
+}
+
+/// Returns the names of all types: those that the programs write, and those of recorded streams.
+pub fn known_types() -> Vec<&'static str> {
+    let written = Type::ALL.iter().map(|kind| kind.as_str());
+    let recorded = RecordedType::ALL.iter().map(|kind| kind.as_str());
+    let mut all: Vec<&str> = written.chain(recorded).collect();
+    all.sort_unstable();
+    all
 }
 
 /// The `data` of one event type.

@@ -8,6 +8,7 @@
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
 //! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
+//! - [`tls`]: in which words the fault of a TLS connection is stated.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
 //! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`view`]: what `dlq-status`, `dlq-log` and `dlq-dash` show.
@@ -29,6 +30,7 @@ pub mod notification;
 pub mod queue;
 pub mod report;
 pub mod speech;
+pub mod tls;
 pub mod triage;
 pub mod verdict;
 pub mod view;

@@ -11,6 +11,7 @@ use dlq::error::Error;
 use dlq::log;
 use dlq::programs::NOTIFY;
 use dlq::rules::view::notice::ConsoleStyle;
+use dlq::text::safe;
 use dlq::time::Timestamp;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{self, Input, Output, StreamFilter};
@@ -30,7 +31,11 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         symbols: given.has("symbols"),
     };
     if let Some(name) = given.text("test-channel") {
-        return notify::test_channel(&settings, &env, &name, style).map(|()| ExitOutcome::Done);
+        notify::test_channel(&settings, &env, &name, style)?;
+        if wire::stdout_is_terminal() {
+            wire::print(format!("channel '{}' has taken the notice\n", safe(&name)).as_bytes())?;
+        }
+        return Ok(ExitOutcome::Done);
     }
     if let Some(id) = given.text("explain") {
         wire::print(explain_event(&settings, &env, &id)?.as_bytes())?;

@@ -39,8 +39,8 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let part = if statement.is_some() { None } else { part(given)? };
     let (settings, env) = tool::settings(given)?;
     if let Some(statement) = statement {
-        let line = statement::record(&settings, &env, &statement)?;
-        wire::print(&line)?;
+        let recorded = statement::record(&settings, &env, &statement)?;
+        recorded.print(given.has("json"))?;
         return Ok(ExitOutcome::Done);
     }
     let store = tool::store(&settings, &env, false)?;

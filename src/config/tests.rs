@@ -126,7 +126,7 @@ fn routes_keep_their_order_and_need_known_channels() {
             "notifications: {channels: {a: {type: desktop}}, routes: [{channels: [console]}]}",
             "unknown channel 'console'; known: a",
         ),
-        ("notifications: {routes: [{type: x}]}", "'channels' is missing: Channels that get"),
+        ("notifications: {routes: [{type: pr.*}]}", "'channels' is missing: Channels that get"),
         (
             "notifications: {channels: {a: {type: desktop, voice: x}}}",
             "no such key; one of type speech has",
@@ -152,6 +152,61 @@ fn routes_keep_their_order_and_need_known_channels() {
     ];
     for (text, expected) in cases {
         assert!(refusal(text).contains(expected), "{text}: {}", refusal(text));
+    }
+}
+
+#[test]
+fn notifications_that_reach_nobody_are_refused_at_their_key() {
+    let route =
+        |text: &str| format!("notifications: {{routes: [{{channels: [console], {text}}}]}}");
+    let rows = [
+        (
+            "notifications: {channels: {}}".into(),
+            "'notifications.channels': no channels: nobody would be notified; leave the key out",
+        ),
+        (
+            route("type: queue.rised"),
+            "'notifications.routes[0].type': no event has the type 'queue.rised'; did you mean \
+             'queue.raised'?",
+        ),
+        (
+            route("type: [queue.raised, queue.rised]"),
+            "'notifications.routes[0].type[1]': no event has the type 'queue.rised'",
+        ),
+        (route("type: 'queues.*'"), "did you mean 'queue.*'?"),
+        (route("type: Queue.Rised"), "did you mean 'queue.raised'?"),
+        (route("type: health.check"), "did you mean 'health.checked'?"),
+        (route("type: weather"), "known: archive.*, health.*, investigation.*, issue.*, notice.*,"),
+        (
+            route("fallback: consle"),
+            "'notifications.routes[0].fallback': unknown channel 'consle'; did you mean 'console'?",
+        ),
+        (
+            route("escalate: {after: 1h, to: consle}"),
+            "'notifications.routes[0].escalate.to': unknown channel 'consle'",
+        ),
+        (
+            route("escalate: [{after: 2h, to: console}, {after: 1h, to: pager}]"),
+            "'notifications.routes[0].escalate[1].to': unknown channel 'pager'; known: console",
+        ),
+        (
+            "notifications: {routes: [{channels: [console, pager]}]}".into(),
+            "'notifications.routes[0].channels[1]': unknown channel 'pager'",
+        ),
+        (
+            "notifications: {quiet_hours: {zone: UTC, from: '22:00', to: '7:00'}}".into(),
+            "'notifications.quiet_hours.to': expected a time of day with two digits each, such as \
+             07:00 or 22:00, found '7:00'",
+        ),
+    ];
+    for (text, expected) in rows {
+        assert!(refusal(&text).contains(expected), "{text}: {}", refusal(&text));
+    }
+    for known in
+        ["none", "pr.merged", "'redrive.*'", "health.checked", "'*'", "'*.raised'", "QUEUE.raised"]
+    {
+        let text = route(&format!("type: {known}"));
+        assert!(read(&text).is_ok(), "{text}: {}", refusal(&text));
     }
 }
 

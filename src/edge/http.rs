@@ -22,6 +22,7 @@ use crate::clock;
 use crate::config::{Env, http_host, loopback};
 use crate::error::{Error, io_cause};
 use crate::rules::http::{HttpAnswer, RequestError};
+use crate::rules::tls::{NOT_TLS, certificate_fault};
 use crate::store::{self, BlockingWait};
 use crate::text::{safe, shorten};
 
@@ -231,13 +232,27 @@ fn as_tls<'a>(error: &'a (dyn StdError + Send + Sync + 'static)) -> Option<&'a r
     error.downcast_ref()
 }
 
+/// Puts the fault of a TLS connection into words.
 fn tls(error: &rustls::Error) -> String {
+    use rustls::AlertDescription::CertificateRequired;
+    use rustls::Error as Fault;
+    const TRUST: &str = "if it is that of your company, add its issuer to the authorities of the \
+                         system, or to the file that $SSL_CERT_FILE names";
     match error {
-        rustls::Error::InvalidCertificate(_) => format!(
-            "{}; if a company's authority signed it, add that to the system or to $SSL_CERT_FILE",
-            safe(&shorten(&error.to_string(), 200))
-        ),
-        _ => safe(&shorten(&error.to_string(), 200)).into_owned(),
+        Fault::InvalidCertificate(fault) => certificate_fault(&format!("{fault:?}"), TRUST),
+        Fault::InvalidMessage(_)
+        | Fault::InappropriateMessage { .. }
+        | Fault::InappropriateHandshakeMessage { .. } => NOT_TLS.into(),
+        Fault::PeerIncompatible(_) => {
+            "it offers no version of TLS and no cipher that is safe; it needs TLS 1.2 or 1.3".into()
+        }
+        Fault::AlertReceived(CertificateRequired) => {
+            "it asks for a certificate of the client, and this program has none".into()
+        }
+        Fault::AlertReceived(_) => {
+            "it refused the TLS connection; check the host, and what answers in its place".into()
+        }
+        _ => "the TLS connection failed".into(),
     }
 }
 
@@ -269,6 +284,38 @@ mod tests {
                 }
                 (found, _) => panic!("{url}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn faults_of_tls_are_sentences_without_names_of_the_library() {
+        use rustls::{
+            AlertDescription, CertificateError, Error as Fault, InvalidMessage, PeerIncompatible,
+        };
+        let rows = [
+            (Fault::InvalidMessage(InvalidMessage::InvalidContentType), "it does not speak TLS"),
+            (
+                Fault::InvalidCertificate(CertificateError::UnknownIssuer),
+                "its certificate is from an issuer that is not trusted; if it is that of your \
+                 company, add its issuer",
+            ),
+            (Fault::InvalidCertificate(CertificateError::Expired), "its certificate has expired"),
+            (Fault::PeerIncompatible(PeerIncompatible::Tls12NotOffered), "it needs TLS 1.2 or 1.3"),
+            (Fault::AlertReceived(AlertDescription::HandshakeFailure), "it refused the TLS"),
+            (
+                Fault::AlertReceived(AlertDescription::CertificateRequired),
+                "it asks for a certificate of the client",
+            ),
+            (Fault::DecryptError, "the TLS connection failed"),
+        ];
+        for (fault, expected) in rows {
+            let text = tls(&fault);
+            assert!(text.contains(expected), "{text}");
+            let name = format!("{fault:?}");
+            assert!(
+                !name.split(['(', ')']).any(|word| word.len() > 3 && text.contains(word)),
+                "{text}"
+            );
         }
     }
 

@@ -30,6 +30,7 @@ use crate::event::{Severity, fresh_id};
 use crate::rules::http::{HttpAnswer, RequestError};
 use crate::rules::notification::delivery::{Action, Delivery, Outcome};
 use crate::rules::notification::message::Notice;
+use crate::rules::notification::outbox::ASKED_PAUSE_MAX;
 use crate::rules::view::notice::ConsoleStyle;
 use crate::secret::{Secret, SecretValue};
 use crate::text::{safe, shorten, unknown};
@@ -144,9 +145,10 @@ pub fn test_channel(
     match outcome {
         Outcome::Delivered { .. } => Ok(()),
         Outcome::Later { cause, after, unknown } => {
-            let again = after.map(|after| format!("; try again in {}", show_span(after)));
+            let pause = after.map(|after| after.min(ASKED_PAUSE_MAX));
+            let asks = pause.map(|pause| format!("; it asks for a pause of {}", show_span(pause)));
             let arrived = if unknown { "; it may have arrived" } else { "" };
-            let cause = format!("{cause}{arrived}{}", again.unwrap_or_default());
+            let cause = format!("{cause}{arrived}{}", asks.unwrap_or_default());
             Err(Error::failed("notify channel", name, cause))
         }
         Outcome::Refused { cause } | Outcome::Gone { cause } => {

@@ -71,6 +71,14 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// Formats a span that lasts, or has lasted, as [`span`] does, and one below a minute in seconds: `45s`.
+pub fn lasting(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds}s"),
+        _ => span(time),
+    }
+}
+
 /// Formats an instant to the minute: `2026-11-24 10:00Z`.
 pub fn minute(at: Timestamp) -> String {
     let text = at.to_string();

@@ -12,6 +12,7 @@ pub mod escalate;
 pub mod explain;
 pub mod facts;
 pub mod fallback;
+pub mod fate;
 #[cfg(test)]
 pub mod fixtures;
 pub mod group;

@@ -7,6 +7,7 @@ pub mod page;
 pub mod part;
 pub mod queue_list;
 pub mod screen;
+pub mod statement;
 pub mod status;
 pub mod story;
 pub mod times;

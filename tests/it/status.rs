@@ -179,10 +179,22 @@ fn statement_that_names_nothing_or_several_is_refused() {
     for pull_request in ["acme/web#2", "acme/web#21"] {
         assert_eq!(bench.run("dlq-status", &["--snooze", pull_request, "2d"], "").code(), 0);
     }
-    let rows: [(&[&str], &str); 3] = [
+    assert_eq!(bench.run("dlq-status", &["--silence", "orders-*", "2h"], "").code(), 0);
+    let rows: [(&[&str], &str); 8] = [
         (&["--silence", "", "2h"], "option '--silence': expected a pattern of queue names"),
-        (&["--unack", "acme"], "no acknowledgement begins with 'acme'; known: acme/web#2, acme"),
-        (&["--unack", "acme/web#"], "no acknowledgement begins with"),
+        (&["--unack", "acme"], "no acknowledgement is of 'acme'; known: acme/web#2, acme"),
+        (&["--unack", "acme/web#"], "no acknowledgement is of 'acme/web#'; known"),
+        (&["--unsilence", "orders"], "no silence has the pattern 'orders'; known: orders-*"),
+        (
+            &["--ack", "0195abcd"],
+            "no open incident has an id that begins with '0195abcd'; there is",
+        ),
+        (&["--snooze", "acme/web", "2d"], "expected a pull request such as owner/repo#12"),
+        (&["--snooze", "acme/we b#1", "2d"], "expected a pull request such as owner/repo#12"),
+        (
+            &["--silence", "a", "2h", "--reason", "a\nb"],
+            "option '--reason': expected one line of at most 200 characters; it has a line break",
+        ),
     ];
     for (args, expected) in rows {
         let output = bench.run("dlq-status", args, "");
@@ -195,6 +207,43 @@ fn statement_that_names_nothing_or_several_is_refused() {
         (all["acks"].as_array().unwrap().len(), &all["acks"][0]["key"]),
         (1, &"acme/web#21".into())
     );
+}
+
+#[test]
+fn statement_is_sentences_on_a_terminal_and_a_line_elsewhere() {
+    let mut bench = Bench::new("status-said");
+    bench.set("TZ", "UTC0");
+    let incident = "0195abcd-1234-8000-8000-000000000000";
+    let open = raised("orders-dlq", incident, seconds_ago(60), None) + &heartbeat(seconds_ago(0));
+    bench.configure("auto_investigation: {enabled: false}");
+    bench.run("dlq-investigate", &[], open);
+    let said = |args: &[&str]| {
+        let shown = run_on_terminal(&bench, 100, "dlq-status", args);
+        assert_eq!(shown.code, Some(0), "{}", shown.text);
+        assert_eq!(shown.wide_line(100, &[]), None, "{}", shown.text);
+        shown.text.replace("\r\n", "\n")
+    };
+    let acked = said(&["--ack", "0195abcd", "2h"]);
+    assert!(acked.starts_with("orders-dlq (incident 0195abcd) is acknowledged until "), "{acked}");
+    assert!(acked.contains(" UTC, for 2h\n"), "{acked}");
+    assert!(acked.ends_with("take it back: dlq-status --unack 0195abcd\n"), "{acked}");
+    let snoozed = said(&["--snooze", "acme/web#12", "2d"]);
+    assert!(snoozed.starts_with("acme/web#12 is snoozed until "), "{snoozed}");
+    let silenced = said(&["--silence", "orders-*", "2h"]);
+    assert!(silenced.contains("\n1 of 1 watched queue now: orders-dlq\n"), "{silenced}");
+    assert!(silenced.ends_with("dlq-status --unsilence 'orders-*'\n"), "{silenced}");
+    assert!(said(&["--unsilence", "orders-*"]).contains("no longer silenced"));
+    let log = run_on_terminal(&bench, 100, "dlq-log", &[]).text;
+    assert!(log.contains("orders-dlq"), "{log}");
+    assert!(log.contains("acknowledged for 2h: incident 0195abcd"), "{log}");
+    assert!(log.contains("acme/web#12"), "{log}");
+    let line = bench.run("dlq-status", &["--unack", "0195abcd"], "");
+    let event: Value = serde_json::from_str(&successful_stdout(&line)).unwrap();
+    assert_eq!((&event["subject"], &event["incident"]), (&json!("orders-dlq"), &json!(incident)));
+    assert_eq!(event["data"], json!({"key": incident, "until": null}));
+    let json = run_on_terminal(&bench, 100, "dlq-status", &["--unack", "acme/web#12", "--json"]);
+    let event: Value = serde_json::from_str(&json.text).unwrap();
+    assert_eq!(event["subject"], "acme/web#12");
 }
 
 #[test]

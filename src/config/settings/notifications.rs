@@ -11,6 +11,7 @@ use crate::config::keys::{Setter, keys, read_entry, read_map, section};
 use crate::config::valid::{http_host, loopback};
 use crate::config::value::{Field, Result};
 use crate::config::yaml::Value;
+use crate::event;
 use crate::glob::GlobList;
 use crate::rules::notification::connection::{ChannelUrl, Rate};
 use crate::rules::notification::escalate::EscalationStep;
@@ -51,7 +52,10 @@ section! {
     severity: Severity = "FATAL", file Anyone => choice(&Severity::ALL, Severity::as_str);
 }
 
-const TIME_OF_DAY: &str = "a time of day such as 22:00";
+/// The type of a route by which a channel gets escalations and fallbacks only.
+const NO_TYPE: &str = "none";
+
+const TIME_OF_DAY: &str = "a time of day with two digits each, such as 07:00 or 22:00";
 const DAY: &str = "mon, tue, wed, thu, fri, sat or sun";
 
 fn is_time_of_day(text: &str) -> bool {
@@ -104,7 +108,7 @@ fn slack_channel(text: &str) -> bool {
 keys! {
     ROUTE for entry: Route [] in "notifications.routes[]";
     /// Types of the events.
-    types as "type": Option<GlobList> = none, file Anyone => glob_or_globs();
+    types as "type": Option<GlobList> = none, file Anyone => event_types();
     /// Names of their queues.
     queues as "queue": Option<GlobList> = none, file Anyone => glob_or_globs();
     /// Least severity of the events.
@@ -145,7 +149,42 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 impl Field<'_> {
     fn channels(&self) -> Result<Vec<Channel>> {
-        self.any_entries()?.iter().map(|(name, entry)| channel(name, entry)).collect()
+        let entries = self.any_entries()?;
+        if entries.is_empty() {
+            let why = "nobody would be notified; leave the key out for the channel console, or set \
+                       features.notify to false";
+            return Err(self.problem(format!("no channels: {why}")));
+        }
+        entries.iter().map(|(name, entry)| channel(name, entry)).collect()
+    }
+
+    /// Reads the types of events: patterns of which each matches a type that is known.
+    fn event_types(&self) -> Result<GlobList> {
+        match &self.node.value {
+            Value::List(_) => self.list(|item| item.event_type()).map(drop)?,
+            _ => self.event_type()?,
+        }
+        self.glob_or_globs()
+    }
+
+    fn event_type(&self) -> Result<()> {
+        let (pattern, globs) = (self.text()?, self.glob()?);
+        let known = event::known_types();
+        if pattern == NO_TYPE || known.iter().any(|name| globs.matches(name)) {
+            return Ok(());
+        }
+        let mut families: Vec<String> = known
+            .iter()
+            .filter_map(|name| Some(format!("{}.*", name.split_once('.')?.0)))
+            .collect();
+        families.dedup();
+        let names = families.iter().map(String::as_str).chain(known.iter().copied());
+        let hint = match nearest(&pattern.to_lowercase(), names) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("known: {}; dlq-events(5) has all", families.join(", ")),
+        };
+        let pattern = safe(&shorten(&pattern, 60)).into_owned();
+        Err(self.problem(format!("no event has the type '{pattern}'; {hint}")))
     }
 
     fn routes(&self, channels: &[Channel]) -> Result<Vec<Route>> {
@@ -251,19 +290,34 @@ fn route(field: &Field<'_>, known: &[Channel]) -> Result<Route> {
     let mut route = Route::default();
     read_map(&mut route, ROUTE.iter().chain(ROUTE_POLICY), field)?;
     let names: Vec<&str> = known.iter().map(|channel| channel.name.as_str()).collect();
-    let policy = &route.policy;
-    let further = policy.fallback.iter().chain(policy.escalate.iter().map(|step| &step.to));
-    let named = route.channels.iter().map(|name| ("channels", name));
-    let mut named = named.chain(further.map(|name| ("fallback", name)));
-    let Some((key, name)) = named.find(|(_, name)| !names.contains(&name.as_str())) else {
-        return Ok(route);
-    };
-    let hint = match nearest(name, names.iter().copied()) {
+    for (key, entry) in field.any_entries()? {
+        match key {
+            "channels" => drop(entry.list(|name| known_channel(name, &names))?),
+            "fallback" => known_channel(&entry, &names)?,
+            "escalate" if matches!(entry.node.value, Value::Map(_)) => known_step(&entry, &names)?,
+            "escalate" => drop(entry.list(|step| known_step(step, &names))?),
+            _ => {}
+        }
+    }
+    Ok(route)
+}
+
+/// Checks that the channel of an escalation step exists.
+fn known_step(step: &Field<'_>, names: &[&str]) -> Result<()> {
+    let entries = step.any_entries()?;
+    let to = entries.iter().find(|(key, _)| *key == "to");
+    to.map_or(Ok(()), |(_, to)| known_channel(to, names))
+}
+
+/// Checks that a channel exists.
+fn known_channel(field: &Field<'_>, names: &[&str]) -> Result<()> {
+    let name = field.text()?;
+    if names.contains(&name.as_str()) {
+        return Ok(());
+    }
+    let hint = match nearest(&name, names.iter().copied()) {
         Some(near) => format!("did you mean '{}'?", safe(near)),
-        None if names.is_empty() => "there are no channels".to_owned(),
         None => format!("known: {}", safe(&names.join(", "))),
     };
-    let entries = field.any_entries()?;
-    let channels = entries.iter().find(|(given, _)| *given == key).map_or(field, |(_, f)| f);
-    Err(channels.problem(format!("unknown channel '{}'; {hint}", safe(&shorten(name, 60)))))
+    Err(field.problem(format!("unknown channel '{}'; {hint}", safe(&shorten(&name, 60)))))
 }

@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::error::innermost;
 use crate::edge::proxy::{Proxies, Proxy, SILENCE, unanswered};
+use crate::rules::tls::{CERTIFICATE, NOT_TLS, certificate_fault};
 
 /// Returns the HTTP client of all scopes. Connectors depend on the timeouts only, so that clients
 /// can share them.
@@ -122,18 +123,23 @@ fn named(error: &ConnectorError, endpoint: String, proxy: Option<Proxy>) -> Conn
     }
 }
 
+/// The remedy for a certificate of an unknown issuer.
+const TRUST: &str = "set SSL_CERT_FILE to a PEM file of all issuers to trust (AWS_CA_BUNDLE has no effect \
+                     here)";
+
 /// Puts causes of the libraries into words.
 fn plain(cause: &str) -> String {
     if cause.contains("failed to lookup address") || cause.contains("nodename nor servname") {
         return "the name of the host is not known".into();
     }
     if let Some(fault) = cause.split_once("invalid peer certificate: ").map(|(_, fault)| fault) {
-        return certificate_fault(fault);
+        return certificate_fault(fault, TRUST);
     }
     let known = [
         ("tunnel error: proxy auth", "the proxy asks for credentials (HTTP 407)"),
         ("tunnel error: unexpected end", "the proxy closed the connection"),
         ("tunnel error:", "the proxy refused the connection"),
+        ("received corrupt message", NOT_TLS),
         ("connection closed before message completed", "the connection was closed"),
         ("unexpected end of file", "the connection was closed"),
     ];
@@ -141,53 +147,20 @@ fn plain(cause: &str) -> String {
     found.map_or_else(|| cause.to_owned(), |(_, words)| (*words).to_owned())
 }
 
-/// The begin of each sentence about a certificate.
-const CERTIFICATE: &str = "its certificate ";
-
-/// Puts the fault of a certificate into words. The library writes most of them as Rust writes a value.
-fn certificate_fault(fault: &str) -> String {
-    const TRUST: &str = "its certificate is from an issuer that is not trusted; set SSL_CERT_FILE to \
-                         a PEM file of all issuers to trust (AWS_CA_BUNDLE has no effect here)";
-    const CLOCK: &str = "or the clock of this machine is wrong";
-    let is = |words: &[&str]| words.iter().any(|word| fault.contains(word));
-    if is(&["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"]) {
-        TRUST.into()
-    } else if is(&["not valid for name", "NotValidForName"]) {
-        "its certificate is that of another host; a proxy may answer in its place".into()
-    } else if is(&["expired", "Expired"]) {
-        format!("its certificate has expired, {CLOCK}")
-    } else if is(&["not valid yet", "NotValidYet"]) {
-        format!("its certificate is not valid yet, {CLOCK}")
-    } else if is(&["Revoked"]) {
-        "its certificate is revoked".into()
-    } else {
-        "its certificate cannot be verified".into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn certificate_faults_are_sentences() {
+    fn faults_of_tls_are_sentences() {
         let rows = [
-            ("UnknownIssuer", "set SSL_CERT_FILE"),
-            ("Other(OtherError(CaUsedAsEndEntity))", "set SSL_CERT_FILE"),
-            ("BadSignature", "set SSL_CERT_FILE"),
-            (
-                "certificate not valid for name \"sqs\"; certificate is only valid for DnsName(\"x\")",
-                "that of another host",
-            ),
-            ("certificate expired: verification time 9 (UNIX), but", "has expired"),
-            ("NotValidYet", "the clock of this machine"),
-            ("Revoked", "revoked"),
-            ("Other(OtherError(UnsupportedCertVersion))", "cannot be verified"),
+            ("invalid peer certificate: UnknownIssuer", "set SSL_CERT_FILE"),
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", "set SSL_CERT_FILE"),
+            ("received corrupt message of type InvalidContentType", "it does not speak TLS"),
         ];
-        for (fault, expected) in rows {
-            let text = plain(&format!("invalid peer certificate: {fault}"));
-            assert!(text.starts_with(CERTIFICATE) && text.contains(expected), "{text}");
-            assert!(!text.contains("Name") && !text.contains("Other"), "{text}");
+        for (cause, expected) in rows {
+            let text = plain(cause);
+            assert!(text.contains(expected) && !text.contains("Invalid"), "{text}");
         }
     }
 }

@@ -43,7 +43,9 @@ impl Desktop {
                     let id = desktop::id(&String::from_utf8_lossy(&ran.output));
                     return Outcome::Delivered { handle: id.map(|id| id.to_string()) };
                 }
-                Some(status) => first_line(&ran.errors).unwrap_or_else(|| status.to_string()),
+                Some(status) => {
+                    with_remedy(first_line(&ran.errors).unwrap_or_else(|| status.to_string()))
+                }
             };
             if is_old || !cause.contains("--print-id") {
                 return Outcome::Later { cause, after: None, unknown: false };
@@ -51,6 +53,16 @@ impl Desktop {
             self.is_old.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Adds the remedy to the cause when the program finds no desktop, as under cron.
+fn with_remedy(cause: String) -> String {
+    if cause.contains("D-Bus") || cause.contains("DBus") {
+        return format!(
+            "{cause}; no desktop was found: set DBUS_SESSION_BUS_ADDRESS to that of yours"
+        );
+    }
+    cause
 }
 
 /// Returns the outcome for a program that could not be started.

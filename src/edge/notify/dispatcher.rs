@@ -176,7 +176,7 @@ impl Dispatcher {
     /// Takes an event that a channel gets, or that changes what is known of a problem.
     fn take(&mut self, head: &Head<'_>, line: &[u8]) {
         let channels = self.router.route(head, line);
-        if channels.is_empty() && !head.known.is_some_and(can_concern_all) {
+        if channels.is_empty() && !can_concern_all(head) {
             return;
         }
         let key = EventKey::new(head);

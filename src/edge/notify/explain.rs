@@ -2,12 +2,17 @@
 
 use crate::config::{Env, Settings, state_dir};
 use crate::document::Keys;
+use crate::edge::notify::outbox::ChannelOutbox;
 use crate::error::Error;
 use crate::event::{self, Line};
 use crate::journal::Journal;
 use crate::journal::tail::Tail;
 use crate::rules::notification::explain::{Explanation, explain};
+use crate::rules::notification::fate::{Deliveries, DeliveryResult};
+use crate::rules::notification::notice_key::EventKey;
 use crate::rules::notification::notices::Notices;
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::policy::Notifications;
 use crate::rules::notification::route::Router;
 use crate::store::Store;
 use crate::text::safe;
@@ -22,21 +27,46 @@ pub fn explain_event(settings: &Settings, env: &Env, id: &str) -> Result<String,
     let acks = store.read(&Keys::all())?;
     let notifications = &settings.notifications;
     let router = Router::new(notifications);
+    let (mut found, mut results) = (None, Vec::new());
     while tail.advance()? {
         let line = tail.line();
-        if let Line::Event(head) = event::peek(line)
-            && head.id == id
-        {
-            let found = Explanation {
-                notifications,
-                notices: &notices,
-                silences: &silences,
-                acks: &acks,
-                now: crate::clock::now(),
-            };
-            return Ok(explain(&found, &router, &head, line));
+        let Line::Event(head) = event::peek(line) else { continue };
+        if head.id == id {
+            found.get_or_insert_with(|| line.to_vec());
+        }
+        results.extend(DeliveryResult::read(&head, line, id));
+    }
+    let Some(line) = found else {
+        let why = format!("no event of the journal has the id '{}'", safe(id));
+        return Err(Error::wrong(format!(
+            "option '--explain': {why}; 'dlq-log --json' shows the ids"
+        )));
+    };
+    let Line::Event(head) = event::peek(&line) else { return Ok(String::new()) };
+    let waiting = waiting(&store, notifications, &EventKey::new(&head))?;
+    let known = Explanation {
+        notifications,
+        notices: &notices,
+        silences: &silences,
+        acks: &acks,
+        deliveries: Deliveries { results: &results, waiting: &waiting },
+        now: crate::clock::now(),
+    };
+    Ok(explain(&known, &router, &head, &line))
+}
+
+/// Returns the deliveries of an event that wait in the outbox.
+fn waiting(
+    store: &Store,
+    notifications: &Notifications,
+    key: &EventKey,
+) -> Result<Vec<OutboxEntry>, Error> {
+    let mut waiting = Vec::new();
+    for channel in &notifications.channels {
+        let outbox = ChannelOutbox::new(store, &channel.name);
+        for name in outbox.names()? {
+            waiting.extend(outbox.read(&name)?.filter(|entry| entry.event == *key));
         }
     }
-    let why = format!("no event of the journal has the id '{}'", safe(id));
-    Err(Error::wrong(format!("option '--explain': {why}; 'dlq-log --json' shows the ids")))
+    Ok(waiting)
 }

@@ -11,14 +11,17 @@ use crate::edge::notify::drain::Drain;
 use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken, sequence_of};
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::rules::notification::amend::Amendment;
+use crate::rules::notification::decision::DropReason;
 use crate::rules::notification::fallback::fall_back;
 use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
-use crate::rules::notification::notice_key::KeyHash;
+use crate::rules::notification::notice_key::{KeyHash, NoticeKey};
 use crate::rules::notification::notices::{Notices, QueuedDelivery};
-use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
 use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
 use crate::rules::notification::policy::Notifications;
 use crate::rules::notification::route::Router;
+use crate::rules::notification::topic::SendReason;
 use crate::store::Store;
 use crate::time::Timestamp;
 
@@ -50,25 +53,39 @@ pub struct Finished {
     handle: Option<String>,
     /// Whether the channel refused it, or is gone, so that its fallback is told.
     is_refused: bool,
+    /// Whether people have acknowledged it before it was sent.
+    is_acked: bool,
 }
 
 impl Finished {
     pub fn told(channel: usize, entry: OutboxEntry, handle: Option<String>) -> Self {
-        Finished { place: FinishedIn::Channel(channel), entry, handle, is_refused: false }
+        Finished { handle, ..Finished::new(FinishedIn::Channel(channel), entry) }
     }
 
     pub fn refused(channel: usize, entry: OutboxEntry) -> Self {
-        Finished { place: FinishedIn::Channel(channel), entry, handle: None, is_refused: true }
+        Finished { is_refused: true, ..Finished::new(FinishedIn::Channel(channel), entry) }
+    }
+
+    /// Returns a delivery that people have withdrawn. What was told before stays told.
+    pub fn withdrawn(channel: usize, entry: OutboxEntry, why: Withdrawal) -> Self {
+        use SendReason::{AckExpired, Escalated, Repeat};
+        let tells_again = matches!(entry.reason, AckExpired | Escalated | Repeat);
+        let is_acked = why == Withdrawal::Acked && !tells_again;
+        Finished { is_acked, ..Finished::new(FinishedIn::Channel(channel), entry) }
     }
 
     /// Returns a delivery that no configured channel can make.
     pub fn gone(outbox: ChannelOutbox, entry: OutboxEntry) -> Self {
-        Finished { place: FinishedIn::Gone(outbox), entry, handle: None, is_refused: true }
+        Finished { is_refused: true, ..Finished::new(FinishedIn::Gone(outbox), entry) }
+    }
+
+    fn new(place: FinishedIn, entry: OutboxEntry) -> Self {
+        Finished { place, entry, handle: None, is_refused: false, is_acked: false }
     }
 
     /// Returns whether the end is more than one delivery less on the list.
     pub fn changes_records(&self) -> bool {
-        self.handle.is_some() || (self.is_refused && self.entry.fallback.is_some())
+        self.handle.is_some() || self.is_acked || (self.is_refused && self.entry.fallback.is_some())
     }
 
     /// Removes the entry from the outbox.
@@ -261,6 +278,10 @@ impl DispatcherState {
         let mut queued_anew = Vec::new();
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             gone.iter().for_each(|id| drop(notices.queue.remove(id)));
+            let acked = finished.iter().filter(|one| one.is_acked).map(|one| &one.entry);
+            let dropped = Amendment::Dropped(DropReason::Acked);
+            let key = |entry: &OutboxEntry| NoticeKey::new(&entry.channel, &entry.event);
+            notices.amend(acked.map(|entry| (key(entry), dropped.clone())).collect());
             for Finished { entry, handle, is_refused, .. } in finished {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
                 if let Some(handle) = handle {

@@ -186,7 +186,8 @@ fn slack_error(answer: &HttpAnswer) -> SlackResult {
 /// Returns the error of a webhook's answer, whose body is one word.
 fn slack_word(answer: &HttpAnswer) -> Option<String> {
     let text = str::from_utf8(&answer.body).ok()?.trim();
-    is_word(text).then(|| text.to_owned())
+    // The word of a success states no error, whatever the status.
+    (is_word(text) && text != "ok").then(|| text.to_owned())
 }
 
 fn is_word(text: &str) -> bool {
@@ -274,6 +275,8 @@ mod tests {
                 "later 30: answer 429: too many requests, rate_limited",
             ),
             (SlackWebhook, 500, "rollup_error", "later? 0: answer 500: rollup_error"),
+            (SlackWebhook, 500, "ok", "later? 0: answer 500: the service has a fault"),
+            (SlackWebhook, 404, "ok", "refused: answer 404: not found"),
             (SlackWebhook, 502, "", "later? 0: answer 502: the service has a fault"),
             (SlackWebhook, 503, "", "later 30: answer 503: the service has a fault"),
             (

@@ -3,7 +3,7 @@
 //! Promises: the causes of the first sample are those that the problem began with, and no news;
 //! a later one is told once. Messages that are only alike have no known cause.
 
-use super::facts::{EventFacts, NamedCause};
+use super::facts::{EventFacts, NamedCause, TopicChange};
 use super::topic::{SendReason, Topic};
 
 /// The causes of a problem that are told of. Who has so many reads the list in `dlq-status`.
@@ -28,6 +28,13 @@ pub fn remember(topic: &mut Topic, facts: &EventFacts) {
     let Some(sampled) = facts.sampled.as_ref().filter(|_| begins || topic.is_open()) else {
         return;
     };
+    if facts.change == TopicChange::Begins {
+        // Checks that fail, in place of those before. What waits to be told stays the one to compare with.
+        if topic.is_open() || topic.causes.is_none() {
+            topic.causes = Some(sampled.iter().map(|cause| cause.id.clone()).collect());
+        }
+        return;
+    }
     let known = topic.causes.get_or_insert_default();
     for cause in sampled {
         if known.len() < CAUSES_MAX && !known.contains(&cause.id) {

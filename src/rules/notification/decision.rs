@@ -35,6 +35,8 @@ words! {
         KnownCause = "known_cause",
         /// A step of work is not told.
         Progress = "progress",
+        /// People acknowledged it while it waited in the outbox.
+        Acked = "acked",
         /// No route sends it to the channel.
         NotRouted = "not_routed",
     }
@@ -44,7 +46,7 @@ impl fmt::Display for NoticeDecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoticeDecision::Send(reason, at) => {
-                write!(f, "sent at {at}: {}", sent_because(*reason))
+                write!(f, "due at {at}: {}", sent_because(*reason))
             }
             NoticeDecision::Update => {
                 f.write_str("updates the notice where the channel can do that")
@@ -81,6 +83,7 @@ fn dropped_because(reason: DropReason) -> &'static str {
         DropReason::Over => "the problem was over before it was told",
         DropReason::KnownCause => "the channel knows its cause from another queue",
         DropReason::Progress => "a step of an investigation is not told",
+        DropReason::Acked => "it was acknowledged while it waited in the outbox",
         DropReason::NotRouted => "no route sends it to this channel",
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::ack::Acks;
 use super::amend::EventHold;
 use super::facts::EventFacts;
+use super::fate::Deliveries;
 use super::notices::Notices;
 use super::policy::{Channel, GroupBy, Notifications};
 use super::route::{RoutedChannel, Router};
@@ -22,6 +23,7 @@ pub struct Explanation<'a> {
     pub notices: &'a Notices,
     pub silences: &'a Silences,
     pub acks: &'a Acks,
+    pub deliveries: Deliveries<'a>,
     pub now: Timestamp,
 }
 
@@ -45,7 +47,9 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
         let route = routed.iter().find(|one| one.channel == at);
         let judged = known.notices.judged(&facts.key);
         let judged: Vec<_> = judged.filter(|one| one.key.channel == channel.name).collect();
+        let way = known.deliveries.way(known.notifications, &routed, &channel.name);
         let by = match route {
+            None if way.is_some() => way.unwrap_or_default(),
             None if !judged.is_empty() => {
                 "without a route, as the channel knows of the problem".into()
             }
@@ -67,12 +71,21 @@ pub fn explain(known: &Explanation<'_>, router: &Router, head: &Head<'_>, line: 
                 let _ = writeln!(text, "    held until {}: {}", hold.until, hold_text(hold));
             }
         }
-        let Some(topic) = known.notices.topics.get(&Topic::key(&channel.name, &facts.topic)) else {
-            continue;
-        };
-        for one in topic.pending.iter().filter(|one| one.key == facts.key) {
+        let topic = known.notices.topics.get(&Topic::key(&channel.name, &facts.topic));
+        let pending = topic.into_iter().flat_map(|topic| &topic.pending);
+        for one in pending.filter(|one| one.key == facts.key) {
             let why = one.hold.map_or(String::new(), |hold| format!(" ({hold})"));
             let _ = writeln!(text, "    waits until {}{why}", one.due);
+        }
+        let fate = known.deliveries.sentences(
+            known.notifications,
+            &routed,
+            &channel.name,
+            known.silences,
+            known.now,
+        );
+        for sentence in fate {
+            let _ = writeln!(text, "    {sentence}");
         }
     }
     text
@@ -174,6 +187,7 @@ mod tests {
                 notices: &notices,
                 silences: &silences,
                 acks: &acks,
+                deliveries: Deliveries { results: &[], waiting: &[] },
                 now,
             };
             let text = explain(&known, &router, &head, line.as_bytes());

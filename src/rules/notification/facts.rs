@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::notice_key::EventKey;
-use crate::event::{self, AnyPayload, Cause, Head, Queue, Severity, Type};
+use crate::event::{self, AnyPayload, Cause, Head, HealthReport, Queue, Severity, Type};
 use crate::time::Timestamp;
 
 /// The change of a problem that an event reports.
@@ -43,7 +43,8 @@ pub struct EventFacts {
     pub working: Option<bool>,
     /// The most frequent cause, by its fingerprint, when the event names it.
     pub cause: Option<NamedCause>,
-    /// The causes that are errors, and not only alike messages, when the event is of a sample.
+    /// The causes that are errors, and not only alike messages, when the event is of a sample; of checks
+    /// the set of those that fail.
     pub sampled: Option<Vec<NamedCause>>,
     pub depth: Option<u64>,
 }
@@ -86,8 +87,25 @@ impl EventFacts {
         };
         if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
             facts.fill(data);
+        } else if let Some(report) = HealthReport::read(head, line) {
+            facts.fill_health(&head.source, &report);
         }
         facts
+    }
+
+    /// Takes the checks of an installation: those that fail are one problem, told again when they are
+    /// others, or graver.
+    fn fill_health(&mut self, source: &str, report: &HealthReport) {
+        let failing: Vec<&str> = report.failing().iter().map(|check| check.name.as_str()).collect();
+        self.topic = format!("health\n{source}");
+        if failing.is_empty() {
+            self.change = TopicChange::Ends { lost: false };
+            return;
+        }
+        self.change = TopicChange::Begins;
+        let title = failing.join(", ");
+        let id = event::derived_id(&[&[self.severity.as_str()], failing.as_slice()].concat());
+        self.sampled = Some(vec![NamedCause { id, title }]);
     }
 
     /// Takes the end of an investigation.
@@ -175,8 +193,9 @@ fn of_queue(kind: &str, queue: &Queue) -> String {
     format!("{kind}\n{}", queue.arn)
 }
 
-/// Returns whether events of a type can concern all channels: see [`EventFacts::concerns_all`].
-pub fn can_concern_all(known: Type) -> bool {
+/// Returns whether an event can concern all channels, by its type: see [`EventFacts::concerns_all`].
+pub fn can_concern_all(head: &Head) -> bool {
+    let Some(known) = head.known else { return HealthReport::is_of(head) };
     matches!(
         known,
         Type::QueueRaised

@@ -53,7 +53,6 @@ pub fn judge_event(
 ) -> NoticeDecision {
     let new_causes = new_causes(topic, facts);
     let decision = decide(topic, problem, facts, routing, !new_causes.is_empty(), now);
-    causes::remember(topic, facts);
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
     topic.persists = facts.change == TopicChange::Persists;
@@ -71,7 +70,10 @@ pub fn judge_event(
             (topic.ended_at, topic.is_end_told) = (None, false);
             topic.pending.retain(|one| one.reason != SendReason::Ended);
         }
-        (TopicChange::Begins | TopicChange::Persists, NoticeDecision::Send(reason, _)) => {
+        (
+            TopicChange::Begins | TopicChange::Persists,
+            NoticeDecision::Send(reason @ (SendReason::New | SendReason::Again), _),
+        ) => {
             if reason == SendReason::Again {
                 lengthen_wait(topic, routing.policy.clear_wait, now);
             }
@@ -106,6 +108,7 @@ pub fn judge_event(
         }
         wait(topic, pending);
     }
+    causes::remember(topic, facts);
     decision
 }
 
@@ -177,12 +180,12 @@ fn decide(
     let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
     let is_end = !routing.is_muted && ends_what_is_told(topic, facts);
     if !routing.is_routed && !is_end {
-        let begins = matches!(facts.change, TopicChange::Begins) && topic.told.is_some();
-        let ended = topic.ended_at.filter(|_| begins && !topic.is_end_told);
-        let is_back = ended.is_some_and(|ended| is_flapping(topic, ended, policy, now));
+        let is_back = comes_back_untold(topic, facts, policy, now);
         return Drop(if is_back { Flapping } else { NotRouted });
     }
     match &facts.change {
+        // Only checks that fail begin with causes: others than those that people know of.
+        TopicChange::Begins if topic.is_open() && has_new_cause => Send(SendReason::NewCause, now),
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
         TopicChange::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
             Some(ended) if is_flapping(topic, ended, policy, now) => Drop(Flapping),
@@ -233,6 +236,18 @@ fn decide(
         TopicChange::Progress if topic.is_open() => Update,
         TopicChange::Progress => Drop(Progress),
     }
+}
+
+/// Returns whether a problem has come back before the channel was told its end.
+fn comes_back_untold(
+    topic: &Topic,
+    facts: &EventFacts,
+    policy: &RoutePolicy,
+    now: Timestamp,
+) -> bool {
+    let begins = matches!(facts.change, TopicChange::Begins) && topic.told.is_some();
+    let ended = topic.ended_at.filter(|_| begins && !topic.is_end_told);
+    ended.is_some_and(|ended| is_flapping(topic, ended, policy, now))
 }
 
 /// Returns whether an event ends what the channel was told of, or is about to be told.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{self, AnyPayload, Head, Severity};
+use crate::event::{self, AnyPayload, Head, HealthReport, Severity};
 use crate::shell;
 use crate::text::{safe, shorten, wrap};
 use crate::time::Timestamp;
@@ -229,11 +229,15 @@ fn render_within(
     let used = [&when, severity.as_str(), &subject].map(|part| part.chars().count());
     let context = sentences::Context {
         look: look.clone(),
+        subject: head.subject.as_deref().unwrap_or_default().to_owned(),
         now,
         room: columns.saturating_sub(used.iter().sum::<usize>() + " ".len() * 2 + ": ".len()),
     };
     let Sentences { what, next, below } = match head.known {
-        None => Sentences::of_what(cap(&head.kind)).with_next(look),
+        None => match HealthReport::read(head, line) {
+            Some(report) => sentences::health(&report),
+            None => Sentences::of_what(cap(&head.kind)).with_next(look),
+        },
         Some(known) => match AnyPayload::read(known, line) {
             Some(data) => sentences::describe(with_depth(data, depth), &context),
             None => {

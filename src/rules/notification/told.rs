@@ -32,6 +32,11 @@ pub fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
             topic.told = known;
             if let Some(told) = topic.told.as_mut().filter(|_| !one.causes.is_empty()) {
                 told.at = now;
+                // Checks that fail, in place of those before.
+                if reread(&one.line).is_some_and(|facts| facts.change == TopicChange::Begins) {
+                    told.severity = one.severity;
+                    told.line.clone_from(&one.line);
+                }
             }
             continue;
         }

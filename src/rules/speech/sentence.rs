@@ -5,7 +5,7 @@
 
 use super::sound::Sound;
 use super::spoken_text::{capitalized, in_sizes, name, quantity, sentence};
-use crate::event::{AnyPayload, Head, PullRequest, PullRequestNews, Severity};
+use crate::event::{AnyPayload, Head, HealthReport, PullRequest, PullRequestNews, Severity};
 use crate::text::shorten;
 use crate::time::parse_span;
 
@@ -36,6 +36,9 @@ pub fn of_event(head: &Head, line: &[u8]) -> Spoken {
     if let Some((news, request)) = PullRequestNews::read(head, line) {
         return of_pull_request(news, &request);
     }
+    if let Some(report) = HealthReport::read(head, line) {
+        return of_checks(head, &report);
+    }
     let queue = name(head.subject.as_deref().unwrap_or_default());
     let payload = head.known.and_then(|known| AnyPayload::read(known, line));
     let Some((text, sound)) = payload.and_then(|data| of_payload(data, &queue)) else {
@@ -43,6 +46,17 @@ pub fn of_event(head: &Head, line: &[u8]) -> Spoken {
         return of_words(head.severity(), subject.unwrap_or(&head.source), &head.kind);
     };
     Spoken::new(&capitalized(&text), sound)
+}
+
+/// Returns what is said of the checks of an installation.
+fn of_checks(head: &Head, report: &HealthReport) -> Spoken {
+    let failing = report.failing();
+    let what = match failing.as_slice() {
+        [] => "all checks succeed".to_owned(),
+        [one] => format!("check {} fails", name(&one.name)),
+        several => format!("{} checks fail", several.len()),
+    };
+    of_words(head.severity(), &head.source, &what)
 }
 
 /// The reason for which an event is told again.

@@ -233,9 +233,9 @@ fn explanation_names_route_decision_and_silence() {
     let mut bench = Bench::new("explain");
     bench.configure(
         "notifications:\n  channels: {console: {type: console}, hook: {type: webhook, url: 'http://127.0.0.1:1/x'}}\n  \
-         routes:\n    - {type: other, channels: [hook]}\n    - {type: queue.odd, channels: [console]}\n",
+         routes:\n    - {type: issue.closed, channels: [hook]}\n    - {type: queue.linted, channels: [console]}\n",
     );
-    let line = event("queue.odd", "the-id", "ERROR", "");
+    let line = event("queue.linted", "the-id", "ERROR", "");
     bench.write("state/journal.ndjson", &line);
     bench.run("dlq-notify", &[], &line);
     bench.run("dlq-status", &["--silence", "orders-*", "1h", "--reason", "migration"], "");
@@ -243,10 +243,10 @@ fn explanation_names_route_decision_and_silence() {
     assert_eq!(output.code(), 0, "{}", output.stderr);
     let text = output.text();
     for expected in [
-        "queue.odd about 'orders-dlq', ERROR, 2026-11-22T19:57:32.000Z\n",
+        "queue.linted about 'orders-dlq', ERROR, 2026-11-22T19:57:32.000Z\n",
         "silenced by 'orders-*' until ",
         ": migration\n",
-        "channel 'console': by route 2, which names its type\n    sent at ",
+        "channel 'console': by route 2, which names its type\n    due at ",
         ": it is news\n",
         "channel 'hook': no route sends it there\n",
     ] {

@@ -39,6 +39,7 @@ fn withdraw_from_the_outbox(name: &str, left: usize, withdraw: impl Fn(&Bench)) 
     ));
     let at = seconds_ago(10);
     let lines = raised("a-dlq", "a", at, None) + &raised("b-dlq", "b", at, None);
+    bench.write("state/journal.ndjson", &lines);
     bench.run("dlq-notify", &["--drain", "500ms"], lines + &heartbeat(at));
     assert_eq!(entries(&bench, "c"), 2);
     withdraw(&bench);
@@ -120,6 +121,9 @@ fn acknowledged_problem_is_not_in_the_digest_of_old_news() {
 #[test]
 fn silence_holds_what_waits_in_the_outbox_until_its_end() {
     let bench = withdraw_from_the_outbox("outbox-silence", 1, silence);
+    let said = explained(&bench);
+    assert!(said.contains("\n    waits in the outbox after 1 attempt that failed"), "{said}");
+    assert!(said.contains("failed, for the end of the silence\n"), "{said}");
     let mut running = bench.start("dlq-notify", &[]);
     wait_for("the program runs", || processes_of(&bench).contains(&running.pid()));
     let ended = bench.run("dlq-status", &["--unsilence", "a-*"], "");
@@ -131,9 +135,21 @@ fn silence_holds_what_waits_in_the_outbox_until_its_end() {
     assert_eq!(told.lines().count(), 2, "{told}");
 }
 
+/// Returns what is said of the first event of the journal.
+fn explained(bench: &Bench) -> String {
+    let journal = text(bench, "state/journal.ndjson");
+    let event: serde_json::Value = serde_json::from_str(journal.lines().next().unwrap()).unwrap();
+    let explained = bench.run("dlq-notify", &["--explain", event["id"].as_str().unwrap()], "");
+    assert_eq!((explained.code(), explained.stderr.as_str()), (0, ""));
+    explained.text()
+}
+
 #[test]
 fn ack_withdraws_what_waits_in_the_outbox() {
-    withdraw_from_the_outbox("outbox-ack", 0, |bench| acknowledge(bench, "a"));
+    let bench = withdraw_from_the_outbox("outbox-ack", 0, |bench| acknowledge(bench, "a"));
+    let text = explained(&bench);
+    let why = "    not sent: it was acknowledged while it waited in the outbox\n";
+    assert!(text.ends_with(why), "{text}");
 }
 
 #[test]
@@ -192,7 +208,7 @@ fn withdraw_from_the_voice(name: &str, left: usize, withdraw: impl Fn(&Bench)) {
     bench.write("open", "");
     assert_eq!(other.finish().code(), 0);
     let output = running.finish();
-    let waits = "dlq-notify: warning: 1 notice waits in the outbox; the next run sends them\n";
+    let waits = "dlq-notify: warning: 1 notice waits in the outbox; the next run sends it\n";
     assert_eq!((output.code(), output.stderr.as_str()), (0, waits.repeat(left).as_str()));
     assert!(!output.text().contains("\"notice.sent\""), "{}", output.text());
     assert_eq!(text(&bench, "spoken").lines().count(), 1, "{}", text(&bench, "spoken"));

@@ -271,7 +271,7 @@ fn rules_and_events_touch_no_world() {
                 found.push(format!("{path}: std::{}", rest.lines().next().unwrap_or_default()));
             }
         }
-        for word in ["rustix::", "clock::now", "clock::tick"] {
+        for word in ["rustix::", "clock::now", "clock::tick", "clock::zone"] {
             if code.contains(word) {
                 found.push(format!("{path}: {word}"));
             }

@@ -191,7 +191,7 @@ impl Dispatcher {
                 for entry in result.entries {
                     let title = entry.delivery.notice.title();
                     log::info(&format!("'{title}' is not sent to '{name}': {why}"));
-                    self.ended.push(Finished::told(number, entry, None));
+                    self.ended.push(Finished::withdrawn(number, entry, why));
                 }
             }
             Completion::Held => {}
@@ -315,7 +315,8 @@ impl Dispatcher {
             }
         };
         if rest > 0 {
-            log::warn(&format!("{} in the outbox; the next run sends them", waits(rest)));
+            let waiting = waits(rest);
+            log::warn(&format!("{waiting} in the outbox; the next run sends {}", them(rest)));
         }
         Ok(())
     }
@@ -330,9 +331,10 @@ fn gone_sentences(name: &str, moved: &[String], waiting: usize, given_up: usize)
         sentences.push(format!("{lead}: its fallback '{}' gets {notices}", safe(to)));
     }
     if waiting > 0 {
-        let them = waits(waiting);
         sentences.push(format!(
-            "{lead}: {them} in the outbox until 3 days old; configure the channel again to send them"
+            "{lead}: {} in the outbox until 3 days old; configure the channel again to send {}",
+            waits(waiting),
+            them(waiting)
         ));
     }
     if given_up > 0 {
@@ -343,7 +345,48 @@ fn gone_sentences(name: &str, moved: &[String], waiting: usize, given_up: usize)
     sentences
 }
 
+fn them(count_of: usize) -> &'static str {
+    if count_of == 1 { "it" } else { "them" }
+}
+
 fn waits(count_of: usize) -> String {
     let verb = if count_of == 1 { "waits" } else { "wait" };
     format!("{} {verb}", count(count_of as u64, "notice"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_have_the_grammar_of_their_number() {
+        let one = ["mail".to_owned()];
+        let rows = [
+            (
+                gone_sentences("old", &one, 1, 1),
+                [
+                    "its fallback 'mail' gets 1 notice",
+                    "1 notice waits in the outbox until 3 days old; configure the channel again to \
+                     send it",
+                    "1 notice is given up after 3 days",
+                ],
+            ),
+            (
+                gone_sentences("old", &[one.clone(), one].concat(), 2, 2),
+                [
+                    "its fallback 'mail' gets 2 notices",
+                    "2 notices wait in the outbox until 3 days old; configure the channel again to \
+                     send them",
+                    "2 notices are given up after 3 days",
+                ],
+            ),
+        ];
+        for (found, expected) in rows {
+            let lead = "channel 'old' is not configured any more: ";
+            let expected = expected.map(|rest| format!("{lead}{rest}"));
+            assert_eq!(found, expected);
+        }
+        assert_eq!((waits(1), them(1)), ("1 notice waits".into(), "it"));
+        assert_eq!((waits(2), them(2)), ("2 notices wait".into(), "them"));
+    }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{COLUMNS, Notice, cap, look, render, time_of_day};
-use crate::event::{self, AnyPayload, Line, Type};
+use crate::event::{self, AnyPayload, HealthReport, Line, Type};
 use crate::rules::loss_text;
 use crate::rules::notification::facts::{TopicChange, reread};
 use crate::rules::notification::group::DueNotice;
@@ -219,7 +219,8 @@ fn render_event(
     scopes.qualify(&mut notice, line);
     if is_of_cause {
         notice.severity = event.severity;
-        notice.what = format!("a new cause: {}", notice.what);
+        let before = if HealthReport::is_of(&head) { "now" } else { "a new cause" };
+        notice.what = format!("{before}: {}", notice.what);
         notice.next = notice.next.or_else(|| look(head.incident.as_deref()));
     }
     notice

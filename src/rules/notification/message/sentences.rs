@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Sentences, cap, command};
-use crate::event::{self, AnyPayload};
+use crate::event::{self, AnyPayload, HealthCheck, HealthReport};
 use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
 use crate::rules::loss_text;
@@ -25,6 +25,8 @@ const RETENTION_APPLIES: Duration = Duration::from_secs(15 * 60);
 pub(super) struct Context {
     /// The command that tells the story of the incident.
     pub(super) look: Option<String>,
+    /// The subject of the event.
+    pub(super) subject: String,
     pub(super) now: Timestamp,
     /// The columns that are left in the first line.
     pub(super) room: usize,
@@ -106,35 +108,42 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         }
         AnyPayload::NoticeHeld(data) => {
             let (channel, reason) = (cap(&data.channel), cap(&data.reason));
-            let until = loss_text::span(data.until.since(context.now));
+            let left = loss_text::lasting(data.until.since(context.now));
             Sentences::of_what(format!(
-                "a notice to channel '{channel}' waits for {until} ({reason})"
+                "a notice to channel '{channel}' waits for {left} ({reason})"
             ))
         }
         AnyPayload::NoticeEscalated(data) => {
             let channel = cap(&data.channel);
             Sentences::of_what(format!("not acknowledged in time: channel '{channel}' is told"))
         }
-        AnyPayload::NoticeAcked(data) => Sentences::of_what(match data.until {
-            Some(until) => {
-                let span = loss_text::span(until.since(context.now));
-                format!("'{}' is acknowledged for {span}", cap(&data.key))
-            }
-            None => format!("'{}' is no longer acknowledged", cap(&data.key)),
-        }),
+        AnyPayload::NoticeAcked(data) => {
+            let of = match data.key.as_str() {
+                key if key == context.subject => String::new(),
+                key if key.contains('#') => format!(": {}", cap(key)),
+                key => format!(": incident {}", cap(key.get(..super::INCIDENT).unwrap_or(key))),
+            };
+            Sentences::of_what(match data.until {
+                Some(until) => {
+                    let span = loss_text::lasting(until.since(context.now));
+                    format!("acknowledged for {span}{of}")
+                }
+                None => format!("no longer acknowledged{of}"),
+            })
+        }
         AnyPayload::NoticeSilenced(data) => {
             let glob = cap(&data.glob);
             let reason = data.reason.map_or(String::new(), |why| format!(": {}", cap(&why)));
             Sentences::of_what(match data.until {
                 Some(until) => {
-                    let span = loss_text::span(until.since(context.now));
+                    let span = loss_text::lasting(until.since(context.now));
                     format!("queues '{glob}' are silenced for {span}{reason}")
                 }
                 None => format!("queues '{glob}' are no longer silenced"),
             })
         }
         AnyPayload::PollMissing(data) => {
-            let since = loss_text::span(context.now.since(data.last));
+            let since = loss_text::lasting(context.now.since(data.last));
             let what = format!("no round has finished for {since}: dead letters go unnoticed");
             Sentences::of_what(what).with_next(Some("dlq-status".into()))
         }
@@ -160,6 +169,25 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         }
         AnyPayload::InvestigationStopped(data) => {
             ended("ended", &data.detail, Some(data.duration_s), data.cost_usd, context)
+        }
+    }
+}
+
+/// Describes the checks of an installation: those that fail, each with what it has found.
+pub(super) fn health(report: &HealthReport) -> Sentences {
+    let detail = |check: &HealthCheck| {
+        let detail = check.detail.as_deref().filter(|detail| !detail.trim().is_empty());
+        detail.map_or(String::new(), |detail| format!(": {}", cap(detail)))
+    };
+    let failing = report.failing();
+    match failing.as_slice() {
+        [] => Sentences::of_what("all checks succeed"),
+        [one] => Sentences::of_what(format!("check '{}' fails{}", cap(&one.name), detail(one))),
+        several => {
+            let all = report.checks.len();
+            let line = |one: &&HealthCheck| format!("{}{}", cap(&one.name), detail(one));
+            Sentences::of_what(format!("{} of {all} checks fail", several.len()))
+                .with_lines(several.iter().map(line))
         }
     }
 }

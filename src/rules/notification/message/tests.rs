@@ -207,3 +207,25 @@ fn example(shape: &serde_json::Value) -> serde_json::Value {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn notice_of_checks_names_those_that_fail_and_what_they_have_found() {
+    let rows = [
+        (r#"{"name":"aws","ok":true,"detail":"3 queues","ms":1}"#, "all checks succeed"),
+        (
+            r#"{"name":"aws","ok":true},{"name":"github","ok":false,"detail":"token expires in 3 days"}"#,
+            "check 'github' fails: token expires in 3 days",
+        ),
+        (
+            r#"{"name":"github","ok":false,"detail":""},{"name":"disk\u001b","ok":false,"detail":"full"}"#,
+            "2 of 2 checks fail\n    disk\\u{1b}: full\n    github",
+        ),
+        (r#"{"name":"github"}"#, "health.checked"),
+    ];
+    for (checks, expected) in rows {
+        let line = format!(
+            r#"{{"specversion":"1.0","id":"i","source":"dlq-doctor","type":"health.checked","time":"2026-11-22T19:57:32Z","severitytext":"WARN","data":{{"checks":[{checks}]}}}}"#
+        );
+        assert_eq!(notice(line.as_bytes()).line(), format!("19:57Z WARN dlq-doctor: {expected}"));
+    }
+}

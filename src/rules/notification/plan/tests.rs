@@ -1,3 +1,4 @@
+mod health;
 mod reload;
 
 use std::time::Duration;

@@ -200,6 +200,9 @@ fn unknown_events_and_summaries_are_said_in_general_words() {
     let line = r#"{"specversion":"1.0","id":"i","source":"dlq-x","type":"deploy.has_failed","subject":"orders-dlq","severitytext":"ERROR"}"#;
     let spoken = said(line.as_bytes());
     assert_eq!((&*spoken.text, spoken.sound), ("Error, orders: deploy has failed.", Sound::Alarm));
+    let line = r#"{"specversion":"1.0","id":"i","source":"dlq-doctor","type":"health.checked","severitytext":"WARN","data":{"checks":[{"name":"git_hub","ok":false},{"name":"aws","ok":true}]}}"#;
+    let spoken = said(line.as_bytes());
+    assert_eq!(&*spoken.text, "Warning, doctor: check git hub fails.");
     let spoken = of_words(Severity::Warn, "dlq-tools", "and 50 more");
     let expected = ("Warning, tools: and more than ten more.", Sound::Alarm);
     assert_eq!((&*spoken.text, spoken.sound), expected);

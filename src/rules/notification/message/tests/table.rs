@@ -339,11 +339,19 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
         row(
             line_of(event::NoticeAcked { key: "o/r#12".into(), until: in_hours(5) }),
-            "INFO: 'o/r#12' is acknowledged for 5h",
+            "INFO: acknowledged for 5h: o/r#12",
+        ),
+        row(
+            line_of(event::NoticeAcked { key: super::INCIDENT.into(), until: in_hours(24) }),
+            "INFO: acknowledged for 24h: incident 1f2e3d4c",
+        ),
+        row(
+            line_of(event::NoticeAcked { key: NAME.into(), until: in_hours(24) }),
+            "INFO: acknowledged for 24h",
         ),
         row(
             line_of(event::NoticeAcked { key: "o/r#12".into(), until: None }),
-            "INFO: 'o/r#12' is no longer acknowledged",
+            "INFO: no longer acknowledged: o/r#12",
         ),
         row(
             line_of(event::NoticeSilenced {

@@ -3,6 +3,7 @@
 use super::stages::{CLEARED, RAISED, quiet};
 use super::*;
 use crate::rules::notification::explain::{Explanation, explain};
+use crate::rules::notification::fate::Deliveries;
 
 /// Returns what is said of an event of a story about the channel slack.
 fn said(story: &Story, line: &str, minute: f64) -> String {
@@ -12,6 +13,7 @@ fn said(story: &Story, line: &str, minute: f64) -> String {
         notices: &story.notices,
         silences: &story.silences,
         acks: &story.acks,
+        deliveries: Deliveries { results: &[], waiting: &[] },
         now: at(minute),
     };
     let text = explain(&known, &Router::new(&story.notifications), &head, line.as_bytes());
@@ -25,7 +27,7 @@ fn explanation_says_what_became_of_an_event() {
     let raised = line("queue.raised", "a", "3", 1, at(0.0));
     let by = "'slack': by route 1\n    group: incident incident-a\n";
     let over = format!("{by}    not sent: the problem was over before it was told\n");
-    let sent = format!("{by}    sent at {NOON}: a problem has begun\n");
+    let sent = format!("{by}    due at {NOON}: a problem has begun\n");
 
     let mut story = Story::new(RoutePolicy::default());
     story.round(0.0, &[RAISED]);
@@ -76,7 +78,7 @@ fn explanation_says_what_became_of_an_event() {
     story.round(6.0, &[]);
     let text = said(&story, &cleared, 9.0);
     let known = "'slack': without a route, as the channel knows of the problem\n    \
-                 sent at 2026-11-29T12:06:00.000Z: the problem has ended\n";
+                 due at 2026-11-29T12:06:00.000Z: the problem has ended\n";
     assert_eq!(text, known);
 }
 

@@ -17,6 +17,9 @@ use crate::time::{Timestamp, show_span};
 /// The longest part of a sentence that an event states, in characters.
 const PART_MAX: usize = 200;
 
+/// The characters of an incident's id.
+const ID: usize = 8;
+
 /// Returns the sentence of an event, after its subject; None when it is no news. `key_name` is the name
 /// of the queue whose incident the event acknowledges, where it is known.
 pub(super) fn describe_event(
@@ -63,7 +66,7 @@ fn known(kind: Type, event: &ShownEvent<'_>, at: Timestamp) -> Option<(Sign, Str
         | Type::NoticeHeld => return None,
         Type::PollFailed => (Bad, poll_failed(event)),
         Type::PollMissing => {
-            let since = data.last.map(|last| loss_text::span(at.since(last)));
+            let since = data.last.map(|last| loss_text::lasting(at.since(last)));
             let since = since.unwrap_or_else(|| "an unknown time".into());
             (Bad, format!("no round has finished for {since}: dead letters go unnoticed"))
         }
@@ -168,8 +171,16 @@ fn notice(
     at: Timestamp,
 ) -> (Sign, String) {
     let data = &event.data;
-    let until = data.until.map(|until| loss_text::span(until.since(at)));
-    let (channel, key) = (part(data.channel.as_deref()), part(key_name.or(data.key.as_deref())));
+    let until = data.until.map(|until| loss_text::lasting(until.since(at)));
+    let channel = part(data.channel.as_deref());
+    let subject = event.head.subject.as_deref().unwrap_or_default();
+    let queue = key_name.filter(|_| subject.is_empty());
+    let of_queue = queue.map_or(String::new(), |queue| [limits::name(queue), ": "].concat());
+    let of_key = match data.key.as_deref().filter(|key| queue.is_none() && *key != subject) {
+        None => String::new(),
+        Some(key) if key.contains('#') => format!(": {}", part(Some(key))),
+        Some(key) => format!(": incident {}", part(Some(key.get(..ID).unwrap_or(key)))),
+    };
     match (kind, until) {
         (Type::NoticeFailed, _) => {
             let error = part(data.error.as_deref());
@@ -179,9 +190,11 @@ fn notice(
             (Sign::Warning, format!("not acknowledged in time: channel '{channel}' is told"))
         }
         (Type::NoticeAcked, Some(span)) => {
-            (Sign::Info, format!("'{key}' is acknowledged for {span}"))
+            (Sign::Info, format!("{of_queue}acknowledged for {span}{of_key}"))
         }
-        (Type::NoticeAcked, None) => (Sign::Info, format!("'{key}' is no longer acknowledged")),
+        (Type::NoticeAcked, None) => {
+            (Sign::Info, format!("{of_queue}no longer acknowledged{of_key}"))
+        }
         (_, Some(span)) => {
             let glob = part(data.glob.as_deref());
             (Sign::Info, format!("queues '{glob}' are silenced for {span}"))
