@@ -12,7 +12,7 @@ pub fn certificate_fault(fault: &str, trust: &str) -> String {
     const CLOCK: &str = "or the clock of this machine is wrong";
     let is = |words: &[&str]| words.iter().any(|word| fault.contains(word));
     if is(&["CaUsedAsEndEntity"]) {
-        format!("its certificate is one that signs itself, and is not trusted; {trust}")
+        format!("its certificate is self-signed, and not trusted; {trust}")
     } else if is(&["UnknownIssuer", "BadSignature"]) {
         format!("its certificate is from an issuer that is not trusted; {trust}")
     } else if is(&["not valid for name", "NotValidForName", "not valid for any names"]) {
@@ -37,7 +37,7 @@ mod tests {
         let rows = [
             ("UnknownIssuer", "from an issuer that is not trusted; do this"),
             ("BadSignature", "from an issuer that is not trusted; do this"),
-            ("Other(OtherError(CaUsedAsEndEntity))", "signs itself, and is not trusted; do this"),
+            ("Other(OtherError(CaUsedAsEndEntity))", "self-signed, and not trusted; do this"),
             (
                 "certificate not valid for name \"sqs\"; certificate is only valid for DnsName(\"x\")",
                 "that of another host",

@@ -13,14 +13,14 @@ use crate::event::{Event, Payload, Queue};
 use crate::journal::Journal;
 use crate::{ndjson, regular_file, store};
 
-/// What a supervisor has written to its file of events. An agent without a sandbox can write to that
-/// file, too: it is compared with this.
+/// The lines that a supervisor has written to its file of events. An agent without a sandbox can
+/// write to that file, too: it is compared with them.
 #[derive(Debug)]
 pub(super) struct WrittenEvents {
     path: PathBuf,
     bytes: RefCell<Vec<u8>>,
     /// The file when it was compared; `None` when it is to be compared again.
-    stamp: Cell<Option<FileStamp>>,
+    stamp: Cell<Option<EventFileStamp>>,
     is_forged: Cell<bool>,
 }
 
@@ -65,14 +65,14 @@ impl WrittenEvents {
         append_line(&self.path, line)
     }
 
-    fn stamp_now(&self) -> Option<FileStamp> {
+    fn stamp_now(&self) -> Option<EventFileStamp> {
         let found = std::fs::symlink_metadata(&self.path).ok()?;
         Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
     }
 }
 
 /// Number, size and time of the last change of a file.
-type FileStamp = (u64, u64, i64, i64);
+type EventFileStamp = (u64, u64, i64, i64);
 
 fn append_line(path: &Path, line: &[u8]) -> Result<(), Error> {
     let written = store::append_private(path).and_then(|mut file| {
@@ -95,7 +95,7 @@ pub struct EventWriter<'a> {
     pub incident: &'a str,
     /// Subject of the events.
     pub queue: &'a Queue,
-    /// What the supervisor has written; `None` for a writer of another process.
+    /// The lines that were written; `None` for a writer of another process.
     pub(super) written: Option<&'a WrittenEvents>,
 }
 

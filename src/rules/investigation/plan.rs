@@ -52,8 +52,8 @@ pub struct FolderState {
     pub unprinted: bool,
     /// The worktree and the budget of a dead supervisor are still to be cleaned up.
     pub needs_clean_up: bool,
-    /// Nothing is known: something else is in the place of the folder or of its lock, or it cannot
-    /// be read. The session counts as running until its deadline.
+    /// The lock cannot be probed: something else is in the place of the folder or of the lock, or it
+    /// cannot be read. The session counts as running until its deadline.
     pub unknown: bool,
 }
 

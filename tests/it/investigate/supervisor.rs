@@ -11,6 +11,9 @@ use crate::support::workbench::{
     Bench, arguments_of, bin, is_alive, processes_of, signal, wait_for,
 };
 
+/// An environment without a variable, as a filter hands it over.
+const EMPTY_ENVIRONMENT: &str = "\0";
+
 /// Children that are hard to find or to end. Each writes its id into `pids`; `ready` follows.
 const CHILDREN: &str = r#"echo $$ >> "@/pids"
 sleep 600 & echo $! >> "@/pids"
@@ -247,6 +250,7 @@ fn lock_probe_does_not_stop_supervisor_start() {
     let probe = std::fs::File::open(path).unwrap();
     probe.lock_shared().unwrap();
     let mut running = bench.start("dlq-supervise", &["run", &session_id]);
+    running.write(EMPTY_ENVIRONMENT);
     let leads = |pid: i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.split(' ').nth(5) == Some(&pid.to_string())
@@ -297,6 +301,16 @@ fn filter_without_supervisor_names_remedy_and_tries_again() {
     assert_no_process_left(&bench);
 }
 
+/// The filter was killed while it handed over its environment, which may choose other credentials.
+#[test]
+fn part_of_an_environment_starts_no_session() {
+    let bench = Bench::new("half-environment");
+    let output = bench.run("dlq-supervise", &["run", "s"], "AWS_PROFILE=prod\0AWS_REG");
+    let why = "dlq-supervise: fatal: cannot read 'the environment': dlq-investigate ended before it \
+               had handed all of it over\n";
+    assert_eq!((output.code(), output.stderr.as_str()), (1, why));
+}
+
 #[test]
 fn plan_of_another_version_is_refused() {
     let mut bench = Bench::new("version");
@@ -308,7 +322,7 @@ fn plan_of_another_version_is_refused() {
     let later = plan.replacen(r#""version":1"#, r#""version":99"#, 1);
     assert_ne!(plan, later);
     std::fs::write(&path, later).unwrap();
-    let output = bench.run("dlq-supervise", &["run", &session], "");
+    let output = bench.run("dlq-supervise", &["run", &session], EMPTY_ENVIRONMENT);
     assert_eq!(output.code(), 1);
     let why =
         "its version is 99, and this dlq-supervise reads version 1; install all programs from";

@@ -12,8 +12,19 @@ use super::{assert_none, code, is_test, rust_files};
 /// The longest prefix decides.
 const LEVELS: [&[&str]; 11] = [
     &[
-        "text", "words", "shell", "time", "error", "glob", "markdown", "money", "ndjson", "clock",
-        "log", "secret",
+        "text",
+        "words",
+        "shell",
+        "time",
+        "error",
+        "glob",
+        "markdown",
+        "money",
+        "ndjson",
+        "regular_file",
+        "clock",
+        "log",
+        "secret",
     ],
     &["event"],
     &["wire", "document"],
