@@ -77,6 +77,17 @@ pub fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
+/// Returns so many spaces. A width in a format panics beyond 65,535, and a name from outside can be
+/// wider.
+pub fn spaces(count: usize) -> String {
+    " ".repeat(count)
+}
+
+/// Adds spaces up to a width in columns.
+pub fn padded(text: &str, width: usize) -> String {
+    text.to_owned() + &spaces(width.saturating_sub(columns(text)))
+}
+
 /// Returns a number with its noun: `1 message`, `2 messages`.
 pub fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })

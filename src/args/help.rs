@@ -4,6 +4,7 @@
 //! options of a group share one line.
 
 use super::options::{COMMON, Opt};
+use crate::text::spaces;
 
 pub const LINES_MAX: usize = 24;
 /// The column at which the help of an option starts.
@@ -28,7 +29,7 @@ fn lines(options: &[Opt], grouped: bool) -> String {
         };
         let labels: Vec<String> = group.iter().map(|opt| label(opt)).collect();
         let indent = if group[0].short.is_some() { 2 } else { 6 };
-        let line = format!("{:indent$}{}", "", labels.join(", "));
+        let line = format!("{}{}", spaces(indent), labels.join(", "));
         text.push_str(format!("{line:COLUMN$}{}{help}", gap(&line)).trim_end());
         text.push('\n');
     }

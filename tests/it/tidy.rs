@@ -393,6 +393,30 @@ fn dependencies_are_argued_and_in_the_lock_file_of_the_fuzz_targets() {
     }
 }
 
+/// A width in a format panics beyond 65,535, and what comes from outside can be wider. The number of
+/// digits after a point is no width.
+#[test]
+fn formats_have_no_width_that_is_computed() {
+    let files = rust_files("src").into_iter().filter(|(path, _)| !is_test(path));
+    let found = files.flat_map(|(path, text)| {
+        let lines = code(&text).lines().map(str::to_owned).collect::<Vec<_>>();
+        let formats = lines.into_iter().filter(|line| has_computed_width(line));
+        formats.map(move |line| format!("{path}: {}", line.trim())).collect::<Vec<_>>()
+    });
+    assert_none("use text::padded or text::spaces", found.collect());
+}
+
+fn has_computed_width(line: &str) -> bool {
+    line.split('{').any(|part| {
+        let spec = part.split_once(':').filter(|(name, _)| !name.contains('}'));
+        let spec = spec.and_then(|(_, spec)| spec.split_once("$}"));
+        spec.is_some_and(|(width, _)| {
+            !width.contains(['}', '.'])
+                && width.chars().any(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        })
+    })
+}
+
 /// The checks can fail: each kind of search finds what it is made for.
 #[test]
 fn tidy_searches_find() {
@@ -410,6 +434,12 @@ fn tidy_searches_find() {
         "pub(super) async fn a(",
     ] {
         assert!(begins_function(head), "{head}");
+    }
+    for format in ["{name:width$}", "{:>gap$}", "x{what:1$}"] {
+        assert!(has_computed_width(format), "{format}");
+    }
+    for format in ["{name:WIDTH$}", "{:.digits$}", "{name:8}", "{a}: b$}"] {
+        assert!(!has_computed_width(format), "{format}");
     }
     assert!(!begins_function("const A: u8 = 1;") && !begins_function("let f: fn() = a;"));
 }

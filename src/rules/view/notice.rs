@@ -8,7 +8,7 @@
 use super::page::{PageStyle, Shade};
 use crate::event::Severity;
 use crate::rules::notification::message::Notice;
-use crate::text::{columns, wrap};
+use crate::text::{columns, spaces, wrap};
 
 /// The columns of a time of day, and of a severity.
 const TIME: usize = 6;
@@ -98,14 +98,14 @@ impl Layout {
         let before = columns(&notice.when).max(TIME) + 1 + columns(&symbol) + SEVERITY + 1;
         let mut text = page.paint(Shade::Faint, &notice.when);
         text += &" ".repeat(TIME.saturating_sub(columns(&notice.when)) + 1);
-        text += &format!("{symbol}{word}{:gap$}", "");
+        text += &format!("{symbol}{word}{}", spaces(gap));
         let (names, length) = (name_width(page.width), columns(&notice.subject));
         let column = before + names + GAP;
         let has_column = names > 0 && column + SENTENCE_MIN <= page.width;
         if before + length > page.width {
             // A name that is longer than the rest of the line begins as far left as it has to.
             let indent = page.width.saturating_sub(length).min(BELOW);
-            text = format!("{}\n{:indent$}", text.trim_end(), "");
+            text = format!("{}\n{}", text.trim_end(), spaces(indent));
         }
         text += &page.paint(Shade::Heading, &notice.subject);
         let is_beside = has_column && length <= names;
@@ -125,7 +125,7 @@ impl Layout {
             length + GAP <= SENTENCE && SENTENCE + columns(next) <= room && self.column > BELOW
         });
         match beside {
-            Some(next) => self.put(&[format!("{what}{:1$}{next}", "", SENTENCE - length)]),
+            Some(next) => self.put(&[format!("{what}{}{next}", spaces(SENTENCE - length))]),
             None => self.below(what),
         }
         next.filter(|_| beside.is_none())

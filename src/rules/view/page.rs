@@ -3,7 +3,7 @@
 //! Promises: nothing is told by colour alone. The callers pass text that is safe for a terminal.
 
 use crate::event::Severity;
-use crate::text::wrap;
+use crate::text::{spaces, wrap};
 
 /// The columns of text that is not shown on a terminal.
 const WIDTH: usize = 120;
@@ -77,7 +77,7 @@ impl PageStyle {
             let rest = lines.split_off(1).join(" ");
             lines.extend(wrap(&rest, self.width.saturating_sub(indent)));
         }
-        format!("{head}{}\n", lines.join(&format!("\n{:indent$}", "")))
+        format!("{head}{}\n", lines.join(&format!("\n{}", spaces(indent))))
     }
 }
 

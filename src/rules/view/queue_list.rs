@@ -34,7 +34,7 @@ pub fn render(queues: &[(&DeadLetterQueue, Option<u64>)], columns: usize) -> Str
     let mut widths = [0; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+            *width = text::columns(cell).max(*width);
         }
     }
     let middle: usize =
@@ -43,15 +43,16 @@ pub fn render(queues: &[(&DeadLetterQueue, Option<u64>)], columns: usize) -> Str
     let name_width = widths[0].min(room.max(NAME_MIN));
     let mut page = String::new();
     for [name, depth, cells @ .., sources] in rows {
-        if name.chars().count() > name_width {
+        if text::columns(&name) > name_width {
             let _ = writeln!(page, "{name}");
             page.push_str(&" ".repeat(name_width));
         } else {
-            let _ = write!(page, "{name:name_width$}");
+            page.push_str(&text::padded(&name, name_width));
         }
-        let mut line = format!("{GAP}{depth:>width$}", width = widths[1]);
+        let before = text::spaces(widths[1].saturating_sub(text::columns(&depth)));
+        let mut line = format!("{GAP}{before}{depth}");
         for (cell, width) in cells.iter().zip(&widths[2..5]).filter(|(_, width)| **width > 0) {
-            let _ = write!(line, "{GAP}{cell:width$}");
+            let _ = write!(line, "{GAP}{}", text::padded(cell, *width));
         }
         let _ = write!(line, "{GAP}{sources}");
         let _ = writeln!(page, "{}", text::shorten(&line, columns.saturating_sub(name_width)));
@@ -113,6 +114,15 @@ mod tests {
             assert!(longest.max() <= Some(columns), "{columns}: {page}");
             assert!(page.contains(&long));
         }
+    }
+
+    /// A width in a format panics beyond 65,535.
+    #[test]
+    fn column_may_be_wider_than_a_format_allows() {
+        let mut queues = [queue("a-dlq", "eu-west-1", &["a"]), queue("b-dlq", "eu-west-1", &["b"])];
+        queues[0].queue.region = "r".repeat(70_000);
+        let [a, b] = &queues;
+        assert!(render(&[(a, Some(0)), (b, Some(1))], 80).contains("b-dlq"));
     }
 
     #[test]

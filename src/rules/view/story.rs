@@ -16,7 +16,7 @@ use crate::rules::notification::message::{Notice, render_whole};
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::scope::SeenScopes;
 use crate::shell;
-use crate::text::{count, safe, shorten, wrap};
+use crate::text::{self, count, safe, shorten, wrap};
 use crate::time::Timestamp;
 
 /// The number of scenes after which those that wait for their notices are printed.
@@ -194,12 +194,12 @@ impl Story {
     /// Returns the scenes since the last call.
     pub fn take_scenes(&mut self) -> String {
         let scenes = std::mem::take(&mut self.scenes);
-        let widest = scenes.iter().map(|scene| scene.when.chars().count()).max().unwrap_or(0);
+        let widest = scenes.iter().map(|scene| text::columns(&scene.when)).max().unwrap_or(0);
         let scene = |scene: &Scene| {
             let (word, length) =
                 (self.style.severity(scene.severity), scene.severity.as_str().len());
             let gap = " ".repeat(5_usize.saturating_sub(length));
-            let start = format!("  {:widest$}  {word}{gap}  ", scene.when);
+            let start = format!("  {}  {word}{gap}  ", text::padded(&scene.when, widest));
             let columns = widest + 6 + length + gap.len();
             // On a narrow terminal a hanging indent would leave no room for the text.
             let indent = if columns * 2 > self.style.width { INDENT } else { columns };
@@ -211,7 +211,11 @@ impl Story {
                 false => {
                     let names: Vec<&str> = scene.channels.iter().map(String::as_str).collect();
                     let sent = format!("notified: {}", names.join(", "));
-                    format!("{text}{:indent$}{}\n", "", self.style.paint(Shade::Faint, &sent))
+                    format!(
+                        "{text}{}{}\n",
+                        text::spaces(indent),
+                        self.style.paint(Shade::Faint, &sent)
+                    )
                 }
             }
         };

@@ -151,7 +151,7 @@ impl TextTable {
             line += &shade.map_or(cell.clone(), |shade| self.style.page.paint(shade, cell));
             gap = width.saturating_sub(length);
             if column == names && length > width {
-                line += &format!("\n{:indent$}", "", indent = column_start(widths, column) + width);
+                line += &format!("\n{}", text::spaces(column_start(widths, column) + width));
             }
         }
         self.text += line.trim_end();

@@ -257,6 +257,26 @@ fn column_of_places_has_what_differs() {
     }
 }
 
+/// A width in a format panics beyond 65,535.
+#[test]
+fn any_text_may_be_wider_than_a_format_allows() {
+    let long = "n".repeat(70_000);
+    for change in [
+        (|queue, long| queue.name = long) as fn(&mut Queue, String),
+        |queue, long| queue.account = long,
+        |queue, long| queue.region = long,
+    ] {
+        let (mut documents, seen) = documents();
+        let sessions = documents.sessions.as_mut().unwrap();
+        change(&mut sessions.incidents[0].queue, long.clone());
+        let view = view(&documents, &seen, &limits(), "/state", at(NOW));
+        for columns in [40, 120] {
+            let text = table(&view, TableStyle { has_scopes: true, ..style(columns) });
+            assert!(text.contains(&long[..columns]));
+        }
+    }
+}
+
 #[test]
 fn whole_ids_are_shown_elsewhere_than_on_a_terminal() {
     let (documents, seen) = documents();
