@@ -55,9 +55,13 @@ fn kill_filter_before_record(bench: &mut Bench, input: &str, kill_supervisor: bo
     wait_for("the filter waits for the journal", || has_open(filter.pid(), "journal.lock"));
     let session = started().unwrap();
     if kill_supervisor {
-        let mut all = processes_of(bench);
-        all.retain(|pid| arguments_of(*pid).contains(&format!("run {session}")));
-        assert_eq!(all.len(), 1);
+        let mut all = Vec::new();
+        // A child of the supervisor has its arguments until it executes its own program.
+        wait_for("one process is the supervisor", || {
+            all = processes_of(bench);
+            all.retain(|pid| arguments_of(*pid).contains(&format!("run {session}")));
+            all.len() == 1
+        });
         signal("KILL", all[0]);
         wait_for("the supervisor has ended", || !is_alive(all[0]));
     }
