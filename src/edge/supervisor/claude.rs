@@ -143,11 +143,11 @@ impl PreparedClaude<'_> {
             store::make_dir(&folder).map(|()| folder)
         };
         command.env("TMPDIR", folder(files::TEMPORARY)?).envs(invocation::ENVIRONMENT);
-        match &self.sandbox {
-            Some(sandbox) => command.envs(sandbox.variables()),
-            None => command
-                .envs(context.plan.claude.base_url.as_ref().map(|url| ("ANTHROPIC_BASE_URL", url))),
-        };
+        command.envs(context.plan.claude.base_url.as_ref().map(|url| ("ANTHROPIC_BASE_URL", url)));
+        if let Some(sandbox) = &self.sandbox {
+            // A server without TLS has the address of the relay there.
+            command.envs(sandbox.variables());
+        }
         let has_login = self.sandbox.as_ref().is_some_and(SessionSandbox::has_login);
         if self.credential.is_some() || has_login {
             // Its shell reads the startup files of the home folder, which may hold secrets.

@@ -561,3 +561,97 @@ fn killed_supervisor_ends_the_sandbox() {
     signal("KILL", supervisor.unwrap());
     wait_for("nothing of it is left", || inside(&bench).is_empty());
 }
+
+/// Puts text of the configuration in the place of other text.
+fn reconfigure(bench: &mut Bench, from: &str, to: &str) {
+    let config = read_text(bench, "config.yaml");
+    assert!(config.contains(from), "{config}");
+    bench.configure(&config.replace(from, to));
+}
+
+#[test]
+fn failed_preparation_starts_no_agent() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let api = FakeClaudeApi::start(tested());
+    let mut bench = Bench::new("sandbox-prepare");
+    let rule = ", test_command: [sh, test.sh], prepare: [sh, -c, 'echo no such package; exit 1']";
+    configure_claude(&mut bench, &cli, &api, ", sandbox: require", rule);
+    let data = run(&bench);
+    assert_eq!(data["reason"], "could_not_start", "{data}");
+    let why = data["detail"].as_str().unwrap();
+    assert!(why.contains("no such package") && why.contains("prepare.log"), "{why}");
+    assert!(api.requests().is_empty());
+}
+
+#[test]
+fn preparation_is_read_only_for_agent_and_tests() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let api = FakeClaudeApi::start(tested());
+    let mut bench = Bench::new("sandbox-prepared");
+    let rule = ", test_command: [sh, test.sh], prepare: [sh, prepare.sh]";
+    configure_claude(&mut bench, &cli, &api, ", sandbox: require", rule);
+    bench.write(
+        "repo/prepare.sh",
+        "mkdir -p deep/made && echo prepared > deep/made/a && echo home > ~/b\n",
+    );
+    let test = "cat deep/made/a ~/b; echo x > deep/made/a; echo x > ~/b; rm -rf deep/made; ls deep";
+    bench.write("repo/test.sh", test);
+    commit_all(&bench);
+    let data = run(&bench);
+    assert_eq!(data["verdict"]["status"], "confirmed", "{data} {}", session_logs(&bench));
+    let shown = api.requests_of("main")[1].tool_results().join("\n");
+    assert!(shown.starts_with("prepared\nhome\n"), "{shown}");
+    assert_eq!(shown.matches("Read-only file system").count(), 3, "{shown}");
+    assert!(shown.trim_end().ends_with("made"), "{shown}");
+}
+
+#[test]
+fn model_with_tls_is_reached_by_the_relay() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, first) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut byte = [0];
+            let _ = std::io::Read::read_exact(&mut stream, &mut byte);
+            let _ = sender.send(byte[0]);
+        }
+    });
+    let api = FakeClaudeApi::start(tested());
+    let mut bench = Bench::new("sandbox-tls");
+    configure_claude(&mut bench, &cli, &api, ", sandbox: require", "");
+    reconfigure(&mut bench, &api.url, &format!("https://localhost:{port}"));
+    investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
+    // The first byte of a handshake: the agent itself speaks TLS with the server.
+    let byte = first.recv_timeout(crate::support::workbench::DEADLINE);
+    assert_eq!(byte, Ok(0x16), "{}", session_logs(&bench));
+    let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(bench.run("dlq-investigate", &["--stop", &session], "").code(), 0);
+    wait_for("nothing of it is left", || inside(&bench).is_empty());
+    let record = || sessions(&bench)["sessions"][0].clone();
+    wait_for("its end is recorded", || record()["status"] != "running");
+}
+
+#[test]
+fn login_of_the_user_is_read_in_the_sandbox() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let token = "sk-ant-oat01-of-the-login";
+    let script = Script::new([structured(real_verdict(Value::Null))]).only_with_key(token);
+    let api = FakeClaudeApi::start(script);
+    for (expires, runs) in [(4_102_444_800_000_u64, true), (1_000, false)] {
+        let mut bench = Bench::new("sandbox-login");
+        configure_claude(&mut bench, &cli, &api, ", sandbox: require", "");
+        reconfigure(&mut bench, "auth: {env: MODEL_KEY}, ", "");
+        let login = json!({"claudeAiOauth": {"accessToken": token, "refreshToken": "r",
+            "expiresAt": expires, "scopes": ["user:inference"], "subscriptionType": "max"}});
+        bench.write("home/.claude/.credentials.json", login.to_string());
+        let data = run(&bench);
+        if runs {
+            assert_eq!(data["verdict"]["status"], "confirmed", "{data} {}", session_logs(&bench));
+        } else {
+            assert_eq!(data["reason"], "agent_unfit", "{data}");
+            assert!(data["detail"].as_str().unwrap().contains("cannot renew it"), "{data}");
+        }
+    }
+}
