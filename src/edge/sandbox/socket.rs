@@ -42,6 +42,14 @@ pub fn hold(listener: UnixListener) {
     });
 }
 
+/// Connects to a socket in a folder, whatever the length of its path.
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+pub(super) fn connect(folder: &Path, name: &str) -> UnixStream {
+    let opened = File::open(folder).unwrap();
+    UnixStream::connect(format!("/proc/self/fd/{}/{name}", opened.as_raw_fd())).unwrap()
+}
+
 #[cfg(target_os = "linux")]
 #[cfg(test)]
 mod tests {
@@ -52,9 +60,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("dlq-socket-{}", std::process::id()));
         let deep = folder.join("x".repeat(100)).join("y".repeat(100));
         let listener = listen(&deep, LIFE).unwrap();
-        let opened = File::open(&deep).unwrap();
-        let short = format!("/proc/self/fd/{}/{LIFE}", opened.as_raw_fd());
-        let client = UnixStream::connect(short).unwrap();
+        let client = connect(&deep, LIFE);
         hold(listener);
         drop(client);
         // A socket of an earlier run is replaced.

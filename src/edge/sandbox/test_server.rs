@@ -145,7 +145,7 @@ mod tests {
         ];
         for (name, script, output, status) in rows {
             let folder = server(name, script);
-            let client = UnixStream::connect(folder.join(socket::TESTS)).unwrap();
+            let client = socket::connect(&folder, socket::TESTS);
             let mut shown = Vec::new();
             let ended = read_answer(client, &mut |bytes| {
                 shown.extend_from_slice(bytes);
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn long_output_is_cut() {
         let folder = server("long", "head -c 3000000 /dev/zero");
-        let client = UnixStream::connect(folder.join(socket::TESTS)).unwrap();
+        let client = socket::connect(&folder, socket::TESTS);
         let mut count = 0;
         let mut last = Vec::new();
         read_answer(client, &mut |bytes| {
@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn client_that_goes_away_ends_its_run() {
         let folder = server("gone", "sleep 600");
-        drop(UnixStream::connect(folder.join(socket::TESTS)).unwrap());
+        drop(socket::connect(&folder, socket::TESTS));
         // The next client is answered only after that run has ended; it goes away, too.
-        drop(UnixStream::connect(folder.join(socket::TESTS)).unwrap());
+        drop(socket::connect(&folder, socket::TESTS));
         let listing = std::fs::read_dir(&folder).unwrap().count();
         assert_eq!(listing, 1);
         std::fs::remove_dir_all(folder).unwrap();
