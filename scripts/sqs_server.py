@@ -101,6 +101,8 @@ os.environ.update(
     SQS_ENDPOINT_STRATEGY="path",
     DISABLE_EVENTS="1",
     SKIP_SSL_CERT_DOWNLOAD="1",
+    # The default is one file for all servers of the machine, which each rewrites while others read it.
+    CUSTOM_SSL_CERT_PATH=os.path.join(folder, "server.pem"),
     DNS_ADDRESS="0",
     LOCALSTACK_VOLUME_DIR=os.path.join(folder, "vol"),
     FILESYSTEM_ROOT=folder,
