@@ -58,16 +58,8 @@ pub fn has_bubblewrap() -> bool {
     if !is_met(built.is_ok(), missing) {
         return false;
     }
-    // A container may forbid it, which no package changes.
     let works = built.is_ok_and(|output| output.status.success());
-    if !works {
-        let _ = writeln!(
-            stderr(),
-            "skipped: bubblewrap builds no sandbox here; see SANDBOX in \
-                                    dlq-investigate(1)"
-        );
-    }
-    works
+    is_met(works, "bubblewrap builds no sandbox here; see SANDBOX in dlq-investigate(1)")
 }
 
 /// Returns whether `jq` can be run.
