@@ -37,6 +37,12 @@ impl Usd {
         Usd(self.0.saturating_sub(other.0))
     }
 
+    /// Returns a multiple, which saturates.
+    #[must_use]
+    pub fn times(self, factor: u64) -> Self {
+        Usd(self.0.saturating_mul(factor))
+    }
+
     /// Returns a share of 0 to 1.
     #[must_use]
     pub fn share(self, share: f64) -> Self {

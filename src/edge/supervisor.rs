@@ -80,6 +80,8 @@ use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
 use crate::money::Usd;
+use crate::rules::agent::transcript::Transcript;
+use crate::rules::investigation::wait::API_UNAVAILABLE;
 use crate::store::{self, BlockingWait, Lock, Store};
 
 /// Names of the files in a session's folder.
@@ -250,11 +252,17 @@ fn conclude(
     let transcript = run.transcript.as_ref();
     let cost = context.plan.new_cost(transcript);
     let no_result =
-        |why| finish::emit_no_result(context, why, cost, check.save_changes().as_deref());
+        |why| finish::emit_no_result(context, why, cost.clone(), check.save_changes().as_deref());
     let status = match run.result {
         WaitResult::Exited(status) => status,
         // The agent has written its result.
         WaitResult::Lingering => ExitStatus::default(),
+        WaitResult::Cut(NoResult::TimedOut)
+            if transcript.is_some_and(Transcript::is_without_api) =>
+        {
+            let why = "the model's API did not answer until the deadline";
+            return no_result(NoResult::Failed(API_UNAVAILABLE, why.to_owned()));
+        }
         WaitResult::Cut(why) => return no_result(why),
     };
     if let Some(why) = forgery(context) {
@@ -263,12 +271,12 @@ fn conclude(
     let bundle = evidence.bundle.as_deref();
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
         Ok(CheckOutcome::Checked(verdict)) => {
-            finish::emit_checked(context, &check.verify(*verdict), cost)
+            finish::emit_checked(context, &check.verify(*verdict), cost.clone())
         }
         Ok(CheckOutcome::Stated(stated)) => {
             // The patch is saved; the result of another agent is not checked.
             let _ = check.save_changes();
-            finish::emit_stated(context, stated, cost)
+            finish::emit_stated(context, stated, cost.clone())
         }
         Err((reason, detail)) => no_result(NoResult::Failed(reason, detail)),
     }

@@ -402,6 +402,9 @@ payloads! {
         /// The cost in US dollars; null when the agent does not report it.
         #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
+        /// The reason why the cost that the agent reports is not believed; absent when it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_note: Option<String>,
         turns: Option<u64>,
         duration_s: u64,
         /// The path of the report.

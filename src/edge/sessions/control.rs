@@ -9,6 +9,7 @@ use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
 use crate::money::Usd;
+use crate::rules::investigation::budget::{self, Budget};
 use crate::rules::investigation::claim::{self, WaitedFor};
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility;
@@ -16,7 +17,7 @@ use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::lookup;
 use crate::rules::investigation::plan::Occupancy;
 use crate::rules::investigation::session::{Session, SessionStatus};
-use crate::rules::investigation::wait;
+use crate::rules::investigation::wait::{self, Wait};
 use crate::rules::queue::document::Watched;
 use crate::store::{self, BlockingWait};
 use crate::text::safe;
@@ -149,11 +150,21 @@ impl SessionRunner {
         Ok(Plan { resumes, spent_usd: spent, bundle: bundle.or(plan.bundle), ..plan })
     }
 
+    /// Whether the budget suffices for an incident that waits for it.
+    fn is_funded(&self, incident: &Incident, wait: &Wait) -> Result<bool, Error> {
+        if !wait.is_for_budget() {
+            return Ok(false);
+        }
+        let budget: Budget = self.store.read(&Keys::all())?;
+        let (cause, loss) = (wait.spends_on.as_deref(), incident.window().first());
+        Ok(budget::judge(&self.policy.limits, &budget, cause, loss, clock::now()).is_ok())
+    }
+
     /// Returns the result of each rule for a queue, a line each. Changes nothing.
     pub fn explain(&self, queue: &str) -> Result<Vec<u8>, Error> {
-        let mut sessions: Sessions = self.store.read(&Keys::all())?;
+        let sessions: Sessions = self.store.read(&Keys::all())?;
         let now = clock::now();
-        sessions.clamp_future_times(now);
+        let sessions = sessions.with_clamped_times(now).into_owned();
         let occupancy = self.occupancy(&sessions);
         let mut text = String::new();
         for incident in sessions.incidents.iter().filter(|one| lookup::is_open(one, queue)) {
@@ -167,7 +178,7 @@ impl SessionRunner {
             if let Some(wait) = incident.wait.as_ref().filter(|_| !incident.forced) {
                 let known: Vec<&Session> = sessions.sessions.iter().collect();
                 let state = claim::waited_for(wait, incident, &known, &sessions.incidents);
-                let stands = state != WaitedFor::Gone;
+                let stands = state != WaitedFor::Gone && !self.is_funded(incident, wait)?;
                 let stands = wait.is_active(now, &self.policy.limits, stands);
                 let until = wait.until.map(|until| format!(", until {until}")).unwrap_or_default();
                 line(!stands, "not waiting", &format!(": {}{until}", wait::clause(&wait.reason)));

@@ -4,14 +4,17 @@ use std::path::Path;
 
 use super::SessionRunner;
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::event::{self, Type};
 use crate::ndjson;
 use crate::rules::investigation::document::Sessions;
+use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::plan::{FolderState, Probes};
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::investigation::session_events;
+use crate::rules::investigation::wait::Wait;
 use crate::store;
 use crate::text::safe;
 
@@ -21,6 +24,14 @@ impl SessionRunner {
     /// recorded that. A dry run probes nothing.
     pub(super) fn probe(&self, document: &Sessions, unrecorded: bool) -> Probes {
         let mut probes = Probes::default();
+        let waits = |one: &Incident| one.wait.as_ref().is_some_and(Wait::is_for_budget);
+        if document.incidents.iter().any(waits) {
+            // Without it the waits go on.
+            match self.store.read(&Keys::all()) {
+                Ok(budget) => probes.budget = Some(budget),
+                Err(error) => self.warn_once(&error.to_string()),
+            }
+        }
         if self.dry.is_some() {
             return probes;
         }

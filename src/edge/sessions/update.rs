@@ -30,14 +30,18 @@ impl SessionRunner {
             incident::apply_change(&mut document.incidents, change);
         }
         if self.dry.is_none() {
-            document.clamp_future_times(clock::now());
+            document.note_future_times(clock::now());
         }
         let mut result = UpdateResult::default();
         let mut unstartable = Vec::new();
         let plan = loop {
             let mut probes = self.probe(document, evaluate_at.is_some());
             probes.unstartable.extend(&unstartable);
-            let plan = plan::plan(&self.policy, document, &probes, &self.time(evaluate_at));
+            let time = self.time(evaluate_at);
+            let plan = {
+                let clamped = document.with_clamped_times(time.wall);
+                plan::plan(&self.policy, &clamped, &probes, &time)
+            };
             let acts = self.act(document, &plan, &mut result.lines);
             record_acts(document, &plan, &acts);
             result.started.extend(acts.started.iter().map(|(_, session)| session.clone()));

@@ -22,7 +22,7 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
         let context = SessionContext::new(store, session, plan);
         let plan = &context.plan;
         // Without a report of its cost the agent counts as reserved.
-        let cost = plan.new_cost(plan.transcript(&folder).as_ref());
+        let cost = plan.new_cost(plan.transcript(&folder).as_ref()).usd;
         settle_budget(&context, cost)?;
         if cost.is_some() {
             context.record(|session| session.cost_usd = session.cost_usd.or(cost))?;

@@ -14,12 +14,14 @@ use crate::event::{
     InvestigationStopped, InvestigationTimedOut, Verdict,
 };
 use crate::money::Usd;
+use crate::rules::agent::cost::{self, RunCost};
 use crate::rules::agent::last_line::StatedResult;
+use crate::rules::agent::transcript::ReportedCost;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
 use crate::rules::investigation::second_look;
 use crate::rules::investigation::session::{self, SessionStatus};
-use crate::rules::investigation::wait::Wait;
+use crate::rules::investigation::wait::{self, API_UNAVAILABLE, Wait};
 use crate::rules::triage;
 use crate::rules::verdict::report;
 use crate::store;
@@ -70,12 +72,13 @@ impl NoResult {
 pub(super) fn emit_no_result(
     context: &SessionContext,
     why: NoResult,
-    cost: Option<Usd>,
+    cost: RunCost,
     changes: Option<&str>,
 ) -> Result<EmittedEnd, Error> {
     let (queue, session) = (context.queue(), context.session.to_owned());
+    let RunCost { usd: cost, doubt } = cost;
     let (cost_usd, duration_s) = (cost, context.elapsed().as_secs());
-    let detail = |text| with_references(context, text, changes);
+    let detail = |text| with_references(context, text, doubt.as_deref(), changes);
     let (status, again) = match why {
         NoResult::Failed(reason, text) => {
             let (detail, duration_s) = (detail(text), Some(duration_s));
@@ -83,9 +86,13 @@ pub(super) fn emit_no_result(
             let end =
                 InvestigationFailed { queue, session, reason: word, detail, cost_usd, duration_s };
             context.emit(end)?;
-            // An agent that never ran has cost nothing: no cooldown.
-            let wait = retry_later(context, reason);
-            (SessionStatus::Failed, Some(wait).filter(|_| reason == "could_not_start"))
+            // Nothing was investigated: no cooldown.
+            let again = match reason {
+                "could_not_start" => Some(retry_later(context, reason)),
+                API_UNAVAILABLE => Some(retry_after_pause(context)),
+                _ => None,
+            };
+            (SessionStatus::Failed, again)
         }
         NoResult::TimedOut => {
             let timeout = show_span(Duration::from_millis(context.plan.timeout_ms));
@@ -104,16 +111,16 @@ pub(super) fn emit_no_result(
 
 /// Emits the end of a session whose agent did not run, and so has cost nothing.
 pub(super) fn emit_not_run(context: &SessionContext, why: NoResult) -> Result<EmittedEnd, Error> {
-    emit_no_result(context, why, Some(Usd::NONE), None)
+    emit_no_result(context, why, RunCost::none(), None)
 }
 
 /// Emits a checked verdict.
 pub(super) fn emit_checked(
     context: &SessionContext,
     verdict: &CheckedVerdict,
-    cost: Option<Usd>,
+    cost: RunCost,
 ) -> Result<EmittedEnd, Error> {
-    let report = render_report(context, verdict, cost);
+    let report = render_report(context, verdict, cost.usd);
     emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
 }
 
@@ -122,13 +129,23 @@ pub(super) fn emit_checked(
 pub(super) fn emit_stated(
     context: &SessionContext,
     stated: StatedResult,
-    cost: Option<Usd>,
+    cost: RunCost,
 ) -> Result<EmittedEnd, Error> {
     let StatedResult { verdict, cost_usd, turns } = stated;
     let Incident { id, queue, .. } = &context.plan.incident;
     let (took, loss) = (context.elapsed(), context.loss());
     let report = report::render_unchecked(context.session, id, queue, &verdict, took, loss);
-    let cost = cost.or(cost_usd);
+    let cost = match cost {
+        RunCost { usd: None, doubt: None } => {
+            let total = cost_usd;
+            cost::judge(
+                ReportedCost { total, ..ReportedCost::default() },
+                Usd::NONE,
+                &context.plan.limits,
+            )
+        }
+        known => known,
+    };
     emit_completed(context, verdict, cost, turns, &report)
 }
 
@@ -139,7 +156,7 @@ pub(super) fn emit_triage(
 ) -> Result<EmittedEnd, Error> {
     emit_started(context, "triage", None)?;
     let verdict = triage::verdict(evidence.causes());
-    let end = emit_completed(context, verdict, Some(Usd::NONE), Some(0), &evidence.report)?;
+    let end = emit_completed(context, verdict, RunCost::none(), Some(0), &evidence.report)?;
     let is_due = evidence.needs_second_look(context);
     Ok(EmittedEnd { again: is_due.then(|| second_look::wait(clock::now())), ..end })
 }
@@ -148,7 +165,7 @@ pub(super) fn emit_triage(
 fn emit_completed(
     context: &SessionContext,
     verdict: Verdict,
-    cost: Option<Usd>,
+    cost: RunCost,
     turns: Option<u64>,
     report: &str,
 ) -> Result<EmittedEnd, Error> {
@@ -159,11 +176,13 @@ fn emit_completed(
         queue: context.queue(),
         session: context.session.into(),
         verdict,
-        cost_usd: cost,
+        cost_usd: cost.usd,
+        cost_note: cost.doubt,
         turns,
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
     })?;
+    let cost = cost.usd;
     Ok(EmittedEnd { status: SessionStatus::Completed, again: None, verdict: status, cost })
 }
 
@@ -190,7 +209,11 @@ pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(
             cause.clone_from(&session.fingerprint);
         }
         let incident = sessions.incidents.iter_mut().find(|one| one.id == incident);
-        if let (true, Some(incident), Some(cause)) = (is_unexplained, incident, cause) {
+        let Some(incident) = incident else { return Ok(()) };
+        let is_unavailable = end.again.as_ref().is_some_and(|wait| wait.reason == API_UNAVAILABLE);
+        incident.unavailable =
+            if is_unavailable { incident.unavailable.saturating_add(1) } else { 0 };
+        if let (true, Some(cause)) = (is_unexplained, cause) {
             incident.record_unexplained(&cause);
         }
         Ok(())
@@ -221,6 +244,13 @@ pub(super) fn retry_later(context: &SessionContext, reason: &str) -> Wait {
     Wait::ending_at(reason, now, now.plus(cooldown))
 }
 
+/// A wait after a failure of the model's API; longer with each in a row.
+fn retry_after_pause(context: &SessionContext) -> Wait {
+    let now = clock::now();
+    let pause = wait::pause(context.plan.incident.unavailable, context.session);
+    Wait::ending_at(API_UNAVAILABLE, now, now.plus(pause))
+}
+
 /// Records what the incident waits for; `None` removes an earlier wait.
 fn make_incident_wait(context: &SessionContext, wait: Option<Wait>) -> Result<(), Error> {
     let keys = Keys::one(Sessions::INCIDENT, context.plan.incident.id.as_str());
@@ -235,11 +265,18 @@ fn make_incident_wait(context: &SessionContext, wait: Option<Wait>) -> Result<()
     })
 }
 
-/// Adds the path of the agent's output, the changes, and the command that resumes the session.
-fn with_references(context: &SessionContext, detail: String, changes: Option<&str>) -> String {
+/// Adds a doubt of the cost, the path of the agent's output, the changes, and the command that
+/// resumes the session.
+fn with_references(
+    context: &SessionContext,
+    detail: String,
+    doubt: Option<&str>,
+    changes: Option<&str>,
+) -> String {
     let has_text =
         |name: &&str| std::fs::metadata(context.path(name)).is_ok_and(|file| file.len() > 0);
     let mut all = vec![detail];
+    all.extend(doubt.map(str::to_owned));
     let output = [files::STDERR, files::TRANSCRIPT].into_iter().find(has_text);
     let output = output.map(|name| context.path(name));
     all.extend(output.map(|path| format!("its output is in '{}'", path.display())));

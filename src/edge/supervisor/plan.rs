@@ -14,6 +14,7 @@ use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::money::Usd;
 use crate::regular_file;
+use crate::rules::agent::cost::{self, RunCost};
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
@@ -118,8 +119,9 @@ impl Plan {
 
     /// Cost of this run alone. A resumed conversation reports its total, so the cost of earlier
     /// runs is subtracted.
-    pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> Option<Usd> {
-        Some(transcript?.cost_usd()?.less(self.spent_usd))
+    pub(super) fn new_cost(&self, transcript: Option<&Transcript>) -> RunCost {
+        let reported = transcript.map(Transcript::reported_cost).unwrap_or_default();
+        cost::judge(reported, self.spent_usd, &self.limits)
     }
 
     /// Parses the agent's whole output; `None` for an agent whose last line is its result.

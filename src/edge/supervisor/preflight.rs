@@ -97,8 +97,6 @@ pub(super) fn reserve_budget(
     // The limits apply to the sum of all runs.
     let refusal = context.store.update(&Keys::all(), |budget: &mut Budget| {
         let now = clock::now();
-        budget.clamp_future_times(now);
-        budget.forget(now);
         let reserved = budget.reserve(&plan.limits, context.session, &queue.name, cause, loss, now);
         Ok(reserved.err())
     })?;
@@ -111,6 +109,7 @@ pub(super) fn reserve_budget(
         session: None,
         limits,
         cause: None,
+        spends_on: cause.map(str::to_owned),
     };
     finish_skipped(context, word, detail, Some(wait))?;
     Ok(false)

@@ -77,6 +77,27 @@ pub struct Transcript {
     idle: bool,
     /// Last result that was an error.
     failed: Option<Failure>,
+    /// Whether the model has answered.
+    answered: bool,
+    /// Whether a call of the API failed, and the model has not answered since.
+    retrying: bool,
+    /// Whether the agent was stopped in the middle of an answer, which no cost includes.
+    cut: bool,
+    /// Whether a cost was no amount of money.
+    odd_cost: bool,
+}
+
+/// Facts about the cost that an agent reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReportedCost {
+    /// The greatest total, in US dollars.
+    pub total: Option<Usd>,
+    /// Whether the model has answered.
+    pub answered: bool,
+    /// Whether the agent was stopped in the middle of an answer, which the total does not include.
+    pub cut: bool,
+    /// Whether a total was no amount of money.
+    pub odd: bool,
 }
 
 impl Transcript {
@@ -131,6 +152,17 @@ impl Transcript {
         self.cost
     }
 
+    /// Returns the facts about the cost.
+    pub fn reported_cost(&self) -> ReportedCost {
+        let Transcript { cost, answered, cut, odd_cost, .. } = *self;
+        ReportedCost { total: cost, answered, cut, odd: odd_cost }
+    }
+
+    /// Whether the model's API did not answer at the end: a call failed, and none succeeded since.
+    pub fn is_without_api(&self) -> bool {
+        self.retrying && !self.unauthorized
+    }
+
     /// Returns the turns of the main agent; every result counts its own.
     pub fn turns(&self) -> Option<u64> {
         self.turns
@@ -163,14 +195,24 @@ impl Transcript {
     }
 
     fn result(&mut self, fields: &JsonMembers) -> Option<TranscriptEvent> {
-        self.cost = self.cost.max(fields.get::<Usd>("total_cost_usd"));
+        let cost = fields.get::<Usd>("total_cost_usd");
+        self.odd_cost |= cost.is_none() && fields.get::<f64>("total_cost_usd").is_some();
+        self.cost = self.cost.max(cost);
+        let stopped = fields.word("terminal_reason");
+        self.cut |= match stopped.as_deref() {
+            // While a call fails, no answer is under way.
+            Some("aborted_streaming") => !self.retrying && !self.unauthorized,
+            // The tool may be a subagent, which was stopped in an answer of its own.
+            Some("aborted_tools") => !self.names.is_empty(),
+            _ => false,
+        };
         if let Some(turns) = fields.get::<u64>("num_turns") {
             self.turns = Some(self.turns.unwrap_or(0).saturating_add(turns));
         }
         for denial in fields.objects("permission_denials") {
             self.deny(&denial);
         }
-        let ending = is_good(fields);
+        let ending = is_good(fields, self.retrying);
         let good = ending == Ok(true);
         if let Some(value) = fields.get::<Value>("structured_output").filter(|v| !v.is_null())
             && (good || !matches!(self.structured, Some((true, _))))

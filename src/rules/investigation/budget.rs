@@ -27,6 +27,9 @@ const OVERSHOOT: Usd = Usd::from_micros(750_000);
 /// have longer responses.
 const OVERSHOOT_SHARE: f64 = 0.2;
 
+/// A cost of more than this many times its worst case is not believed.
+const BELIEVED_TIMES: u64 = 10;
+
 /// The remaining time from which a loss is near.
 pub const NEAR_LOSS: Duration = Duration::from_secs(6 * 3600);
 
@@ -78,6 +81,9 @@ pub struct Spend {
     pub cost_usd: Option<Usd>,
     /// Null while the run is open.
     pub settled_at: Option<Timestamp>,
+    /// The time at which its last time was first seen in the future; null while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_ahead_at: Option<Timestamp>,
 }
 
 /// The spend of a day.
@@ -91,6 +97,11 @@ pub struct DaySpend {
 /// Returns the worst-case cost of a run in US dollars, which is more than its limit.
 pub fn worst_case(limits: &BudgetLimits) -> Usd {
     limits.per_run.plus(OVERSHOOT.max(limits.per_run.share(OVERSHOOT_SHARE)))
+}
+
+/// Whether a run can have cost this much.
+pub fn is_believable(limits: &BudgetLimits, cost: Usd) -> bool {
+    cost <= worst_case(limits).times(BELIEVED_TIMES)
 }
 
 /// Decides whether a run may start, and returns the amount to reserve in US dollars. The limit of
@@ -133,7 +144,7 @@ fn check_limit<'a>(
     over: Duration,
     now: Timestamp,
 ) -> Result<(), SkipReason> {
-    let counted = spends.map(|spend| (spend.last().plus(over), spend.counts()));
+    let counted = spends.map(|spend| (spend.last(now).plus(over), spend.counts()));
     let mut counted: Vec<(Timestamp, Usd)> = counted.filter(|(until, _)| *until > now).collect();
     let taken: Usd = counted.iter().map(|(_, usd)| *usd).sum();
     if taken.plus(wants) <= limit {
@@ -162,14 +173,22 @@ impl Spend {
         self.settled_at.and(self.cost_usd).unwrap_or(self.reserved_usd)
     }
 
-    /// Returns the last time at which the run can have spent; its age counts from there.
-    fn last(&self) -> Timestamp {
-        self.settled_at.unwrap_or_else(|| self.at.plus(RUN_MAX))
+    /// Returns the last time at which the run can have spent; its age counts from there. A time more
+    /// than a day in the future counts as when it was first seen there: a clock that was years ahead
+    /// for a moment would otherwise use up the budget of every day until then. A nearer one counts as
+    /// it is: it was right before a clock stepped back.
+    fn last(&self, now: Timestamp) -> Timestamp {
+        let written = self.settled_at.unwrap_or(self.at);
+        let at = match written > now.plus(DAY) {
+            true => self.seen_ahead_at.unwrap_or(now).min(now),
+            false => written,
+        };
+        if self.settled_at.is_some() { at } else { at.plus(RUN_MAX) }
     }
 
     /// Whether the run may still spend.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.settled_at.is_none() && self.last() > now
+        self.settled_at.is_none() && self.last(now) > now
     }
 }
 
@@ -178,7 +197,8 @@ impl Budget {
     pub const SPEND: RecordKind = "spend";
 
     /// Reserves the worst-case cost of a run and returns it. A session with an open reservation
-    /// gets the same amount.
+    /// gets the same amount. A refusal forgets nothing and moves no time: a clock that was wrong for
+    /// a moment frees nothing that counts when it is right again.
     pub fn reserve(
         &mut self,
         limits: &BudgetLimits,
@@ -188,11 +208,13 @@ impl Budget {
         loss: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Usd, SkipReason> {
+        self.note_future_times(now);
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
         }
         let amount = judge(limits, self, cause, loss, now)?;
+        self.forget(now);
         self.spends.push(Spend {
             session: session.to_owned(),
             queue: queue.to_owned(),
@@ -201,6 +223,7 @@ impl Budget {
             reserved_usd: amount,
             cost_usd: None,
             settled_at: None,
+            seen_ahead_at: None,
         });
         Ok(amount)
     }
@@ -215,24 +238,30 @@ impl Budget {
         }
     }
 
-    /// Clamps times in the future to now. A clock that was years ahead for a moment would otherwise
-    /// use up the budget of every day until then.
-    pub fn clamp_future_times(&mut self, now: Timestamp) {
+    /// Notes since when times lie in the future. The times stay: when the clock is there again, they
+    /// count.
+    fn note_future_times(&mut self, now: Timestamp) {
         for spend in &mut self.spends {
-            spend.at = spend.at.min(now);
-            spend.settled_at = spend.settled_at.map(|at| at.min(now));
+            let is_ahead = spend.settled_at.unwrap_or(spend.at) > now;
+            let seen = spend.seen_ahead_at.unwrap_or(now).min(now);
+            spend.seen_ahead_at = is_ahead.then_some(seen);
         }
     }
 
     /// Removes runs that no limit counts any more.
-    pub fn forget(&mut self, now: Timestamp) {
-        self.spends.retain(|spend| spend.last().plus(KEPT) > now);
+    fn forget(&mut self, now: Timestamp) {
+        self.spends.retain(|spend| spend.last(now).plus(KEPT) > now);
+    }
+
+    /// Whether a session has reserved at any time.
+    pub fn has_spend_of(&self, session: &str) -> bool {
+        self.spends.iter().any(|spend| spend.session == session)
     }
 
     /// Returns the spend of the last 24 hours.
     pub fn day(&self, now: Timestamp) -> DaySpend {
         let mut day = DaySpend::default();
-        for spend in self.spends.iter().filter(|spend| spend.last().plus(DAY) > now) {
+        for spend in self.spends.iter().filter(|spend| spend.last(now).plus(DAY) > now) {
             let sum = if spend.is_open(now) { &mut day.reserved } else { &mut day.spent };
             *sum = sum.plus(spend.counts());
         }
@@ -242,7 +271,7 @@ impl Budget {
     /// Returns the spend on each cause, the most expensive first.
     pub fn causes(&self, now: Timestamp) -> Vec<(&str, Usd)> {
         let mut sums = std::collections::BTreeMap::<&str, Usd>::new();
-        for spend in self.spends.iter().filter(|spend| spend.last().plus(KEPT) > now) {
+        for spend in self.spends.iter().filter(|spend| spend.last(now).plus(KEPT) > now) {
             if let Some(cause) = &spend.fingerprint {
                 let sum = sums.entry(cause).or_default();
                 *sum = sum.plus(spend.counts());

@@ -1,5 +1,6 @@
 //! The document `sessions.json`: sessions and incidents, and which of them are kept.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -49,16 +50,39 @@ impl Sessions {
         of_queue.filter_map(|session| session.cooldown_until).max()
     }
 
-    /// Clamps ends that lie in the future to now, and their cooldowns to the same length. A clock
-    /// that was years ahead for a moment would otherwise stop a queue's investigations for years.
-    pub fn clamp_future_times(&mut self, now: Timestamp) {
+    /// Notes since when ends lie in the future. The ends stay: when the clock is there again, they
+    /// count.
+    pub fn note_future_times(&mut self, now: Timestamp) {
         for session in &mut self.sessions {
-            if let Some(ended) = session.ended_at.filter(|ended| *ended > now) {
-                session.ended_at = Some(now);
-                let end = |until: Timestamp| until.min(now.plus(until.since(ended)));
+            let is_ahead = session.ended_at.is_some_and(|ended| ended > now);
+            let seen = session.seen_ahead_at.unwrap_or(now).min(now);
+            session.seen_ahead_at = is_ahead.then_some(seen);
+        }
+    }
+
+    /// Returns the document with each end that lies more than its cooldown in the future at the time
+    /// at which it was first seen there, and its cooldown of the same length. A clock that was years
+    /// ahead for a moment would otherwise stop a queue's investigations for years. The result is to decide by, never to be stored: a
+    /// clock that steps back and forth would end the cooldowns.
+    pub fn with_clamped_times(&self, now: Timestamp) -> Cow<'_, Sessions> {
+        let length = |one: &Session| {
+            let (ended, until) = (one.ended_at?, one.cooldown_until);
+            let length = until.map(|until| until.since(ended)).unwrap_or_default();
+            (ended > now.plus(length)).then_some(length)
+        };
+        if !self.sessions.iter().any(|one| length(one).is_some()) {
+            return Cow::Borrowed(self);
+        }
+        let mut clamped = self.clone();
+        for session in &mut clamped.sessions {
+            if let Some(length) = length(session) {
+                let seen = session.seen_ahead_at.unwrap_or(now).min(now);
+                session.ended_at = Some(seen);
+                let end = |until: Timestamp| until.min(seen.plus(length));
                 session.cooldown_until = session.cooldown_until.map(end);
             }
         }
+        Cow::Owned(clamped)
     }
 
     pub fn session(&self, id: &str) -> Option<&Session> {
@@ -189,7 +213,7 @@ mod tests {
             ("over", Some(100), Some(110), Some(100), Some(110)),
             ("under way", Some(995), Some(1005), Some(995), Some(1005)),
             ("ended this moment", Some(NOW), Some(1010), Some(NOW), Some(1010)),
-            ("ended a moment ahead", Some(1001), Some(1011), Some(NOW), Some(1010)),
+            ("ended a moment ahead", Some(1001), Some(1011), Some(1001), Some(1011)),
             ("ended years ahead", Some(YEARS), Some(YEARS + 10), Some(NOW), Some(1010)),
             ("long ago", Some(-YEARS), Some(10 - YEARS), Some(-YEARS), Some(10 - YEARS)),
             ("ahead, without a cooldown", Some(YEARS), None, Some(NOW), None),
@@ -202,12 +226,28 @@ mod tests {
             let (ended_at, cooldown_until) = (ended.map(at), until.map(at));
             let one = Session { ended_at, cooldown_until, ..session("one", None) };
             let mut sessions = Sessions { sessions: vec![one], ..Sessions::default() };
-            sessions.clamp_future_times(at(NOW));
-            let after = (sessions.sessions[0].ended_at, sessions.cooldown_until("arn:q"));
+            sessions.note_future_times(at(NOW));
+            let clamped = sessions.with_clamped_times(at(NOW));
+            let after = (clamped.sessions[0].ended_at, clamped.cooldown_until("arn:q"));
             assert_eq!(after, (ended_after.map(at), until_after.map(at)), "{row}");
-            // Later clamps do not move the end.
-            sessions.clamp_future_times(at(NOW + 5));
-            assert_eq!(sessions.cooldown_until("arn:q"), after.1, "{row}");
+            // Later looks do not move the end.
+            sessions.note_future_times(at(NOW + 5));
+            let later = sessions.with_clamped_times(at(NOW + 5)).cooldown_until("arn:q");
+            assert_eq!(later, after.1, "{row}");
         }
+    }
+
+    #[test]
+    fn clock_that_steps_back_and_forth_ends_no_cooldown() {
+        let mut sessions =
+            Sessions { sessions: vec![session("one", Some(1000))], ..Sessions::default() };
+        // The times of the clock, and the end of the cooldown as it is seen then.
+        for (now, until) in [(1005, 1010), (900, 910), (995, 1010), (1, 11), (1009, 1010)] {
+            sessions.note_future_times(at(now));
+            let clamped = sessions.with_clamped_times(at(now));
+            assert_eq!(clamped.cooldown_until("arn:q"), Some(at(until)), "at {now}");
+        }
+        assert_eq!(sessions.cooldown_until("arn:q"), Some(at(1010)));
+        assert_eq!(sessions.sessions[0].ended_at, Some(at(1000)));
     }
 }

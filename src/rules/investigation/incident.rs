@@ -56,6 +56,9 @@ pub struct Incident {
     /// Whether the logs were asked too early once, so that the incident is looked at once more.
     #[serde(default)]
     pub second_look: bool,
+    /// The sessions in a row that ended because the model's API was not available.
+    #[serde(default)]
+    pub unavailable: u32,
     /// The fingerprints of the causes of most messages, each once.
     #[serde(default)]
     pub causes: Vec<String>,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::budget::BudgetLimits;
+use super::budget::{Budget, BudgetLimits};
 use super::claim::{self, WaitedFor};
 use super::document::Sessions;
 use super::eligibility::{self, QueueActivity, SkipReason, StartPolicy};
@@ -66,6 +66,8 @@ pub struct Probes {
     /// The incidents whose supervisor cannot start, or failed to start during this update, by
     /// position.
     pub unstartable: Vec<usize>,
+    /// The budget; probed only when an incident waits for it.
+    pub budget: Option<Budget>,
 }
 
 /// The time after its deadline at which a session has ended for certain: its supervisor stops the
@@ -152,6 +154,7 @@ pub fn plan(
         probes,
         time,
         occupancy: Occupancy::new(document, probes, time),
+        budget: probes.budget.clone(),
         plan: UpdatePlan::default(),
     };
     planner.close();
@@ -171,6 +174,8 @@ struct Planner<'a> {
     probes: &'a Probes,
     time: &'a UpdateTime,
     occupancy: Occupancy,
+    /// The budget with what the running sessions and those that this plan starts will reserve.
+    budget: Option<Budget>,
     plan: UpdatePlan,
 }
 
@@ -180,6 +185,11 @@ impl Planner<'_> {
             let folder = self.probes.folder(&session.id);
             if is_running(session, folder, self.time) {
                 self.plan.running.push(session.id.clone());
+                let has_reserved =
+                    self.budget.as_ref().is_some_and(|all| all.has_spend_of(&session.id));
+                if !has_reserved {
+                    self.reserve(session);
+                }
             } else if session.status == SessionStatus::Running {
                 self.end(session, folder);
             } else if folder.needs_clean_up {
@@ -260,7 +270,10 @@ impl Planner<'_> {
         let incident = &self.document.incidents[index];
         let Some(wait) = &incident.wait else { return false };
         let incidents = &self.document.incidents;
-        let state = claim::waited_for(wait, incident, &self.sessions(), incidents);
+        let state = match wait.is_for_budget() && self.is_funded(incident, wait) {
+            true => WaitedFor::Gone,
+            false => claim::waited_for(wait, incident, &self.sessions(), incidents),
+        };
         // The wall clock wrote the wait; a replayed stream may be of any time.
         let now = if self.time.dry_run { now.max(wait.since) } else { self.time.wall };
         let is_active = wait.is_active(now, &self.policy.limits, state != WaitedFor::Gone);
@@ -275,6 +288,26 @@ impl Planner<'_> {
             }
         }
         is_active
+    }
+
+    /// Whether the budget suffices for an incident that waits for it. It is then taken, so that no
+    /// more waits end than can be paid for.
+    fn is_funded(&mut self, incident: &Incident, wait: &Wait) -> bool {
+        let Some(budget) = &mut self.budget else { return false };
+        let (session, cause) = (incident.next_session_id(), wait.spends_on.as_deref());
+        let (queue, loss) = (&incident.queue.name, incident.window().first());
+        let (limits, now) = (&self.policy.limits, self.time.wall);
+        budget.reserve(limits, &session, queue, cause, loss, now).is_ok()
+    }
+
+    /// Reserves for a session that will do so itself.
+    fn reserve(&mut self, session: &Session) {
+        let (limits, now) = (&self.policy.limits, self.time.wall);
+        let cause = session.fingerprint.as_deref();
+        if let Some(budget) = &mut self.budget {
+            // Whether the session is near its loss is not known here: all that is left counts.
+            let _ = budget.reserve(limits, &session.id, &session.queue_name, cause, Some(now), now);
+        }
     }
 
     /// Returns the sessions as they are once the plan is carried out, the oldest first.
@@ -302,6 +335,7 @@ impl Planner<'_> {
 
     fn run(&mut self, session: &Session) {
         self.occupancy.add(session, true);
+        self.reserve(session);
         self.plan.running.push(session.id.clone());
     }
 

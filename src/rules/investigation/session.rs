@@ -47,6 +47,9 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
     /// The time before which no other investigation of the queue starts.
     pub cooldown_until: Option<Timestamp>,
+    /// The time at which the end was first seen in the future; null while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_ahead_at: Option<Timestamp>,
     /// The number of bytes of the session's events that were printed.
     pub printed: u64,
     /// The cost in US dollars; null while the session runs, and when the agent does not report it.

@@ -2,6 +2,8 @@
 //! session, or for a larger budget. A change of the incident can end the wait, too: see
 //! `incident::apply_change`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::budget::BudgetLimits;
@@ -25,18 +27,46 @@ pub struct Wait {
     pub cause: Option<ClaimedCause>,
     /// The wait ends when the configured limits differ from these.
     pub limits: Option<BudgetLimits>,
+    /// The fingerprint of the cause on which the budget was to be spent. The wait ends when the
+    /// budget suffices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spends_on: Option<String>,
+}
+
+/// The reason of a wait for budget.
+pub const BUDGET: &str = "budget";
+/// The reason of a wait after the model's API was not available.
+pub const API_UNAVAILABLE: &str = "api_unavailable";
+
+/// The first pause after the model's API was not available.
+const PAUSE: Duration = Duration::from_secs(2 * 60);
+/// The longest.
+const PAUSE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Returns the pause before the next try, after so many failures before this one. It doubles, and a
+/// part that depends on the session keeps many queues from a try at the same time.
+pub fn pause(failures: u32, session: &str) -> Duration {
+    let pause = PAUSE.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX);
+    let share = session.bytes().fold(0_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 256);
+    pause + pause / 4 * share / 256
 }
 
 impl Wait {
     /// Creates a wait that ends at a time.
     pub fn ending_at(reason: &str, since: Timestamp, until: Timestamp) -> Self {
         let reason = reason.to_owned();
-        Wait { reason, since, until: Some(until), session: None, cause: None, limits: None }
+        let until = Some(until);
+        Wait { reason, since, until, session: None, cause: None, limits: None, spends_on: None }
     }
 
     /// Whether the lines of a log are waited for. These come with time alone.
     pub fn is_for_logs(&self) -> bool {
         self.reason == LOGS_NOT_YET
+    }
+
+    /// Whether money is waited for.
+    pub fn is_for_budget(&self) -> bool {
+        self.reason == BUDGET
     }
 
     /// Whether a session with this status is still waited for; None when it is no longer recorded.
@@ -66,7 +96,9 @@ pub fn clause(reason: &str) -> String {
         "known_cause" => "waits for a session about the same cause",
         LOGS_NOT_YET => "waits for the lines of the log, then looks once more",
         "no_evidence" => "waits for a sample of the messages",
-        "budget" => "waits: the budget is used up",
+        BUDGET => "waits: the budget is used up",
+        API_UNAVAILABLE => "waits: the model's API does not answer; it is tried again",
+        "could_not_start" => "waits: the agent could not be started; it is tried again",
         "already_running" | "max_concurrent" => "waits for the end of another investigation",
         "not_a_code_bug" => "not investigated: the code is not at fault",
         "not_targeted" => "not investigated: not in auto_investigation.target_queues",
@@ -85,6 +117,21 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn pause_doubles_up_to_an_hour_and_differs_by_session() {
+        for (failures, minutes) in [(0, 2), (1, 4), (2, 8), (4, 32), (5, 60), (40, 60)] {
+            for session in ["", "a", "01234567-89ab", "ffffffff"] {
+                let found = pause(failures, session).as_secs();
+                let least = minutes * 60;
+                assert!(
+                    (least..=least + least / 4).contains(&found),
+                    "{failures} {session}: {found}"
+                );
+            }
+        }
+        assert_ne!(pause(0, "a"), pause(0, "b"));
     }
 
     #[test]

@@ -207,7 +207,8 @@ fn open(
     shown: &[SessionRow],
     now: Timestamp,
 ) -> Vec<IncidentRow> {
-    let recorded = sessions.map_or(&[][..], |sessions| &sessions.incidents);
+    let sessions = sessions.map(|sessions| sessions.with_clamped_times(now));
+    let recorded = sessions.as_ref().map_or(&[][..], |sessions| &sessions.incidents);
     let entries: Vec<&WatchedQueue> = watched.map_or_else(Vec::new, |all| all.entries().collect());
     let row = |one: &Incident, entry: Option<&&WatchedQueue>, investigation| {
         let window = loss(one, entry.copied(), now);
@@ -228,7 +229,7 @@ fn open(
     };
     let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
-        let cooldown = sessions.and_then(|all| all.cooldown_until(&one.queue.arn));
+        let cooldown = sessions.as_ref().and_then(|all| all.cooldown_until(&one.queue.arn));
         row(one, entry, investigation(one, shown, cooldown.filter(|until| *until > now)))
     });
     let polled = entries.iter().filter_map(|entry| {

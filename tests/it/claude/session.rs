@@ -42,7 +42,9 @@ fn failure_has_reason_and_cost() {
     let never = [say("It is the amount."), say("Nothing else.")];
     let spent = structured(verdict(Value::Null)).costing(400_000, 1_000);
     let many = (0..9).map(|n| tool("Grep", json!({"pattern": format!("{n}")})));
-    let rows: [(&str, Script, &str, Option<&str>); 5] = [
+    let busy = structured(verdict(Value::Null)).after_errors(99, 529, "overloaded_error");
+    let rows: [(&str, Script, &str, Option<&str>); 6] = [
+        ("an API that stays busy", Script::new([busy]), "", Some("api_unavailable")),
         ("a refused key", Script::new([say("")]).only_with_key("x"), "", Some("unauthorized")),
         ("no structured output", Script::new(never), "", Some("no_structured_output")),
         ("many turns", Script::new(many), ", max_turns: 3", Some("max_turns")),

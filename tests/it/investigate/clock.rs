@@ -156,15 +156,16 @@ fn cooldown_from_clock_ahead_is_limited_to_its_length() {
     let until = parse_time(own_events(&output.text())[0]["data"]["until"].as_str().unwrap());
     assert!(until.since(seconds_ago(0)) <= HOUR, "it lasts until {until}");
     let document = sessions(&bench);
-    assert!(distance_from_now(&document["sessions"][0], "ended_at") < HOUR, "{document}");
+    let session = &document["sessions"][0];
+    assert_eq!(session["ended_at"], ahead.to_string(), "counts when the clock is there again");
+    assert!(distance_from_now(session, "seen_ahead_at") < HOUR, "{document}");
     // The end of the cooldown does not move with each run.
     investigate(&bench, &[], grew("orders", "i", seconds_ago(40)));
     assert_eq!(sessions(&bench)["sessions"], document["sessions"]);
-    // Moving the cooldown back by an hour ends it, and the growth is investigated.
-    rewrite_session(&bench, |session| {
-        session.ended_at = session.ended_at.map(|parse_time| parse_time.minus(HOUR));
-        session.cooldown_until = session.cooldown_until.map(|until| until.minus(HOUR));
-    });
+    // An hour later the cooldown is over, and the growth is investigated.
+    let text = document.to_string();
+    let seen = session["seen_ahead_at"].as_str().unwrap();
+    bench.write("state/sessions.json", text.replace(seen, &seconds_ago(3601).to_string()));
     let output = investigate(&bench, &[], "");
     assert_eq!(summaries(&output.text()), ["started orders", "completed orders"]);
     assert_no_process_left(&bench);
@@ -200,5 +201,9 @@ fn spend_from_clock_ahead_is_released_within_a_day() {
     assert_eq!(summaries(&output.text()), ["skipped orders budget"]);
     let until = parse_time(own_events(&output.text())[0]["data"]["until"].as_str().unwrap());
     assert!(until.since(seconds_ago(0)) <= HOUR * 24, "there is money from {until}");
+    // The refused run has moved nothing: when the clock is there again, the spend counts from there.
+    let budget: Value = serde_json::from_str(&read_text(&bench, "state/budget.json")).unwrap();
+    assert_eq!(budget["spends"][0]["settled_at"], ahead.to_string(), "{budget}");
+    assert_eq!(budget["spends"][0]["at"], ahead.to_string(), "{budget}");
     assert_no_process_left(&bench);
 }

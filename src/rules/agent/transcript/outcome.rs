@@ -7,9 +7,16 @@
 use super::fields::JsonMembers;
 use super::{Transcript, sentence};
 use crate::rules::agent::last_line::{Exit, Failure, exit_status};
+use crate::rules::investigation::wait::API_UNAVAILABLE;
 
-/// Returns whether a result is good. One without work is neither good nor a failure.
-pub(super) fn is_good(fields: &JsonMembers) -> Result<bool, Failure> {
+/// Whether an HTTP status of the API is no fault of the request.
+fn is_passing(status: u64) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599)
+}
+
+/// Returns whether a result is good. One without work is neither good nor a failure. `retrying` says
+/// that calls of the API failed until the end.
+pub(super) fn is_good(fields: &JsonMembers, retrying: bool) -> Result<bool, Failure> {
     let subtype = fields.word("subtype").unwrap_or_default();
     let terminal = fields.word("terminal_reason").unwrap_or_default();
     let is_error = fields.get::<bool>("is_error");
@@ -32,6 +39,10 @@ pub(super) fn is_good(fields: &JsonMembers) -> Result<bool, Failure> {
         }
         (_, "aborted_streaming" | "aborted_tools") => ("interrupted", "was interrupted"),
         _ if status == Some(401) => ("unauthorized", "was refused by the API"),
+        _ if status.is_some_and(is_passing) => (API_UNAVAILABLE, "found the API not available"),
+        (_, "api_error") if status.is_none() && retrying => {
+            (API_UNAVAILABLE, "could not reach the API")
+        }
         (_, "api_error" | "prompt_too_long") => ("api_error", "received an API error"),
         _ if status.is_some() => ("api_error", "received an API error"),
         _ if at_start => ("could_not_start", "could not start its work"),

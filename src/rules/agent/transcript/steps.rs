@@ -20,6 +20,7 @@ impl Transcript {
                 if status == Some(401) || fields.word("error").as_deref() == Some(UNAUTHORIZED) {
                     return self.refused();
                 }
+                self.retrying = true;
                 self.step("retrying", fields, None)
             }
             Some("permission_denied") => {
@@ -79,6 +80,7 @@ impl Transcript {
         }
         if !synthetic && error.is_none() {
             self.unauthorized = false; // The model has answered, so the key is valid.
+            (self.answered, self.retrying) = (true, false);
         }
         let (mut step, mut tool) = ("writing", None);
         for block in &blocks {

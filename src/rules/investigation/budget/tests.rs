@@ -34,6 +34,7 @@ fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)
         reserved_usd: usd(reserved),
         cost_usd: end.and_then(|(cost, _)| cost).map(usd),
         settled_at: end.map(|(_, ended)| at(ended)),
+        seen_ahead_at: None,
     }
 }
 
@@ -191,7 +192,7 @@ fn spends_are_forgotten_when_no_limit_counts_them() {
 }
 
 #[test]
-fn future_times_of_spends_are_clamped_to_now() {
+fn future_time_of_spend_counts_as_when_it_was_first_seen() {
     const YEARS: i64 = 100 * 365 * DAYS;
     // From when, the end, and until when it counts in the budget of a day.
     let rows = [
@@ -203,14 +204,48 @@ fn future_times_of_spends_are_clamped_to_now() {
         ("open, reserved ahead", YEARS, None, 20 + 2 * DAYS),
         ("reserved ahead, settled before", YEARS, Some(10), 10 + DAYS),
     ];
+    let refusal = |all: &mut Budget, now| {
+        all.reserve(&limits(), "new", "q", None, loss(now), at(now)).unwrap_err()
+    };
     for (row, from, end, until) in rows {
         let mut all = budget(vec![spend("s", from, 7.0, end.map(|end| (Some(7.0), end)))]);
-        all.clamp_future_times(at(20));
-        let why = judge(&limits(), &all, None, loss(20), at(20)).unwrap_err();
-        assert_eq!(why.until, Some(at(until)), "{row}");
-        all.clamp_future_times(at(30));
-        let why = judge(&limits(), &all, None, loss(30), at(30)).unwrap_err();
-        assert_eq!(why.until, Some(at(until)), "{row}: it stands still");
+        assert_eq!(refusal(&mut all, 20).until, Some(at(until)), "{row}");
+        assert_eq!(refusal(&mut all, 30).until, Some(at(until)), "{row}: it stands still");
+    }
+}
+
+#[test]
+fn clock_that_steps_back_and_forth_frees_no_budget() {
+    // The clock at each refused run, then at the one that must be refused, too.
+    let rows: [(&str, &[i64], i64); 5] = [
+        ("a day back and forth", &[-DAYS], 10),
+        ("twice", &[-DAYS, 0, -DAYS], 20),
+        ("by parts", &[-HOURS, -DAYS, -3 * DAYS], HOURS),
+        ("a month back and forth", &[-30 * DAYS], 10),
+        ("back for good", &[-DAYS], -DAYS + HOURS),
+    ];
+    for (row, clocks, last) in rows {
+        let mut all = budget(vec![spend("s", 0, 7.0, Some((Some(7.0), 5)))]);
+        for now in clocks.iter().chain([&last]) {
+            let found = all.reserve(&limits(), "new", "q", None, None, at(*now));
+            assert!(found.is_err(), "{row} at {now}");
+        }
+        assert_eq!((all.spends[0].at, all.spends[0].settled_at), (at(0), Some(at(5))), "{row}");
+    }
+    // A month forth and back: the refused run has forgotten nothing.
+    let month = vec![
+        spend("s", 0, 7.0, Some((Some(7.0), 5))),
+        spend("t", 31 * DAYS, 7.0, Some((Some(7.0), 31 * DAYS))),
+    ];
+    let mut all = budget(month);
+    assert!(all.reserve(&limits(), "new", "q", None, None, at(31 * DAYS)).is_err());
+    assert_eq!(all.spends.len(), 2);
+}
+
+#[test]
+fn cost_of_more_than_ten_worst_cases_is_not_believed() {
+    for (cost, is) in [(0.0, true), (17.5, true), (17.51, false), (1e300, false)] {
+        assert_eq!(is_believable(&limits(), usd(cost)), is, "{cost}");
     }
 }
 

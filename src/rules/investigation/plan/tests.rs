@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::Queue;
 use crate::glob::GlobList;
+use crate::money::Usd;
+use crate::rules::investigation::budget::Spend;
 use crate::rules::investigation::claimed_cause::{ClaimedCause, Likeness};
 use crate::rules::investigation::wait::Wait;
 
@@ -276,6 +278,59 @@ fn incident_waits_for_a_time_or_a_session() {
         let sessions = vec![session("s", "x", SessionStatus::Running)];
         let document = document(vec![waiting], sessions);
         let plan = plan(&policy(2), &document, &folders(&[("s", folder)]), &live());
+        assert_eq!(words(&document, &plan), expected, "{row}");
+    }
+}
+
+#[test]
+fn wait_for_budget_ends_when_it_suffices_for_one_run_at_a_time() {
+    let usd = |dollars| Usd::from_dollars(dollars).unwrap();
+    // A run of $1 can cost $1.75.
+    let limits =
+        |day| BudgetLimits { per_run: usd(1.0), per_day: usd(day), ..BudgetLimits::default() };
+    let spend = |session: &str, cost: Option<f64>| Spend {
+        session: session.into(),
+        queue: "s-dlq".into(),
+        fingerprint: Some("f".into()),
+        at: at(NOW - 60),
+        reserved_usd: usd(1.75),
+        cost_usd: cost.map(usd),
+        settled_at: cost.map(|_| at(NOW - 30)),
+        seen_ahead_at: None,
+    };
+    let open = || Some(vec![spend("s", None)]);
+    let settled = || Some(vec![spend("s", Some(0.01))]);
+    let ends = |ids: &[&str]| ids.iter().map(|id| format!("end wait of {id}")).collect::<Vec<_>>();
+    let start = |ids: &[&str]| ids.iter().map(|id| format!("start {id}")).collect::<Vec<_>>();
+    // The budget of a day, the spends, whether another session runs that has reserved nothing yet.
+    let rows = [
+        ("it is reserved", 2.0, open(), false, 0),
+        ("it was settled", 2.0, settled(), false, 1),
+        ("enough for two", 4.0, settled(), false, 2),
+        ("enough for all", 6.0, settled(), false, 3),
+        ("a session that is about to reserve", 2.0, settled(), true, 0),
+        ("it and another", 4.0, settled(), true, 1),
+        ("nothing known", 9.0, None, false, 0),
+    ];
+    for (row, day, spends, runs, number) in rows {
+        let limits = limits(day);
+        let wait = Wait {
+            limits: Some(limits.clone()),
+            spends_on: Some("f".into()),
+            ..Wait::ending_at("budget", at(NOW - 10), at(NOW + 86_400))
+        };
+        let waiting = |id: &str| Incident { wait: Some(wait.clone()), ..incident(id) };
+        let ids = ["a", "b", "c"];
+        let sessions =
+            runs.then(|| session("t", "x", SessionStatus::Running)).into_iter().collect();
+        let document = document(ids.map(waiting).to_vec(), sessions);
+        let probes = Probes {
+            budget: spends.map(|spends| Budget { spends }),
+            ..folders(&[("t", locked())])
+        };
+        let policy = UpdatePolicy { limits, ..policy(9) };
+        let plan = plan(&policy, &document, &probes, &live());
+        let expected = [ends(&ids[..number]), start(&ids[..number])].concat();
         assert_eq!(words(&document, &plan), expected, "{row}");
     }
 }

@@ -59,6 +59,7 @@ fn completed(status: &str) -> event::InvestigationCompleted {
         queue: queue(),
         session: "s".into(),
         verdict,
+        cost_note: None,
         cost_usd: None,
         turns: None,
         duration_s: 1,

@@ -41,6 +41,7 @@ fn completed(title: &str) -> InvestigationCompleted {
             title: Some(title.into()),
             ..Verdict::default()
         },
+        cost_note: None,
         cost_usd: None,
         turns: None,
         duration_s: 61,

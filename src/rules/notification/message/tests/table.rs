@@ -93,6 +93,7 @@ fn completed(status: &str, title: Option<&str>, report: &str) -> event::Investig
             confidence: Some(0.8),
             ..Default::default()
         },
+        cost_note: None,
         cost_usd: Usd::from_dollars(0.42),
         turns: None,
         duration_s: 90,
