@@ -225,9 +225,10 @@ fn tilde(settings: &mut Settings, env: &Env) {
         Secret::File(path) => Some(path),
         _ => None,
     });
-    let repos = investigation.queues.iter_mut().filter_map(|rule| rule.repo.as_mut());
+    let rules = investigation.queues.iter_mut();
+    let repos = rules.flat_map(|rule| rule.repo.iter_mut().chain(&mut rule.bind));
     let given = [&mut claude.agents_dir, &mut claude.prompt_file, &mut claude.mcp_config];
-    let given = given.into_iter().filter_map(Option::as_mut);
+    let given = given.into_iter().filter_map(Option::as_mut).chain(&mut claude.sandbox_paths);
     for path in secret_files.chain(repos).chain(given).chain(settings.state.dir.as_mut()) {
         if let Ok(rest) = path.strip_prefix("~") {
             *path = home.join(rest);

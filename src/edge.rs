@@ -16,6 +16,7 @@ pub mod peek;
 pub mod poll;
 pub mod process;
 mod proxy;
+pub mod sandbox;
 pub mod secret;
 pub mod session_folder;
 pub mod sessions;

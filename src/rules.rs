@@ -13,6 +13,7 @@
 //! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`view`]: what `dlq-status`, `dlq-log` and `dlq-dash` show.
 //! - [`report`]: what the reports of triage and verdict share.
+//! - [`sandbox`]: what an agent and tests can see and ask of the machine.
 //! - [`loss_text`]: in which words a loss is announced.
 //! - [`working_time`]: which times of the week are working or quiet hours.
 //! - [`aws_command`]: which commands people are told to run, in the right account.
@@ -29,6 +30,7 @@ pub mod loss_text;
 pub mod notification;
 pub mod queue;
 pub mod report;
+pub mod sandbox;
 pub mod speech;
 pub mod tls;
 pub mod triage;

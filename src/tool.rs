@@ -46,6 +46,8 @@ pub enum ExitOutcome {
     Partly,
     /// The program to execute cannot be run (exit status 127, as in a shell).
     NotRun,
+    /// The program that was run has ended with this exit status.
+    Exited(u8),
 }
 
 impl ExitOutcome {
@@ -100,6 +102,7 @@ fn exit_code(outcome: Result<ExitOutcome, Error>) -> ExitCode {
         Ok(ExitOutcome::Done) | Err(Error::Pipe) => ExitCode::SUCCESS,
         Ok(ExitOutcome::Partly) => ExitCode::from(1),
         Ok(ExitOutcome::NotRun) => ExitCode::from(127),
+        Ok(ExitOutcome::Exited(status)) => ExitCode::from(status),
         Err(Error::Failed(sentence)) => ended(&sentence, 1),
         Err(Error::Wrong(sentence)) => ended(&sentence, 2),
         Err(Error::Usage(sentence)) => {

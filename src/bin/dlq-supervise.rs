@@ -7,12 +7,13 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
+use dlq::edge::sandbox::{init, test_client};
+use dlq::edge::supervisor;
 use dlq::edge::supervisor::program::NAME;
-use dlq::edge::{process, supervisor};
 use dlq::error::Error;
-use dlq::log;
 use dlq::rules::agent::invocation;
 use dlq::store::Store;
 use dlq::tool::{self, ExitOutcome};
@@ -38,10 +39,16 @@ fn run(words: &[String]) -> Result<ExitOutcome, Error> {
             supervisor::watch(state, session, grace);
         }
         // The process that becomes the agent or the tests.
-        ["shim", parent, "--", ref argv @ ..] => return become_child(parent, None, argv),
-        ["shim", parent, "--pipe", pipe, "--", ref argv @ ..] => {
-            return become_child(parent, Some(pipe), argv);
+        ["shim", ref words @ ..] => return supervisor::shim(words).map(|()| ExitOutcome::NotRun),
+        // Process 1 of a sandbox, and the process that becomes the program in it.
+        ["init", port, kind, "--", ref argv @ ..] => {
+            return init::run(number(port)?, kind, argv).map(ExitOutcome::Exited);
         }
+        [init::LEAD, kind, "--", ref argv @ ..] => {
+            return supervisor::lead(kind, argv).map(|()| ExitOutcome::NotRun);
+        }
+        // The line by which an agent in a sandbox runs the tests.
+        ["test-client"] => return test_client::run().map(ExitOutcome::Exited),
         // A hook of Claude Code.
         ["only-line", line] => check_line(line)?,
         // After a crash, and before a session's folder is deleted.
@@ -57,19 +64,8 @@ fn run(words: &[String]) -> Result<ExitOutcome, Error> {
     Ok(ExitOutcome::Done)
 }
 
-fn number(word: &str) -> Result<u64, Error> {
+fn number<T: FromStr>(word: &str) -> Result<T, Error> {
     word.parse().map_err(|_| Error::wrong(format!("'{word}' is not a number")))
-}
-
-/// Becomes `argv`, which the kernel ends when the supervisor dies. Returns when that fails.
-fn become_child(parent: &str, pipe: Option<&str>, argv: &[&str]) -> Result<ExitOutcome, Error> {
-    let parent = i32::try_from(number(parent)?).unwrap_or(0);
-    let pipe = pipe.map(|path| (invocation::TOKEN_PIPE, Path::new(path)));
-    let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-    let error = process::become_child_of(parent, &argv, pipe);
-    let program = argv.first().map_or("", String::as_str);
-    log::log(log::Level::Critical, &format!("cannot start '{program}': {error}"));
-    Ok(ExitOutcome::NotRun)
 }
 
 /// Allows a shell to run this line, and refuses every other line.

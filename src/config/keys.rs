@@ -35,6 +35,8 @@ pub(super) enum Trust {
     Owner(&'static str),
     /// Values other than `false` and the empty list are refused.
     OffOnly(&'static str),
+    /// The value `off` is refused.
+    OnOnly(&'static str),
     /// URLs of other machines are refused.
     Loopback,
     /// Values that name a program to run are refused.
@@ -71,6 +73,13 @@ impl Trust {
             _ if field.source.trusted => Ok(()),
             Trust::Anyone => Ok(()),
             Trust::OffOnly(_) if field.is_off() => Ok(()),
+            Trust::OnOnly(what) if field.is_off() => Err(field.untrusted(what)),
+            Trust::OnOnly(what) => match &field.node.value {
+                Value::Text(text) if text.trim().eq_ignore_ascii_case("off") => {
+                    Err(field.untrusted(what))
+                }
+                _ => Ok(()),
+            },
             Trust::Owner(what) | Trust::OffOnly(what) => Err(field.untrusted(what)),
             // A reference to a secret that may name any server.
             Trust::Loopback if matches!(field.node.value, Value::Map(_)) => {

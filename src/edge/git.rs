@@ -165,6 +165,18 @@ impl Worktree {
         Ok(Some(self.git()?.must(&[&argv[..], &form[..]].concat(), ASK)?.line()))
     }
 
+    /// Lists the folders of which git knows no file, ignored ones too, as paths in the worktree.
+    pub fn untracked_folders(&self) -> Result<Vec<String>, Error> {
+        let argv = ["ls-files", "--others", "--directory", "--no-empty-directory", "-z"];
+        let listed = self.git()?.disarmed()?.run(&argv, TREE, HISTORY_MAX)?;
+        if !listed.ok || listed.more {
+            let cause = if listed.more { "too many are new" } else { &listed.complaint };
+            return Err(Error::failed("list the files of", self.folder.display(), cause));
+        }
+        let all = snapshot::texts(&listed.output);
+        Ok(all.iter().filter_map(|name| Some(name.strip_suffix('/')?.to_owned())).collect())
+    }
+
     /// Removes the worktree and its branch, unless it has changes. Ignored files and evidence are
     /// no changes. Returns whether it was removed.
     pub fn close(&self) -> Result<bool, Error> {
@@ -237,6 +249,7 @@ fn read_note(folder: &Path) -> Option<(String, String)> {
 
 mod command;
 mod diff;
+mod history_clone;
 mod repository;
 mod snapshot;
 mod test_worktree;

@@ -53,26 +53,26 @@ pub fn own_session() -> Option<i32> {
     Some(session.as_raw_nonzero().into())
 }
 
-/// Replaces this program by `argv`, which gets SIGTERM when the process `parent` dies. Returns only
-/// on failure. `pipe` is a variable and a FIFO: the FIFO is opened for reading, and the variable
-/// holds the number of its descriptor.
-pub fn become_child_of(parent: i32, argv: &[String], pipe: Option<(&str, &Path)>) -> io::Error {
+/// Binds this process to its parent: it gets SIGTERM when the process `parent` dies. Limits the size
+/// of the files that it may write.
+pub fn follow_parent(parent: i32) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::TERM)) {
-        return error.into();
-    }
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     // The parent may have died before the signal was requested.
     if rustix::process::getppid().map(Pid::as_raw_nonzero).map(Into::into) != Some(parent) {
-        return io::Error::other("the supervisor has ended");
+        return Err(io::Error::other("the supervisor has ended"));
     }
     // A file that grows without end would fill the disk of journal and state. A lower limit of the
     // user stays.
     let now = rustix::process::getrlimit(Resource::Fsize).maximum.unwrap_or(u64::MAX);
     let limit = Some(now.min(FILE_MAX));
     let limit = rustix::process::Rlimit { current: limit, maximum: limit };
-    if let Err(error) = rustix::process::setrlimit(Resource::Fsize, limit) {
-        return error.into();
-    }
+    Ok(rustix::process::setrlimit(Resource::Fsize, limit)?)
+}
+
+/// Replaces this program by `argv`. Returns only on failure. `pipe` is a variable and a FIFO: the
+/// FIFO is opened for reading, and the variable holds the number of its descriptor.
+pub fn become_program(argv: &[String], pipe: Option<(&str, &Path)>) -> io::Error {
     let Some((program, args)) = argv.split_first() else {
         return io::Error::other("no program is given");
     };
@@ -122,6 +122,9 @@ pub struct Tree {
     pub ancestor: Option<i32>,
     /// Descendants of that process that do not belong to the tree.
     pub excluded: Vec<i32>,
+    /// Whether the first process is bubblewrap. A signal would end it, and the sandbox with it: its
+    /// child, process 1 of the sandbox, passes signals on.
+    pub sandboxed: bool,
 }
 
 struct ProcessRow {
@@ -179,12 +182,21 @@ impl Tree {
         if let Some(root) = self.root
             && self.alive().contains(&root)
         {
-            send(&[root], Signal::INT);
+            send(&self.agent(root), Signal::INT);
             if self.gone_within(grace, None) {
                 return true;
             }
         }
         self.end(grace / 2)
+    }
+
+    /// Returns the processes that pass a signal on to the agent.
+    fn agent(&self, root: i32) -> Vec<i32> {
+        if !self.sandboxed {
+            return vec![root];
+        }
+        let rows = table(self).into_iter().filter(|row| row.parent == root);
+        rows.map(|row| row.pid).collect()
     }
 
     /// Ends the remaining processes with SIGTERM, then SIGKILL. Returns whether all have ended.

@@ -48,6 +48,8 @@ pub mod program;
 mod prompt;
 mod resource_usage;
 mod run_tests;
+mod sandbox;
+mod shim;
 mod transcript_tail;
 mod wait;
 mod workspace;
@@ -56,6 +58,7 @@ pub use clean_up::{clean_up_crashed, discard_worktrees};
 pub use environment::{passed_on, to_hand_over};
 pub use event_log::EventWriter;
 pub use plan::{Code, PLAN_VERSION, Plan};
+pub use shim::{lead, shim};
 pub use wait::watch;
 
 use std::path::Path;
@@ -97,6 +100,25 @@ pub mod files {
     pub const AGENTS: &str = "agents.json";
     /// Named pipe with the credential, until it is read.
     pub const KEY: &str = "key";
+    /// Folders of the agent.
+    pub const HOME: &str = "home";
+    pub const TEMPORARY: &str = "tmp";
+    pub const CONFIGURATION: &str = "claude";
+    /// Evidence of an agent in a sandbox.
+    pub const EVIDENCE: &str = "evidence";
+    /// Home folder of the tests, which the preparation has filled.
+    pub const TEST_HOME: &str = "cache";
+    /// Folders of the worktree that the preparation has made, and the list of them.
+    pub const PREPARED: &str = "prepared";
+    pub const PREPARED_LIST: &str = "prepared.json";
+    /// Output of the preparation.
+    pub const PREPARE_LOG: &str = "prepare.log";
+    /// Sockets of its sandboxes.
+    pub const SOCKETS: &str = "run";
+    /// File that a sandbox has in the place of the worktree's link to its repository.
+    pub const GIT_LINK: &str = "gitlink";
+    /// Clone of the worktree's branch, for git in a sandbox.
+    pub const GIT: &str = "git";
     /// Proof that Claude Code runs its hooks.
     pub const HOOKED: &str = "hooked";
     /// Mark of a crashed session that is not cleaned up yet. State folders on disk have this name.
@@ -152,7 +174,7 @@ fn run(
     credential: Option<SecretValue>,
 ) -> Result<(), Error> {
     // Validate the agent before receiving messages: an unsuitable program costs nothing.
-    let agent = match prepare_agent(context, credential) {
+    let agent = match prepare_agent(context, credential, &environment) {
         Ok(agent) => agent,
         Err(why) => {
             let retry = retry_later(context, "agent_unfit");
@@ -173,7 +195,8 @@ fn run(
     if !preflight::reserve_budget(context, &evidence)? {
         return Ok(());
     }
-    let opened = open_workspace(context, &evidence);
+    let sandboxed = agent.sandbox().is_some();
+    let opened = open_workspace(context, &evidence, sandboxed);
     let end = match &opened {
         Ok(workspace) => run_agent(context, &agent, workspace, &evidence),
         Err(error) => emit_not_run(context, NoResult::not_started(error)),
@@ -206,7 +229,8 @@ fn run_agent(
         Ok(child) => {
             let run = follow_agent(context, agent, child, &mut watchdog, &stop)?;
             let watchdog = watchdog.pid();
-            let check = FixCheck { context, workspace, stop: &stop, watchdog };
+            let sandbox = agent.sandbox();
+            let check = FixCheck { context, workspace, sandbox, stop: &stop, watchdog };
             conclude(context, agent, evidence, run, &check)
         }
         Err(error) => emit_not_run(context, NoResult::not_started(&error)),

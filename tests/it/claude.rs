@@ -3,5 +3,7 @@
 mod cli_contract;
 #[cfg(feature = "aws")]
 mod end_to_end;
+#[cfg(target_os = "linux")]
+mod sandboxed;
 mod session;
 mod stub;

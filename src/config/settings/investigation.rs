@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{REPOSITORY, Settings};
-use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, OffOnly, Owner};
+use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, OffOnly, OnOnly, Owner};
 use crate::config::keys::{read_entry, section};
 use crate::config::valid;
 use crate::config::value::{Field, Result};
@@ -17,6 +17,7 @@ use crate::money::Usd;
 use crate::rules::agent::subagent::is_model;
 use crate::rules::evidence::logs::{LogSource, query};
 use crate::rules::investigation::budget::{BudgetLimits, NEAR_LOSS};
+use crate::rules::sandbox::mode::SandboxMode;
 use crate::secret::Secret;
 use crate::text::{safe, shorten};
 
@@ -60,6 +61,7 @@ section! {
 section! {
     /// Keys of `auto_investigation` that apply to Claude Code alone.
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     pub struct Claude, CLAUDE for settings: Settings [auto_investigation.claude] in "auto_investigation";
     /// Model that claude asks.
     model: String = "claude-sonnet-5-5", env Anyone => text_like(MODEL, is_model);
@@ -79,7 +81,14 @@ section! {
     /// Whether claude may do whatever the user may do, without any check.
     dangerously_skip_permissions: bool = "false",
         file OffOnly("let the agent do anything") => flag();
+    /// Whether claude and tests run in a sandbox: auto, require or off.
+    sandbox: SandboxMode = "auto", file OnOnly("let the agent run without a sandbox") =>
+        sandbox();
+    /// Files and folders that claude and tests see in their sandboxes, read-only.
+    sandbox_paths: Vec<PathBuf> = [], file OffOnly(SANDBOX) => list(|entry| entry.anchored_path());
 }
+
+const SANDBOX: &str = "choose what a sandbox holds";
 
 const AGENT_INPUT: &str = "choose what the agent is given";
 
@@ -97,6 +106,12 @@ section! {
     base: Option<String> = none, file Anyone => text_like("the name of a branch", valid::branch);
     /// Command that runs the tests of the code.
     test_command: Option<Vec<String>> = none, file NoCommand => argv();
+    /// Command that prepares the code for its tests, once, with network, in a sandbox.
+    prepare: Option<Vec<String>> = none, file NoCommand => argv();
+    /// Files and folders that the tests see, read-only; those in the clone are seen in the worktree.
+    bind: Vec<PathBuf> = [], file OffOnly(SANDBOX) => list(|entry| entry.anchored_path());
+    /// Whether the tests may use the network.
+    test_network: bool = "false", file OffOnly("let tests use the network") => flag();
     /// Whether claude may change files, in a worktree of its own.
     fix: bool = "false", file OffOnly("have files changed") => flag();
     /// Commands whose output is filed with a sample of the messages.
@@ -143,6 +158,14 @@ impl QueueRule {
 }
 
 impl Field<'_> {
+    /// Reads `auto`, `require` or `off`. YAML reads a bare `off` as false.
+    fn sandbox(&self) -> Result<SandboxMode> {
+        match self.node.value {
+            Value::Flag(false) => Ok(SandboxMode::Off),
+            _ => self.choice(&SandboxMode::ALL, SandboxMode::as_str),
+        }
+    }
+
     /// Reads `{lambda: NAME}` or `{log_group: GROUP}`.
     fn log_source(&self) -> Result<LogSource> {
         let logs: QueueLogs = read_entry(QUEUE_LOGS, self)?;

@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 37] = [
+const GUARDED: [(&str, &str); 43] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -254,6 +254,21 @@ const GUARDED: [(&str, &str); 37] = [
     (
         "auto_investigation.queues[].fix",
         "auto_investigation: {queues: [{match: a, repo: r, fix: true}]}",
+    ),
+    ("auto_investigation.sandbox", "auto_investigation: {sandbox: off}"),
+    ("auto_investigation.sandbox", "auto_investigation: {sandbox: 'Off'}"),
+    ("auto_investigation.sandbox_paths", "auto_investigation: {sandbox_paths: [/x]}"),
+    (
+        "auto_investigation.queues[].bind",
+        "auto_investigation: {queues: [{match: a, repo: r, bind: [/x]}]}",
+    ),
+    (
+        "auto_investigation.queues[].test_network",
+        "auto_investigation: {queues: [{match: a, repo: r, test_network: true}]}",
+    ),
+    (
+        "auto_investigation.queues[].prepare",
+        "auto_investigation: {queues: [{match: a, repo: r, prepare: [touch]}]}",
     ),
     ("github.token", "github: {token: {command: [touch, x]}}"),
     ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
@@ -340,6 +355,7 @@ fn untrusted_file_may_set_harmless_values() {
     assert!(refusal(user).contains("a user or a password"));
     let harmless = [
         "auto_investigation: {enabled: false, target_queues: [a]}",
+        "auto_investigation: {sandbox: require, sandbox_paths: []}",
         "evidence: {allow_fifo: false, redact_allow: []}",
         "aws: {endpoint_url: 'http://localhost:4566'}",
         "aws: {endpoint_url: 'https://127.0.0.1/x'}",

@@ -121,6 +121,12 @@ impl Git {
         self
     }
 
+    /// Adds a setting.
+    pub fn setting(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Disables the programs that the repository's settings name for files and events. Each use
     /// reads the settings again: they may have changed.
     pub fn disarmed(mut self) -> Result<Self, Error> {

@@ -106,6 +106,9 @@ impl SessionRunner {
                     base: rule.base.clone(),
                     test_command: rule.test_command.clone(),
                     fix: rule.fix,
+                    prepare: rule.prepare.clone(),
+                    bind: rule.bind.clone(),
+                    test_network: rule.test_network,
                 })
             }),
             resumes: None,

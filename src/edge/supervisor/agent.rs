@@ -6,7 +6,10 @@ use std::process::Child;
 
 use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
+use super::environment::Variables;
+use super::finish::NoResult;
 use super::resource_usage::UsageSampler;
+use super::sandbox::{self, SessionSandbox};
 use super::transcript_tail::TranscriptTail;
 use super::wait::{StopRequest, WaitResult, Watchdog, forgery, wait};
 use super::workspace::Workspace;
@@ -14,6 +17,7 @@ use super::{files, finish, program};
 use crate::config::{ResultFormat, SecretValue};
 use crate::edge::git::EVIDENCE;
 use crate::edge::process::Tree;
+use crate::edge::sandbox::launch;
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::InvestigationProgressed;
@@ -21,6 +25,8 @@ use crate::log;
 use crate::rules::agent::invocation::Invocation;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::incident::Incident;
+use crate::rules::sandbox::mode::SandboxMode;
+use crate::rules::sandbox::refusal::Unavailable;
 use crate::store::{self, Lock};
 
 /// A validated agent and the files loaded for it.
@@ -28,6 +34,13 @@ pub(super) struct PreparedAgent<'a> {
     pub(super) program: &'a Program,
     /// Present for Claude Code only.
     pub(super) claude: Option<PreparedClaude<'a>>,
+}
+
+impl PreparedAgent<'_> {
+    /// The sandbox in which the agent runs.
+    pub(super) fn sandbox(&self) -> Option<&SessionSandbox> {
+        self.claude.as_ref()?.sandbox.as_ref()
+    }
 }
 
 /// A run that has ended.
@@ -42,10 +55,17 @@ pub(super) struct AgentRun {
 pub(super) fn prepare_agent<'a>(
     context: &'a SessionContext,
     credential: Option<SecretValue>,
+    variables: &Variables,
 ) -> Result<Option<PreparedAgent<'a>>, String> {
     let Some(program) = &context.plan.agent else { return Ok(None) };
     let claude = match program.claude {
-        true => Some(claude::prepare(context, program.name(), credential)?),
+        true => Some(claude::prepare(context, program.name(), credential, variables)?),
+        // Nobody knows which servers and files it needs.
+        false if context.plan.claude.sandbox == SandboxMode::Require => {
+            return Err("auto_investigation.sandbox is 'require', and an agent of your own runs \
+                        without a sandbox"
+                .into());
+        }
         false => None,
     };
     Ok(Some(PreparedAgent { program, claude }))
@@ -69,7 +89,7 @@ pub(super) fn start_agent(
     let mut command = program::shim(&context.folder);
     match &agent.claude {
         None => drop(command.arg("--").args(&agent.program.argv)),
-        Some(claude) => claude.complete(&mut command, context)?,
+        Some(claude) => claude.complete(&mut command, context, workspace)?,
     }
     let Incident { id, queue, .. } = &context.plan.incident;
     command.env("DLQ_SESSION", context.session).env("DLQ_INCIDENT", id);
@@ -106,7 +126,8 @@ pub(super) fn follow_agent(
     context.record(|session| session.pid = Some(pid.into()))?;
     finish::emit_started(context, agent.program.name(), Some(pid.into()))?;
     let mut tail = transcript_tail(context, agent);
-    let tree = process_tree(context, pid, watchdog.pid());
+    let sandboxed = agent.sandbox().is_some();
+    let tree = Tree { sandboxed, ..process_tree(context, pid, watchdog.pid()) };
     let mut sampler = UsageSampler::new(&tree, context.path(files::USAGE));
     let mut number = 0;
     let mut report = |progress| {
@@ -114,10 +135,13 @@ pub(super) fn follow_agent(
         emit_progress(context, number, progress);
     };
     let result = wait(child, context.time_remaining(), &mut || {
-        sampler.sample();
+        if let Some(why) = sampler.sample() {
+            return Some(WaitResult::Cut(NoResult::Failed("limits", why)));
+        }
         let forgery = || forgery(context).map(WaitResult::Cut);
         stop.check().or_else(forgery).or_else(|| tail.as_mut()?.follow(&mut report))
     });
+    let result = not_built(context, agent, result);
     end_tree(context, &result, tree);
     if let Some(tail) = &mut tail {
         tail.finish(&mut report);
@@ -129,10 +153,22 @@ pub(super) fn follow_agent(
     Ok(AgentRun { result, transcript })
 }
 
+/// Names the reason when the sandbox could not be built, so that no agent has run.
+fn not_built(context: &SessionContext, agent: &PreparedAgent, result: WaitResult) -> WaitResult {
+    let WaitResult::Exited(status) = &result else { return result };
+    let started = || launch::has_started(&sandbox::plan_file(context, sandbox::OF_AGENT));
+    if agent.sandbox().is_none() || status.code() != Some(1) || started() {
+        return result;
+    }
+    let said = std::fs::read_to_string(context.path(files::STDERR)).unwrap_or_default();
+    let why = format!("there is no sandbox: {}", Unavailable::from_message(&said));
+    WaitResult::Cut(NoResult::Failed("could_not_start", why))
+}
+
 /// The reader of an agent that writes its progress.
 fn transcript_tail(context: &SessionContext, agent: &PreparedAgent) -> Option<TranscriptTail> {
     let call = agent.claude.as_ref().map(|claude| &claude.call);
-    let hooked = call.filter(|call| !call.unchecked).map(|_| context.path(files::HOOKED));
+    let hooked = call.filter(|call| !call.unchecked).map(|call| call.hooks.1.clone().into());
     let expected = call.map(Invocation::expected_init);
     let path = context.path(files::TRANSCRIPT);
     let streams = agent.program.format == ResultFormat::StreamJson;

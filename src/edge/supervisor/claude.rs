@@ -13,9 +13,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::context::SessionContext;
+use super::environment::Variables;
+use super::sandbox::{self, SessionSandbox};
+use super::workspace::Workspace;
 use super::{agent_files, files};
 use crate::config::{Env, SecretValue};
 use crate::edge::command;
+use crate::edge::sandbox::SELF;
 use crate::error::Error;
 use crate::rules::agent::invocation;
 use crate::rules::agent::invocation::Invocation;
@@ -42,6 +46,7 @@ pub(super) struct PreparedClaude<'a> {
     pub(super) subagents: Vec<Subagent>,
     /// Permissions, limits and conversation.
     pub(super) call: Invocation<'a>,
+    pub(super) sandbox: Option<SessionSandbox>,
 }
 
 /// Checks the program and loads all that it needs. An error says why the program cannot be used.
@@ -49,6 +54,7 @@ pub(super) fn prepare<'a>(
     context: &'a SessionContext,
     program: &'a str,
     credential: Option<SecretValue>,
+    variables: &Variables,
 ) -> Result<PreparedClaude<'a>, String> {
     if let Some(why) =
         invocation::unsupported_reason(&ask(program, "--version"), &ask(program, "--help"))
@@ -65,10 +71,14 @@ pub(super) fn prepare<'a>(
         (None, Some(auth)) => Some(auth.resolve(&Env::default()).map_err(in_key("auth"))?),
         (credential, _) => credential,
     };
+    let sandbox = sandbox::decide(context, program, credential.is_some(), variables)?;
     // With a credential its home folder is empty, and tests may need the user's.
     let home = credential.as_ref().and_then(|_| std::env::var("HOME").ok());
     let tests = code.and_then(|code| code.test_command.as_deref());
-    let test_line = tests.map(|argv| invocation::test_line(argv, home.as_deref())).transpose()?;
+    let test_line = match &sandbox {
+        Some(_) => tests.map(|_| sandbox::TEST_LINE.to_owned()),
+        None => tests.map(|argv| invocation::test_line(argv, home.as_deref())).transpose()?,
+    };
     let template = agent_files::template(settings.prompt_file.as_deref());
     let template = template.map_err(in_key("prompt_file"))?;
     let own = settings.agents_dir.as_deref().map(agent_files::load).transpose();
@@ -79,6 +89,14 @@ pub(super) fn prepare<'a>(
     let mcp = settings.mcp_config.as_deref().map(mcp_servers).transpose()?;
     let own = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
     let path = |name: &str| context.path(name).display().to_string();
+    let (program, hooks) = match &sandbox {
+        // Where the sandbox has it, and in a folder that can be written there.
+        Some(sandbox) => {
+            let made = context.conversation_folder().join(files::TEMPORARY).join(files::HOOKED);
+            (sandbox.program(), (SELF.to_owned(), made.display().to_string()))
+        }
+        None => (program.to_owned(), (own.display().to_string(), path(files::HOOKED))),
+    };
     let call = Invocation {
         program,
         model: &settings.model,
@@ -90,10 +108,10 @@ pub(super) fn prepare<'a>(
         test_line,
         fix: code.is_some_and(|code| code.fix),
         mcp,
-        hooks: (own.display().to_string(), path(files::HOOKED)),
+        hooks,
         unchecked: settings.dangerously_skip_permissions,
     };
-    Ok(PreparedClaude { credential, template, subagents, call })
+    Ok(PreparedClaude { credential, template, subagents, call, sandbox })
 }
 
 /// Path of a file of MCP servers, and the names of the servers.
@@ -118,28 +136,49 @@ impl PreparedClaude<'_> {
         &self,
         command: &mut Command,
         context: &SessionContext,
+        workspace: &Workspace,
     ) -> Result<(), Error> {
         let folder = |name: &str| {
             let folder = context.conversation_folder().join(name);
             store::make_dir(&folder).map(|()| folder)
         };
-        command.env("TMPDIR", folder("tmp")?).envs(invocation::ENVIRONMENT);
+        command.env("TMPDIR", folder(files::TEMPORARY)?).envs(invocation::ENVIRONMENT);
         command.envs(context.plan.claude.base_url.as_ref().map(|url| ("ANTHROPIC_BASE_URL", url)));
-        let mut key_program = None;
-        if let Some(credential) = &self.credential {
+        if let Some(sandbox) = &self.sandbox {
+            // A server without TLS has the address of the relay there.
+            command.envs(sandbox.variables());
+        }
+        let has_login = self.sandbox.as_ref().is_some_and(SessionSandbox::has_login);
+        if self.credential.is_some() || has_login {
             // Its shell reads the startup files of the home folder, which may hold secrets.
-            command.env("HOME", folder("home")?).env("CLAUDE_CONFIG_DIR", folder("claude")?);
+            command.env("HOME", folder(files::HOME)?);
+            command.env("CLAUDE_CONFIG_DIR", folder(files::CONFIGURATION)?);
+        }
+        let mut key_program = None;
+        let mut readable = vec![context.path(files::AGENTS)];
+        if let Some(credential) = &self.credential {
             let path = offer_credential(&context.path(files::KEY), credential.clone())?;
             if invocation::is_token(credential.expose()) {
                 command.args(["--pipe", &path]);
             } else {
+                readable.push(context.path(files::KEY));
                 let words = ["cat".to_owned(), path];
                 key_program = Some(prompt::command_line(&words).map_err(Error::wrong)?);
             }
         }
         let json = to_json(&self.subagents, &self.call.granted()).to_string();
         store::replace(&context.path(files::AGENTS), json.as_bytes())?;
-        command.arg("--").args(self.call.argv(key_program.as_deref()));
+        readable.extend(context.plan.claude.mcp_config.clone());
+        // One that an earlier session of the conversation has left proves nothing.
+        let made = Path::new(&self.call.hooks.1);
+        store::remove(made).map_err(|error| Error::file("remove", made, &error))?;
+        let mut before = Vec::new();
+        if let Some(sandbox) = &self.sandbox {
+            let words;
+            (words, before) = sandbox.enter(context, workspace, &readable)?;
+            command.args(words);
+        }
+        command.arg("--").args(before).args(self.call.argv(key_program.as_deref()));
         Ok(())
     }
 }

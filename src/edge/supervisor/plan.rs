@@ -37,6 +37,15 @@ pub struct Code {
     pub test_command: Option<Vec<String>>,
     /// Whether the agent may change files.
     pub fix: bool,
+    /// Command that runs once before the tests, with network.
+    #[serde(default)]
+    pub prepare: Option<Vec<String>>,
+    /// Files and folders that the tests see besides the code.
+    #[serde(default)]
+    pub bind: Vec<PathBuf>,
+    /// Whether the tests have network.
+    #[serde(default)]
+    pub test_network: bool,
 }
 
 /// Settings of one session; a supervisor reads no configuration.

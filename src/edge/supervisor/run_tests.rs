@@ -9,10 +9,12 @@ use super::agent::process_tree;
 use super::check_verdict::CheckedVerdict;
 use super::context::SessionContext;
 use super::finish::NoResult;
+use super::sandbox::{SessionSandbox, plan_file};
 use super::wait::{StopRequest, WaitResult, wait};
 use super::workspace::Workspace;
 use super::{Code, files, program};
 use crate::edge::git::{Changes, Worktree};
+use crate::edge::sandbox::launch;
 use crate::error::Error;
 use crate::log;
 use crate::rules::agent::prompt;
@@ -23,6 +25,8 @@ use crate::store;
 pub(super) struct FixCheck<'a> {
     pub(super) context: &'a SessionContext<'a>,
     pub(super) workspace: &'a Workspace,
+    /// The sandbox of the session, in which the tests run.
+    pub(super) sandbox: Option<&'a SessionSandbox>,
     pub(super) stop: &'a StopRequest,
     /// Process of the watchdog, which is not part of the tests' tree.
     pub(super) watchdog: u32,
@@ -105,15 +109,29 @@ impl FixCheck<'_> {
         Ok(TestRun { command, result: ran? })
     }
 
+    /// Whether the sandbox of the tests was built, if there is one.
+    fn has_started(&self) -> bool {
+        let plan = plan_file(self.context, files::TRIAL);
+        self.sandbox.is_none() || launch::has_started(&plan)
+    }
+
     /// Runs the tests in the agent's environment, without the model's credential.
     fn run_tests(&self, argv: &[String], folder: &Path, log: File) -> Result<TestResult, Error> {
         let context = self.context;
         let stderr =
             log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
-        let child = program::shim(&context.folder)
-            .arg("--")
-            .args(argv)
-            .current_dir(folder)
+        let mut command = match self.sandbox {
+            Some(sandbox) => {
+                let name = files::TRIAL;
+                sandbox.tests(context, self.workspace, name, folder, argv)?.command()
+            }
+            None => {
+                let mut command = program::shim(&context.folder);
+                command.arg("--").args(argv).current_dir(folder);
+                command
+            }
+        };
+        let child = command
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(stderr)
@@ -130,6 +148,8 @@ impl FixCheck<'_> {
             WaitResult::Exited(status) if matches!(status.code(), Some(126 | 127)) => {
                 TestResult::NotStarted
             }
+            // Bubblewrap has built no sandbox.
+            WaitResult::Exited(_) if !self.has_started() => TestResult::NotStarted,
             WaitResult::Exited(_) => TestResult::Failed,
             _ => TestResult::TooLate,
         })

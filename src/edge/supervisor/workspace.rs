@@ -24,12 +24,16 @@ pub(super) struct Workspace {
     /// The worktree, when code is mapped.
     pub(super) worktree: Option<Worktree>,
     pub(super) has_evidence: bool,
+    /// Folder of the evidence outside of the agent's folder, for an agent in a sandbox.
+    pub(super) evidence: Option<PathBuf>,
 }
 
-/// Creates the workspace, or reopens that of the resumed session, and copies the evidence there.
+/// Creates the workspace, or reopens that of the resumed session, and copies the evidence there, or,
+/// for a sandbox, beside it: a mount must not come from a folder that an agent could write.
 pub(super) fn open_workspace(
     context: &SessionContext,
     evidence: &EvidenceSummary,
+    sandboxed: bool,
 ) -> Result<Workspace, Error> {
     let home = context.conversation_folder();
     let (folder, worktree) = match &context.plan.code {
@@ -47,7 +51,9 @@ pub(super) fn open_workspace(
         }
     };
     store::make_dir(&folder)?;
-    let workspace = Workspace { folder, worktree, has_evidence: evidence.bundle.is_some() };
+    let beside = sandboxed.then(|| home.join(files::EVIDENCE));
+    let has_evidence = evidence.bundle.is_some();
+    let workspace = Workspace { folder, worktree, has_evidence, evidence: beside };
     match copy_evidence(&workspace, evidence.bundle.as_deref()) {
         Ok(()) => Ok(workspace),
         Err(error) => {
@@ -59,23 +65,30 @@ pub(super) fn open_workspace(
 
 /// Copies the evidence into a new folder: an agent may have replaced the earlier one by a link.
 fn copy_evidence(workspace: &Workspace, bundle: Option<&Path>) -> Result<(), Error> {
-    let evidence = workspace.folder.join(EVIDENCE);
-    store::remove(&evidence).map_err(|error| Error::file("remove", &evidence, &error))?;
-    if workspace.worktree.is_none() && bundle.is_none() {
+    let inside = workspace.folder.join(EVIDENCE);
+    let evidence = workspace.evidence.as_ref().unwrap_or(&inside);
+    for folder in [&inside, evidence] {
+        store::remove(folder).map_err(|error| Error::file("remove", folder, &error))?;
+    }
+    if workspace.evidence.is_some() {
+        // The place of the mount.
+        store::make_dir(&inside)?;
+    } else if workspace.worktree.is_none() && bundle.is_none() {
         return Ok(());
     }
-    store::make_dir(&evidence)?;
+    store::make_dir(evidence)?;
     if let Some(worktree) = &workspace.worktree {
         store::replace(&evidence.join(".gitignore"), b"*\n")?;
         store::replace(&evidence.join(HISTORY), &worktree.history()?)?;
     }
-    bundle.map_or(Ok(()), |bundle| copy(bundle, &evidence))
+    bundle.map_or(Ok(()), |bundle| copy(bundle, evidence))
 }
 
 /// Removes what is no longer needed. A worktree with changes stays when a fix was requested, for
 /// the user to review; in any other session changes, such as files of a test run, are discarded.
 pub(super) fn clean_up(context: &SessionContext, workspace: Workspace) {
     let _ = std::fs::remove_file(context.path(files::KEY));
+    workspace.evidence.iter().for_each(|copy| drop(store::remove(copy)));
     let Some(worktree) = workspace.worktree else { return };
     let fix = context.plan.code.as_ref().is_some_and(|code| code.fix);
     log::warn_on_error(if fix { worktree.close().map(drop) } else { worktree.discard() });

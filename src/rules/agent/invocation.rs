@@ -44,8 +44,8 @@ pub const ENVIRONMENT: [(&str, &str); 8] = [
 /// A call of Claude Code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invocation<'a> {
-    /// Path of the program.
-    pub program: &'a str,
+    /// Path of the program, as it finds itself: in a sandbox it may be another one.
+    pub program: String,
     pub model: &'a str,
     /// Limit of the main agent's turns.
     pub max_turns: u32,
@@ -73,7 +73,7 @@ impl Invocation<'_> {
     /// Returns the program and its arguments. The prompt comes by standard input; `key_program`
     /// prints the model's credential.
     pub fn argv(&self, key_program: Option<&str>) -> Vec<String> {
-        let mut argv = vec![self.program.to_owned()];
+        let mut argv = vec![self.program.clone()];
         let fixed = [
             "-p",
             "--output-format=stream-json",
@@ -278,7 +278,7 @@ mod tests {
 
     fn call() -> Invocation<'static> {
         Invocation {
-            program: "/bin/claude",
+            program: "/bin/claude".into(),
             model: "m",
             max_turns: 4,
             budget_usd: 0.5,

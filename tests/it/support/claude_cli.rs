@@ -39,7 +39,8 @@ pub const KEY: &str = "sk-ant-api03-of-the-model";
 pub const CODE: &str = "def total(order):\n    return order['amount'] * 2\n";
 
 /// Puts the real `claude` into the PATH of a bench and configures the stand-in as its API. `more`
-/// holds keys of `auto_investigation`, `rule` those of the queue.
+/// holds keys of `auto_investigation`, `rule` those of the queue. Without a key for it there is no
+/// sandbox, so that a test sees what holds without one.
 pub fn configure_claude(
     bench: &mut Bench,
     cli: &Path,
@@ -58,10 +59,11 @@ pub fn configure_claude(
     if !bench.path("repo").exists() {
         repository(bench, "orders.py", CODE);
     }
+    let sandbox = if more.contains("sandbox:") { "" } else { ", sandbox: off" };
     bench.configure(&format!(
         "auto_investigation: {{enabled: true, target_queues: ['*'], agent: claude, \
          auth: {{env: MODEL_KEY}}, base_url: '{}', require_evidence: false, \
-         queues: [{{match: '*', repo: '{}'{rule}}}]{more}}}\n",
+         queues: [{{match: '*', repo: '{}'{rule}}}]{more}{sandbox}}}\n",
         api.url,
         bench.path("repo").display()
     ));

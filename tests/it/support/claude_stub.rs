@@ -9,6 +9,12 @@ const FLAGS: &str = "--restricted --permission-prompts --json-schema --max-budge
 /// Shell command that prints the first line of a session; the shell fills in `$session`.
 pub const INIT_LINE: &str = r#": >"$DLQ_SESSION_DIR/hooked"; printf '{"type":"system","subtype":"init","session_id":"%s","model":"m","tools":["Task","Read","Grep","Glob","StructuredOutput"],"mcp_servers":[],"permissionMode":"default","agents":[],"claude_code_version":"2.1.330","apiKeySource":"x","cwd":"/"}\n' "$session""#;
 
+#[cfg(target_os = "linux")]
+/// The same in a sandbox, which has a folder for the proof of the hooks.
+pub fn init_line_in_sandbox() -> String {
+    INIT_LINE.replace("$DLQ_SESSION_DIR/hooked", "$TMPDIR/hooked")
+}
+
 /// Returns a shell command that prints a result line with this structured output.
 pub fn result_line(structured: &Value) -> String {
     let line = json!({"type": "result", "subtype": "success", "is_error": false, "num_turns": 3,
@@ -49,10 +55,11 @@ pub fn bench_with_stub(name: &str, version: &str, body: &str, more: &str) -> Ben
     repository(&bench, "a.py", "import x\nprint(order.customer.id)\n");
     bench.set("MODEL_KEY", "sk-ant-api03-of-the-model");
     bench.set("AWS_SECRET_ACCESS_KEY", "of-the-cloud");
+    let sandbox = if more.contains("sandbox:") { "" } else { ", sandbox: off" };
     bench.configure(&format!(
         "auto_investigation: {{enabled: true, target_queues: ['*'], agent: claude, \
          auth: {{env: MODEL_KEY}}, require_evidence: false, stop_grace_seconds: 0.2, \
-         queues: [{{match: '*', repo: '{}'}}]{more}}}\n",
+         queues: [{{match: '*', repo: '{}'}}]{more}{sandbox}}}\n",
         bench.path("repo").display()
     ));
     bench

@@ -47,6 +47,29 @@ pub fn claude_cli() -> Option<PathBuf> {
     is_met(program.is_some(), missing).then_some(program)?
 }
 
+/// Returns whether bubblewrap builds sandboxes here.
+#[cfg(target_os = "linux")]
+pub fn has_bubblewrap() -> bool {
+    let built = std::process::Command::new("bwrap")
+        .args(["--unshare-all", "--disable-userns", "--unshare-user", "--ro-bind", "/", "/"])
+        .args(["--proc", "/proc", "true"])
+        .output();
+    let missing = "bwrap is not installed; install the package bubblewrap";
+    if !is_met(built.is_ok(), missing) {
+        return false;
+    }
+    // A container may forbid it, which no package changes.
+    let works = built.is_ok_and(|output| output.status.success());
+    if !works {
+        let _ = writeln!(
+            stderr(),
+            "skipped: bubblewrap builds no sandbox here; see SANDBOX in \
+                                    dlq-investigate(1)"
+        );
+    }
+    works
+}
+
 /// Returns whether `jq` can be run.
 pub fn has_jq() -> bool {
     let version = std::process::Command::new("jq").arg("--version").output();

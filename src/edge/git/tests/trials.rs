@@ -197,3 +197,28 @@ fn test_worktree_runs_no_program_named_by_repository() {
     trial.remove().unwrap();
     assert!(!bench.path("ran").exists());
 }
+
+#[test]
+fn history_clone_has_the_branch_alone() {
+    let bench = Bench::new("history");
+    bench.git("repo", &["checkout", "--quiet", "-b", "hidden"]);
+    bench.write("repo/hidden", "planted\n");
+    let hidden = bench.commit("repo", "hidden");
+    bench.git("repo", &["checkout", "--quiet", "-"]);
+    let workspace = bench.open("s");
+    let before = bench.checkout();
+    for _ in 0..2 {
+        workspace.clone_history(&bench.path("state/s/git")).unwrap();
+        let git = |argv: &[&str]| bench.git("state/s/git", argv);
+        assert_eq!(git(&["log", "--format=%s"]), "first");
+        assert_eq!(
+            git(&["for-each-ref", "--format=%(refname)"]),
+            format!("refs/heads/{}", workspace.branch)
+        );
+        let all = git(&["cat-file", "--batch-all-objects", "--batch-check"]);
+        assert!(!all.contains(&hidden) && all.lines().count() < 10, "{all}");
+        assert!(!git(&["config", "--list"]).contains("remote."));
+        assert_eq!(git(&["ls-files"]), ".gitignore\nsrc/app.py");
+    }
+    assert_eq!(bench.checkout(), before);
+}
