@@ -6,7 +6,7 @@
 //! `worktrees/`.
 //!
 //! Evidence is in `.dlq/`, with a `.gitignore` that says `*`: the agent's own git calls skip it
-//! too. Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
+//! too. Its `.ignore` says `!*`, so that searches do not. Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
 
 use std::path::{Path, PathBuf};
 
@@ -24,9 +24,6 @@ pub const EVIDENCE: &str = ".dlq";
 
 /// Bytes of a file that are read to find a cited line.
 const CITED_MAX: u64 = 8 << 20;
-/// Longest history, in bytes.
-const HISTORY_MAX: u64 = 256 << 10;
-
 /// A worktree on a branch of its own, complete or not, also one whose folder was removed or
 /// replaced.
 #[derive(Debug)]
@@ -140,13 +137,6 @@ impl Worktree {
         Ok(text.map(|text| text.trim_end_matches('\n').to_owned()))
     }
 
-    /// Lists the last commits up to the base with their files, for an agent that cannot run git.
-    pub fn history(&self) -> Result<Vec<u8>, Error> {
-        let argv = ["log", "--max-count=100", "--no-color", "--no-show-signature", "--name-only"];
-        let form = ["--date=iso-strict", "--format=%ncommit %H%n  %ad %an%n  %s", &self.base];
-        Ok(self.git()?.run(&[&argv[..], &form[..]].concat(), TREE, HISTORY_MAX)?.output)
-    }
-
     /// Returns date, author and subject of a commit that is the base or an ancestor of it: an
     /// agent's own commit is no evidence. The hash needs at least 7 digits, so that none matches by
     /// chance.
@@ -168,7 +158,7 @@ impl Worktree {
     /// Lists the folders of which git knows no file, ignored ones too, as paths in the worktree.
     pub fn untracked_folders(&self) -> Result<Vec<String>, Error> {
         let argv = ["ls-files", "--others", "--directory", "--no-empty-directory", "-z"];
-        let listed = self.git()?.disarmed()?.run(&argv, TREE, HISTORY_MAX)?;
+        let listed = self.git()?.disarmed()?.run(&argv, TREE, history::HISTORY_MAX)?;
         if !listed.ok || listed.more {
             let cause = if listed.more { "too many are new" } else { &listed.complaint };
             return Err(Error::failed("list the files of", self.folder.display(), cause));
@@ -249,6 +239,7 @@ fn read_note(folder: &Path) -> Option<(String, String)> {
 
 mod command;
 mod diff;
+mod history;
 mod history_clone;
 mod repository;
 mod snapshot;

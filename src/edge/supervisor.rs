@@ -32,6 +32,7 @@
 //! | `finish::record_end` | end | record |
 
 mod agent;
+mod agent_copy;
 mod agent_files;
 pub mod agent_program;
 mod check_verdict;
@@ -185,7 +186,7 @@ fn run(
     };
     let evidence = evidence::collect(context, environment);
     let Some(evidence) = preflight::claim_cause(context, evidence)? else { return Ok(()) };
-    let Some(agent) = agent else {
+    let Some(mut agent) = agent else {
         return record_end(context, &finish::emit_triage(context, &evidence)?);
     };
     if context.path(files::STOP).exists() {
@@ -197,6 +198,7 @@ fn run(
     if !preflight::reserve_budget(context, &evidence)? {
         return Ok(());
     }
+    agent.keep_useful_subagents(evidence.has_logs);
     let sandboxed = agent.sandbox().is_some();
     let opened = open_workspace(context, &evidence, sandboxed);
     let end = match &opened {

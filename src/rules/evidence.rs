@@ -1,6 +1,7 @@
 //! Evidence: decoding a dead letter, grouping by fingerprint, redaction and sampling; the file
 //! formats of an evidence bundle, log commands, and the limit on peeks of a queue.
 
+pub mod agent_copy;
 pub mod bundle;
 pub mod decode;
 pub mod fingerprint;
@@ -13,6 +14,7 @@ pub mod redact;
 pub mod sample;
 pub mod sender;
 pub mod source_queues;
+pub mod suspect_commits;
 pub mod timeline;
 
 #[cfg(test)]

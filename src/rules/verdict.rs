@@ -11,12 +11,14 @@ pub use super::triage::RedriveAdvice;
 use crate::event::{Verdict, words};
 
 pub use check::{PatchFacts, TestResult, TestRun, VerdictCheck, apply_patch_facts, check};
-pub use citation::{Citation, citable_ids, citations};
+pub use citation::{Citation, citable_ids, citations, relative_to};
+pub use excerpt::excerpts;
 pub use parse::parse;
 pub use schema::schema;
 
 mod check;
 mod citation;
+mod excerpt;
 mod parse;
 pub mod report;
 mod schema;

@@ -3,6 +3,8 @@
 mod cli_contract;
 #[cfg(feature = "aws")]
 mod end_to_end;
+#[cfg(feature = "aws")]
+mod evidence;
 #[cfg(target_os = "linux")]
 mod sandboxed;
 mod session;

@@ -14,7 +14,7 @@ use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, fi
 use crate::rules::evidence::log_command::{LogCommandValues, LoggedIds};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::redact::Redactor;
-use crate::rules::evidence::{decode, sample, timeline};
+use crate::rules::evidence::{agent_copy, decode, sample, timeline};
 use crate::store;
 use crate::text;
 use crate::time::Timestamp;
@@ -182,13 +182,6 @@ impl Drop for BundleWriter<'_> {
 }
 
 fn write<T: serde::Serialize>(folder: &Path, name: &str, value: &T) -> Result<(), Error> {
-    let mut text =
-        serde_json::to_vec_pretty(value).map_err(|error| Error::failed("encode", name, error))?;
-    text.push(b'\n');
-    // In pretty JSON, line feeds stand between tokens only: keep them, and escape the rest.
-    let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        [text::safe_json(line).as_ref(), b"\n"].concat()
-    });
-    store::replace(&folder.join(name), &lines.collect::<Vec<_>>().concat())
+    let text = agent_copy::pretty(value).map_err(|error| Error::failed("encode", name, error))?;
+    store::replace(&folder.join(name), &text)
 }

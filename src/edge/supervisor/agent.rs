@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::event::InvestigationProgressed;
 use crate::log;
 use crate::rules::agent::invocation::Invocation;
+use crate::rules::agent::subagent::useful;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::incident::Incident;
 use crate::rules::sandbox::mode::SandboxMode;
@@ -40,6 +41,13 @@ impl PreparedAgent<'_> {
     /// The sandbox in which the agent runs.
     pub(super) fn sandbox(&self) -> Option<&SessionSandbox> {
         self.claude.as_ref()?.sandbox.as_ref()
+    }
+
+    /// Removes the subagent for logs where the evidence has none.
+    pub(super) fn keep_useful_subagents(&mut self, logs: bool) {
+        if let Some(claude) = &mut self.claude {
+            claude.subagents = useful(std::mem::take(&mut claude.subagents), true, true, logs);
+        }
     }
 }
 

@@ -22,16 +22,19 @@ use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
+use crate::rules::evidence::agent_copy;
 use crate::rules::triage::BundleContents;
 use crate::rules::verdict;
 use crate::rules::verdict::report::Report;
-use crate::rules::verdict::{Citation, PatchFacts, VerdictCheck};
+use crate::rules::verdict::{Citation, Claim, PatchFacts, VerdictCheck};
 use crate::store;
 use crate::text;
 use crate::text::shorten;
 
 /// Characters of a line of code that a report shows.
 const LINE: usize = 200;
+/// Characters of a cited item that a report can show.
+const ITEM: usize = 1000;
 /// Bytes at the end of the output in which the last line is looked for.
 const LAST_LINE_MAX: u64 = 1 << 20;
 
@@ -85,7 +88,7 @@ pub(super) fn read_outcome(
     store::replace(&context.path(files::RESULT), &safe)?;
     if is_claude {
         let result = transcript.structured().unwrap_or(&Value::Null);
-        let checked = check(result, bundle, workspace.worktree.as_ref(), transcript);
+        let checked = check(result, bundle, workspace, transcript);
         let failure = |why: String| format!("its result is not a verdict: {}", text::safe(&why));
         let checked = checked.map(|verdict| CheckOutcome::Checked(Box::new(verdict)));
         return Ok(checked.map_err(|why| ("no_result", failure(why))));
@@ -99,27 +102,40 @@ pub(super) fn read_outcome(
 fn check(
     result: &Value,
     bundle: Option<&Path>,
-    worktree: Option<&Worktree>,
+    workspace: &Workspace,
     transcript: &Transcript,
 ) -> Result<CheckedVerdict, String> {
-    let found = verdict::parse(result)?;
+    let worktree = workspace.worktree.as_ref();
+    let folder = workspace.folder.display().to_string();
+    let found = verdict::parse(&verdict::relative_to(result, &[&folder]))?;
     let (mut resolved, mut excerpts, contents) = match bundle {
-        Some(bundle) => read_citable(bundle).map_err(|error| error.to_string())?,
+        Some(bundle) => read_citable(bundle, &found.evidence).map_err(|error| error.to_string())?,
         None => Citable::default(),
     };
-    for citation in verdict::citations(&found) {
-        let text = worktree.and_then(|worktree| cited_text(worktree, &citation));
-        if let Some(text) = text {
-            resolved.insert(citation.to_string());
-            excerpts.insert(citation.to_string(), text);
-        }
+    let citations = verdict::citations(&found);
+    let mut add = |citation: &Citation, text: String| {
+        resolved.insert(citation.to_string());
+        excerpts.insert(citation.to_string(), text);
+    };
+    for citation in &citations {
+        let text = worktree.and_then(|worktree| cited_text(worktree, citation));
+        text.into_iter().for_each(|text| add(citation, text));
     }
+    let lines = evidence_lines(workspace, bundle, &citations).map_err(|error| error.to_string())?;
+    lines.into_iter().for_each(|(citation, text)| add(citation, text));
+    let is_missing = |citation: &Citation| !citation.is_in(&resolved);
+    let changed = match citations.iter().any(is_missing) {
+        // What is unknown is not changed.
+        true => worktree.and_then(|worktree| worktree.changes().ok()),
+        false => None,
+    };
+    let changed = changed.map(|changes| changes.files.into_iter().collect()).unwrap_or_default();
     let mut denied = BTreeMap::new();
     for tool in transcript.denied_tools() {
         *denied.entry(tool.to_owned()).or_insert(0) += 1;
     }
     Ok(CheckedVerdict {
-        checked: verdict::check(found, &resolved),
+        checked: verdict::check(found, &resolved, &changed),
         excerpts,
         bundle: contents,
         denied: denied.into_iter().collect(),
@@ -132,17 +148,12 @@ fn check(
 /// Ids of a bundle that a verdict may cite, texts that a report shows of them, and the bundle.
 type Citable = (BTreeSet<String>, BTreeMap<String, String>, BundleContents);
 
-fn read_citable(bundle: &Path) -> Result<Citable, Error> {
+fn read_citable(bundle: &Path, claims: &[Claim]) -> Result<Citable, Error> {
     let all = read::load(bundle)?;
     let logs = read::load_logs(bundle)?;
     let resolved = verdict::citable_ids(&all, &logs);
-    let messages = all.messages.iter().map(|message| {
-        let text = message.body.as_str().unwrap_or(message.form.as_str());
-        (message.id.clone(), text.to_owned())
-    });
-    let groups = all.fingerprints.fingerprints.iter().map(|g| (g.item.clone(), g.title.clone()));
-    let moments = all.timeline.timeline.iter().map(|one| (one.id.clone(), one.what.clone()));
-    let excerpts = messages.chain(groups).chain(moments).collect();
+    let mut excerpts = verdict::excerpts(&all, claims);
+    excerpts.values_mut().for_each(|text| *text = shorten(text, ITEM).into_owned());
     Ok((resolved, excerpts, all))
 }
 
@@ -150,10 +161,11 @@ fn read_citable(bundle: &Path) -> Result<Citable, Error> {
 /// only when it is shown to be true.
 fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
     match citation {
-        Citation::Item(_) => None,
+        Citation::Item(_) | Citation::Items { .. } | Citation::Evidence { .. } => None,
         Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
-        // A file without a line proves nothing.
-        Citation::File { lines: None, .. } => None,
+        Citation::File { path, lines: None } => {
+            worktree.has_file(path).ok()?.then(|| "the file as a whole".to_owned())
+        }
         Citation::File { path, lines: Some((first, last)) } => {
             if last != first {
                 worktree.cited(path, *last).ok()??;
@@ -162,6 +174,35 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
             Some(shorten(text.trim(), LINE).into_owned())
         }
     }
+}
+
+/// Returns the cited lines of the evidence, of the files that the agent was given.
+fn evidence_lines<'a>(
+    workspace: &Workspace,
+    bundle: Option<&Path>,
+    citations: &'a BTreeSet<Citation>,
+) -> Result<Vec<(&'a Citation, String)>, Error> {
+    let cited = |citation: &'a Citation| match citation {
+        Citation::Evidence { file, lines } => Some((citation, file, *lines)),
+        _ => None,
+    };
+    let wanted: Vec<_> = citations.iter().filter_map(cited).collect();
+    let mut found = Vec::new();
+    if wanted.is_empty() {
+        return Ok(found);
+    }
+    workspace.background.each_file(bundle, workspace.worktree.as_ref(), &mut |file| {
+        for (citation, name, lines) in &wanted {
+            let (first, last) = lines.unwrap_or((1, 1));
+            let at = |line: u64| file.text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?);
+            if let (true, Some(text), Some(_)) = (**name == file.name, at(first), at(last)) {
+                let text = text.trim_start_matches(agent_copy::CONTINUED).trim();
+                found.push((*citation, shorten(text, LINE).into_owned()));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Renders the report of a checked verdict.

@@ -85,7 +85,7 @@ pub(super) fn prepare<'a>(
     let own = own.map_err(in_key("agents_dir"))?;
     let all = merged(builtin(), own.unwrap_or_default());
     let all = all.map_err(|why| format!("agents_dir: {why}"))?;
-    let subagents = useful(all, code.is_some(), test_line.is_some());
+    let subagents = useful(all, code.is_some(), test_line.is_some(), true);
     let mcp = settings.mcp_config.as_deref().map(mcp_servers).transpose()?;
     let own = std::env::current_exe().map_err(|error| format!("cannot find itself: {error}"))?;
     let path = |name: &str| context.path(name).display().to_string();

@@ -32,6 +32,8 @@ pub(super) struct EvidenceSummary {
     pub(super) triage: SampledEvidence,
     /// Text of the triage report.
     pub(super) report: String,
+    /// Whether there is a line of a log.
+    pub(super) has_logs: bool,
     /// Whether the logs were asked too early.
     pub(super) logs_early: bool,
     /// The loss of the messages, as far as the sample shows it.
@@ -83,6 +85,7 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
                 loss,
             ),
             triage: Err(missing),
+            has_logs: false,
             logs_early: false,
             loss,
         },
@@ -129,5 +132,7 @@ fn judge(bundle: PathBuf, loss: LossFacts) -> Result<EvidenceSummary, MissingEvi
     let loss = loss.with_sample(&contents.queue, oldest);
     let report = triage::report::render(&contents, &causes, loss);
     let logs_early = contents.logs.is_early();
-    Ok(EvidenceSummary { bundle: Some(bundle), triage: Ok(causes), report, logs_early, loss })
+    let has_logs = contents.logs.logs.iter().any(|log| log.file.is_some());
+    let bundle = Some(bundle);
+    Ok(EvidenceSummary { bundle, triage: Ok(causes), report, has_logs, logs_early, loss })
 }

@@ -9,9 +9,10 @@ use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::files;
 use super::workspace::Workspace;
+use crate::clock;
 use crate::edge::git::EVIDENCE;
 use crate::error::Error;
-use crate::rules::agent::prompt;
+use crate::rules::agent::{briefing, prompt};
 use crate::store;
 
 /// Writes the prompt, which the agent gets as its standard input.
@@ -25,10 +26,27 @@ pub(super) fn write_prompt(
     let claude = agent.claude.as_ref();
     let mut incident = plan.incident.clone();
     incident.add_sample(evidence.loss.window.before);
+    let background = &workspace.background;
+    let briefing = briefing::brief(
+        &background.contents,
+        evidence.causes(),
+        &background.errors,
+        &background.commits,
+        clock::now(),
+    );
+    if let Some(sources) = &background.contents.queue.sources {
+        // The events of a single queue name no source.
+        let named = sources.iter().map(|source| source.name.clone());
+        if incident.queue.sources.is_empty() {
+            incident.queue.sources = named.collect();
+        }
+    }
     let facts = prompt::Facts {
+        briefing: &briefing,
+        divided: claude.is_some(),
         incident: &incident,
         fingerprint: cause.map(|cause| cause.fingerprint.as_str()),
-        cause: cause.map(|cause| cause.title.as_str()),
+        cause: background.contents.fingerprints.fingerprints.first().map(|one| one.title.as_str()),
         triage: cause.map(|cause| cause.reason.as_str()),
         evidence: workspace.has_evidence.then_some(EVIDENCE),
         nonce: &nonce()?,

@@ -1,5 +1,5 @@
 //! Folder in which an agent works: a worktree of the mapped code, or an empty folder, with a copy
-//! of the evidence in `.dlq/`.
+//! of the evidence in `.dlq/`: for Claude Code in files that its tools take, else of the bundle.
 //!
 //! Promises: changes to the copy have no effect on the verdict, which is checked against the
 //! bundle.
@@ -7,6 +7,7 @@
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
+use super::agent_copy::{Background, HISTORY};
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::files;
@@ -15,8 +16,8 @@ use crate::error::Error;
 use crate::log;
 use crate::store;
 
-/// File with the last commits of the code.
-const HISTORY: &str = "history.txt";
+/// Rules for git, and for searches, which git's rules would make blind to the evidence.
+const IGNORES: [(&str, &[u8]); 2] = [(".gitignore", b"*\n"), (".ignore", b"!*\n")];
 
 pub(super) struct Workspace {
     /// Current folder of the agent.
@@ -26,6 +27,7 @@ pub(super) struct Workspace {
     pub(super) has_evidence: bool,
     /// Folder of the evidence outside of the agent's folder, for an agent in a sandbox.
     pub(super) evidence: Option<PathBuf>,
+    pub(super) background: Background,
 }
 
 /// Creates the workspace, or reopens that of the resumed session, and copies the evidence there, or,
@@ -53,8 +55,15 @@ pub(super) fn open_workspace(
     store::make_dir(&folder)?;
     let beside = sandboxed.then(|| home.join(files::EVIDENCE));
     let has_evidence = evidence.bundle.is_some();
-    let workspace = Workspace { folder, worktree, has_evidence, evidence: beside };
-    match copy_evidence(&workspace, evidence.bundle.as_deref()) {
+    let background = Background::default();
+    let mut workspace = Workspace { folder, worktree, has_evidence, evidence: beside, background };
+    let bundle = evidence.bundle.as_deref();
+    let copied = Background::load(bundle, workspace.worktree.as_ref()).and_then(|background| {
+        workspace.background = background;
+        let is_claude = context.plan.agent.as_ref().is_some_and(|agent| agent.claude);
+        copy_evidence(&workspace, bundle, is_claude)
+    });
+    match copied {
         Ok(()) => Ok(workspace),
         Err(error) => {
             clean_up(context, workspace);
@@ -64,7 +73,11 @@ pub(super) fn open_workspace(
 }
 
 /// Copies the evidence into a new folder: an agent may have replaced the earlier one by a link.
-fn copy_evidence(workspace: &Workspace, bundle: Option<&Path>) -> Result<(), Error> {
+fn copy_evidence(
+    workspace: &Workspace,
+    bundle: Option<&Path>,
+    is_claude: bool,
+) -> Result<(), Error> {
     let inside = workspace.folder.join(EVIDENCE);
     let evidence = workspace.evidence.as_ref().unwrap_or(&inside);
     for folder in [&inside, evidence] {
@@ -77,8 +90,18 @@ fn copy_evidence(workspace: &Workspace, bundle: Option<&Path>) -> Result<(), Err
         return Ok(());
     }
     store::make_dir(evidence)?;
-    if let Some(worktree) = &workspace.worktree {
-        store::replace(&evidence.join(".gitignore"), b"*\n")?;
+    let worktree = workspace.worktree.as_ref();
+    if worktree.is_some() {
+        IGNORES.iter().try_for_each(|(name, rule)| store::replace(&evidence.join(name), rule))?;
+    }
+    if is_claude {
+        return workspace.background.each_file(bundle, worktree, &mut |file| {
+            let path = evidence.join(&file.name);
+            path.parent().map_or(Ok(()), store::make_dir)?;
+            store::replace(&path, file.text.as_bytes())
+        });
+    }
+    if let Some(worktree) = worktree {
         store::replace(&evidence.join(HISTORY), &worktree.history()?)?;
     }
     bundle.map_or(Ok(()), |bundle| copy(bundle, evidence))

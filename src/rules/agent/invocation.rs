@@ -26,15 +26,18 @@ const KEPT: [&str; 5] = [
     "Edit(.mcp.json)",
     "Edit(.gitmodules)",
 ];
-/// Variables that disable telemetry, updates and background tasks. A background task would outlive
+/// Variables that disable telemetry, updates, built-in subagents and background tasks. A background task would outlive
 /// the result that it belongs to.
-pub const ENVIRONMENT: [(&str, &str); 8] = [
+pub const ENVIRONMENT: [(&str, &str); 10] = [
     ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
     // With the default retries and timeout a wrong key costs minutes.
     ("CLAUDE_CODE_MAX_RETRIES", "3"),
     ("API_TIMEOUT_MS", "300000"),
     // The credential is given out once.
     ("CLAUDE_CODE_API_KEY_HELPER_TTL_MS", "604800000"),
+    // Its own subagents know neither the evidence nor the rules of the others.
+    ("CLAUDE_AGENT_SDK_DISABLE_BUILTIN_AGENTS", "1"),
+    ("CLAUDE_CODE_DISABLE_EXPLORE_PLAN_AGENTS", "1"),
     ("DISABLE_AUTOUPDATER", "1"),
     ("DISABLE_TELEMETRY", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),

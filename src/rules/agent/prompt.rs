@@ -1,9 +1,10 @@
-//! Prompt of the agent: facts from the events. Never: a message body.
+//! Prompt of the agent: facts from the events and, redacted and shortened, from the evidence.
 //!
 //! Promises: external text, such as a name, stands on one line, between two marks that its author
 //! cannot write, without hidden characters. A prompt holds no `@`, because Claude Code would open a
 //! file of that name without asking, and never begins with `/`, like a command.
 
+use super::briefing::Briefing;
 use super::subagent::Subagent;
 use crate::rules::investigation::incident::Incident;
 use crate::shell;
@@ -29,9 +30,11 @@ const CLOSE: &str = "</data nonce=";
 /// Name of a placeholder, whether it holds external text, and its value.
 type Placeholder = (&'static str, bool, fn(&Facts) -> String);
 
-const PLACEHOLDERS: [Placeholder; 17] = [
+const PLACEHOLDERS: [Placeholder; 22] = [
     ("arn", true, |facts| facts.inert(&facts.incident.queue.arn, NAME)),
     ("cause", true, |facts| facts.inert(facts.cause.unwrap_or_default(), NAME)),
+    ("causes", true, |facts| facts.lines(&facts.briefing.causes)),
+    ("commits", true, |facts| facts.lines(&facts.briefing.commits)),
     ("depth", false, |facts| or_unknown(facts.incident.depth)),
     ("evidence", false, |facts| facts.evidence()),
     ("fingerprint", true, |facts| facts.inert(facts.fingerprint.unwrap_or_default(), NAME)),
@@ -39,13 +42,16 @@ const PLACEHOLDERS: [Placeholder; 17] = [
     ("incident", true, |facts| facts.inert(&facts.incident.id, NAME)),
     ("lost_by", false, |facts| or_unknown(facts.incident.expires_before)),
     ("lost_not_before", false, |facts| or_unknown(facts.incident.expires_after)),
+    ("log_errors", true, |facts| facts.lines(&facts.briefing.log_errors)),
     (NONCE, false, |facts| facts.nonce.to_owned()),
     ("queue", true, |facts| facts.inert(&facts.incident.queue.name, NAME)),
     ("region", true, |facts| facts.inert(&facts.incident.queue.region, NAME)),
     ("repository", false, |facts| facts.repository()),
     ("since", false, |facts| facts.incident.raised_at.to_string()),
+    ("source_settings", true, |facts| facts.lines(&facts.briefing.sources)),
     ("sources", true, |facts| facts.sources()),
     ("subagents", false, |facts| facts.subagents()),
+    ("times", true, |facts| facts.lines(&facts.briefing.times)),
     ("triage", true, |facts| facts.inert(facts.triage.unwrap_or_default(), SENTENCE)),
 ];
 
@@ -95,8 +101,12 @@ pub struct Facts<'a> {
     pub cause: Option<&'a str>,
     /// Reason that the triage gives for it.
     pub triage: Option<&'a str>,
+    /// Lines about the evidence and the code.
+    pub briefing: &'a Briefing,
     /// Folder of the evidence as the agent sees it, such as `.dlq`; none: nothing was sampled.
     pub evidence: Option<&'a str>,
+    /// Whether each message has a file of its own, and long files and lines are divided.
+    pub divided: bool,
     /// Unguessable value in the marks: 16 to 64 letters, digits and dashes.
     pub nonce: &'a str,
     /// Working copy of the mapped repository; `None` if no repository is mapped.
@@ -214,6 +224,19 @@ impl Facts<'_> {
         if text.trim().is_empty() { none() } else { text }
     }
 
+    /// Returns lines of external text, each below the one before it.
+    fn lines(&self, lines: &[String]) -> String {
+        if lines.is_empty() {
+            return none();
+        }
+        let line = |line: &String| {
+            let text = line.trim_start();
+            let indent = if text.len() < line.len() { "    " } else { "  " };
+            format!("\n{indent}{}", self.inert(text, SENTENCE))
+        };
+        lines.iter().map(line).collect()
+    }
+
     fn sources(&self) -> String {
         let sources = &self.incident.queue.sources;
         if sources.is_empty() {
@@ -230,11 +253,23 @@ impl Facts<'_> {
 
     fn evidence(&self) -> String {
         match self.evidence {
-            Some(folder) => format!(
-                "The evidence is in the folder '{}': messages.ndjson, queue.json, fingerprints.json, \
-                 timeline.json,\nand logs.json with the files that it names.",
-                self.inert(folder, NAME)
-            ),
+            Some(folder) => {
+                let folder = self.inert(folder, NAME);
+                match self.divided {
+                    true => format!(
+                        "The evidence is in the folder '{folder}'; its file index.md lists all: \
+                         fingerprints.json, queue.json,\ntimeline.json, logs.json, the log files \
+                         (log-1.txt), a file for each message (m1.json), and the\nchanges of the \
+                         commits before the first failure (commits/HASH.diff).\nSearch it with Grep, \
+                         `path: {folder}`: it finds a word in every file. Read opens each file whole."
+                    ),
+                    false => format!(
+                        "The evidence is in the folder '{folder}': messages.ndjson, queue.json, \
+                         fingerprints.json, timeline.json,\nand logs.json with the files that it \
+                         names."
+                    ),
+                }
+            }
             None => {
                 "There is no evidence folder: no message could be sampled. Say that nothing is \
                      known of the\nmessages themselves."
@@ -262,7 +297,8 @@ impl Facts<'_> {
         };
         format!(
             "The current folder is a working copy of the code that reads the queue, made from \
-             {base}.\nIts last commits stand in the file '.dlq/history.txt'.\n{tests}"
+             {base}.\nIts last commits are in the file '.dlq/history.txt', what the last ones before the \
+             first failure changed\nin '.dlq/commits/'.\n{tests}"
         )
     }
 

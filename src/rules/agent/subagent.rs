@@ -68,11 +68,12 @@ pub fn merged(builtin: Vec<Subagent>, own: Vec<Subagent>) -> Result<Vec<Subagent
     Ok(all)
 }
 
-/// Removes the built-in subagents that need code, or a test command, when there is none.
-pub fn useful(mut agents: Vec<Subagent>, code: bool, tests: bool) -> Vec<Subagent> {
+/// Removes the subagents that need code, a test command, or logs, when there is none.
+pub fn useful(mut agents: Vec<Subagent>, code: bool, tests: bool, logs: bool) -> Vec<Subagent> {
     agents.retain(|agent| match agent.name.as_str() {
         "code-review" => code,
         "test-runner" => tests,
+        "log-analysis" => logs,
         _ => true,
     });
     agents

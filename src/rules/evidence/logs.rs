@@ -11,6 +11,7 @@ pub mod aws_cli;
 mod by_id;
 mod by_recurrence;
 pub mod command_output;
+pub mod first_error;
 mod invocation;
 mod known_lines;
 pub mod line;

@@ -1,8 +1,13 @@
 //! The timeline of an incident, as far as a sample shows it. Pure.
 
 use super::bundle::{Group, Moment, Timeline};
+use super::logs::first_error::FirstError;
+use super::suspect_commits::Commit;
 use crate::text;
 use crate::time::Timestamp;
+
+/// Characters of a commit's subject and of a line of a log.
+const SUBJECT: usize = 200;
 
 /// Moments known from elsewhere than the groups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,9 +54,64 @@ pub fn build(groups: &[Group], facts: TimelineFacts) -> Timeline {
     Timeline { timeline: moments.into_iter().enumerate().map(moment).collect() }
 }
 
+/// Returns a timeline with the commits and the first error of each log, which are cited by hash and
+/// by the log's id. The ids of other moments stay.
+pub fn with_context(timeline: &Timeline, commits: &[Commit], errors: &[FirstError]) -> Timeline {
+    let mut all = timeline.timeline.clone();
+    all.extend(commits.iter().map(|commit| Moment {
+        id: commit.hash.clone(),
+        at: commit.at,
+        what: format!("commit: {}", text::shorten(&commit.subject, SUBJECT)),
+        items: Vec::new(),
+    }));
+    all.extend(errors.iter().filter_map(|error| {
+        let line = error.text.lines().next().unwrap_or_default();
+        let what = format!("the first error of {}: {}", error.log, text::shorten(line, SUBJECT));
+        Some(Moment { id: error.log.clone(), at: error.at?, what, items: Vec::new() })
+    }));
+    all.sort_by_key(|moment| moment.at);
+    Timeline { timeline: all }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commits_and_first_errors_are_moments_that_keep_the_other_ids() {
+        let timeline = build(
+            &[],
+            TimelineFacts {
+                raised_at: Some(at(20)),
+                asked_at: Some(at(40)),
+                ..TimelineFacts::default()
+            },
+        );
+        let commit = Commit {
+            hash: "4f2a91c".into(),
+            at: at(10),
+            author: "a".into(),
+            subject: "drop the check".into(),
+        };
+        let error = |log: &str, at| FirstError {
+            log: log.into(),
+            at,
+            text: "KeyError: 'amount'\n  at x".into(),
+        };
+        let errors = [error("log:1", Some(at(30))), error("log:2", None)];
+        let found = with_context(&timeline, &[commit], &errors).timeline;
+        let shown: Vec<String> =
+            found.iter().map(|one| format!("{} {}", one.id, one.what)).collect();
+        assert_eq!(
+            shown,
+            [
+                "4f2a91c commit: drop the check",
+                "t1 the incident began",
+                "log:1 the first error of log:1: KeyError: 'amount'",
+                "t2 a sample of 0 messages was taken",
+            ]
+        );
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

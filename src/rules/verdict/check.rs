@@ -77,17 +77,25 @@ impl TestResult {
 }
 
 /// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
-/// them. Each missing citation lowers the status by a step. A cited line counts when
-/// it existed before the model changed anything.
-pub fn check(mut verdict: ModelVerdict, resolved: &BTreeSet<String>) -> VerdictCheck {
-    let exists =
-        |id: &str| Citation::parse(id).is_some_and(|cited| resolved.contains(&cited.to_string()));
+/// them. Each missing citation lowers the status by a step. A cited line proves something when it
+/// existed before the model changed anything; one of a file that the patch has `changed` is not
+/// missing.
+pub fn check(
+    mut verdict: ModelVerdict,
+    resolved: &BTreeSet<String>,
+    changed: &BTreeSet<String>,
+) -> VerdictCheck {
+    let exists = |id: &str| Citation::parse(id).is_some_and(|cited| cited.is_in(resolved));
+    let is_changed = |id: &str| match Citation::parse(id) {
+        Some(Citation::File { path, .. }) => changed.contains(&path),
+        _ => false,
+    };
     let mut unresolved: Vec<String> = Vec::new();
     let mut hits = 0;
     for claim in &verdict.evidence {
         if exists(&claim.id) {
             hits += 1;
-        } else if !unresolved.contains(&claim.id) {
+        } else if !unresolved.contains(&claim.id) && !is_changed(&claim.id) {
             unresolved.push(claim.id.clone());
         }
     }

@@ -25,7 +25,7 @@ fn builtin_subagents_parse_and_cannot_write() {
             agent.name
         );
         let bash = agent.tools.iter().any(|tool| tool == "Bash");
-        assert_eq!(bash, ["log-analysis", "test-runner"].contains(&agent.name.as_str()));
+        assert_eq!(bash, agent.name == "test-runner");
         for said in ["Never delete, purge, move or send messages", "tool calls", "Return at most"] {
             assert!(agent.prompt.contains(said), "{}: {said}", agent.name);
         }
@@ -138,10 +138,24 @@ fn json_holds_granted_tools_only() {
 
 #[test]
 fn useful_removes_subagents_without_work() {
-    let names = |code, tests| -> Vec<String> {
-        useful(builtin(), code, tests).into_iter().map(|agent| agent.name).collect()
+    let names = |code, tests, logs| -> Vec<String> {
+        useful(builtin(), code, tests, logs).into_iter().map(|agent| agent.name).collect()
     };
-    assert_eq!(names(true, true).len(), 5);
-    assert_eq!(names(true, false), ["dlq-analysis", "log-analysis", "code-review", "config-check"]);
-    assert_eq!(names(false, false), ["dlq-analysis", "log-analysis", "config-check"]);
+    assert_eq!(names(true, true, true).len(), 5);
+    let without_tests = ["dlq-analysis", "log-analysis", "code-review", "config-check"];
+    assert_eq!(names(true, false, true), without_tests);
+    assert_eq!(names(false, false, true), ["dlq-analysis", "log-analysis", "config-check"]);
+    assert_eq!(names(false, false, false), ["dlq-analysis", "config-check"]);
+}
+
+#[test]
+fn builtin_subagents_say_how_to_search_and_to_cite() {
+    for agent in builtin() {
+        for part in ["`path: .dlq`", "`index.md`", "`.dlq/log-1.txt:20`", "`m1-m7`"] {
+            assert!(agent.prompt.contains(part), "{}: {part}", agent.name);
+        }
+        assert!(!agent.prompt.contains("messages.ndjson"), "{}", agent.name);
+        let has_shell = agent.tools.iter().any(|tool| tool == "Bash");
+        assert_eq!(has_shell, agent.name == "test-runner", "{}", agent.name);
+    }
 }

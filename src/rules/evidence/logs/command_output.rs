@@ -14,11 +14,7 @@ const BLOCK_MAX: usize = 200;
 
 /// Returns the causes that the output shows.
 pub fn causes(output: &str, letters: &[Letter]) -> Vec<LoggedCause> {
-    let mut events = match aws_cli::read_events(output.as_bytes()) {
-        Some(page) => page.events,
-        None => entries(output),
-    };
-    super::invocation::sort(&mut events);
+    let events = events_of(output);
     let of_lambda =
         events.iter().any(|event| matches!(line::mark(&event.text), Some(line::Mark::Start(_))));
     let consumer = Consumer {
@@ -47,6 +43,23 @@ pub fn causes(output: &str, letters: &[Letter]) -> Vec<LoggedCause> {
         .filter(|letter| super::query::is_message_id(&letter.message_id))
         .filter_map(cause)
         .collect()
+}
+
+/// Returns the first entry that reports an error, with the frames of its trace. Its time is none
+/// where the output has none.
+pub fn first_error(output: &str) -> Option<(Option<Timestamp>, String)> {
+    let is_error = |event: &LogEvent| event.text.lines().any(|text| line::error_of(text).is_some());
+    let found = events_of(output).into_iter().find(is_error)?;
+    Some((Some(found.at).filter(|at| *at != Timestamp::default()), found.text))
+}
+
+fn events_of(output: &str) -> Vec<LogEvent> {
+    let mut events = match aws_cli::read_events(output.as_bytes()) {
+        Some(page) => page.events,
+        None => entries(output),
+    };
+    super::invocation::sort(&mut events);
+    events
 }
 
 /// Splits text into entries: a line, and those that continue it. Their ids are the numbers of their

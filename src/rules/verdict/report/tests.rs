@@ -120,7 +120,7 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let run = Some(TestRun { command: format!("pytest -q{name}"), result: TestResult::Passed });
     let patch =
         PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run, truncated: false };
-    let checked = apply_patch_facts(check(found, &resolved), &patch);
+    let checked = apply_patch_facts(check(found, &resolved, &Default::default()), &patch);
     let moment = Moment {
         id: "t1".into(),
         at: NOW,
@@ -190,7 +190,7 @@ fn report_matches_the_example() {
 #[test]
 fn report_names_unknown_facts() {
     let found = parse(&json!({"status": "inconclusive", "redrive": "safe"})).unwrap();
-    let checked = check(found, &Default::default());
+    let checked = check(found, &Default::default(), &Default::default());
     let text = Report {
         session: "s",
         incident: "i",

@@ -38,7 +38,7 @@ fn check_lowers_a_status_without_evidence() {
         ("safe on nothing", Inconclusive, vec![], Safe, Inconclusive, DoNot),
     ];
     for (rule, status, ids, redrive, to, advice) in rows {
-        let checked = check(found(status, &ids, redrive), &resolved());
+        let checked = check(found(status, &ids, redrive), &resolved(), &BTreeSet::new());
         assert_eq!((checked.verdict.status, checked.verdict.redrive), (to, advice), "{rule}");
         assert_eq!(checked.demoted, (status != to).then_some((status, to)), "{rule}");
         let said = |word: &str| checked.notes.iter().filter(|note| note.contains(word)).count();
@@ -62,7 +62,26 @@ fn check_lowers_a_status_without_a_root_cause() {
         (VerdictStatus::Likely, VerdictStatus::Inconclusive),
         (VerdictStatus::NotABug, VerdictStatus::NotABug),
     ] {
-        assert_eq!(check(none(status), &resolved()).verdict.status, to, "{status}");
+        assert_eq!(
+            check(none(status), &resolved(), &BTreeSet::new()).verdict.status,
+            to,
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn citation_of_a_changed_file_is_not_missing_and_proves_nothing() {
+    let changed = ["tests/test_orders.py".to_owned()].into();
+    let rows = [
+        (vec!["m1", "tests/test_orders.py:9"], VerdictStatus::Confirmed),
+        (vec!["m1", "tests/test_orders.py"], VerdictStatus::Confirmed),
+        (vec!["m1", "tests/other.py:9"], VerdictStatus::Likely),
+        (vec!["tests/test_orders.py:9"], VerdictStatus::Inconclusive),
+    ];
+    for (ids, status) in rows {
+        let said = found(VerdictStatus::Confirmed, &ids, RedriveAdvice::AfterFix);
+        assert_eq!(check(said, &resolved(), &changed).verdict.status, status, "{ids:?}");
     }
 }
 
@@ -71,7 +90,7 @@ fn check_notes_name_the_change_and_its_reason() {
     let mut said = full();
     said["redrive"] = json!("yes");
     said["evidence"] = json!([{"id": "m1", "claim": "a"}, {"id": "x\u{1b}", "claim": "b"}]);
-    let checked = check(parse(&said).unwrap(), &resolved());
+    let checked = check(parse(&said).unwrap(), &resolved(), &BTreeSet::new());
     assert_eq!(
         checked.notes,
         [
@@ -122,8 +141,11 @@ fn patch_facts_correct_a_claimed_fix() {
     ];
     for (rule, files, tests, status, notes) in rows {
         let files_changed = files.into_iter().map(str::to_owned).collect();
-        let checked =
-            check(found(VerdictStatus::Confirmed, &["m1"], RedriveAdvice::AfterFix), &resolved());
+        let checked = check(
+            found(VerdictStatus::Confirmed, &["m1"], RedriveAdvice::AfterFix),
+            &resolved(),
+            &BTreeSet::new(),
+        );
         let checked =
             apply_patch_facts(checked, &PatchFacts { files_changed, tests, truncated: false });
         assert_eq!(checked.notes, notes, "{rule}");
@@ -131,12 +153,19 @@ fn patch_facts_correct_a_claimed_fix() {
     }
     let cut = PatchFacts { truncated: true, ..PatchFacts::default() };
     let cut = apply_patch_facts(
-        check(found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe), &resolved()),
+        check(
+            found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe),
+            &resolved(),
+            &BTreeSet::new(),
+        ),
         &cut,
     );
     assert!(cut.notes.iter().any(|note| note.contains("incomplete")), "{:?}", cut.notes);
-    let twice =
-        check(found(VerdictStatus::Confirmed, &["m1", "m9"], RedriveAdvice::Safe), &resolved());
+    let twice = check(
+        found(VerdictStatus::Confirmed, &["m1", "m9"], RedriveAdvice::Safe),
+        &resolved(),
+        &BTreeSet::new(),
+    );
     let changed =
         PatchFacts { files_changed: vec!["./src/orders.py".into()], ..PatchFacts::default() };
     let twice = apply_patch_facts(twice, &changed);
@@ -147,7 +176,7 @@ fn patch_facts_correct_a_claimed_fix() {
     );
     let silent =
         ModelVerdict { fix: None, ..found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe) };
-    let silent = apply_patch_facts(check(silent, &resolved()), &changed);
+    let silent = apply_patch_facts(check(silent, &resolved(), &BTreeSet::new()), &changed);
     assert_eq!(silent.notes, ["files were changed that it does not name: 'src/orders.py'"]);
 }
 
@@ -156,7 +185,7 @@ proptest! {
     fn check_only_lowers(found in any_verdict(), exists in any::<bool>()) {
         let resolved = if exists { resolved() } else { BTreeSet::new() };
         let before = found.clone();
-        let after = check(found, &resolved);
+        let after = check(found, &resolved, &BTreeSet::new());
         let rank = |status| match status {
             VerdictStatus::Confirmed => 2,
             VerdictStatus::Likely | VerdictStatus::NotABug => 1,

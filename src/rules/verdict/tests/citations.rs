@@ -14,6 +14,10 @@ fn citation_parses_items_files_and_commits() {
         Some(Citation::File { path: path.into(), lines })
     };
     let file = |path: &str, line| place(path, line, None);
+    let items = |kind, first, last| Some(Citation::Items { kind, first, last });
+    let log = |name: &str, line: Option<u64>| {
+        Some(Citation::Evidence { file: name.into(), lines: line.map(|line| (line, line)) })
+    };
     let commit = |text: &str| Some(Citation::Commit(text.into()));
     let rows = [
         ("m1", item("m1")),
@@ -23,7 +27,40 @@ fn citation_parses_items_files_and_commits() {
         ("lint.chained", item("lint.chained")),
         ("log:1", item("log:1")),
         ("m0", file("m0", None)),
-        ("m1.body", file("m1.body", None)),
+        ("m1.body", item("m1")),
+        ("m1.body.customer.id", item("m1")),
+        ("m1 body", item("m1")),
+        ("m1[body]", item("m1")),
+        ("m1:12", item("m1")),
+        ("m1.py", file("m1.py", None)),
+        ("m1.py:3", file("m1.py", Some(3))),
+        ("f1.exception", item("f1")),
+        ("m1-m7", items("m", 1, 7)),
+        ("m1-7", items("m", 1, 7)),
+        ("m1..m7", items("m", 1, 7)),
+        ("m1\u{2013}m7", items("m", 1, 7)),
+        ("m1 to m7", items("m", 1, 7)),
+        ("log:1-log:2", items("log:", 1, 2)),
+        ("m7-m1", file("m7-m1", None)),
+        ("q.sources[0].max_receive_count", item("q.sources")),
+        ("q.queue.name", item("q.queue")),
+        ("lint.chained: a chain", item("lint.chained")),
+        ("log:1:20", log("log-1.txt", Some(20))),
+        ("log:1 line 20", log("log-1.txt", Some(20))),
+        (".dlq/log-1.txt:20", log("log-1.txt", Some(20))),
+        ("./.dlq/log-1.txt#L20", log("log-1.txt", Some(20))),
+        ("log-1.txt:20", log("log-1.txt", Some(20))),
+        (".dlq/log-1.2.txt:20", log("log-1.2.txt", Some(20))),
+        (".dlq/log-1.txt", item("log:1")),
+        (".dlq/m3.json", item("m3")),
+        (".dlq/m3.json:14", item("m3")),
+        ("m3.2.json", item("m3")),
+        (".dlq/queue.json", log("queue.json", None)),
+        ("fingerprints.json:7", log("fingerprints.json", Some(7))),
+        (".dlq/history.txt:3", log("history.txt", Some(3))),
+        (".dlq/commits/4F2A91C.diff:12", commit("4f2a91c")),
+        (".dlq/../x", None),
+        ("src/queue.json", file("src/queue.json", None)),
         ("f123456", commit("f123456")),
         ("4F2A91C", commit("4f2a91c")),
         ("commit 4f2a91c", commit("4f2a91c")),
@@ -67,6 +104,32 @@ fn citation_parses_items_files_and_commits() {
             assert_eq!(Citation::parse(&cited.to_string()), Some(cited), "{text:?}, written again");
         }
     }
+}
+
+#[test]
+fn range_exists_when_all_of_it_does() {
+    let known = ["m1", "m2", "m3"].map(str::to_owned).into();
+    for (text, exists) in [("m1-m3", true), ("m2-m3", true), ("m1-m4", false), ("f1-f2", false)] {
+        assert_eq!(Citation::parse(text).unwrap().is_in(&known), exists, "{text}");
+    }
+}
+
+#[test]
+fn path_in_the_folder_of_the_agent_is_one_of_the_repository() {
+    let rows = [
+        ("/s/tree/src/a.py:12", "src/a.py:12"),
+        ("/s/tree/.dlq/log-1.txt:20", ".dlq/log-1.txt:20"),
+        ("/s/tree/src/a.py:1, m1", "src/a.py:1, m1"),
+        ("/etc/passwd:1", "/etc/passwd:1"),
+        ("m1", "m1"),
+    ];
+    for (said, cited) in rows {
+        let result = json!({"evidence": [{"id": said}, {}, 7], "fix": {"files": [said, 7]}});
+        let found = relative_to(&result, &["/s/tree", ""]);
+        assert_eq!(found["evidence"][0]["id"], cited);
+        assert_eq!(found["fix"]["files"], json!([cited, 7]));
+    }
+    assert_eq!(relative_to(&json!([1]), &["/s"]), json!([1]));
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! What an agent gets of the evidence and of the history of the code, and the files of it.
+//!
+//! Promises: the files follow from the bundle and the base commit alone, so that a citation of a line
+//! is looked up in what the agent was given, never in what it may have written since.
+
+use std::path::Path;
+
+use crate::edge::evidence::read;
+use crate::edge::git::Worktree;
+use crate::error::Error;
+use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile};
+use crate::rules::evidence::bundle::files;
+use crate::rules::evidence::logs::first_error::{FirstError, first_error};
+use crate::rules::evidence::redact::Redactor;
+use crate::rules::evidence::suspect_commits::{Commit, first_failure, suspects};
+use crate::rules::evidence::timeline;
+use crate::rules::triage::BundleContents;
+use crate::time::Timestamp;
+
+/// File with the last commits of the code.
+pub(super) const HISTORY: &str = "history.txt";
+/// Folder with the changes of the commits before the first failure.
+const COMMITS: &str = "commits";
+/// Bytes of a log that are searched for its first error.
+const LOG_MAX: u64 = 4 << 20;
+
+/// Facts about an incident beyond its messages.
+#[derive(Default)]
+pub(super) struct Background {
+    pub(super) contents: BundleContents,
+    pub(super) errors: Vec<FirstError>,
+    /// Last commits up to the base, which is the first.
+    pub(super) commits: Vec<Commit>,
+    pub(super) first_failure: Option<Timestamp>,
+}
+
+impl Background {
+    pub(super) fn load(bundle: Option<&Path>, worktree: Option<&Worktree>) -> Result<Self, Error> {
+        let contents = bundle.map(read::load).transpose()?.unwrap_or_default();
+        let logs = contents.logs.logs.iter();
+        let errors = logs.filter_map(|log| {
+            let output = log.file.as_ref().zip(bundle);
+            let output = output.map(|(file, bundle)| log_text(&bundle.join(file)));
+            first_error(log, &output.unwrap_or_default())
+        });
+        Ok(Background {
+            errors: errors.collect(),
+            commits: worktree.map(Worktree::commits).transpose()?.unwrap_or_default(),
+            first_failure: first_failure(&contents.queue, &contents.messages),
+            contents,
+        })
+    }
+
+    /// Passes each file for the agent to `visit`, the index last.
+    pub(super) fn each_file(
+        &self,
+        bundle: Option<&Path>,
+        worktree: Option<&Worktree>,
+        visit: &mut dyn FnMut(AgentFile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut copy = AgentCopy::default();
+        let mut add = |name: &str, what: &str, text: &str| {
+            copy.add(name, what, text).into_iter().try_for_each(&mut *visit)
+        };
+        if let Some(bundle) = bundle {
+            self.add_bundle(bundle, &mut add)?;
+        }
+        if let Some(worktree) = worktree {
+            let history = worktree.history()?;
+            let what = "the last commits of the code, with their files";
+            add(HISTORY, what, &String::from_utf8_lossy(&history))?;
+            let redactor = Redactor::default();
+            for Commit { hash, at, subject, .. } in suspects(&self.commits, self.first_failure) {
+                let diff = worktree.commit_diff(hash)?;
+                let what = format!("changes of {at}: {}", crate::text::safe(subject));
+                add(&format!("{COMMITS}/{hash}.diff"), &what, &redactor.redact_text(&diff))?;
+            }
+        }
+        copy.index().into_iter().try_for_each(visit)
+    }
+
+    fn add_bundle(
+        &self,
+        bundle: &Path,
+        add: &mut dyn FnMut(&str, &str, &str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let BundleContents { queue, fingerprints, timeline, logs, .. } = &self.contents;
+        let timeline = timeline::with_context(timeline, &self.commits, &self.errors);
+        let text = |name: &str, text: serde_json::Result<Vec<u8>>| {
+            let text = text.map_err(|error| Error::failed("encode", name, error))?;
+            Ok::<_, Error>(String::from_utf8_lossy(&text).into_owned())
+        };
+        let groups = "the causes f1, f2 …, with their messages";
+        add(
+            files::FINGERPRINTS,
+            groups,
+            &text(files::FINGERPRINTS, agent_copy::pretty(fingerprints))?,
+        )?;
+        let facts = "the queue and its sources, cited as q.depth or lint.chained";
+        add(files::QUEUE, facts, &text(files::QUEUE, agent_copy::pretty(queue))?)?;
+        let moments = "moments t1, t2 …, commits, and the first error of each log";
+        add(files::TIMELINE, moments, &text(files::TIMELINE, agent_copy::pretty(&timeline))?)?;
+        let commands = "the log commands and searches log:1, log:2 …";
+        add(files::LOGS, commands, &text(files::LOGS, agent_copy::pretty(logs))?)?;
+        for log in &logs.logs {
+            let Some(file) = &log.file else { continue };
+            add(file, &format!("output of {}", log.id), &log_text(&bundle.join(file)))?;
+        }
+        read::each_message(bundle, |message, _| {
+            let groups = fingerprints.fingerprints.iter();
+            let mut group = groups.filter(|group| group.messages.contains(&message.id));
+            let group = group.next().map_or(String::new(), |group| format!(" of {}", group.item));
+            let name = format!("{}.json", message.id);
+            let what = format!("message {}{group}", message.id);
+            add(&name, &what, &text(&name, agent_copy::pretty(&message))?)?;
+            Ok(true)
+        })
+    }
+}
+
+/// Returns the output of a log command; empty when it cannot be read.
+fn log_text(path: &Path) -> String {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let read =
+        crate::regular_file::open(path).map(|file| file.take(LOG_MAX).read_to_end(&mut bytes));
+    drop(read);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
