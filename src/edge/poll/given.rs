@@ -10,7 +10,7 @@ use crate::document::Keys;
 use crate::edge::aws::Sqs;
 use crate::error::Error;
 use crate::rules::queue::address::{self, NameHint, QueueAddress};
-use crate::rules::queue::document::{FailedPart, ScopeFailure, Watched};
+use crate::rules::queue::document::{FailedPart, QUEUE_NOT_FOUND, ScopeFailure, Watched};
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph::DeadLetterQueue;
 
@@ -91,7 +91,7 @@ impl Poller {
                 hint = near.sentence();
             }
             unseen.sentences.push(format!("cannot find queue '{name}' {place}: {error}{hint}"));
-            let reason = format!("cannot find queue '{name}': {error}");
+            let reason = format!("{QUEUE_NOT_FOUND} '{name}': {error}");
             unseen.failures.push(self.not_found(scope, given, Some(reason)));
         }
         Ok(())

@@ -8,6 +8,9 @@ use super::notice_key::EventKey;
 use crate::event::{self, AnyPayload, Cause, Head, HealthReport, Queue, Severity, Type};
 use crate::time::Timestamp;
 
+/// The beginning of the keys of problems that a whole round ends.
+pub const POLL: &str = "poll\n";
+
 /// The change of a problem that an event reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TopicChange {
@@ -25,6 +28,17 @@ pub enum TopicChange {
     News,
     /// A step of work that goes on.
     Progress,
+}
+
+/// How much a round has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundSight {
+    /// An account or region could not be asked for its queues.
+    Partial,
+    /// All of them were asked, and a queue was not found or not read.
+    Scopes,
+    /// Everything.
+    Whole,
 }
 
 /// The facts of an event.
@@ -47,6 +61,8 @@ pub struct EventFacts {
     /// the set of those that fail.
     pub sampled: Option<Vec<NamedCause>>,
     pub depth: Option<u64>,
+    /// How much a round has seen.
+    pub round: Option<RoundSight>,
 }
 
 /// A cause and its title.
@@ -84,6 +100,7 @@ impl EventFacts {
             cause: None,
             sampled: None,
             depth: None,
+            round: None,
         };
         if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
             facts.fill(data);
@@ -155,7 +172,7 @@ impl EventFacts {
             AnyPayload::QueueLinted(data) => (of_queue("lint", &data.queue), TopicChange::Persists),
             AnyPayload::PollFailed(data) => {
                 let scope = [data.account, data.region].map(Option::unwrap_or_default);
-                (format!("poll\n{}", scope.join("\n")), TopicChange::Persists)
+                (format!("{POLL}{}", scope.join("\n")), TopicChange::Begins)
             }
             AnyPayload::PollMissing(_) => ("missing".to_owned(), TopicChange::Begins),
             AnyPayload::PollResumed(_) => ("missing".to_owned(), TopicChange::Ends { lost: false }),
@@ -175,6 +192,14 @@ impl EventFacts {
             AnyPayload::InvestigationFailed(data) => self.ended(&data.queue),
             AnyPayload::InvestigationTimedOut(data) => self.ended(&data.queue),
             AnyPayload::InvestigationStopped(data) => self.ended(&data.queue),
+            AnyPayload::PollFinished(data) => {
+                self.round = Some(match data.unlisted + data.unsurveyed {
+                    0 if data.unreadable == 0 => RoundSight::Whole,
+                    0 => RoundSight::Scopes,
+                    _ => RoundSight::Partial,
+                });
+                return;
+            }
             _ => return,
         };
         (self.topic, self.change) = (topic, change);
@@ -184,6 +209,7 @@ impl EventFacts {
     pub fn concerns_all(&self) -> bool {
         self.working.is_some()
             || self.cause.is_some()
+            || self.round.is_some_and(|round| round != RoundSight::Partial)
             || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })
     }
 }
@@ -204,6 +230,8 @@ pub fn can_concern_all(head: &Head) -> bool {
             | Type::QueueSampled
             | Type::QueueUnreadable
             | Type::QueueReadable
+            | Type::PollFailed
+            | Type::PollFinished
             | Type::PollMissing
             | Type::PollResumed
             | Type::InvestigationStarted

@@ -38,7 +38,7 @@ pub fn fall_back(
         let targets: Vec<String> =
             topics.iter().filter_map(|key| follow(notices, to, key, now)).collect();
         let is_told_itself = topics.iter().all(|key| tells_end(notices, to, key));
-        if part.reason == SendReason::Ended && is_told_itself {
+        if part.delivery.action == Action::Resolve && is_told_itself {
             continue;
         }
         notices.sequence += 1;

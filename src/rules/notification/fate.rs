@@ -181,6 +181,7 @@ mod tests {
             event: EventKey::default(),
             subjects: vec!["orders-dlq".into()],
             incidents: vec![String::new()],
+            ends_problem: false,
             fallback: None,
             queued_at: now(),
             silence: None,

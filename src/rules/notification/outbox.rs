@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::ack::Acks;
 use super::delivery::{Action, Delivery, EVENT_MAX};
+use super::facts::{EventFacts, TopicChange, reread};
 use super::group::DueNotice;
 use super::message::Notice;
 use super::notice_key::EventKey;
 use super::plan::PlannedDelivery;
 use super::silence::Silences;
-use super::topic::SendReason;
+use super::topic::{Pending, SendReason};
 use crate::event::{Severity, derived_id};
 use crate::text::{count, safe, shorten};
 use crate::time::Timestamp;
@@ -47,6 +48,9 @@ pub struct OutboxEntry {
     /// The queues or pull requests, and the incidents, that it tells of.
     pub subjects: Vec<String>,
     pub incidents: Vec<String>,
+    /// Whether it tells the end of a problem, whatever else it tells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_problem: bool,
     pub fallback: Option<String>,
     /// The moment of the decision, by the wall clock.
     pub queued_at: Timestamp,
@@ -133,6 +137,7 @@ impl OutboxEntry {
             event,
             subjects: planned.notices.iter().map(|due| due.subject.clone()).collect(),
             incidents: planned.notices.iter().map(incident_of).collect(),
+            ends_problem: planned.notices.iter().any(tells_end),
             fallback: planned.fallback.clone(),
             queued_at: wall,
             attempts: 0,
@@ -158,7 +163,9 @@ impl OutboxEntry {
         let is_acked = |at: usize| {
             let incident = self.incidents.get(at).map(String::as_str).filter(|id| !id.is_empty());
             let subject = self.subjects.get(at).map_or("", String::as_str);
-            self.reason != SendReason::Ended && acks.until(incident, subject, now).is_some()
+            !self.ends_problem
+                && self.reason != SendReason::Ended
+                && acks.until(incident, subject, now).is_some()
         };
         let count = self.incidents.len().max(self.subjects.len());
         if count == 0 || !(0..count).all(|at| is_silenced(at) || is_acked(at)) {
@@ -224,6 +231,17 @@ impl OutboxEntry {
     }
 }
 
+/// Returns whether a notice tells the end of a problem. A loss that another problem of the queue has
+/// overtaken is one, too.
+fn tells_end(due: &DueNotice) -> bool {
+    let ends = |event: &Pending| {
+        let is_end = |facts: EventFacts| matches!(facts.change, TopicChange::Ends { .. });
+        event.reason == SendReason::Ended
+            || (event.reason == SendReason::News && reread(&event.line).is_some_and(is_end))
+    };
+    due.events.iter().any(ends)
+}
+
 /// Returns the key of what a delivery tells of.
 fn key(planned: &PlannedDelivery) -> String {
     match planned.notices.as_slice() {
@@ -263,10 +281,13 @@ pub fn digest(entries: &[OutboxEntry], now: Timestamp) -> Delivery {
         (format!("{when} {subject}: {what}"), vec![shorten(&safe(subject), NAME_MAX).into_owned()])
     };
     notice.tell_of(entries.iter().map(part));
+    // A receiver that has seen one of them has not seen the digest, nor one of others.
+    let ids = entries.iter().map(|entry| entry.delivery.id.as_str());
+    let id = derived_id(&["digest"].into_iter().chain(ids).collect::<Vec<_>>());
     Delivery {
-        id: entries.first().map(|entry| entry.delivery.id.clone()).unwrap_or_default(),
+        key: id.clone(),
+        id,
         action: Action::Trigger,
-        key: String::new(),
         incident: None,
         event: None,
         notice,
@@ -280,7 +301,7 @@ mod tests {
     use super::*;
     use crate::rules::notification::ack::Ack;
     use crate::rules::notification::silence::Silence;
-    use crate::rules::notification::topic::{Pending, Topic};
+    use crate::rules::notification::topic::Topic;
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(0).plus(Duration::from_secs(seconds))
@@ -306,6 +327,7 @@ mod tests {
             event: EventKey::default(),
             subjects: texts(subjects),
             incidents: texts(incidents),
+            ends_problem: false,
             fallback: None,
             queued_at: at(0),
             attempts: 0,
@@ -346,6 +368,7 @@ mod tests {
             let planned = PlannedDelivery { is_update, notices, ..planned(&[]) };
             let entry = OutboxEntry::new(&planned, Notice::default(), at(0), at(0));
             assert_eq!(entry.delivery.action, expected, "{told:?}");
+            assert_eq!(entry.ends_problem, told.iter().any(|one| one.contains(&Ended)));
         }
     }
 
@@ -427,7 +450,9 @@ mod tests {
         let mut acks = Acks::default();
         acks.add(Ack { key: "i1".into(), at: at(0), until: at(60) }, at(0));
         use SendReason::{Ended, New};
-        let rows: [(&str, OutboxEntry, u64, Option<Withdrawal>); 10] = [
+        let ends = |entry| OutboxEntry { ends_problem: true, ..entry };
+        let rows: [(&str, OutboxEntry, u64, Option<Withdrawal>); 11] = [
+            ("a result and the end", ends(entry(&["q"], &["i1"], SendReason::News)), 1, None),
             ("neither", entry(&["q"], &["i2"], New), 1, None),
             ("silenced", entry(&["orders-dlq"], &["i2"], New), 1, Some(Withdrawal::Silenced)),
             ("silence is over", entry(&["orders-dlq"], &["i2"], New), 60, None),
@@ -501,6 +526,9 @@ mod tests {
         assert_eq!((below.len(), names.len()), (26, 25), "50 in all, and the line between");
         assert_eq!(below.last().unwrap(), "and 25 more:");
         assert!(names.iter().all(|name| name == "orders-dlq"));
-        assert_eq!(delivery.id, "id");
+        assert_ne!(delivery.id, "id", "a receiver may have seen the first of them");
+        assert_ne!(delivery.id, digest(&entries[1..], at(7200)).id);
+        assert_eq!(delivery.id, digest(&entries, at(7300)).id, "the next attempt");
+        assert_eq!(delivery.key, delivery.id);
     }
 }

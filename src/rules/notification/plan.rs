@@ -7,16 +7,18 @@
 
 mod collect;
 mod join;
+mod round;
 
 use std::collections::{BTreeMap, HashSet};
 
 pub use self::collect::HeldNotice;
 use self::collect::{DueNotices, collect_due};
 use self::join::name_joined;
+use self::round::end_failures;
 use super::ack::Acks;
 use super::amend::{Amended, dropped_by};
 use super::decision::NoticeDecision;
-use super::facts::{EventFacts, reread};
+use super::facts::{EventFacts, RoundSight, TopicChange, reread};
 use super::group::{DueNotice, merge};
 use super::judge::{Routing, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
@@ -145,11 +147,15 @@ fn judge_arrived(
     let channels = &input.notifications.channels;
     let mut known: HashSet<KeyHash> = notices.keys();
     let (mut updated, mut moment) = (BTreeMap::new(), Timestamp::default());
-    for ArrivedEvent { facts, line, channels: routed, is_muted } in arrived {
+    for event in arrived {
+        let ArrivedEvent { facts, line, channels: routed, is_muted } = event;
         // Each event is judged at its own time, so that a replay judges like a live stream.
         moment = facts.at.min(now).max(moment);
         let problem = notices.problems.entry(facts.topic.clone()).or_default();
         problem.apply(facts, now);
+        if facts.round.is_some_and(|round| round != RoundSight::Partial) {
+            end_failures(notices, input, event, moment, judged, amended);
+        }
         for (at, channel) in channels.iter().enumerate() {
             let route = routed.iter().find(|one| one.channel == at);
             let key = Topic::key(&channel.name, &facts.topic);
@@ -160,7 +166,9 @@ fn judge_arrived(
                 let (channel, problem) = (channel.name.clone(), facts.topic.clone());
                 Box::new(Topic { channel, problem, ..Topic::default() })
             });
-            topic.route = route.map_or(topic.route, |route| route.route);
+            if let Some(route) = route.filter(|_| takes_route(topic, facts)) {
+                topic.route = route.route;
+            }
             let routing = Routing {
                 policy: input.notifications.policy(topic.route, &channel.name),
                 is_routed: route.is_some(),
@@ -173,19 +181,7 @@ fn judge_arrived(
             let decision = judge_event(topic, &problem, facts, line, routing, moment);
             amended.extend(dropped_by(&facts.change, waited, topic));
             if matches!(decision, NoticeDecision::Update | NoticeDecision::Inhibited) {
-                let (key_of_event, line) = (facts.key.clone(), line.clone());
-                let (reason, severity) = (SendReason::News, facts.severity);
-                let event = Pending {
-                    key: key_of_event,
-                    reason,
-                    severity,
-                    at: facts.at,
-                    due: now,
-                    hold: None,
-                    line,
-                    causes: Vec::new(),
-                };
-                updated.insert(key, event);
+                updated.insert(key, step(facts, line, now));
             }
             // The end of what a channel was told goes there without a route.
             if route.is_some() || matches!(decision, NoticeDecision::Send(..)) {
@@ -201,6 +197,38 @@ fn judge_arrived(
     updated
 }
 
+/// Returns the event of a step that updates a notice.
+fn step(facts: &EventFacts, line: &str, now: Timestamp) -> Pending {
+    Pending {
+        key: facts.key.clone(),
+        reason: SendReason::News,
+        severity: facts.severity,
+        at: facts.at,
+        due: now,
+        hold: None,
+        line: line.to_owned(),
+        causes: Vec::new(),
+    }
+}
+
+/// Returns whether the route of an event is that of its problem from now on. The route by which a
+/// problem has begun holds while it goes on, unless its severity rises.
+fn takes_route(topic: &Topic, facts: &EventFacts) -> bool {
+    let is_told = topic.told.is_some() && !topic.is_end_told;
+    let begins = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
+    if !(is_told || begins) {
+        return true;
+    }
+    let of_problem = !matches!(
+        facts.change,
+        TopicChange::News | TopicChange::Progress | TopicChange::Ends { .. }
+    );
+    let told = topic.told.as_ref().map(|told| told.severity);
+    let known = told.max(begins.then(|| topic.pending_severity()));
+    let is_graver = known.is_some_and(|known| facts.severity > known);
+    of_problem && (is_graver || topic.ended_at.is_some())
+}
+
 /// Returns whether an event is new to a channel. One that is not routed there matters only to a
 /// topic that is older.
 fn is_to_be_judged(
@@ -211,12 +239,29 @@ fn is_to_be_judged(
     is_routed: bool,
     topic: &str,
 ) -> bool {
+    let is_known = || known.contains(&NoticeKey::hash(&channel.name, &facts.key));
     if !is_routed {
-        return facts.concerns_all()
-            && notices.topics.get(topic).is_some_and(|topic| topic.touched < facts.at);
+        let Some(topic) = notices.topics.get(topic).filter(|_| facts.concerns_all()) else {
+            return false;
+        };
+        return topic.touched < facts.at || (ends_what_is_open(topic, facts) && !is_known());
     }
     let is_below = notices.floor_of(&channel.name).is_some_and(|floor| facts.at <= floor);
-    !is_below && !known.contains(&NoticeKey::hash(&channel.name, &facts.key))
+    !is_below && !is_known()
+}
+
+/// Returns whether an event ends the incident of a topic that goes on, after what people were told of
+/// it. Then one with a later time that came before it, such as the start of an investigation, does not
+/// make it old.
+fn ends_what_is_open(topic: &Topic, facts: &EventFacts) -> bool {
+    let is_of_incident = facts.incident.is_some() && topic.incident == facts.incident;
+    let is_end = matches!(facts.change, TopicChange::Ends { .. });
+    let told = || topic.told.as_ref().and_then(|told| reread(&told.line)).map(|facts| facts.at);
+    let waiting = || topic.pending.iter().map(|one| one.at).max();
+    is_end
+        && is_of_incident
+        && topic.ended_at.is_none()
+        && told().max(waiting()).is_some_and(|at| at < facts.at)
 }
 
 /// Returns the delivery that updates the notice of a topic.
@@ -292,7 +337,7 @@ fn deliver(
         is_update: false,
         reason: first.reason,
         handle: topic.and_then(|topic| topic.handle.clone()).filter(|_| replaces(channel, &set)),
-        fallback: notifications.policy(route, &channel.name).fallback.clone(),
+        fallback: notifications.fallback(route, &channel.name).cloned(),
         notices: set,
     }
 }

@@ -270,6 +270,16 @@ impl Notifications {
         let names_channel = |route: &&Route| route.channels.iter().any(|name| name == channel);
         route.filter(names_channel).map_or(&DEFAULT, |route| &route.policy)
     }
+
+    /// Returns the fallback of a channel for what came by a route; for what came by none, such as an
+    /// escalation, that of the first route of the channel which has one.
+    pub fn fallback(&self, route: Option<usize>, channel: &str) -> Option<&String> {
+        if route.is_some() {
+            return self.policy(route, channel).fallback.as_ref();
+        }
+        let names_channel = |route: &&Route| route.channels.iter().any(|name| name == channel);
+        self.routes.iter().filter(names_channel).find_map(|route| route.policy.fallback.as_ref())
+    }
 }
 
 impl RoutePolicy {

@@ -140,6 +140,9 @@ pub enum FailedPart {
     Queue(String),
 }
 
+/// The beginning of the reason for a queue that could not be found.
+pub const QUEUE_NOT_FOUND: &str = "cannot find queue";
+
 impl ScopeFailure {
     /// Returns the key of the record.
     fn key(&self) -> String {

@@ -142,6 +142,10 @@ fn of_payload(data: AnyPayload, queue: &str) -> Option<(String, Sound)> {
         AnyPayload::QueueReadable(_) => (format!("{queue} can be read again."), Sound::Relief),
         AnyPayload::QueueGone(_) => (format!("{queue} no longer exists."), Sound::Alarm),
         AnyPayload::PollFailed(_) => ("the queues cannot be polled.".to_owned(), Sound::Alarm),
+        // Only the round that ends a failure is spoken of.
+        AnyPayload::PollFinished(_) => {
+            ("the queues can be polled again.".to_owned(), Sound::Relief)
+        }
         AnyPayload::InvestigationStarted(_) => {
             (format!("the investigation of {queue} has started."), Sound::None)
         }

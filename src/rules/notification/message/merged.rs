@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{COLUMNS, Notice, cap, look, render, time_of_day};
 use crate::event::{self, AnyPayload, HealthReport, Line, Type};
 use crate::rules::loss_text;
-use crate::rules::notification::facts::{TopicChange, reread};
+use crate::rules::notification::facts::{POLL, TopicChange, reread};
 use crate::rules::notification::group::DueNotice;
 use crate::rules::notification::scope::SeenScopes;
 use crate::rules::notification::topic::{Pending, SendReason};
@@ -217,6 +217,13 @@ fn render_event(
     };
     let mut notice = render(&head, line, newer_depth(due), now);
     scopes.qualify(&mut notice, line);
+    if event.reason == SendReason::Ended && head.known == Some(Type::PollFinished) {
+        // A round that has seen everything ends a failure to poll.
+        let scope = due.problem.strip_prefix(POLL).and_then(|scope| scope.split_once('\n'));
+        let (account, region) = scope.unwrap_or_default();
+        notice.severity = event.severity;
+        notice.what = super::sentences::polls_again(account, region);
+    }
     if is_of_cause {
         notice.severity = event.severity;
         let before = if HealthReport::is_of(&head) { "now" } else { "a new cause" };

@@ -266,13 +266,24 @@ fn sampled(data: &event::QueueSampled, context: &Context) -> Sentences {
     Sentences::of_what(what).with_lines(loss.into_iter().chain(overseen))
 }
 
-fn poll_failed(data: &event::PollFailed) -> Sentences {
-    let scope = match (data.region.as_deref().map(cap), data.account.as_deref().map(cap)) {
+/// Describes the end of a failure to poll an account and region, each empty when it has none.
+pub(super) fn polls_again(account: &str, region: &str) -> String {
+    let known = |text: &'_ str| (!text.is_empty()).then_some(text.to_owned());
+    let (account, region) = (known(account), known(region));
+    format!("can poll{} again", scope(account.as_deref(), region.as_deref()))
+}
+
+fn scope(account: Option<&str>, region: Option<&str>) -> String {
+    match (region.map(cap), account.map(cap)) {
         (Some(region), Some(account)) => format!(" {region} of '{account}'"),
         (Some(region), None) => format!(" {region}"),
         (None, Some(account)) => format!(" '{account}'"),
         (None, None) => String::new(),
-    };
+    }
+}
+
+fn poll_failed(data: &event::PollFailed) -> Sentences {
+    let scope = scope(data.account.as_deref(), data.region.as_deref());
     let what = format!("cannot poll{scope}: {}", cap(&data.reason));
     Sentences::of_what(what).with_next(Some("dlq-poll --list".into()))
 }

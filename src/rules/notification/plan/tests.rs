@@ -171,7 +171,7 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
     let depth: u64 = detail.parse().unwrap_or(3);
     let severity = match (kind, detail) {
         ("queue.expiring", "1h") => "FATAL",
-        ("queue.raised" | "queue.grew" | "queue.expiring" | "poll.failed", _)
+        ("queue.raised" | "queue.grew" | "queue.expiring" | "queue.linted" | "poll.failed", _)
         | ("queue.cleared", "expired") => "ERROR",
         _ => "INFO",
     };
@@ -193,10 +193,19 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
         "verdict": {"status": "likely"}, "report": "/r", "turns": null,
         "taken": 1, "refused": null, "detail": null, "overseen": 0, "bundle": null,
         "fingerprints": causes,
-        "reason": "cooldown", "until": null, "misses": 3,
+        "reason": "cooldown", "until": null, "misses": 3, "findings": [],
     });
     if kind == "poll.failed" {
-        data = serde_json::json!({"account": null, "region": queue, "reason": "denied"});
+        data = serde_json::json!({"account": null, "region": queue, "reason": if detail.is_empty() { "denied" } else { detail }});
+    }
+    if kind == "poll.finished" {
+        // What the round has not seen.
+        let missed = |what: &str| u64::from(what == detail);
+        data = serde_json::json!({
+            "round": 1, "queues": 3, "unreadable": missed("queue"), "unlisted": missed("scope"),
+            "unsurveyed": missed("policies"), "raised": 0, "duration_ms": 1, "api_calls": 1,
+            "usd_month": null,
+        });
     }
     serde_json::json!({
         "specversion": "1.0", "id": format!("{number}"), "source": "test", "type": kind,
@@ -218,6 +227,8 @@ mod escalations;
 mod explained;
 mod fallbacks;
 mod joined;
+mod rounds;
+mod routes;
 mod stages;
 
 #[test]
@@ -549,12 +560,12 @@ fn quiet_hours_end_in_one_digest_and_fatal_breaks_through() {
 #[test]
 fn failure_of_every_round_is_told_once_while_it_lasts() {
     let mut story = Story::new(RoutePolicy::default());
-    let failed = [("poll.failed", "eu-west-1", "")];
-    assert_eq!(story.round(0.0, &failed), told(&[("new", &["eu-west-1"])]));
+    let failed = [("queue.linted", "a", "")];
+    assert_eq!(story.round(0.0, &failed), told(&[("new", &["a"])]));
     for minute in 1..90 {
         assert_eq!(story.round(f64::from(minute), &failed), told(&[]));
     }
-    assert_eq!(story.round(151.0, &failed), told(&[("new", &["eu-west-1"])]), "an hour later");
+    assert_eq!(story.round(151.0, &failed), told(&[("new", &["a"])]), "an hour later");
 }
 
 #[test]

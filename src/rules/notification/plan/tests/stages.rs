@@ -116,7 +116,7 @@ fn waits_of_a_group_hold_for_every_beginning() {
     assert_story("after an end", story(), &told);
     let grew: [Round<'_>; 2] = [(0.0, &[("queue.grew", "a", "9")], &[]), (1.0, &[], &["new"])];
     assert_story("growth without a beginning", story(), &grew);
-    let failed = ("poll.failed", "eu-west-1", "");
+    let failed = ("queue.linted", "a", "");
     let failing: [Round<'_>; 6] = [
         (0.0, &[failed], &[]),
         (0.5, &[failed], &[]),
@@ -394,7 +394,7 @@ fn reminders_come_at_their_interval_with_what_was_told_last() {
         assert_story("silenced", Story::new(repeating(60)), &[(0.0, &[RAISED], &["new"])]);
     story.silence(1.0, 120.0);
     assert_story("silenced", story, &[(60.0, &[], &[]), (120.0, &[], &["repeat"])]);
-    let failed = ("poll.failed", "eu-west-1", "");
+    let failed = ("queue.linted", "a", "");
     let lasting: [Round<'_>; 4] = [
         (0.0, &[failed], &["new"]),
         (50.0, &[failed], &[]),
