@@ -3,6 +3,7 @@
 
 pub mod agent_copy;
 pub mod bundle;
+pub mod contrast;
 pub mod decode;
 pub mod fingerprint;
 mod inflate;

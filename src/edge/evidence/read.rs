@@ -14,8 +14,8 @@ use crate::text::shorten;
 
 /// Longest line of `messages.ndjson` in bytes: a body of 1 MiB with each byte escaped.
 const LINE_MAX: u64 = 16 << 20;
-/// Characters of a body that are kept for the report, which shows fewer.
-const EXCERPT: usize = 256;
+/// Characters of a body that are kept for the prompt; the report shows fewer.
+const EXCERPT: usize = 1200;
 /// Messages that the triage examines one by one.
 const MESSAGES_MAX: usize = 1000;
 

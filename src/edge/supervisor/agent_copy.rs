@@ -9,7 +9,8 @@ use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
 use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile};
-use crate::rules::evidence::bundle::files;
+use crate::rules::evidence::bundle::{Log, files};
+use crate::rules::evidence::contrast;
 use crate::rules::evidence::logs::first_error::{FirstError, first_error};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::suspect_commits::{Commit, first_failure, suspects};
@@ -21,6 +22,8 @@ use crate::time::Timestamp;
 pub(super) const HISTORY: &str = "history.txt";
 /// Folder with the changes of the commits before the first failure.
 const COMMITS: &str = "commits";
+/// Dead letters that are compared with handled messages.
+const COMPARED_MAX: usize = 100;
 /// Bytes of a log that are searched for its first error.
 const LOG_MAX: u64 = 4 << 20;
 
@@ -32,19 +35,34 @@ pub(super) struct Background {
     /// Last commits up to the base, which is the first.
     pub(super) commits: Vec<Commit>,
     pub(super) first_failure: Option<Timestamp>,
+    /// Differences of the dead letters of the largest cause from handled messages of the logs.
+    pub(super) contrast: Vec<String>,
 }
 
 impl Background {
     pub(super) fn load(bundle: Option<&Path>, worktree: Option<&Worktree>) -> Result<Self, Error> {
         let contents = bundle.map(read::load).transpose()?.unwrap_or_default();
-        let logs = contents.logs.logs.iter();
-        let errors = logs.filter_map(|log| {
+        let text = |log: &Log| {
             let output = log.file.as_ref().zip(bundle);
-            let output = output.map(|(file, bundle)| log_text(&bundle.join(file)));
-            first_error(log, &output.unwrap_or_default())
-        });
+            output.map(|(file, bundle)| log_text(&bundle.join(file))).unwrap_or_default()
+        };
+        let logs = &contents.logs.logs;
+        let texts: Vec<String> = logs.iter().map(text).collect();
+        let errors = logs.iter().zip(&texts).filter_map(|(log, text)| first_error(log, text));
+        let (mut dead, mut ids) = (Vec::new(), Vec::new());
+        let largest = contents.fingerprints.fingerprints.first().map(|group| group.id.as_str());
+        if let Some(bundle) = bundle.filter(|_| !texts.is_empty()) {
+            read::each_message(bundle, |message, _| {
+                ids.push(message.message_id);
+                if Some(message.fingerprint.as_str()) == largest {
+                    dead.push(message.body);
+                }
+                Ok(dead.len() < COMPARED_MAX)
+            })?;
+        }
         Ok(Background {
             errors: errors.collect(),
+            contrast: contrast::differences(&dead, &texts, &ids),
             commits: worktree.map(Worktree::commits).transpose()?.unwrap_or_default(),
             first_failure: first_failure(&contents.queue, &contents.messages),
             contents,

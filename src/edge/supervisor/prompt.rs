@@ -31,6 +31,7 @@ pub(super) fn write_prompt(
         &background.contents,
         evidence.causes(),
         &background.errors,
+        &background.contrast,
         &background.commits,
         clock::now(),
     );

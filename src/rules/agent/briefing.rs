@@ -31,6 +31,8 @@ pub struct Briefing {
     pub sources: Vec<String>,
     pub times: Vec<String>,
     pub log_errors: Vec<String>,
+    /// Differences of the dead letters from handled messages.
+    pub contrast: Vec<String>,
     /// The base commit first.
     pub commits: Vec<String>,
 }
@@ -40,6 +42,7 @@ pub fn brief(
     bundle: &BundleContents,
     causes: &[Triage],
     errors: &[FirstError],
+    contrast: &[String],
     commits: &[Commit],
     now: Timestamp,
 ) -> Briefing {
@@ -49,6 +52,7 @@ pub fn brief(
         sources: sources.iter().take(SOURCES).map(source_line).collect(),
         times: time_lines(bundle, sources),
         log_errors: errors.iter().take(LOGS).map(error_line).collect(),
+        contrast: contrast.iter().map(|line| safe(line).into_owned()).collect(),
         commits: commit_lines(commits, now),
     }
 }
@@ -217,7 +221,7 @@ mod tests {
             subject: "drop the check".into(),
         };
         let commits = [commit("4f2a91c", 5), commit("1111111", 4)];
-        let found = brief(&bundle, &[], &[error], &commits, at(3605));
+        let found = brief(&bundle, &[], &[error], &["v: 2".to_owned()], &commits, at(3605));
         assert_eq!(found.causes[0], "f1 (0a): 2 of 3 sampled: KeyError of f1\\u{202e}");
         assert_eq!(found.causes[1], "  m1: {\"a\": 1, \"to\": \"a@b\"}");
         assert!(found.causes[3].chars().count() < 1300, "{}", found.causes[3]);
@@ -243,6 +247,7 @@ mod tests {
             found.log_errors,
             ["log:1 at 1970-01-01T00:00:21.000Z: KeyError: 'amount' | File \"a.py\", line 2"]
         );
+        assert_eq!(found.contrast, ["v: 2"]);
         assert_eq!(
             found.commits,
             [
@@ -250,6 +255,9 @@ mod tests {
                 "1111111 of 1970-01-01T00:00:04.000Z: drop the check",
             ]
         );
-        assert_eq!(brief(&BundleContents::default(), &[], &[], &[], at(0)), Briefing::default());
+        assert_eq!(
+            brief(&BundleContents::default(), &[], &[], &[], &[], at(0)),
+            Briefing::default()
+        );
     }
 }

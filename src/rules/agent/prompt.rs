@@ -30,11 +30,12 @@ const CLOSE: &str = "</data nonce=";
 /// Name of a placeholder, whether it holds external text, and its value.
 type Placeholder = (&'static str, bool, fn(&Facts) -> String);
 
-const PLACEHOLDERS: [Placeholder; 22] = [
+const PLACEHOLDERS: [Placeholder; 23] = [
     ("arn", true, |facts| facts.inert(&facts.incident.queue.arn, NAME)),
     ("cause", true, |facts| facts.inert(facts.cause.unwrap_or_default(), NAME)),
     ("causes", true, |facts| facts.lines(&facts.briefing.causes)),
     ("commits", true, |facts| facts.lines(&facts.briefing.commits)),
+    ("contrast", true, |facts| facts.lines(&facts.briefing.contrast)),
     ("depth", false, |facts| or_unknown(facts.incident.depth)),
     ("evidence", false, |facts| facts.evidence()),
     ("fingerprint", true, |facts| facts.inert(facts.fingerprint.unwrap_or_default(), NAME)),

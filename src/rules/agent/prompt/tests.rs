@@ -12,6 +12,7 @@ static NOTHING: Briefing = Briefing {
     sources: Vec::new(),
     times: Vec::new(),
     log_errors: Vec::new(),
+    contrast: Vec::new(),
     commits: Vec::new(),
 };
 
@@ -122,7 +123,12 @@ fn template_is_filled_or_refused_with_its_line() {
             "a\nb {{depht}}",
             Err("line 2: unknown placeholder 'depht'; did you mean 'depth'? known:"),
         ),
-        ("{{\u{1b}}}", Err("line 1: unknown placeholder '\\u{1b}'; known: arn, cause, causes, ")),
+        (
+            "{{\u{1b}}}",
+            Err(
+                "line 1: unknown placeholder '\\u{1b}'; known: arn, cause, causes, commits, contrast, ",
+            ),
+        ),
         ("{{depth}", Err("line 1: a '{{' without '}}'")),
         ("a\n{{queue}}", Err("line 2: 'queue' holds external text; put it betw")),
         ("<data nonce={{nonce}} {{queue}}", Err("'queue' holds external text")),
@@ -160,6 +166,7 @@ fn briefing_stands_in_lines_that_its_author_cannot_leave() {
         sources: line("orders: maxReceiveCount 3"),
         times: line("first sent at noon"),
         log_errors: line("log:1 at noon: KeyError"),
+        contrast: line("v: 2 in all"),
         commits: line("base 4f2a91c"),
     };
     let (incident, subagents) = (incident("orders-dlq"), subagent::builtin());
@@ -170,6 +177,7 @@ fn briefing_stands_in_lines_that_its_author_cannot_leave() {
         "\n  orders: maxReceiveCount 3\n",
         "\n  first sent at noon\n",
         "\n  log:1 at noon: KeyError\n",
+        "\n  v: 2 in all\n",
         "\n  base 4f2a91c\n",
         "its file index.md lists all",
         "Search it with Grep, `path: .dlq`",
