@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub use self::command::end_by;
 use self::command::{ASK, Git, TREE};
 pub use self::diff::Changes;
 use self::repository::GitRepository;
@@ -238,6 +239,7 @@ fn read_note(folder: &Path) -> Option<(String, String)> {
 mod command;
 mod diff;
 mod repository;
+mod sizes;
 mod snapshot;
 mod test_worktree;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod cost;
 pub mod invocation;
+pub mod last_answer;
 pub mod last_line;
 pub mod prompt;
 pub mod subagent;

@@ -3,5 +3,6 @@
 mod cli_contract;
 #[cfg(feature = "aws")]
 mod end_to_end;
+mod last_answer;
 mod session;
 mod stub;

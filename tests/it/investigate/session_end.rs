@@ -9,7 +9,7 @@ use crate::support::claude_cli::commit_all;
 use crate::support::claude_stub::{INIT_LINE, bench_with_stub, result_line, verdict};
 use crate::support::event_lines::{raised, seconds_ago};
 use crate::support::investigate::{
-    assert_no_process_left, investigate, own_events, sessions, status_json, summaries,
+    assert_no_process_left, investigate, own_events, read_text, sessions, status_json, summaries,
 };
 use crate::support::workbench::{Bench, arguments_of, processes_of, signal, wait_for};
 
@@ -140,5 +140,25 @@ fn signal_during_fix_tests_stops_them() {
     let done = own_events(&output.text()).last().unwrap()["data"].clone();
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
     assert!(report.contains("Tests: **were stopped on request"), "{report}");
+    assert_no_process_left(&bench);
+}
+
+#[test]
+fn look_at_huge_files_after_agent_is_bounded() {
+    let body = format!(
+        "cat >/dev/null; {INIT_LINE}; for n in 1 2 3 4 5 6 7 8 9 10; do truncate -s 1G big$n; done; {}",
+        result_line(&verdict())
+    );
+    let mut bench = bench_with_stub("huge", "2.1.330", &body, ", timeout_minutes: 0.2");
+    let yaml = read_text(&bench, "config.yaml").replace("repo: '", "fix: true, repo: '");
+    bench.configure(&yaml);
+    let begun = std::time::Instant::now();
+    let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+    let took = begun.elapsed().as_secs();
+    let events = own_events(&output.text());
+    let report = events.last().unwrap()["data"]["report"].as_str().unwrap_or_default();
+    let report = std::fs::read_to_string(report).unwrap_or_default();
+    assert!(report.contains("is larger than 100 MiB"), "{events:?} {report}");
+    assert!(took < 40, "it took {took} s of a deadline of 12 s");
     assert_no_process_left(&bench);
 }
