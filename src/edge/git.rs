@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub use self::command::end_by;
 use self::command::{ASK, Git, TREE};
 pub use self::diff::Changes;
 use self::repository::GitRepository;
@@ -242,6 +243,7 @@ mod diff;
 mod history;
 mod history_clone;
 mod repository;
+mod sizes;
 mod snapshot;
 mod test_worktree;
 #[cfg(test)]

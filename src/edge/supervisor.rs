@@ -20,6 +20,7 @@
 //! | `prompt::write_prompt` | agent, workspace, evidence | prompt file |
 //! | `agent::start_agent` | agent, workspace | child process |
 //! | `agent::follow_agent` | agent, child, watchdog, stop request | agent run |
+//! | `agent::ask_last_answer` | agent, workspace, agent run | agent run, of a resumed agent |
 //! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
 //! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with tested patch |
 //! | `finish::emit_checked`, `emit_stated` | verdict or stated result | end: an event |
@@ -66,7 +67,9 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use self::agent::{AgentRun, PreparedAgent, follow_agent, prepare_agent, start_agent};
+use self::agent::{
+    AgentRun, PreparedAgent, ask_last_answer, follow_agent, prepare_agent, start_agent,
+};
 use self::check_verdict::{CheckOutcome, read_outcome};
 use self::context::SessionContext;
 use self::environment::Variables;
@@ -76,7 +79,7 @@ use self::prompt::write_prompt;
 use self::run_tests::FixCheck;
 use self::wait::{StopRequest, WaitResult, Watchdog, forgery};
 use self::workspace::{Workspace, clean_up, open_workspace};
-use super::process;
+use super::{git, process};
 use crate::clock;
 use crate::config::SecretValue;
 use crate::error::Error;
@@ -143,6 +146,9 @@ pub mod files {
 /// A liveness probe holds the lock briefly; taking it is retried for this long.
 const LOCK_RETRY: Duration = Duration::from_millis(500);
 
+/// Time after the deadline for what has to be saved and cleaned up.
+const AFTER_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Runs the session whose folder and plan a filter has made, to its end.
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     process::detach();
@@ -176,6 +182,7 @@ fn run(
     environment: Variables,
     credential: Option<SecretValue>,
 ) -> Result<(), Error> {
+    git::end_by(clock::tick() + context.time_remaining() + AFTER_DEADLINE);
     // Validate the agent before receiving messages: an unsuitable program costs nothing.
     let agent = match prepare_agent(context, credential, &environment) {
         Ok(agent) => agent,
@@ -202,7 +209,7 @@ fn run(
     let sandboxed = agent.sandbox().is_some();
     let opened = open_workspace(context, &evidence, sandboxed);
     let end = match &opened {
-        Ok(workspace) => run_agent(context, &agent, workspace, &evidence),
+        Ok(workspace) => run_agent(context, agent, workspace, &evidence),
         Err(error) => emit_not_run(context, NoResult::not_started(error)),
     };
     // Order matters: after a crash between any two steps the next filter can finish the rest.
@@ -221,21 +228,22 @@ fn run(
 /// drops the watchdog undismissed, which ends the agent.
 fn run_agent(
     context: &SessionContext,
-    agent: &PreparedAgent,
+    mut agent: PreparedAgent,
     workspace: &Workspace,
     evidence: &EvidenceSummary,
 ) -> Result<EmittedEnd, Error> {
     let stop = StopRequest::listen(&context.folder)?;
     let mut watchdog = Watchdog::start(context)?;
-    let started = write_prompt(context, agent, workspace, evidence)
-        .and_then(|()| start_agent(context, agent, workspace));
+    let started = write_prompt(context, &agent, workspace, evidence)
+        .and_then(|()| start_agent(context, &agent, workspace));
     let end = match started {
         Ok(child) => {
-            let run = follow_agent(context, agent, child, &mut watchdog, &stop)?;
+            let run = follow_agent(context, &agent, child, &mut watchdog, &stop, None)?;
+            let run = ask_last_answer(context, &mut agent, workspace, run, &mut watchdog, &stop)?;
             let watchdog = watchdog.pid();
             let sandbox = agent.sandbox();
             let check = FixCheck { context, workspace, sandbox, stop: &stop, watchdog };
-            conclude(context, agent, evidence, run, &check)
+            conclude(context, &agent, evidence, run, &check)
         }
         Err(error) => emit_not_run(context, NoResult::not_started(&error)),
     };
@@ -280,6 +288,9 @@ fn conclude(
             let _ = check.save_changes();
             finish::emit_stated(context, stated, cost.clone())
         }
-        Err((reason, detail)) => no_result(NoResult::Failed(reason, detail)),
+        Err(failure) => {
+            let (reason, detail) = run.first.unwrap_or(failure);
+            no_result(NoResult::Failed(reason, detail))
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod briefing;
 pub mod cost;
 pub mod invocation;
+pub mod last_answer;
 pub mod last_line;
 pub mod prompt;
 pub mod subagent;

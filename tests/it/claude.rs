@@ -5,6 +5,7 @@ mod cli_contract;
 mod end_to_end;
 #[cfg(feature = "aws")]
 mod evidence;
+mod last_answer;
 #[cfg(target_os = "linux")]
 mod sandboxed;
 mod session;

@@ -46,6 +46,9 @@ section! {
     stop_grace as "stop_grace_seconds": Duration = "10", env Anyone => units(1.0, 0.0..=600.0);
     /// US dollars for one investigation.
     budget_usd_per_run: Usd = "5", env Anyone => usd(0.01..=10_000.0);
+    /// US dollars of these, at most, for the last answer of a run that ended without a verdict; 0:
+    /// none is asked for.
+    budget_usd_last_answer: Usd = "0.5", env Anyone => usd(0.0..=100.0);
     /// US dollars for all investigations of any 24 hours.
     budget_usd_per_day: Usd = "25", env Anyone => usd(0.0..=10_000.0);
     /// US dollars for all investigations of one cause in 30 days.
@@ -207,6 +210,7 @@ impl AutoInvestigation {
     pub fn limits(&self) -> BudgetLimits {
         BudgetLimits {
             per_run: self.budget_usd_per_run,
+            last_answer: self.budget_usd_last_answer,
             per_day: self.budget_usd_per_day,
             per_fingerprint: self.budget_usd_per_fingerprint,
             reserve_for_expiry: self.budget_reserve_for_expiry,

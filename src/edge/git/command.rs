@@ -8,7 +8,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::edge::command;
@@ -25,6 +26,23 @@ pub const ASK: Duration = Duration::from_secs(30);
 pub const TREE: Duration = Duration::from_secs(300);
 /// Time to wait for another git that works in the same repository.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(20);
+/// Least time of a call, also after the end that [`end_by`] sets: what is short is still done.
+const LEAST: Duration = Duration::from_secs(5);
+/// End of all calls of this process.
+static END: OnceLock<Instant> = OnceLock::new();
+
+/// Bounds all later calls of this process, once. A supervisor serves one session, whose deadline
+/// bounds the look at what its agent has left, too.
+pub fn end_by(end: Instant) {
+    let _ = END.set(end);
+}
+
+/// Shortens a deadline to the end of all calls.
+fn bounded(deadline: Duration) -> Duration {
+    let remaining = END.get().map(|end| end.saturating_duration_since(clock::tick()));
+    remaining.map_or(deadline, |remaining| deadline.min(remaining.max(LEAST)))
+}
+
 /// Longest short output, in bytes.
 pub const ANSWER_MAX: u64 = 1 << 20;
 
@@ -186,6 +204,7 @@ impl Git {
 
     fn once(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<GitOutput, Error> {
         let failed = |cause: String| Error::failed("run", command_name(argv), cause);
+        let deadline = bounded(deadline);
         let mut all = vec!["git".to_owned(), "--no-pager".to_owned()];
         all.extend(self.location.iter().cloned());
         all.extend(argv.iter().map(|word| (*word).to_owned()));

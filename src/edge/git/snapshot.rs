@@ -81,6 +81,7 @@ impl Worktree {
 
         let git = scratch.git(&self.git()?, &self.repository.common)?.with("GIT_INDEX_FILE", index);
         let (paths, mut whole) = self.paths_to_add(&git)?;
+        self.refuse_large(&git)?;
         // One unreadable file, or a nested repository without a commit, is no reason to fail.
         let mut argv = vec!["add", "--all", "--sparse", "--ignore-errors", "--"];
         argv.extend(paths.iter().map(String::as_str));
@@ -164,7 +165,7 @@ impl Worktree {
     }
 
     /// Runs a command that lists names; a cut list is an error.
-    fn list(&self, git: &Git, argv: &[&str]) -> Result<Vec<String>, Error> {
+    pub(super) fn list(&self, git: &Git, argv: &[&str]) -> Result<Vec<String>, Error> {
         let listed = git.run(argv, TREE, INDEX_MAX)?;
         match (listed.more, listed.ok) {
             (true, _) => Err(self.unread("it has too many files")),

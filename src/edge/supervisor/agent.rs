@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Child;
 
+use super::check_verdict::exit_of;
 use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
 use super::environment::Variables;
@@ -23,7 +24,10 @@ use crate::error::Error;
 use crate::event::InvestigationProgressed;
 use crate::log;
 use crate::rules::agent::invocation::Invocation;
+use crate::rules::agent::last_answer;
+use crate::rules::agent::last_line::{Exit, Failure};
 use crate::rules::agent::subagent::useful;
+use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::incident::Incident;
 use crate::rules::sandbox::mode::SandboxMode;
@@ -56,6 +60,8 @@ pub(super) struct AgentRun {
     pub(super) result: WaitResult,
     /// Parsed output; `None` for an agent whose last line is its result.
     pub(super) transcript: Option<Transcript>,
+    /// Reason of the first run of an agent that was asked for a last answer.
+    pub(super) first: Option<Failure>,
 }
 
 /// Validates the plan's agent and loads its files; `None` when the plan has no agent. An error says
@@ -128,12 +134,18 @@ pub(super) fn follow_agent(
     child: Child,
     watchdog: &mut Watchdog,
     stop: &StopRequest,
+    earlier: Option<(Transcript, u64)>,
 ) -> Result<AgentRun, Error> {
     let pid = child.id();
     watchdog.set_agent(pid);
     context.record(|session| session.pid = Some(pid.into()))?;
-    finish::emit_started(context, agent.program.name(), Some(pid.into()))?;
+    if earlier.is_none() {
+        finish::emit_started(context, agent.program.name(), Some(pid.into()))?;
+    }
     let mut tail = transcript_tail(context, agent);
+    if let Some((transcript, offset)) = earlier {
+        tail = tail.map(|tail| tail.after(transcript, offset));
+    }
     let sandboxed = agent.sandbox().is_some();
     let tree = Tree { sandboxed, ..process_tree(context, pid, watchdog.pid()) };
     let mut sampler = UsageSampler::new(&tree, context.path(files::USAGE));
@@ -158,7 +170,41 @@ pub(super) fn follow_agent(
         ResultFormat::StreamJson => tail.map(|tail| tail.transcript),
         _ => context.plan.transcript(&context.folder),
     };
-    Ok(AgentRun { result, transcript })
+    Ok(AgentRun { result, transcript, first: None })
+}
+
+/// Asks Claude Code once for a last answer when its run ended without a verdict: see
+/// `rules/agent/last_answer.rs`.
+pub(super) fn ask_last_answer(
+    context: &SessionContext,
+    agent: &mut PreparedAgent,
+    workspace: &Workspace,
+    run: AgentRun,
+    watchdog: &mut Watchdog,
+    stop: &StopRequest,
+) -> Result<AgentRun, Error> {
+    let (Some(claude), Some(transcript)) = (&mut agent.claude, &run.transcript) else {
+        return Ok(run);
+    };
+    let exit = match run.result {
+        WaitResult::Exited(status) => exit_of(status),
+        WaitResult::Lingering => Exit::Status(0),
+        WaitResult::Cut(_) => return Ok(run),
+    };
+    let Err(failure) = transcript::outcome(exit, transcript, true) else { return Ok(run) };
+    let cost = context.plan.new_cost(Some(transcript));
+    let (limits, remaining) = (&context.plan.limits, context.time_remaining());
+    let Some(budget) = last_answer::budget(limits, failure.0, &cost, remaining) else {
+        return Ok(run);
+    };
+    let call = &mut claude.call;
+    (call.resumed, call.max_turns, call.budget_usd) = (true, last_answer::TURNS, budget.dollars());
+    store::replace(&context.path(files::PROMPT), last_answer::PROMPT.as_bytes())?;
+    let size = std::fs::metadata(context.path(files::TRANSCRIPT)).map_or(0, |file| file.len());
+    let Ok(child) = start_agent(context, agent, workspace) else { return Ok(run) };
+    let earlier = run.transcript.map(|transcript| (transcript, size));
+    let again = follow_agent(context, agent, child, watchdog, stop, earlier)?;
+    Ok(AgentRun { first: Some(failure), ..again })
 }
 
 /// Names the reason when the sandbox could not be built, so that no agent has run.

@@ -59,6 +59,14 @@ pub(super) enum CheckOutcome {
     Stated(StatedResult),
 }
 
+/// Returns the end of a process as rules see it.
+pub(super) fn exit_of(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Status(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+    }
+}
+
 /// Reads the result of an agent that exited, and checks that of Claude Code.
 pub(super) fn read_outcome(
     context: &SessionContext,
@@ -68,10 +76,7 @@ pub(super) fn read_outcome(
     bundle: Option<&Path>,
     workspace: &Workspace,
 ) -> Result<Result<CheckOutcome, Failure>, Error> {
-    let exit = match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Status(code),
-        (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-    };
+    let exit = exit_of(status);
     let Some(transcript) = transcript else {
         let line = last_line(&context.path(files::TRANSCRIPT));
         return Ok(last_line::judge(exit, line.as_deref()).map(CheckOutcome::Stated));

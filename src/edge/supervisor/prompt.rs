@@ -57,6 +57,10 @@ pub(super) fn write_prompt(
             fix: code.fix,
         }),
         subagents: claude.map_or(&[], |claude| &claude.subagents),
+        limits: prompt::RunLimits {
+            turns_and_usd: claude.map(|claude| (claude.call.max_turns, plan.limits.per_run)),
+            time: context.time_remaining(),
+        },
     };
     let template = match claude {
         None => prompt::PLAIN,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,16 @@ impl TranscriptTail {
     ) -> Self {
         let file = regular_file::open(path).ok().map(BufReader::new);
         TranscriptTail { file, expected, hooked, ..TranscriptTail::default() }
+    }
+
+    /// Goes on with the transcript of an earlier run, which ended at `offset` in the same file.
+    pub(super) fn after(mut self, earlier: Transcript, offset: u64) -> Self {
+        let moved = self.file.as_mut().map(|file| file.seek(SeekFrom::Start(offset)));
+        // Without it all lines are read again, which changes no fact.
+        if moved.is_some_and(|moved| moved.is_ok()) {
+            self.transcript = earlier;
+        }
+        self
     }
 
     /// Reads the lines that were added. `report` gets the progress that is due.

@@ -38,6 +38,9 @@ pub const NEAR_LOSS: Duration = Duration::from_secs(6 * 3600);
 pub struct BudgetLimits {
     /// The limit that the agent gets, in US dollars.
     pub per_run: Usd,
+    /// The limit of the answer that a run without a verdict is asked for, within its reservation.
+    #[serde(default)]
+    pub last_answer: Usd,
     /// The limit of all runs in 24 hours.
     pub per_day: Usd,
     /// The limit of all runs about one cause in 30 days; None: no limit.

@@ -19,18 +19,18 @@ use crate::support::workbench::{Bench, arguments_of, processes_of, signal, wait_
 
 /// Runs an investigation of `orders` to its end.
 #[track_caller]
-fn run(bench: &Bench) -> Vec<Value> {
+pub(super) fn run(bench: &Bench) -> Vec<Value> {
     let output = investigate(bench, &[], raised("orders", "i", seconds_ago(0), None));
     assert_no_process_left(bench);
     own_events(&output.text())
 }
 
 /// Returns the payload of the last event.
-fn last_data(events: &[Value]) -> &Value {
+pub(super) fn last_data(events: &[Value]) -> &Value {
     &events.last().unwrap()["data"]
 }
 
-fn session_logs(bench: &Bench, data: &Value) -> String {
+pub(super) fn session_logs(bench: &Bench, data: &Value) -> String {
     let folder = bench.state("sessions").join(data["session"].as_str().unwrap_or_default());
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     format!("{data}\n{}\n{}", read("stderr.log"), read("transcript.ndjson"))
@@ -51,7 +51,7 @@ fn failure_has_reason_and_cost() {
         (
             "an answer too dear",
             Script::new([tool("Glob", json!({"pattern": "*"})).costing(400_000, 0), spent]),
-            ", budget_usd_per_run: 0.5",
+            ", budget_usd_per_run: 0.5, budget_usd_last_answer: 0",
             Some("budget"),
         ),
         (

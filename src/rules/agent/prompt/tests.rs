@@ -29,6 +29,10 @@ fn incident(name: &str) -> Incident {
 
 fn facts<'a>(incident: &'a Incident, subagents: &'a [Subagent]) -> Facts<'a> {
     Facts {
+        limits: RunLimits {
+            turns_and_usd: Usd::from_dollars(5.0).map(|usd| (40, usd)),
+            time: Duration::from_secs(3541),
+        },
         incident,
         fingerprint: Some("3f0c1d2e4b5a6978"),
         cause: Some("TypeError: Cannot read property 'id' of null"),
@@ -351,5 +355,20 @@ proptest! {
         prop_assert_eq!(prompt.matches(NONCE).count(), 3);
         let plain = fill(PLAIN, &elsewhere).unwrap();
         prop_assert!(plain.starts_with("Investigate") && !plain.contains('@'), "{}", plain);
+    }
+}
+
+#[test]
+fn limits_are_stated() {
+    let incident = incident("orders-dlq");
+    let all = facts(&incident, &[]);
+    let minutes = Facts { limits: RunLimits { turns_and_usd: None, ..all.limits }, ..all };
+    for (template, facts, said) in [
+        (TEMPLATE, all, "at most 40 turns of your own, $5.00 and 60 minutes"),
+        (RESUME_PROMPT, all, "at most 40 turns of your own, $5.00 and 60 minutes"),
+        (PLAIN, minutes, "You have at most 60 minutes."),
+    ] {
+        let prompt = fill(template, &facts).unwrap();
+        assert!(prompt.contains(said), "{said}: {prompt}");
     }
 }
