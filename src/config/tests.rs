@@ -190,6 +190,14 @@ fn notifications_that_reach_nobody_are_refused_at_their_key() {
             "'notifications.routes[0].escalate[1].to': unknown channel 'pager'; known: console",
         ),
         (
+            route("fallback: console"),
+            "'notifications.routes[0].fallback': channel 'console' is told by this route anyway",
+        ),
+        (
+            route("escalate: [{after: 1h, to: console}]"),
+            "'notifications.routes[0].escalate': channel 'console' is told by this route anyway",
+        ),
+        (
             "notifications: {routes: [{channels: [console, pager]}]}".into(),
             "'notifications.routes[0].channels[1]': unknown channel 'pager'",
         ),

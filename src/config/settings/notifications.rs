@@ -299,7 +299,24 @@ fn route(field: &Field<'_>, known: &[Channel]) -> Result<Route> {
             _ => {}
         }
     }
+    check_others(field, &route)?;
     Ok(route)
+}
+
+/// Refuses a fallback and escalation steps to a channel that the route tells anyway.
+fn check_others(field: &Field<'_>, route: &Route) -> Result<()> {
+    let is_own = |name: &String| route.channels.contains(name);
+    let own_step = route.policy.escalate.iter().map(|step| &step.to).find(|to| is_own(to));
+    let own_fallback = route.policy.fallback.as_ref().filter(|name| is_own(name));
+    let found = own_fallback.map(|name| ("fallback", name));
+    let Some((key, name)) = found.or(own_step.map(|name| ("escalate", name))) else {
+        return Ok(());
+    };
+    let entries = field.any_entries()?;
+    let entry = entries.iter().find(|(known, _)| *known == key);
+    let at = entry.map_or(field, |(_, entry)| entry);
+    let name = safe(&shorten(name, 60)).into_owned();
+    Err(at.problem(format!("channel '{name}' is told by this route anyway; name another one")))
 }
 
 /// Checks that the channel of an escalation step exists.

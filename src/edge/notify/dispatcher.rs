@@ -203,18 +203,19 @@ impl Dispatcher {
     /// Plans what people are told, and begins to tell them.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
         let arrived = std::mem::take(&mut self.arrived);
-        let now = self.now();
+        let (now, is_off) = (self.now(), self.muted);
         let Some(state) = &self.state else {
             let (silences, acks) = Default::default();
             let notifications = &self.notifications;
-            let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final };
+            let input =
+                PlanInput { notifications, silences: &silences, acks: &acks, is_final, is_off };
             let plan = plan(&mut self.memory, &arrived, input, now);
             self.memory.queue.clear();
             return self.show(plan, now, out);
         };
         let Statements { silences, acks, unreadable } = Statements::read(&state.store);
         let notifications = &self.notifications;
-        let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final };
+        let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final, is_off };
         let planned = state.plan(input, &arrived, now, |plan, titles| {
             let scopes = &mut self.scopes;
             plan.deliveries

@@ -64,6 +64,8 @@ struct ChannelDrain {
     /// The ids of entries whose end is not recorded. They are still in the folder.
     unrecorded: HashSet<String>,
     silenced: SilencedEntries,
+    /// The ids of edits that a digest has overtaken.
+    outdated: HashSet<String>,
     /// Whether the folder may hold entries that are not in `waiting`.
     is_stale: bool,
     not_before: Option<Timestamp>,
@@ -101,6 +103,7 @@ impl Drain {
             withdrawn: None,
             unrecorded: HashSet::new(),
             silenced: SilencedEntries::new(),
+            outdated: HashSet::new(),
             is_stale: true,
             not_before: None,
             next_at: clock::tick(),
@@ -205,7 +208,9 @@ impl Drain {
             self.unreadable.push(error);
             None
         });
-        let completion = match entry.withdrawal(&silences, &acks, now).or(ended) {
+        let outdated = || channel.is_outdated(&entry).then_some(Withdrawal::Outdated);
+        let why = entry.withdrawal(&silences, &acks, now).or(ended).or_else(outdated);
+        let completion = match why {
             Some(Withdrawal::Silenced) => {
                 channel.waiting.pop_front();
                 return channel.hold(&mut [entry], &silences, now).map(|()| None);

@@ -282,8 +282,11 @@ impl DispatcherState {
             let dropped = Amendment::Dropped(DropReason::Acked);
             let key = |entry: &OutboxEntry| NoticeKey::new(&entry.channel, &entry.event);
             notices.amend(acked.map(|entry| (key(entry), dropped.clone())).collect());
-            for Finished { entry, handle, is_refused, .. } in finished {
+            for Finished { entry, handle, is_refused, is_acked, .. } in finished {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
+                if *is_acked && matches!(entry.reason, SendReason::New | SendReason::Again) {
+                    notices.withdraw(&queued);
+                }
                 if let Some(handle) = handle {
                     notices.take_handle(&queued, handle);
                 }

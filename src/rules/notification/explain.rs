@@ -130,6 +130,7 @@ fn hold_text(hold: &EventHold) -> String {
         (HoldReason::Silence, Some(glob)) => format!("silenced by '{}'", safe(glob)),
         (HoldReason::Silence, None) => "silenced".into(),
         (HoldReason::Ack, _) => "acknowledged".into(),
+        (HoldReason::Off, _) => "notices are switched off".into(),
         (HoldReason::QuietHours, _) => "quiet hours".into(),
         (HoldReason::Group | HoldReason::Stable, _) => hold.reason.to_string(),
     }

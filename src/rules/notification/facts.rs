@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::notice_key::EventKey;
-use crate::event::{self, AnyPayload, Cause, Head, HealthReport, Queue, Severity, Type};
+use crate::event::{
+    self, AnyPayload, Cause, Head, HealthReport, PollFinished, Queue, Severity, Type,
+};
 use crate::time::Timestamp;
 
 /// The beginning of the keys of problems that a whole round ends.
@@ -30,7 +32,7 @@ pub enum TopicChange {
     Progress,
 }
 
-/// How much a round has seen.
+/// The part of everything that a round has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoundSight {
     /// An account or region could not be asked for its queues.
@@ -39,6 +41,16 @@ pub enum RoundSight {
     Scopes,
     /// Everything.
     Whole,
+}
+
+impl RoundSight {
+    fn seen_by(round: &PollFinished) -> Self {
+        match round.unlisted + round.unsurveyed {
+            0 if round.unreadable == 0 => RoundSight::Whole,
+            0 => RoundSight::Scopes,
+            _ => RoundSight::Partial,
+        }
+    }
 }
 
 /// The facts of an event.
@@ -61,7 +73,7 @@ pub struct EventFacts {
     /// the set of those that fail.
     pub sampled: Option<Vec<NamedCause>>,
     pub depth: Option<u64>,
-    /// How much a round has seen.
+    /// The part of everything that a round has seen.
     pub round: Option<RoundSight>,
 }
 
@@ -193,11 +205,7 @@ impl EventFacts {
             AnyPayload::InvestigationTimedOut(data) => self.ended(&data.queue),
             AnyPayload::InvestigationStopped(data) => self.ended(&data.queue),
             AnyPayload::PollFinished(data) => {
-                self.round = Some(match data.unlisted + data.unsurveyed {
-                    0 if data.unreadable == 0 => RoundSight::Whole,
-                    0 => RoundSight::Scopes,
-                    _ => RoundSight::Partial,
-                });
+                self.round = Some(RoundSight::seen_by(&data));
                 return;
             }
             _ => return,

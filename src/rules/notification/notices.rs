@@ -213,6 +213,14 @@ impl Notices {
         }
     }
 
+    /// Records that the notice of a beginning was withdrawn: the channel knows neither the problems nor
+    /// their cause.
+    pub fn withdraw(&mut self, delivery: &QueuedDelivery) {
+        for key in &delivery.topics {
+            self.topics.get_mut(key).into_iter().for_each(|topic| topic.is_withdrawn = true);
+        }
+    }
+
     /// Returns the judgements of an event, one a channel.
     pub fn judged<'a>(&'a self, event: &'a EventKey) -> impl Iterator<Item = &'a JudgedEvent> {
         self.handled.iter().filter(move |one| one.key.event == *event)

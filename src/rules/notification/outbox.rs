@@ -88,6 +88,8 @@ pub enum Withdrawal {
     Acked,
     /// An escalation of a problem that has ended.
     Over,
+    /// A step of which the channel is to show a later one.
+    Outdated,
 }
 
 impl fmt::Display for Withdrawal {
@@ -96,6 +98,7 @@ impl fmt::Display for Withdrawal {
             Withdrawal::Silenced => "its queue is silenced",
             Withdrawal::Acked => "it is acknowledged",
             Withdrawal::Over => "its problem has ended",
+            Withdrawal::Outdated => "a later notice takes its place",
         })
     }
 }
@@ -174,6 +177,11 @@ impl OutboxEntry {
         // What is silenced is told afterwards, with what is acknowledged.
         let has_silenced = (0..count).any(is_silenced);
         Some(if has_silenced { Withdrawal::Silenced } else { Withdrawal::Acked })
+    }
+
+    /// Returns whether it is an edit that a later entry makes needless.
+    pub fn is_outdated_by(&self, later: &OutboxEntry) -> bool {
+        self.delivery.action == Action::Update && self.delivery.key == later.delivery.key
     }
 
     /// Records the silence that holds it. Returns whether the record has changed.

@@ -49,6 +49,8 @@ pub struct PlanInput<'a> {
     pub acks: &'a Acks,
     /// Whether nothing more comes: then no notice waits for others.
     pub is_final: bool,
+    /// Whether notices are switched off: then all of them wait.
+    pub is_off: bool,
 }
 
 /// A delivery to a channel.
@@ -271,7 +273,7 @@ fn update(
     key: &str,
     progress: Pending,
 ) -> Option<PlannedDelivery> {
-    let topic = notices.topics.get(key)?;
+    let topic = notices.topics.get(key).filter(|_| !input.is_off)?;
     let channel = input.notifications.channel(&topic.channel)?;
     let handle = topic.handle.clone();
     let is_shown = handle.is_some() || !channel.needs_handle();
@@ -325,18 +327,23 @@ fn deliver(
         &first.ordinal.to_string(),
     ];
     let id = event::derived_id(&parts);
-    let topics = set.iter().map(|one| Topic::key(&channel.name, &one.problem)).collect();
+    let route = topic.and_then(|topic| topic.route);
+    let handle = topic.and_then(|topic| topic.handle.clone()).filter(|_| replaces(channel, &set));
+    let topics: Vec<String> =
+        set.iter().map(|one| Topic::key(&channel.name, &one.problem)).collect();
+    for key in &topics {
+        notices.topics.get_mut(key).into_iter().for_each(|topic| topic.is_withdrawn = false);
+    }
     let is_of_group = is_of_group(&set);
     let queued = QueuedDelivery { channel: channel.name.clone(), topics, is_of_group };
     notices.queue.insert(id.clone(), queued);
-    let route = topic.and_then(|topic| topic.route);
     PlannedDelivery {
         id,
         sequence: notices.sequence,
         channel: channel.name.clone(),
         is_update: false,
         reason: first.reason,
-        handle: topic.and_then(|topic| topic.handle.clone()).filter(|_| replaces(channel, &set)),
+        handle,
         fallback: notifications.fallback(route, &channel.name).cloned(),
         notices: set,
     }

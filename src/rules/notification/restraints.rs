@@ -1,11 +1,16 @@
 //! Restraints: why and until when notices about a topic wait. Pure.
 
+use std::time::Duration;
+
 use super::ack::Acks;
 use super::quiet::QuietHours;
 use super::silence::Silences;
 use super::topic::{HoldReason, Topic};
 use crate::event::Severity;
 use crate::time::Timestamp;
+
+/// The time after which a notice that is switched off is looked at again, if nothing comes before.
+const OFF_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// The restraints of the notices of a channel.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +19,8 @@ pub struct Restraints<'a> {
     pub acks: &'a Acks,
     /// The quiet hours, when they hold for the channel.
     pub quiet: Option<&'a QuietHours>,
+    /// Whether notices are switched off.
+    pub is_off: bool,
     /// The moment from which the policy of the channel holds.
     pub since: Timestamp,
 }
@@ -28,6 +35,9 @@ impl Restraints<'_> {
         is_end: bool,
         now: Timestamp,
     ) -> Option<(HoldReason, Timestamp)> {
+        if self.is_off {
+            return Some((HoldReason::Off, now.plus(OFF_FOR)));
+        }
         if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
             return Some((HoldReason::Silence, silence.until));
         }
@@ -46,5 +56,5 @@ impl Restraints<'_> {
 
 /// Quiet hours do not stop an escalation: somebody was to be told in any case.
 pub fn is_restraining(hold: Option<(HoldReason, Timestamp)>) -> bool {
-    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack, _)))
+    matches!(hold, Some((HoldReason::Silence | HoldReason::Ack | HoldReason::Off, _)))
 }

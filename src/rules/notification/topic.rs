@@ -47,6 +47,8 @@ words! {
         Silence = "silence",
         Ack = "ack",
         QuietHours = "quiet_hours",
+        /// Notices are switched off.
+        Off = "off",
     }
 }
 
@@ -118,6 +120,9 @@ pub struct Topic {
     /// The known causes of the samples, by their fingerprints. None: no sample yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causes: Option<Vec<String>>,
+    /// Whether its first notice was withdrawn, so that the channel does not know of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_withdrawn: bool,
     /// Whether every round reports the problem while it lasts: it has no event of its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub persists: bool,
@@ -128,7 +133,8 @@ pub struct Topic {
 impl HoldReason {
     /// Returns whether people hold the notice back, and not the wait for others or for stability.
     pub fn is_restraint(self) -> bool {
-        matches!(self, HoldReason::Silence | HoldReason::Ack | HoldReason::QuietHours)
+        use HoldReason::{Ack, Off, QuietHours, Silence};
+        matches!(self, Silence | Ack | QuietHours | Off)
     }
 }
 

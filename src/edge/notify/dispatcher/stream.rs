@@ -92,14 +92,8 @@ impl StreamFilter for Dispatcher {
             self.live_at = Some(clock::tick());
             self.silent_at = clock::tick();
         }
-        if self.muted {
-            if live {
-                self.send_heartbeat(line);
-            }
-            return Ok(());
-        }
         self.take(head, line);
-        if let Some(at) = head.time().filter(|_| live) {
+        if let Some(at) = head.time().filter(|_| live && !self.muted) {
             self.beat(at, out)?;
         }
         // Without a routed event an old round has nothing to tell.
@@ -137,7 +131,7 @@ impl StreamFilter for Dispatcher {
             let checked = self.check_heartbeat(self.watched_since, out).map(drop);
             self.report_error(checked);
         }
-        if self.live_at.is_some() && !self.muted && self.silent_at.elapsed() >= SILENT_INTERVAL {
+        if self.live_at.is_some() && self.silent_at.elapsed() >= SILENT_INTERVAL {
             self.silent_at = clock::tick();
             return self.flush(false, out);
         }
@@ -145,9 +139,7 @@ impl StreamFilter for Dispatcher {
     }
 
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
-        if !self.muted {
-            self.flush(true, out)?;
-        }
+        self.flush(true, out)?;
         self.drain(out)?;
         self.take_heartbeat_failure(self.drain_for);
         let summary = self.heartbeat.as_ref().and_then(OutboundHeartbeat::summary);

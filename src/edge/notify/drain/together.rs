@@ -1,6 +1,7 @@
 //! Entries that are delivered as one: those that are old news, and a backlog too long to be read.
 
 use super::ChannelDrain;
+use crate::rules::notification::delivery::Action;
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::time::Timestamp;
 
@@ -9,7 +10,21 @@ const BACKLOG_MAX: usize = 100;
 /// The entries that become one digest at most.
 const DIGEST_MAX: usize = 1000;
 
+/// The entries behind an edit among which a later notice is looked for.
+const LOOK_AHEAD: usize = 100;
+
 impl ChannelDrain {
+    /// Returns whether an entry, which is the first of the list, is an edit that a later one makes needless.
+    pub(super) fn is_outdated(&mut self, entry: &OutboxEntry) -> bool {
+        if entry.delivery.action != Action::Update {
+            return false;
+        }
+        let behind = self.waiting.iter().skip(1).take(LOOK_AHEAD);
+        let mut later = behind.filter_map(|name| self.outbox.read(name).ok()?);
+        let is_behind = later.any(|later| entry.is_outdated_by(&later));
+        self.outdated.remove(&entry.delivery.id) || is_behind
+    }
+
     /// Takes the first entry from the list, with those that are old news as well, or too many. Those
     /// that people have withdrawn stay in the list.
     pub(super) fn take_together(
@@ -21,8 +36,11 @@ impl ChannelDrain {
         self.waiting.pop_front();
         let excess = self.waiting.len().saturating_sub(BACKLOG_MAX);
         let excess = if self.sums_up { excess } else { 0 };
-        let is_old = self.can_merge && first.is_old_news(now);
-        let (mut entries, mut at) = (vec![first], 0);
+        // An edit is no news of its own.
+        let is_edit = |entry: &OutboxEntry| entry.delivery.action == Action::Update;
+        let excess = if is_edit(&first) { 0 } else { excess };
+        let is_old = self.can_merge && first.is_old_news(now) && !is_edit(&first);
+        let (mut entries, mut at, mut edits) = (vec![first], 0, Vec::<OutboxEntry>::new());
         while entries.len() < DIGEST_MAX && (is_old || entries.len() <= excess) {
             let Some(name) = self.waiting.get(at) else { break };
             match self.outbox.read(name) {
@@ -30,7 +48,14 @@ impl ChannelDrain {
                     at += 1;
                     continue;
                 }
+                Ok(Some(entry)) if is_edit(&entry) => {
+                    edits.push(entry);
+                    at += 1;
+                    continue;
+                }
                 Ok(Some(entry)) if entries.len() <= excess || entry.is_old_news(now) => {
+                    let overtaken = edits.iter().filter(|edit| edit.is_outdated_by(&entry));
+                    self.outdated.extend(overtaken.map(|edit| edit.delivery.id.clone()));
                     entries.push(entry);
                 }
                 Ok(None) => {}

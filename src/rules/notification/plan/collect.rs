@@ -56,7 +56,13 @@ pub(super) fn collect_due(
         let Some(channel) = notifications.channel(&topic.channel) else { continue };
         let quiet = notifications.quiet_hours.as_ref().filter(|_| channel.keeps_quiet());
         let since = notices.routed_since(&channel.name);
-        let restraints = Restraints { silences: input.silences, acks: input.acks, quiet, since };
+        let restraints = Restraints {
+            silences: input.silences,
+            acks: input.acks,
+            quiet,
+            is_off: input.is_off,
+            since,
+        };
         let policy = notifications.policy(topic.route, &topic.channel);
         let problem = notices.problems.get(&topic.problem);
         for due in judge_due(topic, problem, policy, restraints, now) {
@@ -81,7 +87,9 @@ pub(super) fn collect_due(
                     let glob = silence.map(|one| one.glob.clone());
                     let hold = Amendment::Held(EventHold { reason, until, glob });
                     all.amended.extend(amend_each(&topic.pending, &channel.name, &hold));
-                    all.held.extend(topic.pending.last().map(|event| HeldNotice {
+                    // Who has switched them off needs no event of each.
+                    let last = topic.pending.last().filter(|_| reason != HoldReason::Off);
+                    all.held.extend(last.map(|event| HeldNotice {
                         channel: topic.channel.clone(),
                         subject: topic.subject.clone(),
                         incident: topic.incident.clone(),
@@ -116,7 +124,7 @@ fn take_steps(
 
 /// Returns the causes that channels were told of, in problems that go on.
 fn told_causes(notices: &Notices) -> BTreeSet<(String, String)> {
-    let open = notices.topics.values().filter(|topic| topic.is_open());
+    let open = notices.topics.values().filter(|topic| topic.is_open() && !topic.is_withdrawn);
     let cause = |problem: Option<&Problem>| Some(problem?.cause.as_ref()?.id.clone());
     open.filter_map(|topic| {
         Some((topic.channel.clone(), cause(notices.problems.get(&topic.problem))?))

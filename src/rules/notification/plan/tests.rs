@@ -20,6 +20,8 @@ const NOON: &str = "2026-11-29T12:00:00Z";
 /// A `dlq-notify` with one channel, whose runs are flushes.
 struct Story {
     notifications: Notifications,
+    /// Whether notices are switched off.
+    is_off: bool,
     silences: Silences,
     acks: Acks,
     notices: Notices,
@@ -52,6 +54,7 @@ impl Story {
                 routes: vec![route("slack", "*"), route("pager", "none")],
                 ..Notifications::default()
             },
+            is_off: false,
             silences: Silences::default(),
             acks: Acks::default(),
             notices: Notices::default(),
@@ -87,7 +90,7 @@ impl Story {
 
     fn plan(&mut self, arrived: &[ArrivedEvent], is_final: bool, now: Timestamp) -> Vec<Told> {
         let (notifications, silences, acks) = (&self.notifications, &self.silences, &self.acks);
-        let input = PlanInput { notifications, silences, acks, is_final };
+        let input = PlanInput { notifications, silences, acks, is_final, is_off: self.is_off };
         // A restart between two rounds changes nothing.
         let stored = serde_json::to_string(&self.notices).unwrap();
         self.notices = serde_json::from_str(&stored).unwrap();

@@ -205,3 +205,20 @@ fn causes_beyond_the_limit_are_not_told() {
     }
     assert_eq!(sent, CAUSES_MAX - 1);
 }
+
+#[test]
+fn cause_of_a_withdrawn_notice_is_not_known() {
+    for is_withdrawn in [false, true] {
+        let policy = RoutePolicy { group_by: GroupBy::Fingerprint, ..RoutePolicy::default() };
+        let mut story = Story::new(policy);
+        let of = |queue| [("queue.raised", queue, "3"), ("queue.sampled", queue, "c")];
+        assert_eq!(story.round(0.0, &of("a")), told(&[("new", &["a"])]));
+        let queued = story.notices.queue.remove(&story.last[0].id).unwrap();
+        if is_withdrawn {
+            story.notices.withdraw(&queued);
+        }
+        let first: &[(&str, &[&str])] = if is_withdrawn { &[("new", &["b"])] } else { &[] };
+        assert_eq!(story.round(5.0, &of("b")), told(first), "withdrawn: {is_withdrawn}");
+        assert_eq!(story.round(6.0, &of("c")), told(&[]), "the cause is known");
+    }
+}

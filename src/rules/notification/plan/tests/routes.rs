@@ -81,3 +81,19 @@ fn end_is_told_although_a_later_time_was_seen_first() {
     assert_eq!(story.late(1.2, 1.0, CLEARED), told(&[]));
     assert_eq!(story.round(7.0, &[]), told(&[("ended", &["a"])]));
 }
+
+#[test]
+fn notices_that_are_switched_off_are_told_afterwards() {
+    let b = ("queue.raised", "b", "3");
+    let mut story = Story::new(repeating(30));
+    assert_eq!(story.round(0.0, &[RAISED]), told(&[("new", &["a"])]));
+    story.is_off = true;
+    let off: [Round<'_>; 4] =
+        [(1.0, &[CLEARED], &[]), (2.0, &[b], &[]), (90.0, &[], &[]), (120.0, &[], &[])];
+    story = assert_story("off", story, &off);
+    story.is_off = false;
+    let mut sent = story.round(121.0, &[]);
+    sent.sort();
+    assert_eq!(sent, told(&[("ended", &["a"]), ("new", &["b"])]));
+    assert_eq!(story.round(151.0, &[]), told(&[("repeat", &["b"])]));
+}
