@@ -47,6 +47,8 @@ pub struct EventFacts {
     /// the set of those that fail.
     pub sampled: Option<Vec<NamedCause>>,
     pub depth: Option<u64>,
+    /// The time by which messages are lost, when a tier was crossed.
+    pub loss: Option<Timestamp>,
 }
 
 /// A cause and its title.
@@ -84,6 +86,7 @@ impl EventFacts {
             cause: None,
             sampled: None,
             depth: None,
+            loss: None,
         };
         if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
             facts.fill(data);
@@ -125,7 +128,7 @@ impl EventFacts {
                 (of_queue("queue", &data.queue), TopicChange::Grows(data.depth))
             }
             AnyPayload::QueueExpiring(data) => {
-                self.depth = data.depth;
+                (self.depth, self.loss) = (data.depth, data.expires_before);
                 (of_queue("queue", &data.queue), TopicChange::Nears(data.tier))
             }
             AnyPayload::QueueCleared(data) => {
