@@ -35,3 +35,4 @@ pub mod scope;
 pub mod silence;
 pub mod told;
 pub mod topic;
+pub mod waiting;

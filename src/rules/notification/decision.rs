@@ -29,7 +29,7 @@ words! {
         AlreadyTold = "already_told",
         /// The problem came back before its end was told.
         Flapping = "flapping",
-        /// The problem was over before it was told.
+        /// The problem was over before it was told, or before its result.
         Over = "over",
         /// The channel knows the cause from another queue.
         KnownCause = "known_cause",
@@ -63,7 +63,7 @@ impl fmt::Display for NoticeDecision {
 fn sent_because(reason: SendReason) -> &'static str {
     match reason {
         SendReason::New => "a problem has begun",
-        SendReason::Again => "the problem is back after its end was told",
+        SendReason::Again => "the problem is back",
         SendReason::Grew => "it has grown",
         SendReason::Severity => "its severity has risen",
         SendReason::Tier => "an expiry tier was crossed",

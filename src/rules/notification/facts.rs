@@ -75,6 +75,8 @@ pub struct EventFacts {
     pub depth: Option<u64>,
     /// The part of everything that a round has seen.
     pub round: Option<RoundSight>,
+    /// The time by which messages are lost, when a tier was crossed.
+    pub loss: Option<Timestamp>,
 }
 
 /// A cause and its title.
@@ -113,6 +115,7 @@ impl EventFacts {
             sampled: None,
             depth: None,
             round: None,
+            loss: None,
         };
         if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
             facts.fill(data);
@@ -154,7 +157,7 @@ impl EventFacts {
                 (of_queue("queue", &data.queue), TopicChange::Grows(data.depth))
             }
             AnyPayload::QueueExpiring(data) => {
-                self.depth = data.depth;
+                (self.depth, self.loss) = (data.depth, data.expires_before);
                 (of_queue("queue", &data.queue), TopicChange::Nears(data.tier))
             }
             AnyPayload::QueueCleared(data) => {

@@ -106,7 +106,8 @@ fn part(notices: &Notices, entry: &OutboxEntry, topics: &[String], at: usize) ->
     if topic.is_some_and(|topic| topic.is_end_told) {
         part.delivery.action = Action::Resolve;
     }
-    part.delivery.key = key_of(problem, incident.as_deref());
+    let told = topic.and_then(|topic| topic.told.as_ref()?.incident.as_deref());
+    part.delivery.key = key_of(problem, told.or(incident.as_deref()));
     part.delivery.incident.clone_from(&incident);
     part.subjects = vec![subject];
     part.incidents = vec![incident.unwrap_or_default()];

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::notices::Problem;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
+use crate::event::Severity;
 use crate::time::Timestamp;
 
 /// The longest time that a problem, or its absence, lasts while it flaps.
@@ -86,6 +87,12 @@ pub struct DueNotice {
     pub problem: String,
     pub subject: String,
     pub incident: Option<String>,
+    /// The incident whose key the notice has: the one of which the channel was told first.
+    pub key_incident: Option<String>,
+    /// The severity of the problem that goes on, as the channel was told.
+    pub known_severity: Option<Severity>,
+    /// Whether it is a result that comes after the end was told.
+    pub is_late: bool,
     pub reason: SendReason,
     /// The events to tell of, oldest first; never empty.
     pub events: Vec<Pending>,
@@ -104,11 +111,15 @@ pub struct DueNotice {
 impl DueNotice {
     pub fn new(topic: &Topic, problem: Option<&Problem>, reason: SendReason) -> Self {
         let new = topic.pending.iter().find(|one| reason == one.reason && !one.causes.is_empty());
+        let is_news = |one: &Pending| one.reason == SendReason::News;
         let new_cause = new.and_then(|one| one.causes.first().cloned());
         DueNotice {
             problem: topic.problem.clone(),
             subject: topic.subject.clone(),
             incident: topic.incident.clone(),
+            key_incident: topic.key_incident().map(str::to_owned),
+            known_severity: topic.told_of_open().map(|told| told.severity),
+            is_late: topic.told.is_some() && topic.is_end_told && topic.pending.iter().all(is_news),
             reason,
             events: topic.pending.clone(),
             cause: new_cause.or_else(|| Some(problem?.cause.as_ref()?.id.clone())),

@@ -51,6 +51,8 @@ mod tests {
             severity: Severity::Error,
             depth,
             tiers: Vec::new(),
+            losses: std::collections::BTreeMap::new(),
+            incident: None,
             line: String::new(),
             repeats: 0,
         };

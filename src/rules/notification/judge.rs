@@ -10,15 +10,16 @@ use std::time::Duration;
 use super::causes::{self, new_causes};
 use super::decision::{DropReason, NoticeDecision};
 use super::escalate::due_steps;
-use super::facts::{EventFacts, TopicChange, reread};
+use super::facts::{EventFacts, TopicChange};
 use super::group::{DueNotice, clear_wait, flap, lengthen_wait};
 use super::inhibit::{Growth, judge_growth};
 use super::notices::Problem;
 use super::policy::{GroupBy, RoutePolicy};
 use super::repeat::judge_repeat;
 use super::restraints::{Restraints, is_restraining};
-use super::told::{reminder, tell, told_again};
-use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Topic};
+use super::told::{apart, follow_incident, reminder, restart, tell, told_again};
+use super::topic::{HoldReason, Pending, SendReason, Topic};
+use super::waiting::{keep_loss, tells_of_loss, wait, waiting};
 use crate::time::Timestamp;
 
 /// The time after which a problem that every round reports, and that was not reported, is a new one.
@@ -52,13 +53,16 @@ pub fn judge_event(
     now: Timestamp,
 ) -> NoticeDecision {
     let new_causes = new_causes(topic, facts);
-    let decision = decide(topic, problem, facts, routing, !new_causes.is_empty(), now);
+    let mut decision = decide(topic, problem, facts, routing, !new_causes.is_empty(), now);
     topic.touched = topic.touched.max(facts.at);
     topic.subject.clone_from(&facts.subject);
     topic.persists = facts.change == TopicChange::Persists;
-    if facts.change == TopicChange::Begins {
+    let is_return = decision == NoticeDecision::Drop(DropReason::Flapping);
+    if facts.change == TopicChange::Begins && (is_return || topic.told.is_none()) {
         keep_loss(topic);
     }
+    // The end of the problem that the channel knows is told first, with the key of that one.
+    let waits_for_end = topic.told.is_some() && topic.awaits(SendReason::Ended);
     match (&facts.change, decision) {
         (TopicChange::Ends { .. }, _) => {
             topic.inhibited = None;
@@ -66,9 +70,7 @@ pub fn judge_event(
             topic.pending.retain(|one| matches!(one.reason, SendReason::Ended | SendReason::News));
         }
         (TopicChange::Begins, NoticeDecision::Drop(DropReason::Flapping)) => {
-            flap(topic, now);
-            (topic.ended_at, topic.is_end_told) = (None, false);
-            topic.pending.retain(|one| one.reason != SendReason::Ended);
+            decision = come_back(topic, facts, line, routing, now);
         }
         (
             TopicChange::Begins | TopicChange::Persists,
@@ -77,20 +79,22 @@ pub fn judge_event(
             if reason == SendReason::Again {
                 lengthen_wait(topic, routing.policy.clear_wait, now);
             }
-            restart(topic);
+            if !waits_for_end {
+                restart(topic);
+            }
         }
         // The channel is told nothing of this problem, and was told the end of the one before.
         (TopicChange::Begins, NoticeDecision::Drop(DropReason::NotRouted))
             if topic.ended_at.is_some() =>
         {
             lengthen_wait(topic, routing.policy.clear_wait, now);
-            restart(topic);
+            if !waits_for_end {
+                restart(topic);
+            }
         }
         _ => {}
     }
-    if facts.incident.is_some() {
-        topic.incident.clone_from(&facts.incident);
-    }
+    take_incident(topic, facts);
     if facts.working == Some(false) {
         let grown = topic.inhibited.take();
         grown.into_iter().for_each(|one| wait(topic, Pending { due: now, ..one }));
@@ -100,70 +104,51 @@ pub fn judge_event(
     }
     if let NoticeDecision::Send(reason, due) = decision {
         let mut pending = waiting(facts, line, reason, due, now);
-        if reason == SendReason::NewCause {
-            // It is as grave as the problem.
-            let known = topic.told.as_ref().map(|told| told.severity);
-            pending.severity = pending.severity.max(known.unwrap_or(pending.severity));
-            pending.causes = new_causes;
+        if is_return {
+            pending.hold = Some(HoldReason::Stable);
         }
-        wait(topic, pending);
+        wait(topic, with_causes(pending, topic, new_causes));
     }
     causes::remember(topic, facts);
     decision
 }
 
-/// Returns an event that waits until `due`.
-fn waiting(
+/// Returns an event with the causes that are new, as grave as the problem is known to be.
+fn with_causes(pending: Pending, topic: &Topic, causes: Vec<String>) -> Pending {
+    if pending.reason != SendReason::NewCause {
+        return pending;
+    }
+    let known = topic.told.as_ref().map_or(pending.severity, |told| told.severity);
+    Pending { severity: pending.severity.max(known), causes, ..pending }
+}
+
+/// Records the incident that is open now. A result or a step can be that of an earlier one.
+fn take_incident(topic: &mut Topic, facts: &EventFacts) {
+    let is_step = matches!(facts.change, TopicChange::News | TopicChange::Progress);
+    let is_known = topic.incident.is_some() && !topic.is_settled();
+    if facts.incident.is_some() && !(is_step && is_known) {
+        topic.incident.clone_from(&facts.incident);
+    }
+}
+
+/// Takes up a problem that has come back before its end was told. Returns what that means for a channel
+/// that is told of beginnings: it is told when the problem stays.
+fn come_back(
+    topic: &mut Topic,
     facts: &EventFacts,
     line: &str,
-    reason: SendReason,
-    due: Timestamp,
+    routing: Routing<'_>,
     now: Timestamp,
-) -> Pending {
-    let hold = match (due > now, reason) {
-        (false, _) => None,
-        (true, SendReason::Ended) => Some(HoldReason::Stable),
-        (true, _) => Some(HoldReason::Group),
-    };
-    let (key, line) = (facts.key.clone(), line.to_owned());
-    let (severity, at, causes) = (facts.severity, facts.at, Vec::new());
-    Pending { key, reason, severity, at, due, hold, line, causes }
-}
-
-/// Adds an event that waits, in place of the oldest when there are too many. What begins or ends a
-/// problem stays as long as there are others.
-fn wait(topic: &mut Topic, event: Pending) {
-    let is_step = |one: &Pending| {
-        !matches!(one.reason, SendReason::New | SendReason::Again | SendReason::Ended)
-    };
-    if topic.pending.len() == PENDING_MAX {
-        topic.pending.remove(topic.pending.iter().position(is_step).unwrap_or(0));
+) -> NoticeDecision {
+    flap(topic, now);
+    (topic.ended_at, topic.is_end_told) = (None, false);
+    topic.pending.retain(|one| one.reason != SendReason::Ended);
+    follow_incident(topic, facts, line, now);
+    let RoutePolicy { group_by, clear_wait: wait, .. } = *routing.policy;
+    if !routing.is_routed || group_by == GroupBy::Queue {
+        return NoticeDecision::Drop(DropReason::Flapping);
     }
-    topic.pending.push(event);
-}
-
-/// Lets a loss that waits be a result: it is told, but does not end the problem that has begun since.
-fn keep_loss(topic: &mut Topic) {
-    let losses = topic.pending.iter_mut().filter(|one| tells_of_loss(one));
-    losses.for_each(|one| one.reason = SendReason::News);
-}
-
-fn tells_of_loss(one: &Pending) -> bool {
-    let change = || reread(&one.line).map(|facts| facts.change);
-    one.reason == SendReason::Ended && change() == Some(TopicChange::Ends { lost: true })
-}
-
-/// Forgets what was told of an earlier problem of the same queue.
-fn restart(topic: &mut Topic) {
-    topic.told = None;
-    topic.ended_at = None;
-    topic.is_end_told = false;
-    topic.acked_until = None;
-    topic.escalated = 0;
-    topic.handle = None;
-    topic.group_handle = None;
-    topic.causes = None;
-    // What waits now is a result, which is told all the same.
+    NoticeDecision::Send(SendReason::Again, now.plus(clear_wait(topic, wait, now)))
 }
 
 fn decide(
@@ -177,7 +162,7 @@ fn decide(
     use DropReason::{AlreadyTold, Flapping, NotRouted, Over, Progress};
     use NoticeDecision::{Drop, Inhibited, Send, Update};
     let policy = routing.policy;
-    let waits_to_begin = topic.awaits(SendReason::New) || topic.awaits(SendReason::Again);
+    let waits_to_begin = topic.awaits_beginning();
     let is_end = !routing.is_muted && ends_what_is_told(topic, facts);
     if !routing.is_routed && !is_end {
         let is_back = comes_back_untold(topic, facts, policy, now);
@@ -187,16 +172,7 @@ fn decide(
         // Only checks that fail begin with causes: others than those that people know of.
         TopicChange::Begins if topic.is_open() && has_new_cause => Send(SendReason::NewCause, now),
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
-        TopicChange::Begins => match topic.ended_at.filter(|_| topic.told.is_some()) {
-            Some(ended) if is_flapping(topic, ended, policy, now) => Drop(Flapping),
-            Some(ended) if policy.group_by == GroupBy::Queue && now.since(ended) <= DAY => {
-                Drop(Flapping)
-            }
-            Some(ended) if now.since(ended) <= AGAIN_WITHIN => {
-                Send(SendReason::Again, now.plus(policy.group_wait))
-            }
-            _ => Send(SendReason::New, now.plus(policy.group_wait)),
-        },
+        TopicChange::Begins => begin(topic, policy, now),
         TopicChange::Persists if topic.told.is_some() || waits_to_begin => {
             let is_new = facts.at.since(topic.touched) > PERSISTS_FOR && !waits_to_begin;
             if is_new {
@@ -206,8 +182,8 @@ fn decide(
             }
         }
         TopicChange::Persists => Send(SendReason::New, now.plus(policy.group_wait)),
+        TopicChange::Grows(_) if waits_to_begin && !topic.is_open() => Drop(AlreadyTold),
         TopicChange::Grows(depth) => match &topic.told {
-            None if waits_to_begin => Drop(AlreadyTold),
             None => Send(SendReason::New, now.plus(policy.group_wait)),
             Some(told) => {
                 let factor = routing.growth_factor;
@@ -221,8 +197,11 @@ fn decide(
             }
         },
         TopicChange::Nears(tier) => {
-            let is_told = topic.told.as_ref().is_some_and(|told| told.tiers.contains(tier));
-            if is_told { Drop(AlreadyTold) } else { Send(SendReason::Tier, now) }
+            if knows_tier(topic, tier, facts) {
+                Drop(AlreadyTold)
+            } else {
+                Send(SendReason::Tier, now)
+            }
         }
         TopicChange::Ends { lost: true } if !topic.is_end_told => Send(SendReason::Ended, now),
         TopicChange::Ends { .. } if topic.ended_at.is_some() => Drop(AlreadyTold),
@@ -236,6 +215,28 @@ fn decide(
         TopicChange::Progress if topic.is_open() => Update,
         TopicChange::Progress => Drop(Progress),
     }
+}
+
+/// Decides about a problem that begins, and that is neither open nor waits to begin.
+fn begin(topic: &Topic, policy: &RoutePolicy, now: Timestamp) -> NoticeDecision {
+    use DropReason::Flapping;
+    use NoticeDecision::{Drop, Send};
+    match topic.ended_at.filter(|_| topic.told.is_some()) {
+        Some(ended) if is_flapping(topic, ended, policy, now) => Drop(Flapping),
+        Some(ended) if policy.group_by == GroupBy::Queue && now.since(ended) <= DAY => {
+            Drop(Flapping)
+        }
+        Some(ended) if now.since(ended) <= AGAIN_WITHIN => {
+            Send(SendReason::Again, now.plus(policy.group_wait))
+        }
+        _ => Send(SendReason::New, now.plus(policy.group_wait)),
+    }
+}
+
+/// Returns whether the channel knows of a tier. What waits to begin after an end has tiers of its own.
+fn knows_tier(topic: &Topic, tier: &str, facts: &EventFacts) -> bool {
+    let told = topic.told.as_ref().filter(|_| topic.is_open() || !topic.awaits_beginning());
+    told.is_some_and(|told| told.knows_tier(tier, facts.loss))
 }
 
 /// Returns whether a problem has come back before the channel was told its end.
@@ -261,8 +262,7 @@ fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Times
     if topic.is_end_told || topic.pending.iter().any(tells_of_loss) {
         return false;
     }
-    topic.awaits(SendReason::Ended)
-        || now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
+    now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
 }
 
 /// An act that is due on a topic.
@@ -288,7 +288,10 @@ pub fn judge_due(
     end_holds(topic, restraints, now);
     if topic.pending.iter().any(|one| one.due <= now) {
         let later = take_unstable_end(topic, now);
-        due.extend(release(topic, problem, restraints, now));
+        match release(topic, problem, restraints, now) {
+            Some(Due::Notice(notice)) => due.extend(apart(notice, topic).map(Due::Notice)),
+            other => due.extend(other),
+        }
         topic.pending.extend(later);
     }
     if topic.persists && now.since(topic.touched) > PERSISTS_FOR {

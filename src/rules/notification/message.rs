@@ -46,6 +46,9 @@ pub struct Notice {
     /// The time of the event, with the date of another day.
     pub when: String,
     pub severity: Severity,
+    /// The severity of the problem that goes on, as the channel was told: an alert is not less than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_severity: Option<Severity>,
     /// Subject of the event, else the program that wrote it.
     pub subject: String,
     pub what: String,

@@ -377,6 +377,8 @@ mod tests {
             severity: crate::event::Severity::Error,
             depth: None,
             tiers: Vec::new(),
+            losses: std::collections::BTreeMap::new(),
+            incident: None,
             line: String::new(),
             repeats: 0,
         };

@@ -106,7 +106,12 @@ impl fmt::Display for Withdrawal {
 impl OutboxEntry {
     /// Returns the entry of a delivery that was just decided. `now` is the moment of the decision in
     /// the stream, `wall` by the clock.
-    pub fn new(planned: &PlannedDelivery, notice: Notice, now: Timestamp, wall: Timestamp) -> Self {
+    pub fn new(
+        planned: &PlannedDelivery,
+        mut notice: Notice,
+        now: Timestamp,
+        wall: Timestamp,
+    ) -> Self {
         let first = &planned.notices[0];
         let event = first.events.last().map(|event| event.key.clone()).unwrap_or_default();
         // An end can be told together with a result.
@@ -122,6 +127,7 @@ impl OutboxEntry {
             [one] => one.events.last().map(|event| event.line.clone()),
             _ => None,
         };
+        notice.known_severity = first.known_severity.filter(|_| planned.notices.len() == 1);
         let incident_of = |due: &DueNotice| due.incident.clone().unwrap_or_default();
         OutboxEntry {
             sequence: planned.sequence,
@@ -253,7 +259,8 @@ fn tells_end(due: &DueNotice) -> bool {
 /// Returns the key of what a delivery tells of.
 fn key(planned: &PlannedDelivery) -> String {
     match planned.notices.as_slice() {
-        [due] => key_of(&due.problem, due.incident.as_deref()),
+        [due] if due.is_late => planned.id.clone(),
+        [due] => key_of(&due.problem, due.key_incident.as_deref()),
         _ => planned.id.clone(),
     }
 }
@@ -385,6 +392,7 @@ mod tests {
         let due = |(problem, incident): &(&str, Option<&str>)| DueNotice {
             problem: (*problem).to_owned(),
             incident: incident.map(str::to_owned),
+            key_incident: incident.map(str::to_owned),
             ..DueNotice::new(&Topic::default(), None, SendReason::New)
         };
         PlannedDelivery {

@@ -17,6 +17,12 @@ impl QuietHours {
     pub fn hold(&self, severity: Severity, now: Timestamp) -> Option<Timestamp> {
         if severity >= self.severity { None } else { self.window.end_at(now) }
     }
+
+    /// Returns whether two moments are in the same quiet hours.
+    pub fn is_one_night(&self, earlier: Timestamp, now: Timestamp) -> bool {
+        let end = self.window.end_at(now);
+        end.is_some() && end == self.window.end_at(earlier)
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ mod tests {
             severity: Severity::Error,
             depth: None,
             tiers: Vec::new(),
+            losses: std::collections::BTreeMap::new(),
+            incident: None,
             line: String::new(),
             repeats: 0,
         };

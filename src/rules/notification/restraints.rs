@@ -27,7 +27,7 @@ pub struct Restraints<'a> {
 
 impl Restraints<'_> {
     /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
-    /// the end of a problem.
+    /// the end of a problem, nor do quiet hours the end of what was told in them.
     pub fn hold(
         &self,
         topic: &Topic,
@@ -44,7 +44,11 @@ impl Restraints<'_> {
         if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
             return Some((HoldReason::Ack, until));
         }
-        let until = self.quiet.and_then(|quiet| quiet.hold(severity, now))?;
+        let told = topic.told.as_ref().filter(|_| is_end);
+        let broke_through =
+            |quiet: &&QuietHours| told.is_some_and(|told| quiet.is_one_night(told.at, now));
+        let quiet = self.quiet.filter(|quiet| !broke_through(quiet));
+        let until = quiet.and_then(|quiet| quiet.hold(severity, now))?;
         Some((HoldReason::QuietHours, until))
     }
 

@@ -1,10 +1,12 @@
 //! A topic: the record in `notices.json` of what a channel was told of a problem, and of what waits.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::notice_key::EventKey;
 use crate::event::{Severity, words};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, parse_span};
 
 /// The events of one topic that wait together at most. Beyond them the oldest is left out.
 pub const PENDING_MAX: usize = 8;
@@ -14,7 +16,7 @@ words! {
     SendReason {
         /// A problem has begun.
         New = "new",
-        /// A problem has begun again after people were told that it had ended.
+        /// A problem has begun again after people were told of an earlier one.
         Again = "again",
         /// The problem has grown by the factor of the channel since people were told.
         Grew = "grew",
@@ -42,7 +44,7 @@ words! {
     HoldReason {
         /// Others may join it.
         Group = "group",
-        /// The queue has to stay empty.
+        /// The queue has to stay empty, or the problem that has come back has to stay.
         Stable = "stable",
         Silence = "silence",
         Ack = "ack",
@@ -71,7 +73,7 @@ pub struct Pending {
     pub causes: Vec<String>,
 }
 
-/// The last notice of a channel.
+/// The record of what a channel was told of a problem. Every later notice is judged by it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// The first and the newest notice of this problem.
@@ -82,6 +84,12 @@ pub struct Told {
     pub severity: Severity,
     pub depth: Option<u64>,
     pub tiers: Vec<String>,
+    /// The time of the loss that the newest notice of a tier has told of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses: BTreeMap<String, Timestamp>,
+    /// The incident of the first notice: its key is that of all notices, up to that of the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
     /// The line of the event that describes the problem best, for reminders.
     pub line: String,
     pub repeats: u64,
@@ -138,6 +146,17 @@ impl HoldReason {
     }
 }
 
+impl Told {
+    /// Returns whether a tier is known, of messages that are lost by `loss`. Those that are lost within the
+    /// span of the tier after them are one batch with them.
+    pub fn knows_tier(&self, tier: &str, loss: Option<Timestamp>) -> bool {
+        let span = parse_span(tier).unwrap_or_default();
+        let is_later =
+            self.losses.get(tier).zip(loss).is_some_and(|(told, loss)| loss > told.plus(span));
+        !is_later && self.tiers.iter().any(|known| known == tier)
+    }
+}
+
 impl Topic {
     /// Returns the key of the record.
     pub fn key(channel: &str, problem: &str) -> String {
@@ -147,6 +166,22 @@ impl Topic {
     /// Returns whether people were told of a problem that goes on.
     pub fn is_open(&self) -> bool {
         self.told.is_some() && self.ended_at.is_none()
+    }
+
+    /// Returns what the channel was told of the problem whose end it was not told.
+    pub fn told_of_open(&self) -> Option<&Told> {
+        self.told.as_ref().filter(|_| !self.is_end_told)
+    }
+
+    /// Returns the incident whose key the next notice has.
+    pub fn key_incident(&self) -> Option<&str> {
+        let told = self.told_of_open().and_then(|told| told.incident.as_deref());
+        told.or(self.incident.as_deref())
+    }
+
+    /// Returns whether an event waits with which the problem begins.
+    pub fn awaits_beginning(&self) -> bool {
+        self.awaits(SendReason::New) || self.awaits(SendReason::Again)
     }
 
     /// Returns whether nothing more will be sent unless an event comes.

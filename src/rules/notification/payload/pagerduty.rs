@@ -23,6 +23,8 @@ pub fn body(delivery: &Delivery, routing_key: &str) -> Value {
     let texts = Texts::new(&delivery.notice, &LineRoom::USUAL);
     let source = bounded(delivery.notice.subject.trim(), NAME_MAX);
     let source = if source.is_empty() { "dlq-tools".to_owned() } else { source };
+    let own = delivery.notice.severity;
+    let of_alert = delivery.notice.known_severity.map_or(own, |known| known.max(own));
     json!({
         "routing_key": routing_key,
         "event_action": action,
@@ -31,7 +33,7 @@ pub fn body(delivery: &Delivery, routing_key: &str) -> Value {
         "payload": {
             "summary": texts.sentence,
             "source": source,
-            "severity": severity(delivery.notice.severity),
+            "severity": severity(of_alert),
             "timestamp": delivery.at,
             "custom_details": {
                 "what to do": texts.lines.join("\n"),

@@ -74,6 +74,11 @@ pub(super) fn collect_due(
                     all.amended.extend(amend_each(&notice.events, &channel.name, &known));
                     all.joined.extend(notice.cause.map(|cause| (channel.name.clone(), cause)));
                 }
+                // There, it would open the alert again.
+                Due::Notice(notice) if notice.is_late && !channel.can_merge() => {
+                    let over = Amendment::Dropped(DropReason::Over);
+                    all.amended.extend(amend_each(&notice.events, &channel.name, &over));
+                }
                 Due::Notice(notice) => {
                     all.by_channel.entry(topic.channel.clone()).or_default().push(notice);
                 }

@@ -169,8 +169,13 @@ fn read(router: &Router, line: &str, now: Timestamp) -> ArrivedEvent {
     }
 }
 
-/// Writes an event of the incident of a queue.
+/// Writes an event of the incident of a queue: `a#2` is another incident of queue `a`, and `1h@90` the
+/// tier of messages that are lost by minute 90.
 fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) -> String {
+    let incident = format!("incident-{queue}");
+    let queue = queue.split('#').next().unwrap_or(queue);
+    let (detail, loss) = detail.split_once('@').unwrap_or((detail, ""));
+    let loss: Option<Timestamp> = loss.parse().ok().map(at);
     let depth: u64 = detail.parse().unwrap_or(3);
     let severity = match (kind, detail) {
         ("queue.expiring", "1h") => "FATAL",
@@ -190,7 +195,7 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
             "profile": null, "endpoint": null,
         },
         "depth": depth, "visible": depth, "in_flight": 0, "delayed": 0, "previous": null,
-        "threshold": 1, "retention_s": null, "expires_after": null, "expires_before": null,
+        "threshold": 1, "retention_s": null, "expires_after": null, "expires_before": loss,
         "raised_depth": 1, "tier": detail, "certain": true, "duration_s": 60, "cause": detail,
         "session": "s", "agent": "triage", "pid": null, "timeout_at": now,
         "verdict": {"status": "likely"}, "report": "/r", "turns": null,
@@ -212,7 +217,7 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
     }
     serde_json::json!({
         "specversion": "1.0", "id": format!("{number}"), "source": "test", "type": kind,
-        "subject": queue, "time": now, "incident": format!("incident-{queue}"), "severitytext": severity, "data": data,
+        "subject": queue, "time": now, "incident": incident, "severitytext": severity, "data": data,
     })
     .to_string()
 }
@@ -230,6 +235,7 @@ mod escalations;
 mod explained;
 mod fallbacks;
 mod joined;
+mod records;
 mod rounds;
 mod routes;
 mod stages;

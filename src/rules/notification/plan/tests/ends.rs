@@ -111,7 +111,10 @@ fn channel_of_an_escalation_is_told_the_end() {
     let rows: [(&str, &[Round<'_>]); 3] = [
         ("cleared", &[(16.0, &[CLEARED], &[]), (21.0, &[], &["ended to pager", "ended"])]),
         ("lost", &[(16.0, &[LOST], &["ended to pager", "ended"])]),
-        ("back at once", &[(16.0, &[CLEARED], &[]), (17.0, &[RAISED], &[]), (40.0, &[], &[])]),
+        (
+            "back at once",
+            &[(16.0, &[CLEARED], &[]), (17.0, &[RAISED], &[]), (40.0, &[], &["again"])],
+        ),
     ];
     for (rule, rounds) in rows {
         let story = assert_story(rule, Story::new(policy.clone()), &taken);

@@ -159,10 +159,11 @@ fn end_is_told_once_in_its_time() {
     let mut story =
         assert_story("an hour later", story, &[(82.0, &[RAISED], &[]), (83.0, &[CLEARED], &[])]);
     assert_eq!(story.topic("a").flaps, [at(82.0)]);
-    let lasting: [Round<'_>; 7] = [
+    let lasting: [Round<'_>; 8] = [
         (0.0, &[RAISED], &["new"]),
         (1.0, &[CLEARED], &[]),
         (2.0, &[RAISED], &[]),
+        (12.0, &[], &["again"]),
         (70.0, &[CLEARED], &[]),
         (72.0, &[RAISED], &[]),
         (73.0, &[CLEARED], &[]),
@@ -190,11 +191,15 @@ fn end_is_told_once_in_its_time() {
     let mut story = assert_story("acknowledged", plain(), &[(0.0, &[RAISED], &["new"])]);
     story.ack("a", 1.0, 600.0);
     assert_story("acknowledged", story, &[(2.0, &[CLEARED], &[]), (7.0, &[], &["ended"])]);
-    // An end that was held back was never told: what comes back has never ended.
+    // An end that is held back ends the problem all the same.
     let mut story = assert_story("silenced", plain(), &[(0.0, &[RAISED], &["new"])]);
     story.silence(1.0, 60.0);
-    let held: [Round<'_>; 4] =
-        [(3.0, &[CLEARED], &[]), (8.0, &[], &[]), (30.0, &[RAISED], &[]), (60.0, &[], &[])];
+    let held: [Round<'_>; 4] = [
+        (3.0, &[CLEARED], &[]),
+        (8.0, &[], &[]),
+        (30.0, &[RAISED], &[]),
+        (60.0, &[], &["ended", "again"]),
+    ];
     assert_story("silenced", story, &held);
 }
 
@@ -237,7 +242,7 @@ fn result_is_told_with_what_waits_and_is_no_problem() {
 
 #[test]
 fn loss_that_waits_is_told_although_the_problem_comes_back() {
-    use SendReason::{Again, New, News};
+    use SendReason::{Again, Ended, New, News};
     let policy = |group_by| RoutePolicy { group_by, ..RoutePolicy::default() };
     let quiet_story = |group_by| quiet(Story::new(policy(group_by)));
     type Row<'a> = (&'a str, GroupBy, &'a [Round<'a>], &'a [SendReason]);
@@ -249,9 +254,9 @@ fn loss_that_waits_is_told_although_the_problem_comes_back() {
                 (0.0, &[RAISED], &["new"]),
                 (61.0, &[LOST], &[]),
                 (70.0, &[RAISED], &[]),
-                (360.0, &[], &["again"]),
+                (360.0, &[], &["ended"]),
             ],
-            &[News, Again],
+            &[Ended, Again],
         ),
         (
             "begun in the night",
@@ -272,9 +277,9 @@ fn loss_that_waits_is_told_although_the_problem_comes_back() {
                 (61.0, &[LOST], &[]),
                 (70.0, &[RAISED], &[]),
                 (80.0, &[CLEARED], &[]),
-                (360.0, &[], &["news"]),
+                (360.0, &[], &["ended"]),
             ],
-            &[News],
+            &[Ended],
         ),
         (
             "one problem a day",
@@ -290,16 +295,17 @@ fn loss_that_waits_is_told_although_the_problem_comes_back() {
         (
             "in one round",
             GroupBy::Incident,
-            &[(0.0, &[RAISED], &["new"]), (1.0, &[LOST, RAISED], &["again"])],
-            &[News, Again],
+            &[(0.0, &[RAISED], &["new"]), (1.0, &[LOST, RAISED], &["ended", "again"])],
+            &[Ended, Again],
         ),
     ];
     for (rule, group_by, rounds, told) in rows {
         let story = assert_story(rule, quiet_story(group_by), rounds);
-        let events = &story.last[0].notices[0].events;
+        let notices = story.last.iter().flat_map(|one| &one.notices);
+        let events: Vec<&Pending> = notices.flat_map(|one| &one.events).collect();
         assert!(events[0].line.contains("expired"), "{rule}");
         let reasons: Vec<SendReason> = events.iter().map(|one| one.reason).collect();
-        assert_eq!(reasons, told, "{rule}: a notice that ends nothing");
+        assert_eq!(reasons, told, "{rule}");
     }
 }
 

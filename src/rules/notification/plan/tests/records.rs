@@ -1,0 +1,294 @@
+//! One record per problem and channel: what was told, under which key and incident, how gravely, and
+//! what follows from that for every later notice. `a#2` is another incident of queue `a`.
+
+use super::stages::{
+    CLEARED, COMPLETED, LOST, RAISED, Round, STARTED, assert_story, quiet, repeating,
+};
+use super::*;
+use crate::rules::notification::message::Notice;
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::payload::pagerduty;
+
+const BACK: (&str, &str, &str) = ("queue.raised", "a#2", "3");
+const CLEARED_AGAIN: (&str, &str, &str) = ("queue.cleared", "a#2", "redriven");
+const TIER: (&str, &str, &str) = ("queue.expiring", "a", "1h");
+
+fn plain() -> Story {
+    Story::new(RoutePolicy::default())
+}
+
+fn by_queue() -> Story {
+    Story::new(RoutePolicy { group_by: GroupBy::Queue, ..RoutePolicy::default() })
+}
+
+fn pager() -> Story {
+    plain().with(ChannelKind::PagerDuty, &["*"])
+}
+
+/// Returns the bodies that PagerDuty would get: action, severity, and the incident that is the key.
+fn alerts(story: &Story) -> Vec<String> {
+    let alert = |planned: &PlannedDelivery| {
+        let severity = Severity::Info;
+        let notice = Notice { severity, ..Notice::default() };
+        let delivery = OutboxEntry::new(planned, notice, at(0.0), at(0.0)).delivery;
+        let body = pagerduty::body(&delivery, "key");
+        let key = delivery.key.strip_prefix("incident-").unwrap_or("own");
+        let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let severity = word(&body["payload"]["severity"]);
+        format!("{} {key} {severity}", word(&body["event_action"]))
+    };
+    story.last.iter().map(alert).collect()
+}
+
+#[track_caller]
+fn assert_alerts(rule: &str, mut story: Story, rounds: &[Round<'_>]) -> Story {
+    for (minute, events, expected) in rounds {
+        story.round(*minute, events);
+        let found = alerts(&story);
+        let found = found.iter().map(|one| one.rsplit_once(' ').unwrap().0);
+        assert_eq!(found.collect::<Vec<_>>(), *expected, "{rule}, at {minute}");
+    }
+    story
+}
+
+#[test]
+fn return_that_stays_is_told() {
+    let rows: [(&str, Story, &[Round<'_>]); 5] = [
+        ("stays", plain(), &[(11.9, &[], &[]), (12.0, &[], &["again"]), (99.0, &[], &[])]),
+        (
+            "over again before",
+            plain(),
+            &[(10.0, &[CLEARED_AGAIN], &[]), (12.0, &[], &[]), (20.0, &[], &["ended"])],
+        ),
+        (
+            "with a result meanwhile",
+            plain(),
+            &[(3.0, &[COMPLETED], &["news"]), (12.0, &[], &["again"])],
+        ),
+        ("one problem a day", by_queue(), &[(12.0, &[], &[]), (99.0, &[], &[])]),
+        (
+            "not routed",
+            plain().with(ChannelKind::Exec, &["queue.expiring"]),
+            &[(12.0, &[], &[]), (99.0, &[], &[])],
+        ),
+    ];
+    for (rule, mut story, rounds) in rows {
+        story.round(0.0, &[RAISED, TIER]);
+        story = assert_story(rule, story, &[(1.0, &[CLEARED], &[]), (2.0, &[BACK], &[])]);
+        assert_story(rule, story, rounds);
+    }
+}
+
+#[test]
+fn tier_belongs_to_its_incident_and_batch() {
+    let six = ("queue.expiring", "a", "6h");
+    let (six_again, again) = (("queue.expiring", "a#2", "6h"), ("queue.expiring", "a#2", "1h"));
+    let told: [Round<'_>; 5] = [
+        (0.0, &[RAISED], &["new"]),
+        (1.0, &[six], &["tier"]),
+        (2.0, &[TIER], &["tier"]),
+        (3.0, &[CLEARED], &[]),
+        (5.0, &[BACK], &[]),
+    ];
+    let tiers: [Round<'_>; 3] =
+        [(100.0, &[six_again], &["tier"]), (110.0, &[again], &["tier"]), (111.0, &[again], &[])];
+    let stays: Round<'_> = (15.0, &[], &["again"]);
+    assert_story("incident", plain(), &[&told[..], &[stays], &tiers].concat());
+    assert_story("one problem a day", by_queue(), &[&told[..], &tiers].concat());
+    let batch = |loss| ("queue.expiring", "a", loss);
+    let batches: [Round<'_>; 7] = [
+        (0.0, &[RAISED], &["new"]),
+        (1.0, &[batch("1h@61")], &["tier"]),
+        (2.0, &[batch("1h@61")], &[]),
+        // People know that messages are being lost.
+        (50.0, &[batch("1h@110")], &[]),
+        (70.0, &[batch("1h@130")], &["tier"]),
+        (71.0, &[batch("1h@50")], &[]),
+        (4320.0, &[batch("1h@4380")], &["tier"]),
+    ];
+    assert_story("batch", plain(), &batches);
+}
+
+#[test]
+fn problem_that_begins_while_an_end_is_held_is_another_one() {
+    let silenced = || {
+        let mut story = assert_story("silenced", pager(), &[(0.0, &[RAISED], &["new"])]);
+        story.silence(1.0, 60.0);
+        assert_story("silenced", story, &[(3.0, &[CLEARED], &[]), (8.0, &[], &[])])
+    };
+    let both: [Round<'_>; 2] = [(30.0, &[BACK], &[]), (60.0, &[], &["resolve a", "trigger a#2"])];
+    let after: [Round<'_>; 2] = [
+        (61.0, &[("queue.grew", "a#2", "90")], &["trigger a#2"]),
+        (62.0, &[LOST], &["resolve a#2"]),
+    ];
+    assert_alerts("silenced", silenced(), &[&both[..], &after].concat());
+    let over: [Round<'_>; 3] =
+        [(30.0, &[BACK], &[]), (40.0, &[CLEARED_AGAIN], &[]), (60.0, &[], &["resolve a"])];
+    assert_alerts("over again", silenced(), &over);
+    let grown: [Round<'_>; 3] = [
+        (30.0, &[BACK], &[]),
+        (40.0, &[("queue.grew", "a#2", "900")], &[]),
+        (60.0, &[], &["ended", "again"]),
+    ];
+    let story = assert_story("grown", silenced(), &grown);
+    assert_eq!(story.last[1].notices[0].events.len(), 1);
+    let flapping: [Round<'_>; 3] = [(7.0, &[BACK], &[]), (17.0, &[], &[]), (60.0, &[], &["again"])];
+    let mut story = assert_story("back at once", plain(), &[(0.0, &[RAISED], &["new"])]);
+    story.silence(1.0, 60.0);
+    story = assert_story("back at once", story, &[(3.0, &[CLEARED], &[])]);
+    assert_story("back at once", story, &flapping);
+    // A grave one breaks through, and the end before it.
+    let mut story = quiet(pager());
+    story.notifications.quiet_hours.as_mut().unwrap().severity = Severity::Error;
+    let night: [Round<'_>; 4] = [
+        (0.0, &[RAISED], &["trigger a"]),
+        (61.0, &[CLEARED], &[]),
+        (70.0, &[], &[]),
+        (200.0, &[BACK], &["resolve a", "trigger a#2"]),
+    ];
+    assert_alerts("breaks through", story, &night);
+    let mut story = quiet(plain());
+    let night: [Round<'_>; 4] = [
+        (0.0, &[RAISED], &["new"]),
+        (61.0, &[CLEARED], &[]),
+        (200.0, &[BACK, ("queue.raised", "b", "3")], &[]),
+        (360.0, &[], &["ended"]),
+    ];
+    story = assert_story("digest", story, &night);
+    let told: Vec<&str> = story.last[0].notices.iter().map(|one| one.reason.as_str()).collect();
+    assert_eq!(told, ["ended", "again", "new"]);
+}
+
+#[test]
+fn end_has_the_key_under_which_the_channel_was_told() {
+    let rows: [(&str, &[Round<'_>]); 3] = [
+        (
+            "flapping",
+            &[
+                (1.0, &[CLEARED], &[]),
+                (2.0, &[BACK], &[]),
+                (2.5, &[("investigation.started", "a#2", "")], &["trigger a"]),
+                (3.0, &[CLEARED_AGAIN], &[]),
+                (13.0, &[], &["resolve a"]),
+            ],
+        ),
+        (
+            "back to stay",
+            &[
+                (1.0, &[CLEARED], &[]),
+                (2.0, &[BACK], &[]),
+                (12.0, &[], &["trigger a"]),
+                (20.0, &[CLEARED_AGAIN], &[]),
+                (30.0, &[], &["resolve a"]),
+            ],
+        ),
+        (
+            "back after its end",
+            &[
+                (1.0, &[CLEARED], &[]),
+                (6.0, &[], &["resolve a"]),
+                (30.0, &[BACK], &["trigger a#2"]),
+                (31.0, &[("queue.cleared", "a#2", "expired")], &["resolve a#2"]),
+            ],
+        ),
+    ];
+    for (rule, rounds) in rows {
+        let story = assert_alerts(rule, pager(), &[(0.0, &[RAISED], &["trigger a"])]);
+        assert_alerts(rule, story, rounds);
+    }
+    let escalate = vec![EscalationStep { after: 15 * MINUTE, to: "pager".into() }];
+    let story = Story::new(RoutePolicy { escalate, ..RoutePolicy::default() });
+    let escalated: [Round<'_>; 7] = [
+        (0.0, &[RAISED], &["trigger a"]),
+        (15.0, &[], &["trigger a"]),
+        (16.0, &[CLEARED], &[]),
+        (17.0, &[BACK], &[]),
+        (27.0, &[], &["trigger a"]),
+        (40.0, &[CLEARED_AGAIN], &[]),
+        (50.0, &[], &["resolve a", "resolve a"]),
+    ];
+    assert_alerts("escalated", story, &escalated);
+}
+
+#[test]
+fn result_opens_no_alert_again_and_lowers_none() {
+    let mut story = pager();
+    story.round(0.0, &[RAISED, TIER]);
+    story.round(1.0, &[COMPLETED]);
+    assert_eq!(alerts(&story), ["trigger a critical"]);
+    story.round(2.0, &[STARTED]);
+    assert_eq!(alerts(&story), ["trigger a critical"], "a step");
+    story.round(3.0, &[LOST]);
+    assert_eq!(alerts(&story), ["resolve a critical"]);
+    let rounds: [Round<'_>; 4] = [
+        (0.0, &[RAISED], &["trigger a"]),
+        (1.0, &[CLEARED], &[]),
+        (2.0, &[COMPLETED], &["trigger a"]),
+        (6.0, &[], &["resolve a"]),
+    ];
+    let late: Round<'_> = (7.0, &[COMPLETED], &[]);
+    assert_alerts("after the end", pager(), &[&rounds[..], &[late]].concat());
+    let late: Round<'_> = (7.0, &[COMPLETED], &["trigger own"]);
+    let story = assert_alerts("elsewhere", plain(), &[&rounds[..], &[late]].concat());
+    assert_alerts("elsewhere", story, &[(60.0, &[BACK], &["trigger a#2"])]);
+    assert_alerts("without a problem", pager(), &[(0.0, &[COMPLETED], &["trigger a"])]);
+}
+
+#[test]
+fn acks_and_notices_are_of_the_incident_that_is_open_now() {
+    let escalate = vec![EscalationStep { after: 15 * MINUTE, to: "pager".into() }];
+    let mut story = Story::new(RoutePolicy { escalate, ..repeating(60) });
+    story.round(0.0, &[RAISED]);
+    story.ack("a", 1.0, 600.0);
+    let back: [Round<'_>; 5] = [
+        (2.0, &[], &[]),
+        (3.0, &[CLEARED], &[]),
+        (5.0, &[BACK], &[]),
+        (6.0, &[], &[]),
+        (15.0, &[], &["again"]),
+    ];
+    story = assert_story("acknowledged", story, &back);
+    assert_eq!(story.last[0].notices[0].incident.as_deref(), Some("incident-a#2"));
+    // A result of the earlier incident changes nothing.
+    story = assert_story("a late result", story, &[(16.0, &[COMPLETED], &["news"])]);
+    story.ack("a#2", 17.0, 100.0);
+    let expires: [Round<'_>; 3] =
+        [(20.0, &[], &[]), (99.0, &[], &[]), (100.0, &[], &["ack_expired"])];
+    let story = assert_story("the newest", story, &expires);
+    assert!(story.last[0].notices[0].events[0].line.contains("incident-a#2"));
+    let mut story = Story::new(repeating(8));
+    story.round(0.0, &[RAISED]);
+    let flapping: [Round<'_>; 3] =
+        [(1.0, &[CLEARED], &[]), (2.0, &[BACK], &[]), (8.0, &[], &["repeat"])];
+    story = assert_story("reminder", story, &flapping);
+    assert!(story.last[0].notices[0].events[0].line.contains("incident-a#2"));
+}
+
+#[test]
+fn end_of_what_was_told_in_quiet_hours_is_told_at_once() {
+    let night: [Round<'_>; 4] = [
+        (61.0, &[RAISED], &[]),
+        (62.0, &[TIER], &["new"]),
+        (70.0, &[CLEARED], &[]),
+        (75.0, &[], &["ended"]),
+    ];
+    assert_story("broke through", quiet(plain()), &night);
+    let day: [Round<'_>; 4] = [
+        (0.0, &[RAISED, TIER], &["new"]),
+        (61.0, &[CLEARED], &[]),
+        (70.0, &[], &[]),
+        (360.0, &[], &["ended"]),
+    ];
+    assert_story("told by day", quiet(plain()), &day);
+    let escalate = vec![EscalationStep { after: 15 * MINUTE, to: "pager".into() }];
+    let mut story = quiet(Story::new(RoutePolicy { escalate, ..RoutePolicy::default() }));
+    story.notifications.channels[1].quiet_hours = Some(true);
+    let escalated: [Round<'_>; 5] = [
+        (59.0, &[RAISED], &["new"]),
+        (74.0, &[], &["escalated to pager"]),
+        (80.0, &[CLEARED], &[]),
+        (85.0, &[], &["ended to pager"]),
+        (360.0, &[], &["ended"]),
+    ];
+    assert_story("escalated", story, &escalated);
+}
