@@ -107,6 +107,7 @@ shown! {
             error,
             key,
             glob,
+            fingerprint,
         }
         values {
             depth: u64,

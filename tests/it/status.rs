@@ -49,7 +49,7 @@ fn missing_state_folder_is_not_created() {
     let text = successful_stdout(&bench.run("dlq-status", &[], ""));
     let dir = bench.path("state").display().to_string();
     assert_eq!(text, format!("nothing is known yet in '{dir}'\n"));
-    assert_eq!(status_json(&bench)["incidents"], json!([]));
+    assert_eq!(status_json(&bench)["incidents"], json!(null));
     assert!(!bench.path("state").exists());
 }
 
@@ -133,7 +133,7 @@ fn unreadable_document_is_named_and_rest_is_shown() {
     assert_eq!(output.stderr.lines().count(), 1);
     assert_eq!(
         output.text(),
-        "incidents: none open\nsessions: unknown\n\
+        "incidents: unknown\nsessions: unknown\n\
          spend in 24 hours: $0.00 spent, $6.00 reserved, limit $25.00, left $19.00\n  \
          left for causes that are not near a loss: $14.00\n  CAUSE        IN 30 DAYS\n  cause-of-it  $6.00\n"
     );
@@ -246,6 +246,20 @@ fn statement_is_sentences_on_a_terminal_and_a_line_elsewhere() {
     assert_eq!(event["subject"], "acme/web#12");
 }
 
+/// The journal is no document: what it tells is not shown, and so it is not shown as none either.
+#[test]
+fn state_with_a_journal_alone_is_unknown() {
+    let bench = Bench::new("status-journal-alone");
+    bench.write("state/journal.ndjson", include_str!("../fixtures/tuesday.ndjson"));
+    let text = successful_stdout(&bench.run("dlq-status", &[], ""));
+    let hint = ": no program has recorded a state; for its journal see 'dlq-status incidents'\n";
+    assert!(text.starts_with("nothing is known yet in '") && text.ends_with(hint), "{text}");
+    assert_eq!(status_json(&bench)["incidents"], json!(null));
+    let spend = successful_stdout(&bench.run("dlq-status", &["spend"], ""));
+    assert!(spend.contains("unknown: budget.json is not there yet"), "{spend}");
+    assert!(!spend.contains("$0.00") && spend.contains("$0.47+"), "{spend}");
+}
+
 #[test]
 fn status_waits_for_no_lock() {
     let bench = Bench::new("status-locked");
@@ -255,7 +269,7 @@ fn status_waits_for_no_lock() {
         .map(|name| Lock::wait(&store.dir().join(format!("{name}.lock"))).unwrap())
         .collect();
     let text = successful_stdout(&bench.run("dlq-status", &[], ""));
-    assert!(text.starts_with("incidents: none open\nsessions: none on record\n"), "{text}");
+    assert!(text.starts_with("nothing is known yet in "), "{text}");
 }
 
 #[test]

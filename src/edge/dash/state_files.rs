@@ -114,6 +114,7 @@ impl FolderReader {
             acks: known(&self.acks, &mut problems).cloned(),
             silences: known(&self.silences, &mut problems).cloned(),
             problems: Vec::new(),
+            is_queues_unread: self.queues.read.is_err(),
         };
         problems.extend(self.queues.read.as_ref().err().cloned());
         problems.extend(probe_problems);

@@ -67,7 +67,8 @@ impl StatusFrames {
             Some((part, fold)) => {
                 let mut unread = Vec::new();
                 let budget = match part {
-                    StatusPart::Spend => document::<Budget>(&self.store, &mut unread),
+                    StatusPart::Spend => document::<Budget>(&self.store, &mut unread)
+                        .filter(|_| self.store.dir().join("budget.json").exists()),
                     _ => None,
                 };
                 let dashboard = fold.renew(self.form.is_watched, unread);
@@ -90,13 +91,18 @@ impl StatusFrames {
     }
 
     fn whole(&self, page: PageStyle, is_terminal: bool, lines_max: Option<usize>) -> StatusFrame {
-        let is_missing = !self.store.dir().is_dir();
         let mut view = look(&self.store, &self.limits);
         let mut text = if self.form.json {
             encoded(&view)
-        } else if is_missing && view.problems.is_empty() {
+        } else if view.is_blank() {
             let dir = self.store.dir().display().to_string();
-            format!("nothing is known yet in '{}'\n", text::safe(&dir))
+            let hint = match self.store.dir().join("journal.ndjson").exists() {
+                true => {
+                    ": no program has recorded a state; for its journal see 'dlq-status incidents'"
+                }
+                false => "",
+            };
+            format!("nothing is known yet in '{}'{hint}\n", text::safe(&dir))
         } else {
             let has_scopes = self.form.has_scopes || view.has_scopes();
             status::table(&view, TableStyle { page, short_ids: is_terminal, has_scopes })

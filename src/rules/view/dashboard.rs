@@ -36,6 +36,7 @@ use queues::{QUEUES_MAX, ShownQueue};
 pub use rounds::Rounds;
 use seen::SeenEvents;
 use spend::InvestigationSpend;
+use state_folder::UnreadDocuments;
 use statements::ShownStatements;
 use timeline::ShownTimeline;
 
@@ -56,6 +57,8 @@ pub struct Dashboard {
     pub notices: HashMap<Box<str>, NoticeCounts>,
     pub source: SourceState,
     pub statements: ShownStatements,
+    /// What the newest reading of the state folder lacks; None before the first one.
+    pub unread: Option<UnreadDocuments>,
     /// The readings of the state folder that have changed something.
     pub folder_changes: u64,
     /// The results and costs of investigations that ended.
@@ -148,7 +151,8 @@ impl Dashboard {
                 session = data.session.as_deref().map(limits::name);
             }
             Type::NoticeSent | Type::NoticeFailed | Type::NoticeHeld => self.count(kind, event),
-            Type::NoticeEscalated | Type::NoticeAcked | Type::NoticeSilenced => {}
+            Type::NoticeAcked | Type::NoticeSilenced => self.statements.hear(&event.data, at),
+            Type::NoticeEscalated => {}
             Type::QueueLinted | Type::PollMissing | Type::PollResumed => {}
         }
         self.tell(event, session, at);
@@ -172,7 +176,9 @@ impl Dashboard {
         queue.apply(kind, event, at, &self.rounds);
         let open = queue.incident.as_deref().and_then(|id| self.incidents.get_mut(id));
         if let Some(story) = open {
-            story.depth = queue.depth;
+            (story.depth, story.loss) = (queue.depth, queue.loss());
+            // The story may have been dropped, and begun anew.
+            story.raised_at = story.raised_at.or(queue.raised_at);
             if kind == Type::QueueRaised {
                 story.empty_at = story.empty_at.or(queue.empty_at);
             }
@@ -236,15 +242,13 @@ impl Dashboard {
         let of_session = of_session.and_then(|session| self.investigations.get(session));
         let incident = request.incident.as_deref().or(of_session.map(|one| &*one.incident));
         if let Some(id) = incident.filter(|id| !id.is_empty()) {
-            let story = incidents::story(&mut self.incidents, id, at);
-            story.link_request(&key, request.opened_at);
+            incidents::story(&mut self.incidents, id, at).link_request(&key, request);
         }
-        if kind == RecordedType::PrMerged {
+        use RecordedType::{PrClosed, PrMerged, PrOpened};
+        if matches!(kind, PrOpened | PrMerged | PrClosed) {
             // One pull request may repair several queues.
-            let waiting = self.incidents.values_mut();
-            for story in waiting.filter(|story| story.pull_request.as_deref() == Some(&key)) {
-                story.merged_at = story.merged_at.or(Some(at));
-            }
+            let waiting = self.incidents.values_mut().filter(|story| story.has_request(&key));
+            waiting.for_each(|story| story.link_request(&key, request));
         }
     }
 

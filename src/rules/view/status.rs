@@ -51,7 +51,7 @@ pub struct SessionProbe {
 pub struct StatusView {
     pub at: Timestamp,
     pub state: String,
-    /// Nearest to loss first.
+    /// Nearest to loss first; None when unknown, also before anything was recorded.
     pub incidents: Option<Vec<IncidentRow>>,
     /// The newest first.
     pub sessions: Option<Vec<SessionRow>>,
@@ -157,6 +157,19 @@ pub struct CauseSpend {
 }
 
 impl StatusView {
+    /// Returns whether no document has anything: no program has recorded what happened.
+    pub fn is_blank(&self) -> bool {
+        let is_free = |spend: &SpendSummary| {
+            spend.spent_usd.plus(spend.reserved_usd) == Usd::NONE && spend.fingerprints.is_empty()
+        };
+        self.incidents.is_none()
+            && self.problems.is_empty()
+            && self.sessions.as_ref().is_some_and(Vec::is_empty)
+            && self.acks.as_ref().is_some_and(Vec::is_empty)
+            && self.silences.as_ref().is_some_and(Vec::is_empty)
+            && self.spend.as_ref().is_some_and(is_free)
+    }
+
     /// Returns whether the open incidents are in more than one account or region.
     pub fn has_scopes(&self) -> bool {
         let open = self.incidents.iter().flatten();
@@ -180,7 +193,8 @@ pub fn view(
     let known = sessions.is_some() || watched.is_some();
     let rows =
         || open(sessions.as_ref(), watched.as_ref(), shown.as_deref().unwrap_or_default(), now);
-    let mut incidents = known.then(rows);
+    let is_recorded = is_recorded(sessions.as_ref(), watched.as_ref());
+    let mut incidents = known.then(rows).filter(|open| is_recorded || !open.is_empty());
     for one in incidents.iter_mut().flatten() {
         let ack = acks.as_ref().and_then(|acks| acks.until(Some(&one.incident), &one.queue, now));
         let silence = silences.as_ref().and_then(|all| all.of_subject(&one.queue, now));
@@ -197,6 +211,14 @@ pub fn view(
         incidents,
         problems: Vec::new(),
     }
+}
+
+/// Returns whether a program has recorded what tells that no incident is open: a round, or what was read
+/// of the events.
+fn is_recorded(sessions: Option<&Sessions>, watched: Option<&Watched>) -> bool {
+    let has_round = watched.is_some_and(|all| all.newest_round().is_some());
+    let has_records = |all: &Sessions| !all.sessions.is_empty() || !all.incidents.is_empty();
+    has_round || sessions.is_some_and(has_records)
 }
 
 /// Returns the open incidents: those that `dlq-investigate` has recorded, and those that are polled

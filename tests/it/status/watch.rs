@@ -58,7 +58,7 @@ fn closed_reader_ends_it_with_status_0() {
 #[test]
 fn terminal_shows_the_newest_state_and_stays_as_it_was() {
     let bench = bench("watch-terminal");
-    for (args, shown) in [("queues", "orders-dlq"), ("", "incidents: none open")] {
+    for (args, shown) in [("queues", "orders-dlq"), ("", "nothing is known yet")] {
         let line = format!("trap : INT; dlq-status {args} --watch; echo \"status $?\"");
         let mut pty = Pty::start(&bench, &line, 80, 12);
         let before = format!("{:?}", pty.termios());

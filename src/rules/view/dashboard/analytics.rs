@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use super::Dashboard;
 use super::queues::{BUCKET_MS, BUCKETS, bucket, depth_of};
 use super::spend::{SpendSum, UNKNOWN_CAUSE};
-use crate::money::Usd;
 use crate::time::Timestamp;
 
 /// The buckets of an hour.
@@ -194,11 +193,12 @@ impl Dashboard {
         spent
     }
 
-    /// Returns the cost so far of the investigations that run, and the number whose cost is unknown.
-    pub fn running_cost(&self) -> (Usd, u64) {
+    /// Returns the cost so far of the investigations that run.
+    pub fn running_cost(&self) -> SpendSum {
         use super::investigations::InvestigationStatus::Running;
-        let running = || self.investigations.values().filter(|one| one.status == Running);
-        let unknown = running().filter(|one| one.cost.is_none()).count();
-        (running().filter_map(|one| one.cost).sum(), unknown as u64)
+        let mut sum = SpendSum::default();
+        let running = self.investigations.values().filter(|one| one.status == Running);
+        running.for_each(|one| sum.add(one));
+        sum
     }
 }

@@ -1,17 +1,22 @@
 //! The incidents of the dashboard, from the first raise to the final clear.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::limits;
+use super::pull_requests::WatchedRequest;
 use super::queues::is_news;
 use crate::event::{Severity, ShownEvent, Type};
 use crate::time::Timestamp;
 
-/// The most incidents that are kept: beyond it, those that were cleared first are dropped first.
+/// The most incidents that are kept: beyond it, those that were cleared first are dropped first, then
+/// the open ones whose messages are lost last.
 pub const INCIDENTS_MAX: usize = 2000;
 /// The most causes of an incident that are kept.
 pub const CAUSES_MAX: usize = 10;
+/// The most pull requests of an incident that are kept, the newest ones.
+pub const REQUESTS_MAX: usize = 20;
 /// The word for the end of an incident whose queue was deleted.
 pub const GONE: &str = "gone";
 
@@ -26,7 +31,9 @@ pub struct IncidentStory {
     pub investigated_at: Option<Timestamp>,
     /// The end of the newest investigation with a result.
     pub explained_at: Option<Timestamp>,
+    /// The opening of its first pull request.
     pub pull_request_at: Option<Timestamp>,
+    /// The newest merge, once no pull request of the incident is open.
     pub merged_at: Option<Timestamp>,
     pub redriven_at: Option<Timestamp>,
     pub cleared_at: Option<Timestamp>,
@@ -35,12 +42,15 @@ pub struct IncidentStory {
     pub severity: Severity,
     /// The depth of the queue while the incident lasts; None when unknown.
     pub depth: Option<u64>,
+    /// The time from which on a message may be lost; None when unknown.
+    pub loss: Option<Timestamp>,
     /// Messages that were lost.
     pub lost: u64,
     /// The causes of the newest sample, the most frequent first: fingerprint, count, title.
     pub causes: Vec<(Box<str>, u64, Box<str>)>,
     pub session: Option<Box<str>>,
-    pub pull_request: Option<Box<str>>,
+    /// The pull requests, in the order in which they became known.
+    pub requests: Vec<IncidentRequest>,
     /// The newest redrive event, in a word.
     pub redrive: Option<Box<str>>,
     pub skipped: Option<(Box<str>, Box<str>)>,
@@ -53,6 +63,18 @@ pub struct IncidentStory {
     /// The times of the events that decide the causes, `session`, `skipped` and `redrive`: older events
     /// do not overwrite them.
     pub as_of: IncidentTimes,
+}
+
+/// A pull request of an incident.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct IncidentRequest {
+    /// `owner/repo#12`.
+    pub key: Box<str>,
+    /// The cause that it repairs; None when unknown.
+    pub fingerprint: Option<Box<str>>,
+    pub opened_at: Option<Timestamp>,
+    pub merged_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
 }
 
 /// The times of the newest events of an incident, by the field that they decide.
@@ -81,7 +103,8 @@ pub(super) fn story<'a>(
 ) -> &'a mut IncidentStory {
     let id = limits::name(id);
     let story = limits::entry(incidents, id, INCIDENTS_MAX, |one| {
-        (one.cleared_at.is_none(), one.cleared_at.or(one.newest_at))
+        let loss = one.loss.filter(|_| one.is_open()).unwrap_or(Timestamp::from_millis(i64::MAX));
+        (one.is_open(), Reverse(loss), one.cleared_at.or(one.newest_at))
     });
     keep_last(&mut story.newest_at, at);
     story
@@ -163,12 +186,53 @@ impl IncidentStory {
         }
     }
 
-    /// Takes an event about the pull request of the incident.
-    pub(super) fn link_request(&mut self, key: &str, opened_at: Option<Timestamp>) {
-        self.pull_request = Some(key.into());
-        if let Some(at) = opened_at {
+    /// Takes the state of a pull request of the incident.
+    pub(super) fn link_request(&mut self, key: &str, request: &WatchedRequest) {
+        let known = self.requests.iter().position(|one| &*one.key == key);
+        let at = known.unwrap_or_else(|| {
+            if self.requests.len() == REQUESTS_MAX {
+                self.requests.remove(0);
+            }
+            self.requests.push(IncidentRequest { key: key.into(), ..IncidentRequest::default() });
+            self.requests.len() - 1
+        });
+        let one = &mut self.requests[at];
+        if request.fingerprint.is_some() {
+            one.fingerprint.clone_from(&request.fingerprint);
+        }
+        one.opened_at = request.opened_at.or(one.opened_at);
+        one.merged_at = request.merged_at.or(one.merged_at);
+        one.closed_at = request.closed_at;
+        if let Some(at) = request.opened_at {
             keep_first(&mut self.pull_request_at, at);
         }
+        let is_open = self.requests.iter().any(IncidentRequest::is_open);
+        let merges = self.requests.iter().filter_map(|one| one.merged_at);
+        self.merged_at = merges.max().filter(|_| !is_open);
+    }
+
+    /// Returns whether a pull request of the incident is this one.
+    pub(super) fn has_request(&self, key: &str) -> bool {
+        self.requests.iter().any(|one| &*one.key == key)
+    }
+
+    /// Returns the pull requests of a cause, or of the incident while no cause is known: the one that
+    /// counts first, which is the newest open one, else the one that was merged, else a closed one.
+    /// One that names no cause is of the only one there is.
+    pub fn requests_of(&self, cause: &str) -> Vec<&IncidentRequest> {
+        let is_alone = self.causes.len() <= 1;
+        let is_of = |one: &&IncidentRequest| match one.fingerprint.as_deref() {
+            Some(fingerprint) => fingerprint == cause || cause.is_empty(),
+            None => is_alone,
+        };
+        let mut requests: Vec<_> = self.requests.iter().filter(is_of).collect();
+        requests.sort_by_key(|one| Reverse((one.is_open(), one.merged_at, one.opened_at)));
+        requests
+    }
+
+    /// Returns whether a pull request of the incident names no cause, so that it may be of any.
+    pub fn has_request_of_unknown_cause(&self) -> bool {
+        self.causes.len() > 1 && self.requests.iter().any(|one| one.fingerprint.is_none())
     }
 
     /// Takes an event of a redrive of the incident.
@@ -179,5 +243,12 @@ impl IncidentStory {
         if is_complete {
             keep_last(&mut self.redriven_at, at);
         }
+    }
+}
+
+impl IncidentRequest {
+    /// Returns whether somebody still has to act.
+    pub fn is_open(&self) -> bool {
+        self.merged_at.is_none() && self.closed_at.is_none()
     }
 }

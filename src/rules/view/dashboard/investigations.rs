@@ -38,6 +38,8 @@ pub struct Investigation {
     /// Subagents that were seen at work in the last minute of the investigation's own time.
     pub subagents: Vec<(Box<str>, Timestamp)>,
     pub cost: Option<Usd>,
+    /// Whether the end told no cost, so that `cost` is the least that it can be.
+    pub is_cost_least: bool,
     pub verdict: Option<ShownVerdict>,
     /// The path of the report.
     pub report: Option<Box<str>>,
@@ -134,7 +136,7 @@ impl Investigation {
         let began = data.duration_s.map(|lasted| at.minus(Duration::from_secs(lasted)));
         self.started_at = self.started_at.or(began);
         self.detail = limits::field(data.detail.as_deref());
-        // The cost so far is the least that it can be.
+        self.is_cost_least = data.cost_usd.is_none();
         self.cost = data.cost_usd.or(self.cost);
         self.report = limits::field(data.report.as_deref());
         if kind == Type::InvestigationCompleted {

@@ -20,6 +20,7 @@ impl Dashboard {
             self.set_queue(entry);
         }
         let round = watched.newest_round().filter(|round| *round <= latest);
+        self.rounds.recorded = self.rounds.recorded.max(round);
         let rounds = &self.rounds;
         for (arn, queue) in &mut self.queues {
             if !queue.is_recorded || watched.record(arn).is_some() {

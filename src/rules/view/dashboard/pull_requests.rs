@@ -27,12 +27,17 @@ pub struct WatchedRequest {
     pub review: Option<Box<str>>,
     /// The person or group that has to act.
     pub waiting_on: Option<Box<str>>,
+    /// The first opening.
     pub opened_at: Option<Timestamp>,
+    /// The first and the newest `pr.opened`: a pull request that was closed can be opened again.
+    pub openings: Option<(Timestamp, Timestamp)>,
     /// The moment of these figures.
     pub seen_at: Option<Timestamp>,
     pub merged_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub incident: Option<Box<str>>,
+    /// The cause that it repairs; None while no event has named it.
+    pub fingerprint: Option<Box<str>>,
     /// The reason why it cannot be read; None while it can.
     pub unreadable: Option<Box<str>>,
 }
@@ -80,18 +85,24 @@ impl WatchedRequest {
         let pr = event.data.pr.as_deref();
         // The age is whole seconds, so that the first event that has it is the most exact.
         let by_age = pr.and_then(|pr| pr.age_s).map(|age| at.minus(Duration::from_secs(age)));
-        self.opened_at = match kind {
-            RecordedType::PrOpened => Some(at),
-            _ => self.opened_at.or(by_age),
-        };
+        if kind == RecordedType::PrOpened {
+            let (first, newest) = self.openings.unwrap_or((at, at));
+            self.openings = Some((first.min(at), newest.max(at)));
+        }
+        self.opened_at = self.openings.map(|(first, _)| first).or(self.opened_at).or(by_age);
         if let Some(incident) = &event.head.incident {
             self.incident = Some(limits::name(incident).into());
         }
+        if let Some(cause) = event.data.fingerprint.as_deref().filter(|cause| !cause.is_empty()) {
+            self.fingerprint = Some(limits::name(cause).into());
+        }
         match kind {
             RecordedType::PrMerged => self.merged_at = self.merged_at.or(Some(at)),
-            RecordedType::PrClosed => self.closed_at = self.closed_at.or(Some(at)),
+            RecordedType::PrClosed => self.closed_at = self.closed_at.max(Some(at)),
             _ => {}
         }
+        let reopened = self.openings.map(|(_, newest)| newest);
+        self.closed_at = self.closed_at.filter(|closed| reopened.is_none_or(|at| at <= *closed));
         if self.seen_at.is_some_and(|seen| at < seen) {
             return;
         }

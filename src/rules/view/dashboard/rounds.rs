@@ -18,6 +18,8 @@ const WATCHED: Duration = Duration::from_secs(15 * 60);
 pub struct Rounds {
     /// The end of the newest round; None before the first one.
     pub last: Option<Timestamp>,
+    /// The newest round by the document of queues; None without one.
+    pub recorded: Option<Timestamp>,
     /// The usual time between two rounds, in milliseconds; None before the second one.
     pub interval_ms: Option<u64>,
     /// The begin of that round.

@@ -33,7 +33,7 @@ pub struct SpendSum {
     /// The known costs.
     pub usd: Usd,
     pub sessions: u64,
-    /// Sessions whose cost is unknown, which `usd` lacks.
+    /// Sessions whose cost is unknown, or known in part: `usd` lacks the rest.
     pub unknown: u64,
 }
 
@@ -51,12 +51,17 @@ pub struct Outcomes {
 }
 
 impl SpendSum {
-    fn add(&mut self, cost: Option<Usd>) {
+    /// Adds an investigation.
+    pub(super) fn add(&mut self, one: &Investigation) {
         self.sessions += 1;
-        match cost {
-            Some(cost) => self.usd = self.usd.plus(cost),
-            None => self.unknown += 1,
-        }
+        self.usd = self.usd.plus(one.cost.unwrap_or(Usd::NONE));
+        self.unknown += u64::from(one.cost.is_none() || one.is_cost_least);
+    }
+
+    /// Returns the known costs; None when nothing is known of any.
+    pub fn known(self) -> Option<Usd> {
+        let is_unknown = self.unknown == self.sessions && self.sessions > 0;
+        Some(self.usd).filter(|usd| !is_unknown || *usd != Usd::NONE)
     }
 }
 
@@ -78,12 +83,12 @@ impl InvestigationSpend {
     /// Adds an investigation that ended now.
     pub(super) fn add(&mut self, one: &Investigation, cause: Option<&str>, at: Timestamp) {
         let day = at.millis().div_euclid(DAY_MS);
-        self.days.entry(day).or_default().add(one.cost);
+        self.days.entry(day).or_default().add(one);
         if self.days.len() > DAYS_MAX {
             self.days.pop_first();
         }
         let cause = limits::name(cause.unwrap_or(UNKNOWN_CAUSE));
-        limits::entry(&mut self.causes, cause, CAUSES_MAX, |sum| sum.usd).add(one.cost);
+        limits::entry(&mut self.causes, cause, CAUSES_MAX, |sum| sum.usd).add(one);
         let is_inconclusive =
             one.verdict.as_ref().is_none_or(|verdict| &*verdict.status == "inconclusive");
         let outcome = match one.status {

@@ -24,6 +24,15 @@ pub struct FolderReading {
     pub silences: Option<Silences>,
     /// A sentence for each part that could not be read.
     pub problems: Vec<String>,
+    /// Whether the document of queues could not be read.
+    pub is_queues_unread: bool,
+}
+
+/// The documents of the newest reading that could not be read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct UnreadDocuments {
+    pub queues: bool,
+    pub sessions: bool,
 }
 
 /// A session as the folder shows it.
@@ -38,8 +47,11 @@ pub struct SessionReading {
 impl Dashboard {
     /// Takes a reading of the state folder.
     pub fn set_folder(&mut self, reading: FolderReading) {
-        let FolderReading { at, queues, sessions, acks, silences, .. } = reading;
+        let FolderReading { at, queues, sessions, acks, silences, is_queues_unread, .. } = reading;
         let mut is_changed = queues.is_some();
+        let unread = UnreadDocuments { queues: is_queues_unread, sessions: sessions.is_none() };
+        is_changed |= self.unread != Some(unread);
+        self.unread = Some(unread);
         for one in sessions.into_iter().flatten() {
             is_changed |= self.set_session(one);
         }
@@ -76,6 +88,11 @@ impl Dashboard {
         }
         one.pid = one.pid.or(session.pid);
         one.timeout_at = one.timeout_at.or(Some(session.timeout_at));
+        let is_told = session.ended_at.is_some() && session.cost_usd.is_some();
+        if one.ended_at.is_some() && (one.is_cost_least || before.0 != one.status) {
+            one.is_cost_least = !is_told;
+            one.cost = session.cost_usd.max(one.cost);
+        }
         one.cost = one.cost.or(session.cost_usd);
         one.usage = with_share(usage, one.usage).or(one.usage);
         is_new || figures(one) != before
@@ -186,6 +203,7 @@ mod tests {
             state.set_folder(reading);
             state.folder_changes - before
         };
+        assert_eq!(changes(FolderReading::default()), 1, "what cannot be read");
         assert_eq!(changes(FolderReading::default()), 0);
         assert_eq!(changes(reading(SessionStatus::Running, false)), 1, "a new session");
         assert_eq!(changes(reading(SessionStatus::Running, false)), 0);

@@ -1,20 +1,44 @@
-//! What people said: acknowledgements and silences, by the state folder.
+//! What people said: acknowledgements and silences, by the state folder and by the events of the stream,
+//! which may be that of another machine.
+//!
+//! Of two statements about the same the later one counts. A statement that is only in the stream counts
+//! as well.
 
+use std::collections::{HashMap, HashSet};
+
+use super::limits;
+use crate::event::ShownData;
 use crate::glob::GlobList;
-use crate::rules::notification::ack::Acks;
-use crate::rules::notification::silence::Silences;
+use crate::rules::notification::ack::{Ack, Acks};
+use crate::rules::notification::silence::{Silence, Silences};
 use crate::time::Timestamp;
 
-/// Acknowledgements and silences, by the state folder.
+/// The statements of the stream that are kept: as many acknowledgements, and as many silences.
+pub const TOLD_MAX: usize = 100;
+
+/// Acknowledgements and silences.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct ShownStatements {
     /// The moment of the newest reading; None before the first one.
     pub read_at: Option<Timestamp>,
     pub acks: Acks,
     pub silences: Silences,
+    /// The statements of the documents alone.
+    recorded: (Acks, Silences),
+    /// The statements of the stream by incident, pull request or pattern. One without an end has ended.
+    told_acks: HashMap<Box<str>, ToldStatement>,
+    told_silences: HashMap<Box<str>, ToldStatement>,
     /// The patterns of the silences, compiled: all together, and each for itself.
     any: GlobList,
     each: Vec<GlobList>,
+}
+
+/// A statement of the stream.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct ToldStatement {
+    at: Timestamp,
+    until: Option<Timestamp>,
+    reason: Option<Box<str>>,
 }
 
 /// The mark of a queue about which people said something, with the end of it.
@@ -35,21 +59,67 @@ impl ShownStatements {
         if acks.is_some() && silences.is_some() {
             self.read_at = Some(at);
         }
-        let acks = acks.filter(|acks| *acks != self.acks);
-        let silences = silences.filter(|silences| *silences != self.silences);
+        let acks = acks.filter(|acks| *acks != self.recorded.0);
+        let silences = silences.filter(|silences| *silences != self.recorded.1);
         let is_changed = acks.is_some() || silences.is_some();
         if let Some(acks) = acks {
-            self.acks = acks;
+            self.recorded.0 = acks;
+            self.merge_acks();
         }
         if let Some(silences) = silences {
-            // The writer has checked the patterns; one that does not compile matches nothing.
-            let compiled = |one: &str| GlobList::any(&[one]).unwrap_or_default();
-            self.each = silences.silences.iter().map(|one| compiled(&one.glob)).collect();
-            let globs = self.each.iter().flat_map(|one| one.patterns());
-            self.any = GlobList::any(&globs.collect::<Vec<_>>()).unwrap_or_default();
-            self.silences = silences;
+            self.recorded.1 = silences;
+            self.merge_silences();
         }
         is_changed
+    }
+
+    /// Takes a statement of the stream.
+    pub(super) fn hear(&mut self, data: &ShownData<'_>, at: Timestamp) {
+        let reason = limits::field(data.reason.as_deref());
+        let told = ToldStatement { at, until: data.until, reason };
+        if let Some(key) = data.key.as_deref().filter(|key| !key.is_empty())
+            && keep(&mut self.told_acks, key, &told)
+        {
+            self.merge_acks();
+        }
+        if let Some(glob) = data.glob.as_deref().filter(|glob| !glob.is_empty())
+            && keep(&mut self.told_silences, glob, &told)
+        {
+            self.merge_silences();
+        }
+    }
+
+    fn merge_acks(&mut self) {
+        let told = &self.told_acks;
+        let is_newest = |one: &&Ack| told.get(&*one.key).is_none_or(|told| told.at <= one.at);
+        let mut acks: Vec<Ack> = self.recorded.0.acks.iter().filter(is_newest).cloned().collect();
+        let recorded: HashSet<String> = acks.iter().map(|one| one.key.clone()).collect();
+        let others = told.iter().filter(|(key, _)| !recorded.contains(&***key));
+        acks.extend(others.filter_map(|(key, told)| {
+            Some(Ack { key: key.to_string(), at: told.at, until: told.until? })
+        }));
+        self.acks = Acks { acks };
+    }
+
+    fn merge_silences(&mut self) {
+        let told = &self.told_silences;
+        let is_newest =
+            |one: &&Silence| told.get(&*one.glob).is_none_or(|told| told.at <= one.from);
+        let mut silences: Vec<Silence> =
+            self.recorded.1.silences.iter().filter(is_newest).cloned().collect();
+        let recorded: HashSet<String> = silences.iter().map(|one| one.glob.clone()).collect();
+        let others = told.iter().filter(|(glob, _)| !recorded.contains(&***glob));
+        silences.extend(others.filter_map(|(glob, told)| {
+            let (id, glob) = (glob.to_string(), glob.to_string());
+            let reason = told.reason.as_deref().map(str::to_owned);
+            Some(Silence { id, glob, from: told.at, until: told.until?, reason })
+        }));
+        // The writer has checked the patterns; one that does not compile matches nothing.
+        let compiled = |one: &str| GlobList::any(&[one]).unwrap_or_default();
+        self.each = silences.iter().map(|one| compiled(&one.glob)).collect();
+        let globs = self.each.iter().flat_map(|one| one.patterns());
+        self.any = GlobList::any(&globs.collect::<Vec<_>>()).unwrap_or_default();
+        self.silences = Silences { silences };
     }
 
     /// Returns the mark of a queue. An acknowledgement comes first: somebody works on the incident.
@@ -76,6 +146,15 @@ impl ShownStatements {
         let in_force = self.acks.acks.iter().filter(move |one| now < one.until);
         in_force.map(|one| one.key.as_str())
     }
+}
+
+/// Keeps a statement, unless a later one is known. Returns whether it was kept.
+fn keep(all: &mut HashMap<Box<str>, ToldStatement>, key: &str, told: &ToldStatement) -> bool {
+    let known = all.get(limits::name(key)).is_some_and(|known| known.at > told.at);
+    if !known {
+        *limits::entry(all, limits::name(key), TOLD_MAX, |one| one.at) = told.clone();
+    }
+    !known
 }
 
 impl QueueMark {
@@ -142,5 +221,52 @@ mod tests {
         for (incident, name, moment, mark) in rows {
             assert_eq!(said.mark(incident, name, at(moment)), mark, "{incident:?} {name} {moment}");
         }
+    }
+
+    #[test]
+    fn later_statement_counts_whether_of_the_folder_or_of_the_stream() {
+        let data = |until: Option<u64>| ShownData {
+            key: Some("i1".into()),
+            glob: Some("orders-*".into()),
+            until: until.map(at),
+            ..ShownData::default()
+        };
+        let acks = Acks { acks: vec![Ack { key: "i1".into(), at: at(10), until: at(60) }] };
+        let silences = Silences { silences: vec![silence("orders-*", 10, 60)] };
+        let rows = [
+            (5, Some(90), Some(60)),
+            (10, Some(90), Some(60)),
+            (15, Some(90), Some(90)),
+            (15, None, None),
+            (5, None, Some(60)),
+        ];
+        for (told_at, until, expected) in rows {
+            for folder_first in [true, false] {
+                let mut said = ShownStatements::default();
+                if !folder_first {
+                    said.hear(&data(until), at(told_at));
+                }
+                said.set(at(20), Some(acks.clone()), Some(silences.clone()));
+                if folder_first {
+                    said.hear(&data(until), at(told_at));
+                }
+                let mark = said.mark(Some("i1"), "", at(20)).map(QueueMark::until);
+                assert_eq!(mark, expected.map(at), "{told_at} {until:?} {folder_first}");
+                let mark = said.mark(None, "orders-dlq", at(20)).map(QueueMark::until);
+                assert_eq!(mark, expected.map(at), "{told_at} {until:?} {folder_first}");
+            }
+        }
+    }
+
+    #[test]
+    fn statements_of_the_stream_have_a_limit() {
+        let mut said = ShownStatements::default();
+        for n in 0..3 * TOLD_MAX as u64 {
+            let key = Some(format!("i{n}").into());
+            let data = ShownData { key, until: Some(at(9999)), ..ShownData::default() };
+            said.hear(&data, at(n));
+        }
+        assert!(said.acks.acks.len() <= TOLD_MAX && said.acks.acks.len() > TOLD_MAX / 2);
+        assert!(said.acks.acks.iter().any(|one| one.key == format!("i{}", 3 * TOLD_MAX - 1)));
     }
 }

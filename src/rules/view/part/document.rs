@@ -7,8 +7,8 @@ use crate::money::Usd;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::analytics::TopCause;
 use crate::rules::view::dashboard::spend::SpendSum;
-use crate::rules::view::screen::rows::{ListName, RowKey, incidents, investigations, queues};
-use crate::rules::view::screen::{filter::RowFilter, history, problems};
+use crate::rules::view::screen::rows::{ListName, RowKey, incidents, queues};
+use crate::rules::view::screen::{filter::RowFilter, history, problems, summary};
 use crate::rules::view::status::SpendSummary;
 use crate::time::Timestamp;
 
@@ -59,6 +59,8 @@ struct CauseRow<'a> {
     session: Option<&'a str>,
     waits: Option<&'a str>,
     pull_request: Option<&'a str>,
+    /// The pull requests of the incident, of any cause.
+    pull_requests: Vec<&'a str>,
     redrive: Option<&'a str>,
 }
 
@@ -195,6 +197,7 @@ fn rows<'a>(facts: &PartFacts<'a>) -> PartRows<'a> {
 fn cause<'a>(state: &'a Dashboard, key: &RowKey) -> Option<CauseRow<'a>> {
     let (id, one) = state.incidents.get_key_value(&key.id)?;
     let cause = incidents::cause(one, &key.part);
+    let request = one.requests_of(&key.part).into_iter().next();
     Some(CauseRow {
         incident: id,
         queue: incidents::queue_name(one),
@@ -209,13 +212,14 @@ fn cause<'a>(state: &'a Dashboard, key: &RowKey) -> Option<CauseRow<'a>> {
         raised_at: one.raised_at,
         investigated_at: one.investigated_at,
         explained_at: one.explained_at,
-        pull_request_at: one.pull_request_at,
-        merged_at: one.merged_at,
+        pull_request_at: request.and_then(|request| request.opened_at),
+        merged_at: request.and_then(|request| request.merged_at),
         redriven_at: one.redriven_at,
         cleared_at: one.cleared_at,
         session: one.session.as_deref(),
         waits: one.skipped.as_ref().map(|(reason, _)| &**reason),
-        pull_request: one.pull_request.as_deref(),
+        pull_request: request.map(|request| &*request.key),
+        pull_requests: one.requests.iter().map(|request| &*request.key).collect(),
         redrive: one.redrive.as_deref(),
     })
 }
@@ -271,7 +275,7 @@ fn request<'a>(state: &'a Dashboard, key: &RowKey) -> Option<RequestRow<'a>> {
 fn spend<'a>(facts: &PartFacts<'a>) -> SpendRows<'a> {
     let state = facts.dashboard;
     let figure = |sum: SpendSum| SpendFigure {
-        usd: (sum.unknown < sum.sessions).then_some(sum.usd),
+        usd: sum.known(),
         sessions: sum.sessions,
         unknown: sum.unknown,
         ..SpendFigure::default()
@@ -283,7 +287,7 @@ fn spend<'a>(facts: &PartFacts<'a>) -> SpendRows<'a> {
     let is_known = facts.has_events();
     SpendRows {
         budget: facts.budget,
-        running: is_known.then(|| figure(running(state))),
+        running: summary::has_sessions(state).then(|| figure(state.running_cost())),
         days: is_known.then(|| state.spend.by_day().into_iter().map(day).collect()),
         causes: is_known.then(|| {
             let causes = state.spent_causes().into_iter();
@@ -295,11 +299,4 @@ fn spend<'a>(facts: &PartFacts<'a>) -> SpendRows<'a> {
             causes.map(row).collect()
         }),
     }
-}
-
-/// Returns what the investigations that run have cost so far.
-fn running(state: &Dashboard) -> SpendSum {
-    let (usd, unknown) = state.running_cost();
-    let running = state.investigations.values().filter(|one| investigations::is_running(one));
-    SpendSum { usd, sessions: running.count() as u64, unknown }
 }

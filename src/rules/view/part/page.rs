@@ -11,7 +11,7 @@ use crate::rules::view::screen::panel::Panel;
 use crate::rules::view::screen::rows::{ListName, Look};
 use crate::rules::view::screen::symbols::Symbols;
 use crate::rules::view::screen::theme::{StyledLine, Tone};
-use crate::rules::view::screen::{amounts, problems};
+use crate::rules::view::screen::{amounts, problems, summary};
 use crate::text;
 
 /// The days and the causes of the spend that are shown.
@@ -72,7 +72,10 @@ fn spend(facts: &PartFacts<'_>, look: &Look, width: usize) -> Vec<StyledLine> {
     let mut page = PageLines::new(look, width);
     page.heading("Budget of 24 hours", "");
     match facts.budget {
-        None => page.sentence("unknown: the budget cannot be read", Tone::Warning),
+        None => {
+            let unknown = "unknown: budget.json is not there yet, or cannot be read";
+            page.sentence(unknown, Tone::Warning);
+        }
         Some(budget) => {
             let is_used_up = budget.left_usd == Usd::NONE;
             let tone = if is_used_up { Tone::Bad } else { Tone::Plain };
@@ -106,7 +109,8 @@ fn causes(page: &mut PageLines) {
     page.heading("Spend by cause", &note.join(", "));
     let causes = look.state.spent_causes();
     if causes.is_empty() {
-        return page.sentence("no investigation has ended", Tone::Faint);
+        return page
+            .sentence(&summary::none_since(look.state, look.now, "none has ended"), Tone::Faint);
     }
     let head = "     SPENT SESSIONS  CAUSE    TITLE";
     page.lines.push(StyledLine::from_text(head, Tone::Faint));

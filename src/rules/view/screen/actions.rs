@@ -75,7 +75,7 @@ impl Target {
             name: incidents::queue_name(one).into(),
             incident: Some(id.into()),
             session: one.session.clone(),
-            request: one.pull_request.clone(),
+            request: one.requests_of("").first().map(|one| one.key.clone()),
             copied: id.into(),
         }
     }

@@ -5,8 +5,7 @@ use super::history;
 use super::page_lines::PageLines;
 use super::rows::Look;
 use super::theme::{StyledLine, Tone};
-use super::{cells, overview, problems};
-use crate::money::Usd;
+use super::{cells, overview, problems, summary};
 use crate::rules::view::dashboard::spend::SpendSum;
 use crate::rules::view::times;
 use crate::text;
@@ -144,7 +143,8 @@ fn success(page: &mut PageLines) {
     page.heading("Investigations that ended", "");
     let outcomes = page.look.state.spend.outcomes;
     let Some(rate) = outcomes.success_rate() else {
-        return page.sentence("none has ended yet", Tone::Faint);
+        let none = summary::none_since(page.look.state, page.look.now, "none has ended");
+        return page.sentence(&none, Tone::Faint);
     };
     let judged = outcomes.ended() - outcomes.stopped;
     let text = format!("{} of {judged} ({:.0} %)", outcomes.explained, rate * 100.0);
@@ -168,7 +168,9 @@ fn notices(page: &mut PageLines) {
     let mut all: Vec<_> = page.look.state.notices.iter().collect();
     all.sort_unstable_by_key(|(channel, _)| *channel);
     if all.is_empty() {
-        return page.sentence("none was sent, held or refused", Tone::Faint);
+        let none = "none was sent, held or refused";
+        let none = summary::none_since(page.look.state, page.look.now, none);
+        return page.sentence(&none, Tone::Faint);
     }
     // Three numbers of 7 cells, each behind a space.
     let room = page.width.saturating_sub(2 + 3 * 8).min(40);
@@ -203,7 +205,8 @@ fn causes(page: &mut PageLines) {
     page.heading("Top causes", "");
     let causes = state.top_causes();
     if causes.is_empty() {
-        return page.sentence("none is known yet: no message was sampled", Tone::Faint);
+        let none = summary::none_since(state, page.look.now, "no message was sampled");
+        return page.sentence(&none, Tone::Faint);
     }
     let head = "  SAMPLED INCIDENTS OPEN   SPENT  CAUSE    TITLE";
     page.lines.push(StyledLine::from_text(head, Tone::Faint));
@@ -223,10 +226,10 @@ fn causes(page: &mut PageLines) {
 
 /// Returns a sum of costs; `+` when it lacks some.
 pub fn spent(sum: SpendSum) -> String {
-    match (sum.unknown, sum.sessions) {
-        (0, _) => amounts::usd(sum.usd),
-        (unknown, sessions) if unknown == sessions => amounts::UNKNOWN.into(),
-        _ => format!("{}+", amounts::usd(sum.usd)),
+    match sum.known().map(amounts::usd) {
+        None => amounts::UNKNOWN.into(),
+        Some(usd) if sum.unknown > 0 => format!("{usd}+"),
+        Some(usd) => usd,
     }
 }
 
@@ -235,12 +238,11 @@ pub fn spend(page: &mut PageLines, days_max: usize) {
     let (state, now) = (page.look.state, page.look.now);
     page.heading("Spend a day (UTC)", "");
     let days = state.spend.by_day();
-    let (running, unknown) = state.running_cost();
-    if running != Usd::NONE || unknown > 0 {
-        let lacks = if unknown > 0 { "+" } else { "" };
-        page.field("running", &format!("{:>8}{lacks}", amounts::usd(running)), Tone::Plain);
+    let running = state.running_cost();
+    if running.sessions > 0 {
+        page.field("running", &format!("{:>8}", spent(running)), Tone::Plain);
     } else if days.is_empty() {
-        return page.sentence("no investigation has ended", Tone::Faint);
+        return page.sentence(&summary::none_since(state, now, "none has ended"), Tone::Faint);
     }
     let today = now.to_string();
     for (day, sum) in days.into_iter().take(days_max) {
@@ -263,10 +265,6 @@ fn source(page: &mut PageLines) {
     page.field("begins", &when(source.begins), Tone::Plain);
     page.field("newest", &when(source.newest), Tone::Plain);
     page.field("events", &source.events.to_string(), Tone::Plain);
-    if source.untimely > 0 {
-        let text = format!("{} events without a time, or of the future", source.untimely);
-        page.field("left out", &text, Tone::Warning);
-    }
     if let Some(month) = state.rounds.usd_month {
         page.field("polling", &format!("{} a month", amounts::usd(month)), Tone::Plain);
     }

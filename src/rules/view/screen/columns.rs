@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::amounts::UNKNOWN;
 use super::cells;
 use super::theme::{StyledLine, Tone};
 
@@ -155,11 +156,11 @@ pub static INVESTIGATIONS: [Column; 8] = [
 
 pub static INCIDENTS: [Column; 8] = [
     fixed(ColumnField::Status, "STATE", 10, 0),
-    wide(ColumnField::Queue, "QUEUE", [14, 22, 60], 0),
-    wide(ColumnField::Cause, "CAUSE", [14, 40, 120], 1),
+    wide(ColumnField::Queue, "QUEUE", [12, 22, 60], 0),
+    wide(ColumnField::Cause, "CAUSE", [13, 40, 120], 0),
     spare(number(ColumnField::Count, "SAMPLED", 7, 4)),
     number(ColumnField::Age, "RAISED", 6, 2),
-    number(ColumnField::Runtime, "LASTED", 7, 0),
+    number(ColumnField::Runtime, "LASTED", 7, 1),
     either(ColumnField::Number, "PR", [6, 24], 3),
     spare(fixed(ColumnField::Redrive, "REDRIVE", 9, 5)),
 ];
@@ -182,6 +183,11 @@ impl TableCell {
 
     pub fn plain(text: impl Into<String>) -> Self {
         TableCell::new(text, Tone::Plain)
+    }
+
+    /// Returns the cell of what is unknown.
+    pub fn unknown() -> Self {
+        TableCell::new(UNKNOWN, Tone::Warning)
     }
 
     pub fn sentence(text: impl Into<String>, tone: Tone) -> Self {

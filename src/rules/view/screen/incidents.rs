@@ -9,24 +9,28 @@ use super::ui::AttachedFiles;
 use crate::event::Severity;
 use crate::rules::aws_command::word;
 use crate::rules::loss_text;
-use crate::rules::view::dashboard::incidents::IncidentStory;
+use crate::rules::view::dashboard::incidents::{IncidentRequest, IncidentStory};
 use crate::time::Timestamp;
 
 /// Adds the page of an incident.
 pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
     let Some(one) = page.look.state.incidents.get(id) else {
-        return page.sentence("this incident is no longer on record", Tone::Warning);
+        return page.sentence(
+            "this incident is not kept here; dlq-log --incident has its events",
+            Tone::Warning,
+        );
     };
     page.heading(&format!("Incident of {}", rows::queue_name(one)), id);
     let state = rows::state_cell(page.look, one);
     page.field("state", &state.text, state.tone);
-    page.field("severity", one.severity.as_str(), severity_tone(one.severity));
+    let severity = rows::severity(page.look.state, one, page.look.now);
+    page.field("severity", severity.as_str(), severity_tone(severity));
     depth(page, one);
     if one.lost > 0 {
         page.field("lost", &format!("{} messages are missing", one.lost), Tone::Bad);
     }
-    if let Some(request) = &one.pull_request {
-        page.field("pull request", request, Tone::Link);
+    for request in &one.requests {
+        page.field("pull request", &request_text(request), Tone::Link);
     }
     if let Some(redrive) = &one.redrive {
         page.field("redrive", redrive, Tone::Plain);
@@ -45,6 +49,17 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
     if let Some(session) = one.session.as_deref() {
         investigations::files(page, session, attached);
     }
+}
+
+/// Returns a pull request with its state, and the cause that it names.
+fn request_text(request: &IncidentRequest) -> String {
+    let state = match (request.merged_at, request.closed_at) {
+        (Some(_), _) => "merged",
+        (None, Some(_)) => "closed",
+        (None, None) => "open",
+    };
+    let cause = request.fingerprint.as_deref().map(|cause| format!(", for cause {cause}"));
+    format!("{} {state}{}", request.key, cause.unwrap_or_default())
 }
 
 /// Adds what people said about the incident and its queue.

@@ -24,7 +24,11 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
         page.field("reason", detail, Tone::Plain);
     }
     times(page, one);
-    let cost = one.cost.map_or("not reported".into(), |cost| cost.to_string());
+    let cost = match one.cost {
+        Some(cost) if one.is_cost_least => format!("{cost} or more: its end told none"),
+        Some(cost) => cost.to_string(),
+        None => "unknown: not reported".into(),
+    };
     page.field("cost", &cost, Tone::Plain);
     if rows::is_running(one) {
         usage(page, one);

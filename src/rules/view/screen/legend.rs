@@ -71,6 +71,7 @@ pub fn page(page: &mut PageLines, can_write: bool, has_redrive: bool) {
     for (text, meaning) in [
         ("?", "unknown; never zero"),
         ("-", "there is none"),
+        ("$0.42+", "at least so much; the cost of a part is unknown"),
         ("IN 1H", "change of the depth in the last hour"),
         ("FLIGHT", "messages that a consumer has received and not deleted"),
         (">9d", "TO LOSS: no message is lost for 9 days"),

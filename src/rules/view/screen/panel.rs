@@ -2,6 +2,8 @@
 //!
 //! Promises: an empty list says why it is empty; figures that are not known have no age.
 
+use std::time::Duration;
+
 use super::amounts;
 use super::columns::ColumnField;
 use super::filter::RowFilter;
@@ -9,7 +11,10 @@ use super::lists::ListState;
 use super::rows::{ListName, Look};
 use super::symbols::Symbols;
 use super::theme::{StyledLine, Tone};
-use super::{cells, problems};
+use super::{cells, problems, summary};
+
+/// The time for which an ended investigation stays among the investigators.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Returns a line of a heading: text on the left, text on the right, and a rule between them.
 pub fn rule(
@@ -131,20 +136,35 @@ impl Panel<'_> {
         if state.source.events == 0 {
             return match state.source.problems.first() {
                 Some(problem) => format!("cannot be read: {problem}"),
-                None => "nothing is known yet: no event has been read".into(),
+                None => summary::NOTHING.into(),
             };
         }
+        let unread = state.unread.unwrap_or_default();
+        let now = self.look.now;
         match (self.name, &state.rounds.failure) {
+            (ListName::Queues, _) if unread.queues => {
+                "unknown: queues.json cannot be read, and no event tells of a queue".into()
+            }
+            (ListName::Investigators | ListName::Investigations, _) if unread.sessions => {
+                "unknown: sessions.json cannot be read".into()
+            }
             (ListName::Queues, Some((_, reason))) => format!("cannot be read: {reason}"),
             (ListName::Queues, None) if state.rounds.last.is_none() => {
                 "nothing is known yet: no round of dlq-poll has been read".into()
             }
             (ListName::Queues, None) => "no dead-letter queue is known".into(),
-            (ListName::Investigators, _) => "none in the last 24h".into(),
+            (ListName::Investigators, _) => {
+                let has_day = state.source.begins.is_some_and(|at| now.since(at) >= DAY);
+                if has_day {
+                    "none in the last 24h".into()
+                } else {
+                    summary::none_since(state, now, "none")
+                }
+            }
             (ListName::Requests, _) => "none is known: no event about one has been read".into(),
             (ListName::Timeline, _) => "no news".into(),
-            (ListName::Investigations, _) => "none on record".into(),
-            (ListName::Incidents, _) => "none on record: no queue was raised".into(),
+            (ListName::Investigations, _) => summary::none_since(state, now, "none"),
+            (ListName::Incidents, _) => summary::none_since(state, now, "no queue was raised"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rows::Look;
 use super::theme::{StyledLine, Tone};
-use super::{amounts, cells};
+use super::{amounts, cells, summary};
 use crate::rules::view::dashboard::Dashboard;
 use crate::text::count;
 use crate::time::Timestamp;
@@ -25,11 +25,33 @@ pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
         problems.push(format!("{unread} could not be read in the last round"));
     }
     problems.extend(state.source.problems.iter().cloned());
+    problems.extend(untimely(state));
+    problems.extend(dropped(state));
     if state.source.damaged > 0 {
         problems
             .push(format!("{} of the source are no events", count(state.source.damaged, "line")));
     }
     problems
+}
+
+/// Returns the sentence about events that were not taken.
+fn untimely(state: &Dashboard) -> Option<String> {
+    let left_out = match state.source.untimely {
+        0 => return None,
+        1 => "1 event is left out: it has no time".to_owned(),
+        number => format!("{number} events are left out: they have no time"),
+    };
+    Some(format!("{left_out}, or one ahead of the clock"))
+}
+
+/// Returns the sentence about open incidents that are not kept.
+fn dropped(state: &Dashboard) -> Option<String> {
+    let number = summary::dropped_incidents(state);
+    let are = if number == 1 { "incident is" } else { "incidents are" };
+    let kept = state.incidents.len();
+    (number > 0).then(|| {
+        format!("{number} open {are} not kept, those whose messages are lost last: there is room for {kept}")
+    })
 }
 
 /// Returns each problem in full, for a text that no key scrolls.
@@ -46,7 +68,13 @@ pub fn lines(look: &Look, width: usize) -> Vec<StyledLine> {
 /// Returns the sentence about rounds that are missing. A stream that has ended has no more rounds.
 pub fn overdue(state: &Dashboard, now: Timestamp) -> Option<String> {
     let usual_ms = state.rounds.interval_ms;
-    let since = missing_for(state.rounds.last?, usual_ms, now)?;
+    let Some(last) = state.rounds.last.max(state.rounds.recorded) else {
+        let begins = state.source.begins?;
+        missing_for(begins, None, now)?;
+        let begins = amounts::instant(begins, now);
+        return Some(format!("no round of dlq-poll since {begins}, where the history begins"));
+    };
+    let since = missing_for(last, usual_ms, now)?;
     let interval = usual_ms.map(Duration::from_millis);
     let usual = interval.map(|span| format!(" (usually every {})", amounts::age(span)));
     let usual = usual.unwrap_or_default();

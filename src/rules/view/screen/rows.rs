@@ -77,6 +77,15 @@ impl<'a> SortKey<'a> {
     }
 }
 
+/// The keys that put rows in order when a person chose none.
+pub const KEYS: usize = 5;
+
+/// Returns a key that puts the greatest number first.
+fn descending<'a>(number: Option<u64>) -> SortKey<'a> {
+    let number = number.map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    number.map_or(SortKey::Unknown, |number| SortKey::Number(-number))
+}
+
 /// The facts that the text of a cell depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
@@ -167,10 +176,10 @@ impl ListName {
         now: Timestamp,
         row: (&'a str, &'a str),
         field: Option<ColumnField>,
-    ) -> [SortKey<'a>; 6] {
+    ) -> [SortKey<'a>; KEYS + 3] {
         let chosen = field.map_or(SortKey::Unknown, |field| self.value(state, now, row, field));
-        let [a, b, c] = self.urgency(state, now, row);
-        [chosen, a, b, c, SortKey::Text(row.0), SortKey::Text(row.1)]
+        let [a, b, c, d, e] = self.urgency(state, now, row);
+        [chosen, a, b, c, d, e, SortKey::Text(row.0), SortKey::Text(row.1)]
     }
 
     fn value<'a>(
@@ -196,15 +205,15 @@ impl ListName {
         state: &'a Dashboard,
         now: Timestamp,
         (id, part): (&'a str, &'a str),
-    ) -> [SortKey<'a>; 3] {
+    ) -> [SortKey<'a>; KEYS] {
         match self {
             ListName::Queues => queues::urgency(state, now, id),
             ListName::Investigators | ListName::Investigations => {
                 investigations::urgency(state, id)
             }
             ListName::Requests => requests::urgency(state, id),
-            ListName::Incidents => incidents::urgency(state, id, part),
-            ListName::Timeline => [SortKey::Unknown; 3],
+            ListName::Incidents => incidents::urgency(state, now, id, part),
+            ListName::Timeline => [SortKey::Unknown; KEYS],
         }
     }
 

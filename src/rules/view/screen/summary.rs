@@ -4,7 +4,11 @@ use super::amounts;
 use super::rows::queues::Standing;
 use super::rows::{ListName, investigations};
 use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::incidents::INCIDENTS_MAX;
 use crate::time::Timestamp;
+
+/// The sentence before the first event.
+pub const NOTHING: &str = "nothing is known yet: no event has been read";
 
 /// Returns what all rows of a list are in short, and the moment of their figures.
 pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Option<Timestamp>) {
@@ -18,12 +22,16 @@ pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Op
             let steps = all.clone().filter_map(|one| one.steps.last()).map(|step| step.at);
             let ends = all.clone().flat_map(|one| [one.started_at, one.ended_at]).flatten();
             let usage = all.filter_map(|one| one.usage).map(|usage| usage.at);
-            (counted(running, "running"), steps.chain(ends).chain(usage).max())
+            (investigators(state, running), steps.chain(ends).chain(usage).max())
         }
         ListName::Requests => {
             let all = state.pull_requests.values();
             let open = all.clone().filter(|one| one.is_open()).count();
-            (told(state, open, "open"), all.filter_map(|one| one.seen_at).max())
+            let text = match state.pull_requests.is_empty() {
+                true => told(state, 0, "known"),
+                false => told(state, open, "open"),
+            };
+            (text, all.filter_map(|one| one.seen_at).max())
         }
         ListName::Timeline => {
             let text = state.source.begins.map(|at| format!("since {}", amounts::instant(at, now)));
@@ -33,6 +41,7 @@ pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Op
         ListName::Incidents => {
             let all = state.incidents.values();
             let open = all.filter(|one| one.is_open()).count();
+            let open = open + dropped_incidents(state);
             (told(state, open, "open"), state.source.newest)
         }
     }
@@ -45,6 +54,47 @@ fn counted(number: usize, word: &str) -> String {
 /// Returns how many there are of what events alone tell; nothing while none was read.
 fn told(state: &Dashboard, number: usize, word: &str) -> String {
     if state.source.events == 0 { String::new() } else { counted(number, word) }
+}
+
+/// Returns how many investigations run, as far as that is known.
+fn investigators(state: &Dashboard, running: usize) -> String {
+    match running {
+        0 if !has_sessions(state) => {
+            if state.source.events > 0 {
+                "unknown".into()
+            } else {
+                String::new()
+            }
+        }
+        0 if state.investigations.is_empty() && state.unread.is_none() => told(state, 0, "known"),
+        0 if state.investigations.is_empty() => told(state, 0, "running"),
+        running if !has_sessions(state) => format!("{running} running or more"),
+        running => counted(running, "running"),
+    }
+}
+
+/// Returns whether the sessions are known: by events, and by the document unless it cannot be read.
+pub fn has_sessions(state: &Dashboard) -> bool {
+    let is_unread = state.unread.is_some_and(|unread| unread.sessions);
+    !is_unread && (state.source.events > 0 || !state.investigations.is_empty())
+}
+
+/// Returns the sentence that there was nothing, which names the begin of the history that tells it.
+pub fn none_since(state: &Dashboard, now: Timestamp, none: &str) -> String {
+    match state.source.begins {
+        Some(begins) => format!("{none} since {}", amounts::instant(begins, now)),
+        None => NOTHING.into(),
+    }
+}
+
+/// Returns the number of open incidents that are not kept, by their queues.
+pub fn dropped_incidents(state: &Dashboard) -> usize {
+    // A full list has lost a tenth at most.
+    if state.incidents.len() < INCIDENTS_MAX - INCIDENTS_MAX / 10 - 1 {
+        return 0;
+    }
+    let open = state.queues.values().filter_map(|queue| queue.incident.as_deref());
+    open.filter(|id| !state.incidents.contains_key(*id)).count()
 }
 
 fn newest_reading(state: &Dashboard) -> Option<Timestamp> {

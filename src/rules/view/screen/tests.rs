@@ -1,5 +1,6 @@
 //! Goldens of the screen, keys, and promises that hold for every frame.
 
+mod claims;
 mod frames;
 mod goldens;
 mod keys;

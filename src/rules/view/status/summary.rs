@@ -176,7 +176,8 @@ mod tests {
             acks: Some(Default::default()),
             silences: Some(Default::default()),
         };
-        view(&documents, &Default::default(), &limits(), "/state", now())
+        let view = view(&documents, &Default::default(), &limits(), "/state", now());
+        StatusView { incidents: Some(Vec::new()), ..view }
     }
 
     fn incident(queue: &str, depth: Option<u64>, before: Option<Timestamp>) -> IncidentRow {

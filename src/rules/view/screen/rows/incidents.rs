@@ -4,10 +4,12 @@ use super::super::amounts::{self, NONE};
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::theme::Tone;
-use super::{Look, RowKey, SortKey};
+use super::{KEYS, Look, RowKey, SortKey, descending};
 use crate::event::Severity;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::incidents::IncidentStory;
+use crate::rules::view::dashboard::queues::ShownQueue;
+use crate::time::Timestamp;
 
 /// A cause of an incident: fingerprint, count, title.
 pub type IncidentCause = (Box<str>, u64, Box<str>);
@@ -33,9 +35,10 @@ pub fn queue_name(one: &IncidentStory) -> &str {
 
 pub fn state_cell(look: &Look, one: &IncidentStory) -> TableCell {
     let symbols = look.symbols;
+    let severity = severity(look.state, one, look.now);
     let (symbol, tone) = match word(one) {
-        "open" if one.severity == Severity::Fatal => (symbols.worst, Tone::Worst),
-        "open" if one.severity == Severity::Error => (symbols.bad, Tone::Bad),
+        "open" if severity == Severity::Fatal => (symbols.worst, Tone::Worst),
+        "open" if severity == Severity::Error => (symbols.bad, Tone::Bad),
         "open" => (symbols.warning, Tone::Warning),
         "expired" => (symbols.bad, Tone::Bad),
         "gone" => (symbols.gone, Tone::Plain),
@@ -48,13 +51,14 @@ pub fn state_cell(look: &Look, one: &IncidentStory) -> TableCell {
 pub fn rows<'a>(state: &'a Dashboard, filter: &RowFilter) -> Vec<(&'a str, &'a str)> {
     let mut rows = Vec::new();
     for (id, one) in &state.incidents {
-        let request = one.pull_request.as_deref().unwrap_or_default();
-        let texts = [queue_name(one), id, request, word(one)];
-        if one.causes.is_empty() && filter.passes(texts) {
+        let texts = [queue_name(one), id, word(one)];
+        let requests = |cause: &str| one.requests_of(cause).into_iter().map(|one| &*one.key);
+        if one.causes.is_empty() && filter.passes(texts.into_iter().chain(requests(""))) {
             rows.push((&**id, ""));
         }
         let causes = one.causes.iter().filter(|(fingerprint, _, title)| {
-            filter.passes(texts.into_iter().chain([&**fingerprint, &**title]))
+            let cause = [&**fingerprint, &**title];
+            filter.passes(texts.into_iter().chain(cause).chain(requests(fingerprint)))
         });
         rows.extend(causes.map(|(fingerprint, ..)| (&**id, &**fingerprint)));
     }
@@ -73,21 +77,42 @@ pub fn value<'a>(state: &'a Dashboard, id: &str, part: &str, field: ColumnField)
             let newest = state.source.newest.unwrap_or_default();
             SortKey::known(lasted(one, newest))
         }
-        ColumnField::Number => SortKey::text(one.pull_request.as_deref()),
+        ColumnField::Number => SortKey::text(one.requests_of(part).first().map(|one| &*one.key)),
         ColumnField::Redrive => SortKey::text(one.redrive.as_deref()),
         _ => SortKey::Unknown,
     }
 }
 
-pub fn urgency<'a>(state: &'a Dashboard, id: &str, part: &str) -> [SortKey<'a>; 3] {
-    let Some(one) = state.incidents.get(id) else { return [SortKey::Unknown; 3] };
-    let severity = Severity::Fatal as i64 - one.severity as i64;
+/// Returns what settles the order: of open incidents first that of their queues.
+pub fn urgency<'a>(
+    state: &'a Dashboard,
+    now: Timestamp,
+    id: &str,
+    part: &str,
+) -> [SortKey<'a>; KEYS] {
+    let Some(one) = state.incidents.get(id) else { return [SortKey::Unknown; KEYS] };
+    let severity = Severity::Fatal as i64 - severity(state, one, now) as i64;
     let rank = SortKey::Number(if one.is_open() { severity } else { i64::MAX });
-    let count = cause(one, part).and_then(|(_, count, _)| i64::try_from(*count).ok());
-    [rank, SortKey::age(one.raised_at), count.map_or(SortKey::Unknown, |n| SortKey::Number(-n))]
+    let queue = open_queue(state, one);
+    let loss = queue.map_or(SortKey::Unknown, |queue| SortKey::moment(queue.loss()));
+    let depth = queue.map_or(SortKey::Unknown, |queue| descending(queue.depth));
+    let count = descending(cause(one, part).map(|(_, count, _)| *count));
+    [rank, loss, depth, SortKey::age(one.raised_at), count]
 }
 
-fn lasted(one: &IncidentStory, now: crate::time::Timestamp) -> Option<u64> {
+/// Returns the queue of an incident that lasts.
+fn open_queue<'a>(state: &'a Dashboard, one: &IncidentStory) -> Option<&'a ShownQueue> {
+    state.queues.get(&one.queue).filter(|queue| one.is_open() && queue.incident.is_some())
+}
+
+/// Returns the severity: of an incident that lasts not less than that of its queue, which grows as a
+/// loss comes near.
+pub fn severity(state: &Dashboard, one: &IncidentStory, now: Timestamp) -> Severity {
+    let queue = open_queue(state, one).map(|queue| queue.severity(now));
+    queue.map_or(one.severity, |severity| severity.max(one.severity))
+}
+
+fn lasted(one: &IncidentStory, now: Timestamp) -> Option<u64> {
     let end = one.cleared_at.or_else(|| one.is_open().then_some(now))?;
     Some(end.since(one.raised_at?).as_secs())
 }
@@ -96,6 +121,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
     let one = look.state.incidents.get(&key.id)?;
     let none = || TableCell::new(NONE, Tone::Faint);
     let known = |text: Option<String>| text.map_or_else(none, TableCell::plain);
+    let told = |text: Option<String>| text.map_or_else(TableCell::unknown, TableCell::plain);
     let cause = cause(one, &key.part);
     Some(match field {
         ColumnField::Status => state_cell(look, one),
@@ -106,16 +132,22 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
             (None, None) => TableCell::sentence("not sampled yet", Tone::Faint),
         },
         ColumnField::Count => known(cause.map(|(_, count, _)| amounts::count(*count))),
-        ColumnField::Age => known(one.raised_at.map(|at| amounts::age(look.now.since(at)))),
-        ColumnField::Runtime => known(lasted(one, look.now).map(amounts::clock)),
-        ColumnField::Number => match one.pull_request.as_deref() {
-            Some(key) => {
-                let number = key.rfind('#').map_or(key, |at| &key[at..]);
-                TableCell { long: Some(key.to_owned()), ..TableCell::plain(number) }
-            }
-            None => none(),
+        ColumnField::Age => told(one.raised_at.map(|at| amounts::age(look.now.since(at)))),
+        ColumnField::Runtime => told(lasted(one, look.now).map(amounts::clock)),
+        ColumnField::Number => match &*one.requests_of(&key.part) {
+            [] if one.has_request_of_unknown_cause() => TableCell::unknown(),
+            [] => none(),
+            [request, others @ ..] => request_cell(&request.key, others.len()),
         },
         ColumnField::Redrive => known(one.redrive.as_deref().map(str::to_owned)),
         _ => return None,
     })
+}
+
+/// Returns a pull request, with the number of further ones of the same cause.
+fn request_cell(key: &str, others: usize) -> TableCell {
+    let number = key.rfind('#').map_or(key, |at| &key[at..]);
+    let more = |space: &str| if others > 0 { format!("{space}+{others}") } else { String::new() };
+    let long = Some(format!("{key}{}", more(" ")));
+    TableCell { long, ..TableCell::plain(format!("{number}{}", more(""))) }
 }

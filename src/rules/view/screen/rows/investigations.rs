@@ -6,7 +6,7 @@ use super::super::amounts::{self, NONE};
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::theme::Tone;
-use super::{Look, RowKey, SortKey};
+use super::{KEYS, Look, RowKey, SortKey};
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::investigations::{Investigation, InvestigationStatus};
 use crate::time::Timestamp;
@@ -117,31 +117,36 @@ pub fn value<'a>(state: &'a Dashboard, id: &'a str, field: ColumnField) -> SortK
     }
 }
 
-pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; 3] {
-    let Some(one) = state.investigations.get(id) else { return [SortKey::Unknown; 3] };
+pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; KEYS] {
+    let Some(one) = state.investigations.get(id) else { return [SortKey::Unknown; KEYS] };
     let rank = SortKey::Number(i64::from(!is_running(one)));
-    [rank, SortKey::age(one.started_at), SortKey::Unknown]
+    let begun = SortKey::age(one.started_at);
+    [rank, begun, SortKey::Unknown, SortKey::Unknown, SortKey::Unknown]
 }
 
 pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let one = look.state.investigations.get(&key.id)?;
-    let none = || TableCell::new(NONE, Tone::Faint);
-    let known = |text: Option<String>| text.map_or_else(none, TableCell::plain);
+    let told = |text: Option<String>| text.map_or_else(TableCell::unknown, TableCell::plain);
+    // What has ended has no process.
+    let of_process = |text: Option<String>| match is_running(one) {
+        true => told(text),
+        false => TableCell::new(NONE, Tone::Faint),
+    };
     // The usage of an investigation that has ended is that of no process.
     let usage = one.usage.filter(|_| is_running(one));
     Some(match field {
         ColumnField::Status => status_cell(look, one.status),
         ColumnField::Queue => TableCell::plain(queue_name(look.state, one)),
-        ColumnField::Pid => known(one.pid.filter(|_| is_running(one)).map(|pid| pid.to_string())),
+        ColumnField::Pid => of_process(one.pid.map(|pid| pid.to_string())),
         ColumnField::Subagents => subagents(one),
         ColumnField::Cpu => {
             let percent = usage.and_then(|usage| usage.cpu_percent);
-            known(percent.map(|percent| format!("{}%", percent.min(9999))))
+            of_process(percent.map(|percent| format!("{}%", percent.min(9999))))
         }
-        ColumnField::Memory => known(usage.map(|usage| amounts::memory(usage.rss_bytes))),
-        ColumnField::Runtime => known(runtime(one, look.now).map(amounts::clock)),
-        ColumnField::Cost => known(one.cost.map(amounts::usd)),
-        ColumnField::Age => known(one.started_at.map(|at| amounts::age(look.now.since(at)))),
+        ColumnField::Memory => of_process(usage.map(|usage| amounts::memory(usage.rss_bytes))),
+        ColumnField::Runtime => told(runtime(one, look.now).map(amounts::clock)),
+        ColumnField::Cost => told(cost(one)),
+        ColumnField::Age => told(one.started_at.map(|at| amounts::age(look.now.since(at)))),
         ColumnField::Session => TableCell::plain(key.id.chars().take(ID).collect::<String>()),
         ColumnField::Agent => TableCell::plain(&*one.agent),
         ColumnField::Result => match result(one) {
@@ -152,9 +157,19 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
     })
 }
 
+/// Returns the cost, with a `+` where it can be more; None when it is unknown.
+fn cost(one: &Investigation) -> Option<String> {
+    let lacks = if one.is_cost_least { "+" } else { "" };
+    one.cost.map(|cost| format!("{}{lacks}", amounts::usd(cost)))
+}
+
 fn subagents(one: &Investigation) -> TableCell {
     if !is_running(one) {
         return TableCell::new(NONE, Tone::Faint);
+    }
+    // Without any event of the session nothing is known of them.
+    if one.agent.is_empty() && one.steps.is_empty() {
+        return TableCell::unknown();
     }
     let names: Vec<&str> = one.subagents.iter().map(|(name, _)| &**name).collect();
     let long = Some(names.join(", ")).filter(|names| !names.is_empty());

@@ -1,11 +1,11 @@
-//! Rows of queues: the worst first.
+//! Rows of queues: the worst first, of equal ones that whose messages are lost first.
 
 use super::super::amounts::{self, NONE, UNKNOWN};
 use super::super::columns::{ColumnField, RowSpan, TableCell};
 use super::super::filter::RowFilter;
 use super::super::history;
 use super::super::theme::Tone;
-use super::{Look, RowKey, SortKey};
+use super::{KEYS, Look, RowKey, SortKey, descending};
 use crate::event::Severity;
 use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
@@ -136,12 +136,11 @@ pub fn value<'a>(
     }
 }
 
-pub fn urgency<'a>(state: &'a Dashboard, now: Timestamp, id: &str) -> [SortKey<'a>; 3] {
-    let Some(queue) = state.queues.get(id) else { return [SortKey::Unknown; 3] };
-    let standing = Standing::new(queue, now) as i64;
-    let depth = queue.depth.map(|depth| i64::try_from(depth).unwrap_or(i64::MAX));
-    let depth = depth.map_or(SortKey::Unknown, |depth| SortKey::Number(-depth));
-    [SortKey::Number(standing), depth, SortKey::Text(&queue.name)]
+pub fn urgency<'a>(state: &'a Dashboard, now: Timestamp, id: &str) -> [SortKey<'a>; KEYS] {
+    let Some(queue) = state.queues.get(id) else { return [SortKey::Unknown; KEYS] };
+    let standing = SortKey::Number(Standing::new(queue, now) as i64);
+    let (loss, depth) = (SortKey::moment(queue.loss()), descending(queue.depth));
+    [standing, loss, depth, SortKey::Text(&queue.name), SortKey::Unknown]
 }
 
 pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
@@ -157,7 +156,8 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
         ColumnField::InFlight => known(queue.in_flight),
         ColumnField::Trend => match history::change_in_hour(queue, &look.state.rounds, look.now) {
             Some(change) => TableCell::plain(amounts::change(change)),
-            None => TableCell::new(NONE, Tone::Faint),
+            None if queue.is_gone => TableCell::new(NONE, Tone::Faint),
+            None => TableCell::unknown(),
         },
         ColumnField::History => {
             let depths = history::depths(queue, &look.state.rounds, look.now);
@@ -206,9 +206,11 @@ pub fn span(look: &Look, key: &RowKey) -> Option<RowSpan> {
 /// Returns when messages of a queue are lost.
 fn loss(queue: &ShownQueue, now: Timestamp) -> TableCell {
     let window = queue.window();
-    let is_unknown = queue.depth.is_none() && window == ExpiryWindow::default();
-    if queue.depth == Some(0) || queue.is_gone || is_unknown {
+    if queue.depth == Some(0) || queue.is_gone {
         return TableCell::new(NONE, Tone::Faint);
+    }
+    if queue.depth.is_none() && window == ExpiryWindow::default() {
+        return TableCell::unknown();
     }
     let tone = match Standing::new(queue, now) {
         Standing::Fatal => Tone::Bad,

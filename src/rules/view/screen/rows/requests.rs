@@ -6,7 +6,7 @@ use super::super::amounts::{self, NONE, UNKNOWN};
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
 use super::super::theme::Tone;
-use super::{Look, RowKey, SortKey};
+use super::{KEYS, Look, RowKey, SortKey};
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::pull_requests::WatchedRequest;
 use crate::time::Timestamp;
@@ -48,18 +48,16 @@ pub fn value<'a>(state: &'a Dashboard, id: &str, field: ColumnField) -> SortKey<
     }
 }
 
-pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; 3] {
-    let Some(one) = state.pull_requests.get(id) else { return [SortKey::Unknown; 3] };
+pub fn urgency<'a>(state: &'a Dashboard, id: &str) -> [SortKey<'a>; KEYS] {
+    let Some(one) = state.pull_requests.get(id) else { return [SortKey::Unknown; KEYS] };
     let rank = SortKey::Number(i64::from(!one.is_open()) * 2 + i64::from(!one.is_ours));
-    [rank, SortKey::moment(one.opened_at), SortKey::count(one.number)]
+    let (opened, number) = (SortKey::moment(one.opened_at), SortKey::count(one.number));
+    [rank, opened, number, SortKey::Unknown, SortKey::Unknown]
 }
 
 pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> {
     let one = look.state.pull_requests.get(&key.id)?;
-    let name = |name: &Option<Box<str>>| match name {
-        Some(name) => TableCell::plain(&**name),
-        None => TableCell::new(NONE, Tone::Faint),
-    };
+    let name = |name: &Option<Box<str>>| name.as_ref().map(|name| TableCell::plain(&**name));
     Some(match field {
         ColumnField::Number => TableCell::plain(format!("#{}", one.number)),
         ColumnField::Repository => TableCell::plain(&*one.repo),
@@ -70,14 +68,18 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
             }
             None => TableCell::sentence(&*one.title, Tone::Plain),
         },
-        ColumnField::Author => name(&one.author),
+        ColumnField::Author => name(&one.author).unwrap_or_else(TableCell::unknown),
         ColumnField::Age => match one.opened_at {
             Some(at) => TableCell::plain(amounts::age(look.now.since(at))),
-            None => TableCell::plain(UNKNOWN),
+            None => TableCell::unknown(),
         },
         ColumnField::Checks => checks(look, one),
         ColumnField::Review => review(look, one),
-        ColumnField::Waiting => name(&one.waiting_on),
+        ColumnField::Waiting => match name(&one.waiting_on) {
+            Some(name) => name,
+            None if one.unreadable.is_some() => TableCell::unknown(),
+            None => TableCell::new(NONE, Tone::Faint),
+        },
         _ => return None,
     })
 }

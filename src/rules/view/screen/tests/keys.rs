@@ -52,7 +52,7 @@ fn keys_ask_the_edge() {
         ("y", Some(Command::Copy("fm-digitalguru-api-update-dlq-prod".into()))),
         ("o", Some(Command::Open("https://github.com/fm/digitalguru/pull/412".into()))),
         (
-            "jo",
+            "jjo",
             Some(Command::Open(
                 "https://sa-east-1.console.aws.amazon.com/sqs/v3/home?region=sa-east-1#/queues/\
                  https%3A%2F%2Fsqs.sa-east-1.amazonaws.com%2F123456789012%2F\
@@ -61,7 +61,7 @@ fn keys_ask_the_edge() {
             )),
         ),
         (">>y", Some(Command::Copy("https://github.com/fm/digitalguru/pull/412".into()))),
-        ("4y", Some(Command::Copy("0190-billing".into()))),
+        ("4y", Some(Command::Copy("0190-guru".into()))),
         ("3y", Some(Command::Copy("0192b001-billing".into()))),
         ("\r", Some(Command::Attach("0192a7c4-guru".into()))),
         ("3\r", None),
@@ -89,20 +89,20 @@ fn keys_ask_the_edge() {
 fn actions_ask_and_run_their_program() {
     let rows: [(&str, Option<Command>); 13] = [
         ("iy", argv(&["dlq-investigate", "--retry", GURU])),
-        ("jiy", argv(&["dlq-investigate", "--retry", BILLING])),
+        ("jjiy", argv(&["dlq-investigate", "--retry", BILLING])),
         ("in", None),
         ("i\r", None),
         ("i\u{1b}", None),
-        ("jxy", argv(&["dlq-investigate", "--stop", "0192b001-billing"])),
+        ("jjxy", argv(&["dlq-investigate", "--stop", "0192b001-billing"])),
         ("xy", None),
         (">xy", argv(&["dlq-investigate", "--stop", "0192b001-billing"])),
         ("ay", argv(&["dlq-status", "--ack", "0190-guru"])),
-        ("jz\r", argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "4h"])),
+        ("jjz\r", argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "4h"])),
         (
-            "jz\u{8}\u{8}30m\r",
+            "jjz\u{8}\u{8}30m\r",
             argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "30m"]),
         ),
-        ("jz\u{8}x\r", None),
+        ("jjz\u{8}x\r", None),
         ("Ry", argv(&["dlq-redrive", GURU])),
     ];
     for (script, command) in rows {
@@ -116,7 +116,7 @@ fn actions_ask_and_run_their_program() {
     }
     assert_eq!(
         press(&mut Ui::new(WRITE), &states::normal(), "4\riy"),
-        argv(&["dlq-investigate", "--retry", BILLING])
+        argv(&["dlq-investigate", "--retry", GURU])
     );
     let mut ui = Ui::new(ScreenFlags { has_redrive: false, ..WRITE });
     assert_eq!(
@@ -181,7 +181,7 @@ fn selected(state: &Dashboard, ui: &mut Ui) -> String {
 fn selection_stays_with_its_row_and_else_with_the_most_urgent() {
     let mut state = states::normal();
     let (mut untouched, mut moved) = (Ui::default(), Ui::default());
-    press(&mut moved, &state, "j");
+    press(&mut moved, &state, "jj");
     assert_eq!(selected(&state, &mut untouched), "fm-digitalguru-api-update-dlq-prod");
     assert_eq!(selected(&state, &mut moved), "fm-transaction-processor-dlq-prd");
     let orders = state.queues.get_mut(ORDERS).unwrap();

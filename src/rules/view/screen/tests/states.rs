@@ -6,7 +6,7 @@ use crate::event::Severity;
 use crate::money::Usd;
 use crate::rules::notification::ack::{Ack, Acks};
 use crate::rules::notification::silence::{Silence, Silences};
-use crate::rules::view::dashboard::incidents::IncidentStory;
+use crate::rules::view::dashboard::incidents::{IncidentRequest, IncidentStory};
 use crate::rules::view::dashboard::investigations::{
     AgentUsage, Investigation, InvestigationStatus, InvestigationStep, ShownVerdict,
 };
@@ -134,6 +134,16 @@ fn queues(state: &mut Dashboard) {
     put(state, gone, ShownQueue { is_gone: true, ..queue(gone, None) });
 }
 
+fn request(
+    key: &str,
+    cause: Option<&str>,
+    opened: Timestamp,
+    merged_at: Option<Timestamp>,
+) -> IncidentRequest {
+    let (key, fingerprint) = (key.into(), cause.map(Into::into));
+    IncidentRequest { key, fingerprint, opened_at: Some(opened), merged_at, closed_at: None }
+}
+
 fn incidents(state: &mut Dashboard) {
     let timeout = "KeyError: 'transaction_id' in process_refund (handler.py:88)";
     let guru = IncidentStory {
@@ -152,7 +162,7 @@ fn incidents(state: &mut Dashboard) {
         ],
         session: Some("0192a7c4-guru".into()),
         bundle: Some("/home/oncall/.local/state/dlq/evidence/0190-guru/1".into()),
-        pull_request: Some("fm/digitalguru#412".into()),
+        requests: vec![request("fm/digitalguru#412", Some("f3a9c1"), ago(4700), None)],
         ..IncidentStory::default()
     };
     state.incidents.insert("0190-guru".into(), guru);
@@ -194,7 +204,7 @@ fn incidents(state: &mut Dashboard) {
         depth: Some(0),
         causes: vec![("f3a9c1".into(), 4, timeout.into())],
         session: Some("0191ffff-stock".into()),
-        pull_request: Some("fm/stock#77".into()),
+        requests: vec![request("fm/stock#77", None, ago(88_800), Some(ago(80_000)))],
         redrive: Some("completed".into()),
         ..IncidentStory::default()
     };
@@ -470,6 +480,7 @@ pub fn mark(state: &mut Dashboard) {
         at: ago(1),
         acks: Some(Acks { acks: vec![ack] }),
         silences: Some(Silences { silences }),
+        sessions: Some(Vec::new()),
         ..FolderReading::default()
     });
 }
@@ -508,7 +519,11 @@ pub fn hostile() -> Dashboard {
             severity: Severity::Fatal,
             causes: vec![(text(), u64::MAX, text()), ("".into(), 0, "".into())],
             session: Some(text()),
-            pull_request: Some(text()),
+            requests: vec![IncidentRequest {
+                key: text(),
+                fingerprint: Some(text()),
+                ..IncidentRequest::default()
+            }],
             redrive: Some(text()),
             cleared_by: None,
             skipped: Some((text(), text())),
