@@ -222,6 +222,14 @@ fn checked(opt: &Opt, name: &str, value: String) -> Result<String, ParseExit> {
         ValueKind::Span if time::parse_span(&value).is_none() => expected(time::SPAN),
         ValueKind::Least(least) if value.parse::<u64>().is_ok_and(|number| number >= least) => None,
         ValueKind::Least(least) => expected(&format!("a whole number of at least {least}")),
+        ValueKind::Between(least, most)
+            if value.parse().is_ok_and(|number: u64| (least..=most).contains(&number)) =>
+        {
+            None
+        }
+        ValueKind::Between(least, most) => {
+            expected(&format!("a whole number from {least} to {most}"))
+        }
         ValueKind::Words(words) if !words.contains(&value.as_str()) => {
             expected(&text::alternatives(words))
         }

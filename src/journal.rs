@@ -107,6 +107,11 @@ impl Journal {
             return Ok((Vec::new(), self.identity()));
         }
         let _lock = Lock::wait_to_read(&self.lock)?;
+        // A folder that cannot be entered is the cause, not the first of the names in it.
+        if let Some(folder) = self.path.parent() {
+            std::fs::metadata(folder.join("."))
+                .map_err(|error| Error::file("open", folder, &error))?;
+        }
         self.open_settled(|| {})
     }
 

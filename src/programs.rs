@@ -294,8 +294,13 @@ by the events on standard input, else by the journal. '?' lists the keys.
     options: &[
         Opt::flag("once", "print a view as plain text, and end").conflicts(&["write"]),
         Opt::valued("view", "NAME", ValueKind::Words(&VIEWS), "begin with this view"),
-        Opt::valued("width", "N", ValueKind::Least(40), "with --once: the columns, 100 by default")
-            .requires(Requirement::Option("once")),
+        Opt::valued(
+            "width",
+            "N",
+            ValueKind::Between(40, 500),
+            "with --once: the columns, 100 by default",
+        )
+        .requires(Requirement::Option("once")),
         Opt::text("replay", "FILE", "play recorded events; with --once, all of them at once")
             .conflicts(&["write"]),
         Opt::valued("speed", "N", ValueKind::Least(1), "play N times as fast as it happened")
@@ -334,7 +339,7 @@ mod tests {
 
     #[test]
     fn tables_refuse_wrong_usage() {
-        let rows: [(&Tool, &str, &str); 8] = [
+        let rows: [(&Tool, &str, &str); 10] = [
             (&PEEK, "--max 1 --max 2 q", "option '--max' is given twice"),
             (&POLL, "--concurrency 1 --concurrency 2", "option '--concurrency' is given twice"),
             (&POLL, "--list --queue q", "option '--list' cannot be combined with '--queue'"),
@@ -355,6 +360,16 @@ mod tests {
                 "option '--color': expected auto, always or never, found 'red'",
             ),
             (&LOG, "x", "unexpected argument 'x'"),
+            (
+                &DASH,
+                "--once --width 39",
+                "option '--width': expected a whole number from 40 to 500, found '39'",
+            ),
+            (
+                &DASH,
+                "--once --width 501",
+                "option '--width': expected a whole number from 40 to 500, found '501'",
+            ),
         ];
         for (tool, line, sentence) in rows {
             let words: Vec<_> = line.split(' ').map(Into::into).collect();

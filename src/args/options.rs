@@ -46,6 +46,8 @@ pub enum ValueKind {
     Span,
     /// A whole number of at least this.
     Least(u64),
+    /// A whole number from the first to the second.
+    Between(u64, u64),
     Words(&'static [&'static str]),
 }
 

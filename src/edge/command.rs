@@ -74,6 +74,43 @@ pub fn run(
     Ok(CommandResult { output, more, errors: errors.unwrap_or_default(), status: ended })
 }
 
+/// Runs a command for its status, which is None at the deadline. Its output is dropped, however long;
+/// the end of standard error is returned.
+pub fn run_for_status(
+    argv: &[String],
+    deadline: Duration,
+) -> Result<(Option<ExitStatus>, Vec<u8>), String> {
+    let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
+    let mut command = Command::new(program);
+    command.args(arguments).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
+    let errors = child.stderr.take().map(read_end);
+    let status = wait(&mut child, deadline.into());
+    if status.is_none() {
+        stop(&mut child);
+    }
+    // What the command has left running may hold the pipe open.
+    let errors = errors.and_then(|errors| store::receive(&errors, PIPE_CLOSE).ok());
+    Ok((status, errors.unwrap_or_default()))
+}
+
+/// Reads a pipe to its end in a thread, and keeps its last bytes.
+fn read_end(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut kept, mut block) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = pipe.read(&mut block) {
+            kept.extend_from_slice(&block[..count]);
+            let most = usize::try_from(ERRORS_MAX).unwrap_or(usize::MAX);
+            kept.drain(..kept.len().saturating_sub(most));
+        }
+        // The receiver is dropped when the command leaves the pipe open.
+        let _ = sender.send(kept);
+    });
+    receiver
+}
+
 /// The end of a command that does not end by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct RunLimit<'a> {
@@ -206,6 +243,22 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&ran.output), output, "{rule}");
             assert_eq!((ran.more, ran.status.and_then(|s| s.code())), (more, status), "{rule}");
         }
+    }
+
+    #[test]
+    fn status_of_a_command_does_not_depend_on_its_output() {
+        let status = |script: &str, deadline: u64| {
+            let argv = ["sh", "-c", script].map(str::to_owned);
+            let (status, errors) = run_for_status(&argv, Duration::from_millis(deadline)).unwrap();
+            let errors = String::from_utf8_lossy(&errors).trim_end().to_owned();
+            (status.and_then(|status| status.code()), errors)
+        };
+        let long = "head -c 1000000 /dev/zero";
+        assert_eq!(status(long, 10_000), (Some(0), String::new()));
+        let (code, errors) =
+            status(&format!("{long} | tr '\\0' x >&2; echo; echo why >&2; exit 3"), 10_000);
+        assert!(code == Some(3) && errors.ends_with("xwhy") && errors.len() < 5000, "{code:?}");
+        assert_eq!(status("sleep 600", 200).0, None);
     }
 
     /// A process that left the command's group is not killed with it.

@@ -28,8 +28,6 @@ const COPY_MAX: usize = 74_000;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The time for tmux to take a text.
 const COPY_DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of the output of a program that are read.
-const OUTPUT_MAX: u64 = 64 * 1024;
 
 /// The surroundings of the actions.
 #[derive(Debug, Clone)]
@@ -115,11 +113,13 @@ impl Actions {
     pub fn run(&self, argv: Vec<String>) {
         let actions = self.clone();
         std::thread::spawn(move || {
-            let (words, name) = (argv.join(" "), argv.first().cloned().unwrap_or_default());
-            actions.note(match actions.result(argv) {
-                Ok(()) => format!("{words}: done"),
+            let name = argv.first().cloned().unwrap_or_default();
+            let note = match actions.result(argv.clone()) {
+                Ok(()) => format!("{}: done", argv.join(" ")),
                 Err(cause) => format!("failed: {name}: {cause}"),
-            });
+            };
+            // The receiver ends with the program.
+            let _ = actions.to.send(ScreenMessage::ActionEnd(argv, note));
         });
     }
 
@@ -131,11 +131,11 @@ impl Actions {
         if let Some(config) = &self.config {
             argv.extend(["--config".to_owned(), config.display().to_string()]);
         }
-        let ran = command::run(&argv, None, DEADLINE, OUTPUT_MAX, Stdio::piped())?;
-        match ran.status {
-            None => Err(format!("no end within {} s", DEADLINE.as_secs())),
+        let (status, errors) = command::run_for_status(&argv, DEADLINE)?;
+        match status {
+            None => Err(format!("ended after {} s without an end of its own", DEADLINE.as_secs())),
             Some(status) if status.success() => Ok(()),
-            Some(status) => Err(last_line(&ran.errors).unwrap_or_else(|| status.to_string())),
+            Some(status) => Err(last_line(&errors).unwrap_or_else(|| status.to_string())),
         }
     }
 }

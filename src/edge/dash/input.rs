@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{
-    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGXCPU,
+    SIGABRT, SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
 };
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -26,8 +27,12 @@ use crate::store::{self, BlockingWait};
 /// The time that a signal leaves for the last bytes to the terminal.
 const LAST_WRITE: Duration = Duration::from_millis(500);
 
-/// The signals that end the program, also those that nobody means for it.
-const ENDS: [i32; 8] = [SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU];
+/// The signals that end the program, also those that nobody means for it. Those of a fault of the
+/// processor (SEGV, BUS, ILL, FPE, TRAP) cannot be left to another thread.
+const ENDS: [i32; 13] = [
+    SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+    SIGXFSZ, SIGSYS, SIGABRT,
+];
 
 /// A message to the screen.
 pub enum ScreenMessage {
@@ -44,8 +49,10 @@ pub enum ScreenMessage {
     Signal(i32),
     /// The terminal is gone.
     Hangup,
-    /// A sentence about an action.
+    /// A sentence for the person.
     Note(String),
+    /// The end of a program that a key has started, with a sentence about it.
+    ActionEnd(Vec<String>, String),
 }
 
 /// Starts the thread that reads keys.

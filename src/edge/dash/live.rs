@@ -246,6 +246,7 @@ impl Live {
             ScreenMessage::Signal(signal) => return Ok(Some(Some(signal))),
             ScreenMessage::Hangup => return Ok(Some(Some(SIGHUP))),
             ScreenMessage::Note(text) => self.ui.note = Some(text),
+            ScreenMessage::ActionEnd(argv, text) => self.ui.end_action(&argv, text),
         }
         Ok(None)
     }

@@ -38,7 +38,7 @@ pub fn print(sources: Sources, ui: &mut Ui, width: u16, height: u16) -> Result<b
         problems.extend(reading.problems.iter().cloned());
         state.set_folder(reading);
     }
-    let has_problems = !problems.is_empty();
+    let has_problems = !problems.is_empty() || state.source.damaged > 0;
     state.source.problems = problems;
     wire::print(screen::text(&state, ui, now, width, height).as_bytes())?;
     Ok(has_problems)

@@ -5,6 +5,7 @@
 //! said.
 
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::mpsc::{Sender, SyncSender};
 use std::time::Duration;
@@ -29,6 +30,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const RETRY: Duration = Duration::from_secs(2);
 /// The age at which a last line without its end is told: its writer has had the time to finish it.
 const TORN_AFTER: Duration = Duration::from_secs(2);
+/// The begin of a file that gzip has compressed.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The problems of the journal that are kept, the newest ones.
 const PROBLEMS_MAX: usize = 8;
 
@@ -200,5 +203,12 @@ fn torn_sentence(length: usize) -> String {
 /// Opens a recording.
 pub fn open_recording(path: &Path) -> Result<Batches<File>, Error> {
     let file = File::open(path).map_err(|error| Error::file("open", path, &error))?;
+    let mut begin = [0; 2];
+    // A pipe has no bytes at a place, and is read as it comes.
+    if matches!(file.read_at(&mut begin, 0), Ok(2)) && begin == GZIP {
+        let hint = "'zcat FILE | dlq-dash' shows it";
+        let cause = format!("it is compressed; {hint}");
+        return Err(Error::failed("read", path.display(), cause));
+    }
     Ok(Batches::new(file))
 }

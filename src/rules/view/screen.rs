@@ -10,6 +10,7 @@ pub mod cells;
 pub mod columns;
 pub mod details;
 pub mod filter;
+pub mod footer;
 pub mod header;
 pub mod history;
 pub mod incidents;
@@ -19,6 +20,7 @@ pub mod lists;
 pub mod overview;
 pub mod page_lines;
 pub mod panel;
+pub mod places;
 pub mod plain;
 pub mod press;
 pub mod problems;
@@ -85,14 +87,14 @@ fn lines(
     let look = Look { state, now, symbols: ui.symbols() };
     let mut lines = vec![header::line(ui, &look, columns, true)];
     let problem = panel::problem_line(&look, columns);
-    let note = header::long_note(ui, columns);
+    let note = footer::lines_above(ui, columns);
     let room = rows - 2 - usize::from(problem.is_some()) - note.len();
     lines.extend(body(ui, &look, columns, room, true));
     lines.truncate(1 + room);
     lines.resize_with(1 + room, StyledLine::new);
     lines.extend(problem);
     lines.extend(note);
-    lines.push(header::footer(ui, &look, columns));
+    lines.push(footer::line(ui, &look, columns));
     lines
 }
 

@@ -1,7 +1,10 @@
 //! Keys that act: a program of the family after a question, a browser, the clipboard.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::{bench, start};
-use crate::support::workbench::wait_for;
+use crate::support::pty::Pty;
+use crate::support::workbench::{Bench, bin, wait_for};
 
 #[test]
 fn keys_act_with_write_and_after_a_question_only() {
@@ -61,6 +64,46 @@ fn name_is_copied_by_the_terminal() {
     pty.wait_for("the sequence", |pty| {
         String::from_utf8_lossy(&pty.bytes()).contains("\x1b]52;c;b3JkZXJzLWRscQ==\x07")
     });
+    pty.write("q");
+    assert!(pty.finish().success());
+}
+
+/// Starts a dashboard that finds a script in place of `dlq-investigate` beside it.
+fn start_beside(bench: &Bench, script: &str) -> Pty {
+    let beside = bench.path("beside");
+    std::fs::create_dir(&beside).unwrap();
+    // A program finds itself by its file, whatever the link.
+    std::fs::copy(bin("dlq-dash"), beside.join("dlq-dash")).unwrap();
+    let program = bench.write("beside/dlq-investigate", format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    start(bench, "beside/dlq-dash --write")
+}
+
+#[test]
+fn action_that_runs_is_shown_and_starts_once() {
+    let bench = bench("dash-runs");
+    let script = "echo \"$@\" >>started; until [ -e go ]; do sleep .05; done";
+    let mut pty = start_beside(&bench, script);
+    pty.write("jiy");
+    let started = || std::fs::read_to_string(bench.path("started")).unwrap_or_default();
+    wait_for("the program", || started().ends_with('\n'));
+    assert!(started().starts_with("--retry arn:") && started().contains(" --no-wait"));
+    pty.wait_for_text("runs: dlq-investigate");
+    pty.write("i");
+    pty.wait_for_text("it runs already");
+    bench.write("go", "");
+    pty.wait_for_text("done");
+    assert_eq!(started().lines().count(), 1);
+    pty.write("q");
+    assert!(pty.finish().success());
+}
+
+#[test]
+fn long_output_of_an_action_is_no_failure() {
+    let bench = bench("dash-long-output");
+    let mut pty = start_beside(&bench, "head -c 300000 /dev/zero");
+    pty.write("jiy");
+    pty.wait_for_text("done");
     pty.write("q");
     assert!(pty.finish().success());
 }

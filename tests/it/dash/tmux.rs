@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use super::bench;
+use dlq::text::columns;
+
+use super::{INCIDENT, bench};
+use crate::support::event_lines::{sampled, seconds_ago};
 use crate::support::requirement::is_met;
 use crate::support::workbench::{Bench, wait_for};
 
@@ -115,11 +118,47 @@ fn dash_lives_in_tmux() {
 fn signals_give_tmux_its_terminal_back() {
     let bench = bench("dash-tmux-signals");
     let Some(tmux) = Tmux::start(&bench) else { return };
-    for name in ["INT", "TERM", "HUP", "QUIT"] {
+    for name in ["INT", "TERM", "HUP", "QUIT", "ABRT", "SYS", "VTALRM", "PROF", "XFSZ"] {
         let _ = std::fs::remove_file(bench.path("pid"));
         tmux.type_line("clear; sh -c 'echo $$ >pid; exec dlq-dash'");
         tmux.wait_for_text("orders-dlq");
         crate::support::workbench::signal(name, super::noted_pid(&bench));
         tmux.wait_for_shell();
     }
+}
+
+/// Terminals and libraries disagree about these: a Thai vowel that stands in a cell of its own, and
+/// Japanese marks of half width.
+#[test]
+fn characters_of_disputed_width_stay_in_their_cells() {
+    const TITLES: [&str; 2] = [
+        "\u{e44}\u{e21}\u{e48}\u{e1e}\u{e1a}\u{e19}\u{e49}\u{e33}\u{e21}\u{e31}\u{e19}",
+        "ｻｰﾊﾞｰﾃﾞｰﾀﾍﾞｰｽ ｴﾗｰ",
+    ];
+    let bench = bench("dash-tmux-widths");
+    let Some(tmux) = Tmux::start(&bench) else { return };
+    let line = sampled("orders-dlq", INCIDENT, seconds_ago(500), &TITLES);
+    let journal = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
+    bench.write("state/journal.ndjson", journal + &line);
+    tmux.type_line("LC_ALL=C.UTF-8 dlq-dash --view incidents");
+    for title in TITLES {
+        tmux.wait_for_text(title);
+    }
+    let text = tmux.text();
+    let row = |part: &str| text.lines().find(|line| line.contains(part)).unwrap();
+    let once = bench.shell("dlq-dash --once --view incidents --width 80 </dev/null").text();
+    for title in TITLES {
+        let shown = row(title).trim_start_matches('❯').trim();
+        let cells =
+            |line: &str| line.split_whitespace().take(4).map(str::to_owned).collect::<Vec<_>>();
+        let plain = once.lines().find(|line| line.contains(title)).unwrap();
+        assert_eq!(cells(shown), cells(plain), "{text}");
+        assert!(columns(row(title)) <= 80);
+    }
+    tmux.keys(&["3"]);
+    tmux.wait_for_text("3 Investigations]");
+    let text = tmux.text();
+    assert!(!text.contains(['\u{e33}', '\u{ff9e}']), "{text}");
+    tmux.keys(&["q"]);
+    tmux.wait_for_shell();
 }

@@ -60,6 +60,19 @@ pub fn grew(name: &str, incident: &str, at: Timestamp) -> String {
     line("queue.grew", name, incident, at, &data)
 }
 
+/// Returns a `queue.sampled` line with a cause of each title.
+pub fn sampled(name: &str, incident: &str, at: Timestamp, titles: &[&str]) -> String {
+    let cause =
+        |(n, title): (usize, &&str)| format!(r#"{{"id":"f{n}","count":3,"title":"{title}"}}"#);
+    let causes: Vec<String> = titles.iter().enumerate().map(cause).collect();
+    let data = format!(
+        r#"{{"queue":{},"taken":5,"depth":5,"fingerprints":[{}],"overseen":0}}"#,
+        queue(name),
+        causes.join(",")
+    );
+    line("queue.sampled", name, incident, at, &data)
+}
+
 /// Returns a `queue.cleared` line.
 pub fn cleared(name: &str, incident: &str, at: Timestamp) -> String {
     let data = format!(r#"{{"queue":{},"duration_s":60,"cause":"unknown"}}"#, queue(name));

@@ -3,6 +3,7 @@
 //! Promises: nothing runs without `--write` and a confirmation; what events say becomes an argument
 //! only when no program reads it as an option and a person sees it whole.
 
+use super::places;
 use super::rows::{ListName, RowKey, incidents, investigations};
 use super::ui::{Command, OpenPage, Prompt, Ui};
 use crate::rules::aws_command::is_queue_arn;
@@ -11,9 +12,9 @@ use crate::text::{hidden, safe, shorten};
 
 /// The span that is suggested for a silence.
 const SILENCE: &str = "4h";
-/// The bytes of an argument, and the characters of a name in a question.
+/// The bytes of an argument, and the characters of a name in a question: as many as a queue can have.
 const ARGUMENT_MAX: usize = 256;
-const NAME_MAX: usize = 40;
+const NAME_MAX: usize = 80;
 
 /// The objects that a key acts on; those that do not exist are None.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -160,9 +161,25 @@ impl Ui {
             return;
         }
         match action(letter, &self.target(state), state, self.flags.has_redrive) {
+            Ok(Prompt::Confirm { argv, .. } | Prompt::Span { argv, .. }) if self.runs(&argv) => {
+                self.note = Some(format!("it runs already: {}", argv.join(" ")));
+            }
             Ok(prompt) => self.prompt = prompt,
             Err(reason) => self.note = Some(reason.to_owned()),
         }
+    }
+
+    /// Returns whether a program runs with these arguments, whatever the span behind them.
+    fn runs(&self, argv: &[String]) -> bool {
+        self.running.iter().any(|one| one.argv.starts_with(argv))
+    }
+
+    /// Takes the end of a program, with a sentence about it.
+    pub fn end_action(&mut self, argv: &[String], note: String) {
+        if let Some(at) = self.running.iter().position(|one| one.argv == argv) {
+            self.running.remove(at);
+        }
+        self.note = Some(note);
     }
 }
 
@@ -171,6 +188,12 @@ fn is_address(url: &str) -> bool {
     url.len() <= 2048
         && (url.starts_with("https://") || url.starts_with("http://"))
         && url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`'))
+}
+
+/// Returns whether a queue is known to have no message.
+fn is_empty(target: &Target, state: &Dashboard) -> bool {
+    let queue = target.arn.as_deref().and_then(|arn| state.queues.get(arn));
+    queue.is_some_and(|queue| queue.depth == Some(0) || queue.is_gone)
 }
 
 fn action(
@@ -182,12 +205,17 @@ fn action(
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let confirm =
         |question: String, argv: &[&str]| Ok(Prompt::Confirm { question, argv: words(argv) });
-    let name = safe(&shorten(&target.name, NAME_MAX)).into_owned();
+    let short = shorten(&target.name, NAME_MAX);
+    let place = target.arn.as_deref().map(|arn| places::behind(state, arn, &target.name));
+    let one = format!("'{short}'{}", place.unwrap_or_default());
+    let one = safe(&one).into_owned();
     let arn = target.arn.as_deref().filter(|arn| is_queue_arn(arn)).map(str::to_owned);
     let queue = arn.or_else(|| argument(&target.name)).ok_or("this row has no queue");
     match letter {
         'i' => {
-            confirm(format!("investigate '{name}' now"), &["dlq-investigate", "--retry", &queue?])
+            // The supervisor goes on: its end is not waited for.
+            let argv = ["dlq-investigate", "--retry", &queue?, "--no-wait"];
+            confirm(format!("investigate {one} now"), &argv)
         }
         'x' => {
             let running = target
@@ -195,13 +223,13 @@ fn action(
                 .as_deref()
                 .filter(|id| state.investigations.get(*id).is_some_and(investigations::is_running));
             let session = running.and_then(argument).ok_or("no investigation is running here")?;
-            let question = format!("stop the investigation of '{name}'");
+            let question = format!("stop the investigation of {one}");
             confirm(question, &["dlq-investigate", "--stop", &session])
         }
         'a' => {
             let incident = target.incident.as_deref().and_then(argument);
             let incident = incident.ok_or("this row has no incident")?;
-            let question = format!("acknowledge the incident of '{name}' for 24h");
+            let question = format!("acknowledge the incident of {one} for 24h");
             confirm(question, &["dlq-status", "--ack", &incident])
         }
         'z' => {
@@ -209,13 +237,18 @@ fn action(
             if pattern.contains(['*', '?', '[', '{', '\\', '!']) {
                 return Err("the name of this queue is no plain pattern");
             }
+            // A silence is by the name: it holds for all queues that have it.
+            let all = places::all_of(state, &target.name).map(|all| format!(" ({all})"));
+            let question = format!("silence '{short}'{} for", all.unwrap_or_default());
             Ok(Prompt::Span {
-                question: format!("silence '{name}' for"),
+                question: safe(&question).into_owned(),
                 argv: words(&["dlq-status", "--silence", &pattern]),
                 typed: SILENCE.into(),
+                is_suggested: true,
             })
         }
         'R' if !has_redrive => Err("dlq-redrive is not installed"),
-        _ => confirm(format!("move the messages of '{name}' back"), &["dlq-redrive", &queue?]),
+        'R' if is_empty(target, state) => Err("the queue has no message to move back"),
+        _ => confirm(format!("move the messages of {one} back"), &["dlq-redrive", &queue?]),
     }
 }

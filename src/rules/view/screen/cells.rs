@@ -5,10 +5,8 @@
 
 use std::borrow::Cow;
 
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
 use crate::text;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// The combining marks that a character keeps.
 const MARKS_MAX: usize = 2;
@@ -26,7 +24,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     let safe = text::safe(&simple);
     let (mut cleaned, mut marks) = (String::with_capacity(safe.len()), MARKS_MAX);
     for c in safe.chars() {
-        if c.width() == Some(0) {
+        if text::char_columns(c) == 0 {
             marks += 1;
             if marks > MARKS_MAX {
                 continue;
@@ -52,11 +50,19 @@ fn simplified(c: char) -> Option<char> {
 
 /// Returns the cells of clean text.
 pub fn width(text: &str) -> usize {
-    if text.is_ascii() {
-        text.len()
-    } else {
-        text.graphemes(true).map(UnicodeWidthStr::width).sum()
-    }
+    if text.is_ascii() { text.len() } else { text::columns(text) }
+}
+
+/// Returns the characters of clean text, each with its marks: what a terminal puts into one cell, or
+/// into the two of a wide character. A grapheme can be more: a Thai vowel after its consonant.
+pub fn characters(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let next = rest.char_indices().skip(1).find(|(_, c)| text::char_columns(*c) > 0);
+        let (one, after) = rest.split_at(next.map_or(rest.len(), |(at, _)| at));
+        rest = after;
+        (!one.is_empty()).then_some(one)
+    })
 }
 
 /// Cuts a clean name in the middle, so that its beginning and its end stay.
@@ -150,6 +156,21 @@ mod tests {
         ];
         for (text, expected) in rows {
             assert_eq!(clean(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn characters_are_what_a_terminal_puts_into_its_cells() {
+        let rows: [(&str, &[&str], usize); 5] = [
+            ("ab", &["a", "b"], 2),
+            ("e\u{301}x", &["e\u{301}", "x"], 2),
+            ("น้ำ", &["น้", "\u{e33}"], 2),
+            ("ﾍﾞｰ", &["ﾍ", "\u{ff9e}", "ｰ"], 3),
+            ("注文", &["注", "文"], 4),
+        ];
+        for (text, expected, cells) in rows {
+            assert_eq!(characters(text).collect::<Vec<_>>(), expected, "{text}");
+            assert_eq!(width(text), cells, "{text}");
         }
     }
 

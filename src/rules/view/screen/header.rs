@@ -1,17 +1,13 @@
-//! The first and the last line of the screen: where one is, how old the figures are, and which keys
-//! there are.
+//! The first line of the screen: where one is, and how old the figures are.
 
 use super::amounts;
-use super::cells;
 use super::problems;
 use super::rows::Look;
 use super::theme::{StyledLine, Tone};
-use super::ui::{Prompt, ScreenView, Scroll, Ui};
+use super::ui::{ScreenView, Ui};
 
 /// The age at which figures are called old when no interval of rounds is known.
 const OLD_S: u64 = 900;
-/// The most lines of a note.
-const NOTE_LINES: usize = 4;
 
 /// Returns the header. Parts that have no room are shortened, the names of other views first.
 pub fn line(ui: &Ui, look: &Look, width: usize, is_live: bool) -> StyledLine {
@@ -97,9 +93,11 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
         }
     }
     let name = if ui.flags.is_stdin { "stdin" } else { "journal" };
-    let has_ended = state.source.ended && ui.flags.is_stdin;
+    // Plain text is made after the end of the stream, which is no news there.
+    let has_ended = state.source.ended && ui.flags.is_stdin && is_live;
     let name = if has_ended { "stdin ended" } else { name };
-    if ui.flags.is_recording {
+    let name = if ui.flags.is_recording { "recording" } else { name };
+    if ui.flags.is_recording && state.source.newest.is_some() {
         let now = look.now.to_string();
         let (day, time) = (now.get(..10).unwrap_or_default(), now.get(11..19).unwrap_or(&now));
         let text = match is_long {
@@ -128,98 +126,5 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
         false => format!("{old}{age} ago"),
     };
     part(&text, if is_old { Tone::Warning } else { Tone::Plain });
-    line
-}
-
-/// Returns the first lines of a note that does not fit in the footer, which shows the last one.
-pub fn long_note(ui: &Ui, width: usize) -> Vec<StyledLine> {
-    let mut lines = note_lines(ui, width);
-    lines.pop();
-    lines.iter().map(|text| StyledLine::from_text(text, Tone::Strong)).collect()
-}
-
-fn note_lines(ui: &Ui, width: usize) -> Vec<String> {
-    let Some(note) = ui.note.as_deref().filter(|_| !ui.is_asked()) else { return Vec::new() };
-    let mut lines = cells::wrap(&cells::clean(note), width);
-    lines.truncate(NOTE_LINES);
-    lines
-}
-
-/// Returns the footer: a question, what is typed, a note, or the keys; on a page that is longer than the
-/// screen also which lines these are.
-pub fn footer(ui: &Ui, look: &Look, width: usize) -> StyledLine {
-    let Scroll { top, lines, visible } = ui.scroll;
-    if !ui.has_page() || lines <= visible || ui.is_asked() {
-        return left(ui, look, width);
-    }
-    let place = format!("lines {}-{} of {lines}", top + 1, (top + visible).min(lines));
-    let mut line = left(ui, look, width.saturating_sub(place.len() + 2));
-    line.pad(width - place.len());
-    line.with(&place, Tone::Faint)
-}
-
-fn left(ui: &Ui, look: &Look, width: usize) -> StyledLine {
-    let cut = look.symbols.cut;
-    let typed = |question: &str, typed: &str, keys: &str| {
-        let typed = cells::clean(typed).into_owned();
-        let tail = format!("_   {keys}");
-        let room = width.saturating_sub(cells::width(question) + cells::width(&tail) + 1);
-        let mut line = StyledLine::from_text(question, Tone::Strong);
-        line.push(&cells::cut_name(&typed, room.max(8), cut), Tone::Plain);
-        line.with(&tail, Tone::Faint).cut(width, cut)
-    };
-    match (&ui.prompt, &ui.note) {
-        (Prompt::Confirm { question, .. }, _) => {
-            // The answers stay visible, however long the name in the question is.
-            let keys = "  y: yes, any other key: no";
-            let room = width.saturating_sub(cells::width(keys) + 1);
-            let question = cells::clean(question).into_owned();
-            let question = cells::cut_name(&question, room, cut);
-            StyledLine::from_text(&format!("{question}?"), Tone::Warning).with(keys, Tone::Strong)
-        }
-        (Prompt::Span { question, typed: span, .. }, note) => {
-            let keys = note.as_deref().unwrap_or("enter: yes, esc: no");
-            typed(&format!("{question} "), span, keys)
-        }
-        (Prompt::Filter(_), _) => {
-            typed("/", ui.filter().text(), "enter: keep, esc: back, ! first: rows without")
-        }
-        (_, Some(_)) => {
-            let last = note_lines(ui, width).pop().unwrap_or_default();
-            StyledLine::from_text(&last, Tone::Strong)
-        }
-        (Prompt::Help, None) => keys("j k scroll  esc close  q quit", width),
-        (Prompt::None, None) if ui.open.is_some() => {
-            keys("esc back  j k scroll  y copy  o open  ? help  q quit", width)
-        }
-        (Prompt::None, None) => match ui.view {
-            ScreenView::Analytics => keys("? help  q quit  j k scroll  tab view  p pause", width),
-            view => {
-                let panel = if view == ScreenView::Overview { "left right panel  " } else { "" };
-                let actions = match ui.flags.write {
-                    true => "i investigate  x stop  a acknowledge  z silence  ",
-                    false => "",
-                };
-                let keys_of_lists = format!(
-                    "? help  q quit  enter open  {actions}/ filter  s sort  {panel}tab view  \
-                     p pause  o browser  y copy"
-                );
-                keys(&keys_of_lists, width)
-            }
-        },
-    }
-}
-
-/// Returns as many whole keys as there is room for.
-fn keys(all: &str, width: usize) -> StyledLine {
-    let mut line = StyledLine::new();
-    for part in all.split("  ") {
-        let gap = if line.width() > 0 { 2 } else { 0 };
-        if line.width() + gap + part.len() > width {
-            break;
-        }
-        line.push(&"  "[..gap], Tone::Faint);
-        line.push(part, Tone::Faint);
-    }
     line
 }

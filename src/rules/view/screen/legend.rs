@@ -28,10 +28,10 @@ const KEYS: [(&str, &str); 16] = [
 
 /// Keys that act, with the program that each runs.
 const ACTIONS: [(&str, &str); 5] = [
-    ("i", "investigate now (dlq-investigate --retry)"),
+    ("i", "investigate now (dlq-investigate --retry --no-wait)"),
     ("x", "stop the investigation (dlq-investigate --stop)"),
     ("a", "acknowledge the incident (dlq-status --ack)"),
-    ("z", "silence the queue for a time (dlq-status --silence)"),
+    ("z", "silence all queues of this name for a time (dlq-status --silence)"),
     ("R", "move the messages back (dlq-redrive)"),
 ];
 
@@ -75,7 +75,7 @@ pub fn page(page: &mut PageLines, can_write: bool, has_redrive: bool) {
         ("IN 1H", "change of the depth in the last hour"),
         ("FLIGHT", "messages that a consumer has received and not deleted"),
         (">9d", "TO LOSS: no message is lost for 9 days"),
-        ("<59m", "TO LOSS: the oldest message is lost within 59 minutes"),
+        ("<60m", "TO LOSS: the oldest message is lost within 60 minutes"),
         ("[08:52]", "minutes and seconds since the incident or investigation began"),
     ] {
         row(page, text, meaning, Tone::Plain);

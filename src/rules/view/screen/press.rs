@@ -3,7 +3,7 @@
 use super::actions::Target;
 use super::filter::RowFilter;
 use super::rows::{ListName, RowKey};
-use super::ui::{Command, OpenPage, Prompt, ScreenView, Scroll, Ui};
+use super::ui::{Command, OpenPage, Prompt, RunningAction, ScreenView, Scroll, Ui};
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::keys::Key;
 use crate::time::{Timestamp, parse_span};
@@ -31,10 +31,14 @@ impl Ui {
             Prompt::Confirm { argv, .. } => {
                 let is_yes = matches!(key, Key::Char('y' | 'Y'));
                 self.note = (!is_yes).then(|| "nothing was done".to_owned());
-                return is_yes.then_some(Command::Run(argv));
+                return is_yes.then(|| self.start(argv, now));
             }
-            Prompt::Span { question, argv, typed } => {
-                return self.press_in_span(key, question, argv, typed);
+            Prompt::Span { question, argv, typed, is_suggested } => {
+                let typed = match key {
+                    Key::Char(_) if is_suggested => String::new(),
+                    _ => typed,
+                };
+                return self.press_in_span(key, question, argv, typed, now);
             }
         }
         self.derive(state, now);
@@ -151,11 +155,12 @@ impl Ui {
         question: String,
         mut argv: Vec<String>,
         mut typed: String,
+        now: Timestamp,
     ) -> Option<Command> {
         match key {
             Key::Enter if parse_span(&typed).is_some_and(|span| !span.is_zero()) => {
                 argv.push(typed);
-                return Some(Command::Run(argv));
+                return Some(self.start(argv, now));
             }
             Key::Enter => self.note = Some("not a span of time: write 30m, 4h or 7d".into()),
             Key::Esc => {
@@ -165,8 +170,14 @@ impl Ui {
             Key::Ctrl('u') => typed.clear(),
             key => edit(&mut typed, key),
         }
-        self.prompt = Prompt::Span { question, argv, typed };
+        self.prompt = Prompt::Span { question, argv, typed, is_suggested: false };
         None
+    }
+
+    /// Notes that a program runs, and asks for it.
+    fn start(&mut self, argv: Vec<String>, now: Timestamp) -> Command {
+        self.running.push(RunningAction { argv: argv.clone(), since: now });
+        Command::Run(argv)
     }
 
     /// Opens the selected row.

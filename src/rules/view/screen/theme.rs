@@ -3,7 +3,9 @@
 //! Promises: nothing is told by colour alone; no background is set, so that light and dark terminals
 //! both stay legible; without colour only bold, dim, underlined and reverse remain.
 
-use ratatui::buffer::Buffer;
+use std::num::NonZeroU16;
+
+use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui::style::{Color, Modifier, Style};
 
 use super::cells;
@@ -160,18 +162,36 @@ impl StyledLine {
         let area = buffer.area;
         let mut x = 0;
         for (text, tone) in &self.pieces {
-            if x >= area.width {
-                break;
-            }
             let mut style = tone.style();
             if self.is_selected {
                 // Dim text in reverse is hard to read.
                 style = style.remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED);
             }
-            let room = usize::from(area.width - x);
-            (x, _) = buffer.set_stringn(area.x + x, area.y + y, text, room, style);
-            x -= area.x;
+            for one in cells::characters(text) {
+                let wide = u16::try_from(cells::width(one)).unwrap_or(0);
+                if wide == 0 {
+                    continue;
+                }
+                if x + wide > area.width {
+                    return;
+                }
+                put(buffer, (area.x + x, area.y + y), one, wide, style);
+                x += wide;
+            }
         }
+    }
+}
+
+/// Puts a character into its cells. Not by `set_stringn`: it puts a whole grapheme into one cell, of
+/// which terminals make two, and counts Japanese voiced marks twice.
+fn put(buffer: &mut Buffer, (x, y): (u16, u16), one: &str, wide: u16, style: Style) {
+    for more in 1..wide {
+        buffer[(x + more, y)].reset();
+    }
+    let cell = &mut buffer[(x, y)];
+    cell.set_symbol(one).set_style(style);
+    if let Some(wide) = NonZeroU16::new(wide).filter(|wide| one.cell_width() != wide.get()) {
+        cell.set_diff_option(CellDiffOption::ForcedWidth(wide));
     }
 }
 

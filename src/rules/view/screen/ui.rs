@@ -106,7 +106,16 @@ pub enum Prompt {
         question: String,
         argv: Vec<String>,
         typed: String,
+        /// Whether what is typed is still the suggestion, which the first character replaces.
+        is_suggested: bool,
     },
+}
+
+/// A program that a key has started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningAction {
+    pub argv: Vec<String>,
+    pub since: Timestamp,
 }
 
 /// A request to the edge after a key.
@@ -123,7 +132,7 @@ pub enum Command {
     Open(String),
     /// Put text into the clipboard of the terminal.
     Copy(String),
-    /// Run a program, the first word, and tell its outcome as [`Ui::note`].
+    /// Run a program, the first word, and tell its end by [`Ui::end_action`].
     Run(Vec<String>),
     /// Read report and patch of a session into [`Ui::attached`].
     Attach(Box<str>),
@@ -139,6 +148,8 @@ pub struct Ui {
     /// A sentence for the person, until the next key.
     pub note: Option<String>,
     pub attached: Option<AttachedFiles>,
+    /// The programs that keys have started, the newest last.
+    pub(super) running: Vec<RunningAction>,
     pub(super) prompt: Prompt,
     /// The panel of the Overview that the keys act on.
     pub(super) focus: usize,

@@ -3,6 +3,7 @@
 use super::super::amounts::{self, NONE};
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
+use super::super::places;
 use super::super::theme::Tone;
 use super::{KEYS, Look, RowKey, SortKey, descending};
 use crate::event::Severity;
@@ -125,7 +126,9 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
     let cause = cause(one, &key.part);
     Some(match field {
         ColumnField::Status => state_cell(look, one),
-        ColumnField::Queue => TableCell::plain(queue_name(one)),
+        ColumnField::Queue => {
+            TableCell::plain(places::named(look.state, &one.queue, queue_name(one)))
+        }
         ColumnField::Cause => match (cause, &one.skipped) {
             (Some((_, _, title)), _) => TableCell::sentence(&**title, Tone::Plain),
             (None, Some((_, detail))) => TableCell::sentence(&**detail, Tone::Faint),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::amounts::{self, NONE};
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
+use super::super::places;
 use super::super::theme::Tone;
 use super::{KEYS, Look, RowKey, SortKey};
 use crate::rules::view::dashboard::Dashboard;
@@ -136,7 +137,10 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
     let usage = one.usage.filter(|_| is_running(one));
     Some(match field {
         ColumnField::Status => status_cell(look, one.status),
-        ColumnField::Queue => TableCell::plain(queue_name(look.state, one)),
+        ColumnField::Queue => {
+            let name = queue_name(look.state, one);
+            TableCell::plain(places::named(look.state, &one.queue, name))
+        }
         ColumnField::Pid => of_process(one.pid.map(|pid| pid.to_string())),
         ColumnField::Subagents => subagents(one),
         ColumnField::Cpu => {

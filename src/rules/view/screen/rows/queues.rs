@@ -4,6 +4,7 @@ use super::super::amounts::{self, NONE, UNKNOWN};
 use super::super::columns::{ColumnField, RowSpan, TableCell};
 use super::super::filter::RowFilter;
 use super::super::history;
+use super::super::places;
 use super::super::theme::Tone;
 use super::{KEYS, Look, RowKey, SortKey, descending};
 use crate::event::Severity;
@@ -151,7 +152,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
     };
     Some(match field {
         ColumnField::Severity => Standing::new(queue, look.now).cell(look),
-        ColumnField::Queue => TableCell::plain(&*queue.name),
+        ColumnField::Queue => TableCell::plain(places::named(look.state, &key.id, &queue.name)),
         ColumnField::Depth => known(queue.depth),
         ColumnField::InFlight => known(queue.in_flight),
         ColumnField::Trend => match history::change_in_hour(queue, &look.state.rounds, look.now) {
@@ -217,6 +218,6 @@ fn loss(queue: &ShownQueue, now: Timestamp) -> TableCell {
         _ if loss_text::is_near(window, now) => Tone::Warning,
         _ => Tone::Plain,
     };
-    let long = Some(loss_text::clause(window, now));
+    let long = Some(amounts::loss_clause(window, now));
     TableCell { long, ..TableCell::new(amounts::loss(window, now), tone) }
 }

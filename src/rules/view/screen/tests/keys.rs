@@ -87,9 +87,9 @@ fn keys_ask_the_edge() {
 
 #[test]
 fn actions_ask_and_run_their_program() {
-    let rows: [(&str, Option<Command>); 13] = [
-        ("iy", argv(&["dlq-investigate", "--retry", GURU])),
-        ("jjiy", argv(&["dlq-investigate", "--retry", BILLING])),
+    let rows: [(&str, Option<Command>); 16] = [
+        ("iy", argv(&["dlq-investigate", "--retry", GURU, "--no-wait"])),
+        ("jjiy", argv(&["dlq-investigate", "--retry", BILLING, "--no-wait"])),
         ("in", None),
         ("i\r", None),
         ("i\u{1b}", None),
@@ -102,7 +102,11 @@ fn actions_ask_and_run_their_program() {
             "jjz\u{8}\u{8}30m\r",
             argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "30m"]),
         ),
+        // The first character replaces the suggestion.
+        ("jjz2h\r", argv(&["dlq-status", "--silence", "fm-transaction-processor-dlq-prd", "2h"])),
         ("jjz\u{8}x\r", None),
+        ("iyiy", None),
+        ("jjz2h\rz4h\r", None),
         ("Ry", argv(&["dlq-redrive", GURU])),
     ];
     for (script, command) in rows {
@@ -116,7 +120,7 @@ fn actions_ask_and_run_their_program() {
     }
     assert_eq!(
         press(&mut Ui::new(WRITE), &states::normal(), "4\riy"),
-        argv(&["dlq-investigate", "--retry", GURU])
+        argv(&["dlq-investigate", "--retry", GURU, "--no-wait"])
     );
     let mut ui = Ui::new(ScreenFlags { has_redrive: false, ..WRITE });
     assert_eq!(
@@ -287,4 +291,102 @@ fn clock_alone_moves_a_queue_up() {
         })
         .collect();
     assert!(order[..2].iter().any(|id| &**id == ORDERS), "{order:?}");
+}
+
+/// A state with a second queue of the name of one, in another account.
+fn with_namesake() -> Dashboard {
+    let mut state = states::normal();
+    let staging = GURU.replace("123456789012", "210987654321");
+    let mut queue = states::queue(&staging, Some(5));
+    queue.account = "staging".into();
+    state.queues.insert(staging.as_str().into(), queue);
+    state.queues.get_mut(GURU).unwrap().account = "production".into();
+    state
+}
+
+#[test]
+fn questions_say_which_queue_of_two_with_one_name() {
+    let state = with_namesake();
+    let one = "'fm-digitalguru-api-update-dlq-prod' (production sa-east-1)";
+    let all = "'fm-digitalguru-api-update-dlq-prod' (2 queues: production sa-east-1, \
+               staging sa-east-1) for";
+    for (key, question) in [
+        ("i", format!("investigate {one} now?")),
+        ("a", format!("acknowledge the incident of {one} for 24h?")),
+        ("R", format!("move the messages of {one} back?")),
+        ("z", format!("silence {all}")),
+    ] {
+        for (width, height) in [(40, 10), (80, 24), (200, 60)] {
+            let mut ui = Ui::new(WRITE);
+            press(&mut ui, &state, key);
+            let text = shown(&state, &mut ui, width, height);
+            assert_eq!(text.lines().count(), usize::from(height));
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(&question), "{key} at {width}:\n{text}");
+            let answers = if key == "z" { "enter: yes" } else { "y: yes, any other key: no" };
+            assert!(words.contains(answers), "{key} at {width}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn rows_say_the_place_of_queues_with_one_name() {
+    let state = with_namesake();
+    for view in ["", "4"] {
+        let mut ui = Ui::default();
+        press(&mut ui, &state, view);
+        let text = shown(&state, &mut ui, 200, 60);
+        assert!(text.contains("d (production)"), "{text}");
+        assert!(!text.contains("orders-dlq ("), "{text}");
+    }
+}
+
+#[test]
+fn action_that_runs_is_shown_with_its_time_and_starts_once() {
+    let state = states::normal();
+    let mut ui = Ui::new(WRITE);
+    let Some(Command::Run(argv)) = press(&mut ui, &state, "jxy") else { panic!("it runs") };
+    let last = |ui: &mut Ui, width| shown(&state, ui, width, 24).lines().last().unwrap().to_owned();
+    let text = last(&mut ui, 120);
+    assert!(text.starts_with("runs: dlq-investigate --stop 0192b001-billing 0s  ? help"), "{text}");
+    assert!(last(&mut ui, 40).ends_with(" 0s"));
+    assert_eq!(
+        press(&mut ui, &state, "xy"),
+        Some(Command::Copy("fm-transaction-processor-dlq-prd".into()))
+    );
+    press(&mut ui, &state, "x");
+    assert!(last(&mut ui, 80).starts_with("it runs already"));
+    // Another action may start meanwhile.
+    assert!(matches!(press(&mut ui, &state, "ay"), Some(Command::Run(_))));
+    assert!(last(&mut ui, 80).contains("(and 1 more)"));
+    ui.end_action(&argv, "done".into());
+    assert_eq!(last(&mut ui, 80).trim(), "done");
+    assert_eq!(press(&mut ui, &state, "xy"), Some(Command::Run(argv)));
+}
+
+#[test]
+fn empty_queue_has_no_message_to_move_back() {
+    let mut state = states::normal();
+    for (depth, is_asked) in [(Some(0), false), (Some(1), true), (None, true)] {
+        state.queues.get_mut(GURU).unwrap().depth = depth;
+        let arn = state.queues.get_key_value(GURU).unwrap().0.clone();
+        let mut ui = Ui::new(WRITE);
+        press(&mut ui, &state, "/digitalguru\r");
+        assert_eq!(&*ui.selected().unwrap().1.id, &*arn);
+        press(&mut ui, &state, "R");
+        assert_eq!(ui.is_asked(), is_asked, "{depth:?}");
+    }
+}
+
+#[test]
+fn end_of_a_stream_is_no_age_in_plain_text() {
+    let mut state = states::normal();
+    state.source.ended = true;
+    let flags = ScreenFlags { is_stdin: true, ..ScreenFlags::default() };
+    let once = crate::rules::view::screen::text(&state, &mut Ui::new(flags), states::now(), 80, 24);
+    assert!(once.contains("stdin, 4s ago") && !once.contains("OLD"), "{once}");
+    assert!(shown(&state, &mut Ui::new(flags), 80, 24).contains("OLD: stdin ended"));
+    state.rounds.last = Some(states::ago(9000));
+    let once = crate::rules::view::screen::text(&state, &mut Ui::new(flags), states::now(), 80, 24);
+    assert!(once.contains("OLD: stdin, "), "{once}");
 }
