@@ -402,8 +402,8 @@ payloads! {
         /// The cost in US dollars; null when the agent does not report it.
         #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
-        /// The reason why the cost that the agent reports is not believed; absent when it is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// The reason why the cost that the agent reports is not believed; null when it is.
+        #[serde(default)]
         cost_note: Option<String>,
         turns: Option<u64>,
         duration_s: u64,

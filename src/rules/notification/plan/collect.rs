@@ -37,6 +37,25 @@ pub(super) struct DueNotices {
     pub amended: Vec<Amended>,
 }
 
+impl DueNotices {
+    /// Adds what a channel is not told before `until`. `glob` is that of a silence of the subject.
+    fn hold(&mut self, topic: &Topic, reason: HoldReason, until: Timestamp, glob: Option<String>) {
+        let glob = glob.filter(|_| reason == HoldReason::Silence);
+        let hold = Amendment::Held(EventHold { reason, until, glob });
+        self.amended.extend(amend_each(&topic.pending, &topic.channel, &hold));
+        // Who has switched them off needs no event of each.
+        let last = topic.pending.last().filter(|_| reason != HoldReason::Off);
+        self.held.extend(last.map(|event| HeldNotice {
+            channel: topic.channel.clone(),
+            subject: topic.subject.clone(),
+            incident: topic.incident.clone(),
+            event: event.clone(),
+            reason,
+            until,
+        }));
+    }
+}
+
 /// Collects what is due.
 pub(super) fn collect_due(
     notices: &mut Notices,
@@ -88,20 +107,7 @@ pub(super) fn collect_due(
                 }
                 Due::Held(reason, until) => {
                     let silence = input.silences.of_subject(&topic.subject, now);
-                    let silence = silence.filter(|_| reason == HoldReason::Silence);
-                    let glob = silence.map(|one| one.glob.clone());
-                    let hold = Amendment::Held(EventHold { reason, until, glob });
-                    all.amended.extend(amend_each(&topic.pending, &channel.name, &hold));
-                    // Who has switched them off needs no event of each.
-                    let last = topic.pending.last().filter(|_| reason != HoldReason::Off);
-                    all.held.extend(last.map(|event| HeldNotice {
-                        channel: topic.channel.clone(),
-                        subject: topic.subject.clone(),
-                        incident: topic.incident.clone(),
-                        event: event.clone(),
-                        reason,
-                        until,
-                    }))
+                    all.hold(topic, reason, until, silence.map(|one| one.glob.clone()));
                 }
             }
         }

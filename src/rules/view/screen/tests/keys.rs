@@ -345,7 +345,7 @@ fn rows_say_the_place_of_queues_with_one_name() {
 fn action_that_runs_is_shown_with_its_time_and_starts_once() {
     let state = states::normal();
     let mut ui = Ui::new(WRITE);
-    let Some(Command::Run(argv)) = press(&mut ui, &state, "jxy") else { panic!("it runs") };
+    let Some(Command::Run(argv)) = press(&mut ui, &state, "jjxy") else { panic!("it runs") };
     let last = |ui: &mut Ui, width| shown(&state, ui, width, 24).lines().last().unwrap().to_owned();
     let text = last(&mut ui, 120);
     assert!(text.starts_with("runs: dlq-investigate --stop 0192b001-billing 0s  ? help"), "{text}");
