@@ -1,4 +1,4 @@
-//! How dead letters differ from handled messages of the same kind, as logs show them. Pure.
+//! Differences between dead letters and handled messages of the same kind, as logs show them.
 //!
 //! A handled message is a JSON object on a line of a log that names no error and no dead letter, with
 //! most of the members that the dead letters have. Promises: a difference is stated with its counts,

@@ -59,13 +59,13 @@ pub enum Mount {
 }
 
 impl Mount {
-    /// The same path inside and outside, read-only.
+    /// Returns a read-only mount with the same path inside and outside.
     pub fn read_only(path: impl Into<String>) -> Self {
         let path = path.into();
         Mount::ReadOnly { from: path.clone(), to: path }
     }
 
-    /// The same path inside and outside.
+    /// Returns a writable mount with the same path inside and outside.
     pub fn writable(path: impl Into<String>) -> Self {
         let path = path.into();
         Mount::Writable { from: path.clone(), to: path }

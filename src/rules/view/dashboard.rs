@@ -57,7 +57,7 @@ pub struct Dashboard {
     pub notices: HashMap<Box<str>, NoticeCounts>,
     pub source: SourceState,
     pub statements: ShownStatements,
-    /// What the newest reading of the state folder lacks; None before the first one.
+    /// The documents that the newest reading of the state folder lacks; None before the first one.
     pub unread: Option<UnreadDocuments>,
     /// The readings of the state folder that have changed something.
     pub folder_changes: u64,

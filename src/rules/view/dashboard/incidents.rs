@@ -218,7 +218,7 @@ impl IncidentStory {
 
     /// Returns the pull requests of a cause, or of the incident while no cause is known: the one that
     /// counts first, which is the newest open one, else the one that was merged, else a closed one.
-    /// One that names no cause is of the only one there is.
+    /// A pull request that names no cause belongs to the only cause, when there is no other.
     pub fn requests_of(&self, cause: &str) -> Vec<&IncidentRequest> {
         let is_alone = self.causes.len() <= 1;
         let is_of = |one: &&IncidentRequest| match one.fingerprint.as_deref() {

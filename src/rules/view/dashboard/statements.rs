@@ -1,8 +1,8 @@
-//! What people said: acknowledgements and silences, by the state folder and by the events of the stream,
+//! Statements of people: acknowledgements and silences, by the state folder and by the events of the stream,
 //! which may be that of another machine.
 //!
-//! Of two statements about the same the later one counts. A statement that is only in the stream counts
-//! as well.
+//! The later one of two statements about the same subject counts. A statement that only the stream has
+//! counts as well.
 
 use std::collections::{HashMap, HashSet};
 
