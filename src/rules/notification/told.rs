@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Records that people were told again. Without its acknowledgement a problem escalates anew.
 pub fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
-    topic.acked_until = None;
+    (topic.acked_until, topic.joined) = (None, None);
     if let Some(told) = &mut topic.told {
         told.at = now;
         told.repeats += 1;
@@ -29,6 +29,7 @@ pub fn restart(topic: &mut Topic) {
     topic.escalated = 0;
     topic.handle = None;
     topic.group_handle = None;
+    topic.joined = None;
     topic.causes = None;
 }
 
@@ -105,7 +106,7 @@ pub fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
                 told.tiers.push(tier);
             }
         }
-        topic.told = Some(told);
+        (topic.told, topic.joined) = (Some(told), None);
     }
 }
 
