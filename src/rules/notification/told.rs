@@ -93,6 +93,10 @@ pub fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
             repeats: 0,
         });
         told.at = now;
+        if one.reason == SendReason::Again {
+            // It has come back to stay, and escalates anew.
+            (told.unacked_since, topic.escalated) = (now, 0);
+        }
         told.severity = told.severity.max(one.severity);
         told.line.clone_from(&one.line);
         let depth = problem.and_then(|problem| problem.depth);
@@ -120,7 +124,9 @@ pub fn reminder(
 ) -> DueNotice {
     let key = reread(&told.line).map(|facts| facts.key).unwrap_or_default();
     let (severity, line) = (told.severity, told.line.clone());
-    let (at, causes) = (told.first_at, Vec::new());
+    // An escalation counts from the last time that somebody was to acknowledge it.
+    let at = if reason == SendReason::Escalated { told.unacked_since } else { told.first_at };
+    let causes = Vec::new();
     let event = Pending { key, reason, severity, at, due: now, hold: None, line, causes };
     DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }

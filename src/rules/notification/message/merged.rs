@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{COLUMNS, Notice, cap, look, render, time_of_day};
+use super::{COLUMNS, Notice, REPORT, cap, look, render, time_of_day};
 use crate::event::{self, AnyPayload, HealthReport, Line, Type};
 use crate::rules::loss_text;
 use crate::rules::notification::facts::{POLL, TopicChange, reread};
@@ -121,13 +121,26 @@ fn several(
     if is_digest || set.len() <= SENTENCES_MAX {
         notice.tell_of(set.iter().map(|due| {
             let one = single(due, scopes, now);
-            (format!("{}: {}", one.subject, one.what), vec![one.subject])
+            let results = results(due, &one, scopes, now);
+            (format!("{}: {}{results}", one.subject, one.what), vec![one.subject])
         }));
     } else {
         let name = |due: &DueNotice| shorten(&safe(&due.subject), NAME_MAX).into_owned();
         notice.names = set.iter().map(name).collect();
     }
     notice
+}
+
+/// Returns the results among the events of a notice that tells of more, with the paths of the reports.
+fn results(due: &DueNotice, told: &Notice, scopes: &mut SeenScopes, now: Timestamp) -> String {
+    let mut text = String::new();
+    for event in due.events.iter().filter(|event| event.reason == SendReason::News) {
+        let result = render_event(event, due, scopes, now);
+        let reports = result.below.iter().filter(|line| line.starts_with(REPORT));
+        let what = Some(&result.what).filter(|what| !told.what.ends_with(what.as_str()));
+        what.into_iter().chain(reports).for_each(|part| text += &format!("; {part}"));
+    }
+    text
 }
 
 /// Returns how the problems have ended, after what was lost by it: at most what was there.
