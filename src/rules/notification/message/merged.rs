@@ -85,6 +85,8 @@ fn several(
     now: Timestamp,
 ) -> Notice {
     let events = || set.iter().filter_map(|due| due.events.last());
+    // The first names are those of several accounts, too.
+    events().for_each(|event| drop(scopes.of_line(event.line.as_bytes())));
     let severity = events().map(|event| event.severity).max().unwrap_or(event::Severity::Info);
     let at = events().map(|event| event.at).max().unwrap_or(now);
     let is_digest = set.iter().any(|due| due.was_quiet);
@@ -125,8 +127,11 @@ fn several(
             (format!("{}: {}{results}", one.subject, one.what), vec![one.subject])
         }));
     } else {
-        let name = |due: &DueNotice| shorten(&safe(&due.subject), NAME_MAX).into_owned();
-        notice.names = set.iter().map(name).collect();
+        let mut name = |due: &DueNotice| {
+            let place = due.events.last().map(|event| scopes.of_line(event.line.as_bytes()));
+            shorten(&safe(&due.subject), NAME_MAX).into_owned() + &place.unwrap_or_default()
+        };
+        notice.names = set.iter().map(&mut name).collect();
     }
     notice
 }
@@ -424,6 +429,30 @@ mod tests {
             let listed = notice.below.iter().any(|line| line.starts_with("and "));
             assert_eq!(listed, count == 60, "{text}");
             assert_eq!(notice.below_within_limit().len(), notice.below.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn equal_names_of_two_accounts_stand_with_their_account() {
+        let now = Timestamp::from_millis(0);
+        for count in [2, 8, 9, 30] {
+            let of = |n: usize| {
+                let mut one = due(&format!("q{}-dlq", n / 2), SendReason::New, None, false);
+                let account = if n.is_multiple_of(2) { "one" } else { "two" };
+                let line = &mut one.events[0].line;
+                *line = line.replace("\"account\":\"\"", &format!("\"account\":\"{account}\""));
+                assert!(line.contains(account), "{line}");
+                one
+            };
+            let set: Vec<DueNotice> = (0..count).map(of).collect();
+            let text = compose(&set, None, &mut SeenScopes::default(), now).text();
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for n in 0..count / 2 {
+                for account in ["one", "two"] {
+                    let name = format!("q{n}-dlq ({account})");
+                    assert!(text.contains(&name), "{name} of {count} in {text}");
+                }
+            }
         }
     }
 }
