@@ -368,3 +368,43 @@ fn end_of_what_was_told_in_quiet_hours_is_told_at_once() {
     ];
     assert_story("escalated", story, &escalated);
 }
+
+#[test]
+fn notice_names_the_keys_of_what_it_begins_and_ends() {
+    let keys = |story: &Story| {
+        let notice = Notice::default;
+        let entries =
+            story.last.iter().map(|one| OutboxEntry::new(one, notice(), at(0.0), at(0.0)));
+        let of = |entry: OutboxEntry| (entry.delivery.problems.open, entry.delivery.problems.ended);
+        entries.map(of).collect::<Vec<_>>()
+    };
+    let all =
+        |names: &[&str]| names.iter().map(|name| format!("incident-{name}")).collect::<Vec<_>>();
+    let queues = ["a", "b", "c", "d"];
+    let mut story = plain();
+    story.round(0.0, &queues.map(|queue| ("queue.raised", queue, "3")));
+    assert_eq!(keys(&story), [(all(&queues), vec![])], "a storm");
+    story.round(1.0, &[CLEARED]);
+    story.round(2.0, &[]);
+    story.round(6.0, &[]);
+    assert_eq!(keys(&story), [(vec![], all(&["a"]))], "one of them is over");
+    story.round(
+        7.0,
+        &queues[1..].iter().map(|queue| ("queue.cleared", *queue, "x")).collect::<Vec<_>>(),
+    );
+    story.round(12.0, &[]);
+    let ends = keys(&story);
+    assert_eq!(
+        ends.iter().flat_map(|(_, ended)| ended.clone()).collect::<Vec<_>>(),
+        all(&queues[1..])
+    );
+    story.round(13.0, &[COMPLETED]);
+    assert_eq!(keys(&story), [(vec![], vec![])], "a result after the end");
+    // A digest of an end, of the problem that has begun since, and of another.
+    let mut story = quiet(plain());
+    story.round(0.0, &[RAISED]);
+    story.round(61.0, &[CLEARED]);
+    story.round(200.0, &[BACK, ("queue.raised", "b", "3")]);
+    story.round(360.0, &[]);
+    assert_eq!(keys(&story), [(all(&["a#2", "b"]), all(&["a"]))]);
+}
