@@ -28,7 +28,7 @@ use crate::edge::http::{self, Client, Method, Request};
 use crate::error::Error;
 use crate::event::{Severity, fresh_id};
 use crate::rules::http::{HttpAnswer, RequestError};
-use crate::rules::notification::delivery::{Action, Delivery, Outcome};
+use crate::rules::notification::delivery::{Action, Delivery, Outcome, ProblemKeys};
 use crate::rules::notification::message::Notice;
 use crate::rules::notification::outbox::ASKED_PAUSE_MAX;
 use crate::rules::view::notice::ConsoleStyle;
@@ -130,6 +130,7 @@ pub fn test_channel(
         id: fresh_id(now, &std::process::id().to_string()),
         action: Action::Trigger,
         key: String::new(),
+        problems: ProblemKeys::default(),
         incident: None,
         event: None,
         notice: Notice::plain(Severity::Info, "dlq-tools", "a test notice", &next, now),

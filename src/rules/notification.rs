@@ -23,6 +23,7 @@ pub mod message;
 pub mod notice_key;
 pub mod notices;
 pub mod outbox;
+pub mod overtake;
 pub mod payload;
 pub mod plan;
 pub mod policy;

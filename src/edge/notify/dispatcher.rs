@@ -65,6 +65,8 @@ pub struct Dispatcher {
     round_interval: Duration,
     /// Whether the end of a round is on record, so that its successors can be missing.
     has_pulse: bool,
+    /// Whether a record has changed what is due.
+    is_plan_due: bool,
     /// Whether the last plan is on record.
     is_planned: bool,
     /// The arrival of the newest line that has advanced the clock, in a stream that is live.
@@ -133,6 +135,7 @@ impl Dispatcher {
             drain,
             drain_for,
             round_interval: settings.monitoring.check_interval,
+            is_plan_due: false,
             is_planned: true,
             live_at: None,
             silent_at: clock::tick(),
@@ -204,6 +207,7 @@ impl Dispatcher {
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
         let arrived = std::mem::take(&mut self.arrived);
         let (now, is_off) = (self.now(), self.muted);
+        self.is_plan_due = false;
         let Some(state) = &self.state else {
             let (silences, acks) = Default::default();
             let notifications = &self.notifications;

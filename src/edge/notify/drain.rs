@@ -5,11 +5,12 @@
 //! meanwhile waits, and what they have acknowledged is not sent. Statements that cannot be read hold
 //! nothing back.
 
+mod overtake;
 mod result;
 mod silenced;
 mod together;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::rules::notification::delivery::Outcome;
 use crate::rules::notification::outbox::{ASKED_PAUSE_MAX, OutboxEntry, Withdrawal, digest};
+use crate::rules::notification::overtake::EntryRank;
 use crate::rules::notification::policy::Channel;
 use crate::store::{self, Lock, Store};
 use crate::time::Timestamp;
@@ -55,6 +57,8 @@ struct ChannelDrain {
     interval: Duration,
     lock: Option<Lock>,
     waiting: VecDeque<OsString>,
+    /// The places of those in the order, when they are many.
+    ranks: HashMap<OsString, EntryRank>,
     under_way: Vec<OutboxEntry>,
     /// Whether an attempt may wait long enough for people to withdraw it.
     can_wait: bool,
@@ -97,6 +101,7 @@ impl Drain {
             interval: channel.interval(),
             lock: None,
             waiting: VecDeque::new(),
+            ranks: HashMap::new(),
             under_way: Vec::new(),
             can_wait: channel.waits_its_turn(),
             looked_at: clock::tick(),
@@ -341,8 +346,8 @@ impl ChannelDrain {
         }
     }
 
-    /// Returns the oldest entry, which stays in the list; None when there is none, or when another
-    /// process delivers.
+    /// Returns the entry to deliver, which stays in the list as its first; None when there is none, or
+    /// when another process delivers.
     fn next_entry(&mut self) -> Result<Option<OutboxEntry>, Error> {
         if self.lock.is_none() {
             // Without entries no folder is made.
@@ -367,14 +372,26 @@ impl ChannelDrain {
             self.waiting.retain(|name| !is_over(name));
             self.is_stale = false;
         }
-        // A damaged file stays for people, and holds up no other entry.
+        let mut first = self.first_entry()?;
+        let is_paused = |entry: &OutboxEntry| entry.paused_until(clock::now()).is_some();
+        if first.as_ref().is_some_and(|first| !is_paused(first)) {
+            self.bring_forward();
+            first = self.first_entry()?;
+        }
+        if first.is_none() {
+            self.release();
+        }
+        Ok(first)
+    }
+
+    /// Returns the first entry of the list. A damaged file stays for people, and holds up no other.
+    fn first_entry(&mut self) -> Result<Option<OutboxEntry>, Error> {
         while let Some(name) = self.waiting.pop_front() {
             if let Some(entry) = self.outbox.read(&name)? {
                 self.waiting.push_front(name);
                 return Ok(Some(entry));
             }
         }
-        self.release();
         Ok(None)
     }
 }

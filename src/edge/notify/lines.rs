@@ -36,7 +36,8 @@ fn spoken_again(planned: &PlannedDelivery) -> Option<String> {
         _ => return None,
     };
     let [due] = planned.notices.as_slice() else { return None };
-    let line = due.events.last()?.line.trim_end();
+    // The problem comes before what has arrived meanwhile.
+    let line = due.events.first()?.line.trim_end();
     let Line::Event(head) = event::peek(line.as_bytes()) else { return None };
     Some(of_open_problem(&head, line.as_bytes(), again, due.depth))
 }
@@ -105,6 +106,7 @@ fn notice_line<D: Payload>(entry: &OutboxEntry, now: Timestamp, data: D) -> Vec<
 mod tests {
     use super::*;
     use crate::rules::notification::fixtures::due;
+    use crate::rules::notification::topic::Pending;
 
     #[test]
     fn single_problem_that_is_told_again_is_said_with_its_newest_depth() {
@@ -114,6 +116,8 @@ mod tests {
             let mut one = due("orders-dlq", reason);
             one.events[0].line = raised.into();
             one.depth = Some(1);
+            let result = raised.replace("queue.raised", "investigation.completed");
+            one.events.push(Pending { line: result, ..one.events[0].clone() });
             PlannedDelivery {
                 id: "id".into(),
                 sequence: 1,
@@ -142,6 +146,7 @@ mod tests {
             assert_eq!(spoken.is_some(), expected.is_some(), "{reason}: {spoken:?}");
             let words = spoken.unwrap_or_default();
             assert!(words.contains(expected.unwrap_or_default()), "{reason}: {words}");
+            assert!(words.is_empty() || words.contains("queue raised"), "{reason}: {words}");
         }
     }
 }

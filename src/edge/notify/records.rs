@@ -37,6 +37,15 @@ pub struct DispatcherState {
     slot: Option<ConsoleSlot>,
 }
 
+/// The consequences of a record of deliveries that have ended.
+#[derive(Debug, Default)]
+pub struct RecordedEnds {
+    /// The notices that a console is to print, with the number of its channel.
+    pub for_console: Vec<(usize, OutboxEntry)>,
+    /// Whether a beginning was withdrawn, so that others with its cause may be due.
+    pub is_plan_due: bool,
+}
+
 /// The outbox of a delivery that has ended.
 #[derive(Debug)]
 enum FinishedIn {
@@ -266,15 +275,15 @@ impl DispatcherState {
     }
 
     /// Records deliveries that have ended, queues those of refused ones for the fallback, and removes
-    /// the files. The files of `gone` were removed before. Returns what a console as the fallback is to
-    /// print, with the number of its channel.
+    /// the files. The files of `gone` were removed before.
     pub fn record(
         &self,
         notifications: &Notifications,
         finished: &[Finished],
         gone: &[String],
         drain: &mut Drain,
-    ) -> Result<Vec<(usize, OutboxEntry)>, Error> {
+    ) -> Result<RecordedEnds, Error> {
+        let mut recorded = RecordedEnds::default();
         let mut queued_anew = Vec::new();
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             gone.iter().for_each(|id| drop(notices.queue.remove(id)));
@@ -286,6 +295,7 @@ impl DispatcherState {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
                 if *is_acked && matches!(entry.reason, SendReason::New | SendReason::Again) {
                     notices.withdraw(&queued);
+                    recorded.is_plan_due = true;
                 }
                 if let Some(handle) = handle {
                     notices.take_handle(&queued, handle);
@@ -302,19 +312,18 @@ impl DispatcherState {
             self.draft(&queued_anew)
         })?;
         finished.iter().try_for_each(|one| one.remove(drain))?;
-        let mut for_console = Vec::new();
         for entry in queued_anew {
             let mut channels = notifications.channels.iter();
             let position = channels.position(|one| one.name == entry.channel);
             let Some(number) = position else { continue };
             if notifications.channels[number].kind == ChannelKind::Console {
-                for_console.push((number, entry));
+                recorded.for_console.push((number, entry));
                 continue;
             }
             drain.outbox(number).release(&entry)?;
             drain.wake(number);
         }
-        Ok(for_console)
+        Ok(recorded)
     }
 
     /// Records the end of a round. Returns that rounds finish again, when they were missing.

@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::event::Severity;
-    use crate::rules::notification::delivery::Action;
+    use crate::rules::notification::delivery::{Action, ProblemKeys};
     use crate::rules::notification::message::Notice;
     use crate::time::Timestamp;
 
@@ -116,6 +116,7 @@ mod tests {
             id: "id".into(),
             action: Action::Trigger,
             key: String::new(),
+            problems: ProblemKeys::default(),
             incident: None,
             event: event.map(str::to_owned),
             notice: Notice::plain(Severity::Error, "-e orders-dlq", what, "", at),

@@ -1,11 +1,11 @@
-//! Amendments of judged events: they were dropped after all, or held back. Pure.
+//! Amendments of judged events: they were dropped or told after all, or held back. Pure.
 
 use serde::{Deserialize, Serialize};
 
 use super::decision::DropReason;
 use super::facts::TopicChange;
 use super::notice_key::{EventKey, NoticeKey};
-use super::topic::{HoldReason, Pending, Topic};
+use super::topic::{HoldReason, Pending, SendReason, Topic};
 use crate::time::Timestamp;
 
 /// The restraint that has held an event back.
@@ -23,6 +23,8 @@ pub struct EventHold {
 pub enum Amendment {
     /// The channel is not told after all.
     Dropped(DropReason),
+    /// The channel is told after all.
+    Told(SendReason, Timestamp),
     Held(EventHold),
 }
 

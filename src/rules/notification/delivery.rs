@@ -25,6 +25,33 @@ words! {
     }
 }
 
+/// The keys of the problems that a notice tells of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemKeys {
+    /// The keys of those that go on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
+    /// The keys of those whose end it tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<String>,
+}
+
+impl ProblemKeys {
+    /// Adds the keys of a later notice: what it says of a problem counts.
+    pub fn follow(&mut self, later: &ProblemKeys) {
+        for (key, goes_on) in later
+            .ended
+            .iter()
+            .map(|key| (key, false))
+            .chain(later.open.iter().map(|key| (key, true)))
+        {
+            self.open.retain(|known| known != key);
+            self.ended.retain(|known| known != key);
+            if goes_on { &mut self.open } else { &mut self.ended }.push(key.clone());
+        }
+    }
+}
+
 /// A notice for one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -34,6 +61,8 @@ pub struct Delivery {
     /// The key of the problem: a notice of its end ends what the notices with the same key began.
     #[serde(default)]
     pub key: String,
+    #[serde(default)]
+    pub problems: ProblemKeys,
     /// The id of the incident; None as well when there are several.
     pub incident: Option<String>,
     /// The line of the event, at most [`EVENT_MAX`] bytes. None: longer, or several events.

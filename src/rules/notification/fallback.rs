@@ -3,7 +3,7 @@
 //! Promises: the other channel is told the end of what it was told of, once; one that has an alert for
 //! each problem gets a notice for each, so that each end resolves its own.
 
-use super::delivery::Action;
+use super::delivery::{Action, ProblemKeys};
 use super::escalate::take_step;
 use super::message::Notice;
 use super::notices::{Notices, QueuedDelivery};
@@ -108,6 +108,9 @@ fn part(notices: &Notices, entry: &OutboxEntry, topics: &[String], at: usize) ->
     }
     let told = topic.and_then(|topic| topic.told.as_ref()?.incident.as_deref());
     part.delivery.key = key_of(problem, told.or(incident.as_deref()));
+    let (key, is_end) = (vec![part.delivery.key.clone()], part.delivery.action == Action::Resolve);
+    let (open, ended) = if is_end { (Vec::new(), key) } else { (key, Vec::new()) };
+    part.delivery.problems = ProblemKeys { open, ended };
     part.delivery.incident.clone_from(&incident);
     part.subjects = vec![subject];
     part.incidents = vec![incident.unwrap_or_default()];

@@ -151,7 +151,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::rules::notification::delivery::{Action, Delivery};
+    use crate::rules::notification::delivery::{Action, Delivery, ProblemKeys};
     use crate::rules::notification::message::Notice;
     use crate::rules::notification::notice_key::EventKey;
     use crate::rules::notification::silence::Silence;
@@ -172,6 +172,7 @@ mod tests {
                 id: "d".into(),
                 action: Action::Trigger,
                 key: String::new(),
+                problems: ProblemKeys::default(),
                 incident: None,
                 event: None,
                 notice: Notice::default(),

@@ -369,7 +369,12 @@ fn release(
     let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
     let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
     let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
-    let notice = DueNotice::new(topic, problem, reason);
+    let mut notice = DueNotice::new(topic, problem, reason);
+    if let Some(told) = topic.told.as_ref().filter(|_| reason == SendReason::AckExpired) {
+        // What has come meanwhile is told with the problem itself.
+        let again = reminder(topic, problem, told, reason, now);
+        notice.events.splice(0..0, again.events);
+    }
     tell(topic, problem, now);
     topic.acked_until = None;
     if reason == SendReason::AckExpired {

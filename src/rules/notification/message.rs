@@ -30,6 +30,8 @@ pub const BODY_MAX: usize = 1200;
 const SUBJECT_MAX: usize = 100;
 const INDENTED: &str = "\n    ";
 const TEXT_MAX: usize = 200;
+/// The beginning of the line with the path of a report.
+const REPORT: &str = "report: ";
 /// The age from which an event is shown with its date.
 const SAME_DAY: Duration = Duration::from_secs(12 * 3600);
 /// The characters of an incident's id in a command: unique in practice, and short.

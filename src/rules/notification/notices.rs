@@ -245,6 +245,10 @@ impl Notices {
                     one.is_told = false;
                     one.decision = Some(NoticeDecision::Drop(*reason));
                 }
+                Some(Amendment::Told(reason, at)) => {
+                    one.is_told = true;
+                    one.decision = Some(NoticeDecision::Send(*reason, *at));
+                }
                 Some(Amendment::Held(hold)) => one.hold = Some(hold.clone()),
                 None => {}
             }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ack::Acks;
-use super::delivery::{Action, Delivery, EVENT_MAX};
+use super::delivery::{Action, Delivery, EVENT_MAX, ProblemKeys};
 use super::facts::{EventFacts, TopicChange, reread};
 use super::group::DueNotice;
 use super::message::Notice;
@@ -114,9 +114,6 @@ impl OutboxEntry {
     ) -> Self {
         let first = &planned.notices[0];
         let event = first.events.last().map(|event| event.key.clone()).unwrap_or_default();
-        // An end can be told together with a result.
-        let ends =
-            |due: &DueNotice| due.events.iter().any(|event| event.reason == SendReason::Ended);
         let is_end = planned.notices.iter().all(ends);
         let action = match (planned.is_update, is_end) {
             (true, _) => Action::Update,
@@ -137,6 +134,7 @@ impl OutboxEntry {
                 id: planned.id.clone(),
                 action,
                 key: key(planned),
+                problems: problem_keys(planned),
                 incident: first.incident.clone().filter(|_| planned.notices.len() == 1),
                 event: line.filter(|line| !line.is_empty() && line.len() <= EVENT_MAX),
                 notice,
@@ -256,6 +254,21 @@ fn tells_end(due: &DueNotice) -> bool {
     due.events.iter().any(ends)
 }
 
+/// Returns whether a problem is over by a notice. An end can be told together with a result.
+fn ends(due: &DueNotice) -> bool {
+    due.events.iter().any(|event| event.reason == SendReason::Ended)
+}
+
+/// Returns the keys of the problems that a delivery tells of. A result after an end is of none.
+fn problem_keys(planned: &PlannedDelivery) -> ProblemKeys {
+    let mut keys = ProblemKeys::default();
+    for due in planned.notices.iter().filter(|due| !due.is_late) {
+        let key = key_of(&due.problem, due.key_incident.as_deref());
+        if ends(due) { &mut keys.ended } else { &mut keys.open }.push(key);
+    }
+    keys
+}
+
 /// Returns the key of what a delivery tells of.
 fn key(planned: &PlannedDelivery) -> String {
     match planned.notices.as_slice() {
@@ -299,8 +312,11 @@ pub fn digest(entries: &[OutboxEntry], now: Timestamp) -> Delivery {
     // A receiver that has seen one of them has not seen the digest, nor one of others.
     let ids = entries.iter().map(|entry| entry.delivery.id.as_str());
     let id = derived_id(&["digest"].into_iter().chain(ids).collect::<Vec<_>>());
+    let mut problems = ProblemKeys::default();
+    entries.iter().for_each(|entry| problems.follow(&entry.delivery.problems));
     Delivery {
         key: id.clone(),
+        problems,
         id,
         action: Action::Trigger,
         incident: None,
@@ -333,6 +349,7 @@ mod tests {
                 id: "id".into(),
                 action: Action::Trigger,
                 key: String::new(),
+                problems: ProblemKeys::default(),
                 incident: None,
                 event: None,
                 notice,
@@ -546,5 +563,23 @@ mod tests {
         assert_ne!(delivery.id, digest(&entries[1..], at(7200)).id);
         assert_eq!(delivery.id, digest(&entries, at(7300)).id, "the next attempt");
         assert_eq!(delivery.key, delivery.id);
+    }
+
+    #[test]
+    fn digest_has_the_newest_state_of_each_problem() {
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let with = |open: &[&str], ended: &[&str]| {
+            let mut one = entry(&["a"], &["a"], SendReason::New);
+            one.delivery.problems = ProblemKeys { open: keys(open), ended: keys(ended) };
+            one
+        };
+        let entries = [
+            with(&["a", "b", "c"], &[]),
+            with(&[], &["b"]),
+            with(&["d"], &["a"]),
+            with(&["b"], &[]),
+        ];
+        let problems = digest(&entries, at(0)).problems;
+        assert_eq!(problems, ProblemKeys { open: keys(&["c", "d", "b"]), ended: keys(&["a"]) });
     }
 }

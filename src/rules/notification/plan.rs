@@ -7,6 +7,7 @@
 
 mod collect;
 mod join;
+mod known;
 mod round;
 
 use std::collections::{BTreeMap, HashSet};

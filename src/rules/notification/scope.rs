@@ -49,12 +49,17 @@ impl SeenScopes {
     /// Adds the region and account of an event's queue to the subject of its notice, each if there
     /// are several.
     pub fn qualify(&mut self, notice: &mut Notice, line: &[u8]) {
-        let Ok(event) = serde_json::from_slice::<Value>(line) else { return };
-        let Some(queue) = event.pointer("/data/queue") else { return };
+        notice.subject.push_str(&self.of_line(line));
+    }
+
+    /// Returns the region and account of an event's queue as [`SeenScopes::place`] does.
+    pub fn of_line(&mut self, line: &[u8]) -> String {
+        let event = serde_json::from_slice::<Value>(line).unwrap_or_default();
+        let Some(queue) = event.pointer("/data/queue") else { return String::new() };
         let [region, account] = ["region", "account"].map(|key| {
             queue.get(key).and_then(Value::as_str).filter(|name| !name.trim().is_empty())
         });
-        notice.subject.push_str(&self.place(region, account));
+        self.place(region, account)
     }
 
     /// Returns the region and account of a queue in parentheses, each if there are several.

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Records that people were told again. Without its acknowledgement a problem escalates anew.
 pub fn told_again(topic: &mut Topic, reason: SendReason, now: Timestamp) {
-    topic.acked_until = None;
+    (topic.acked_until, topic.joined) = (None, None);
     if let Some(told) = &mut topic.told {
         told.at = now;
         told.repeats += 1;
@@ -29,6 +29,7 @@ pub fn restart(topic: &mut Topic) {
     topic.escalated = 0;
     topic.handle = None;
     topic.group_handle = None;
+    topic.joined = None;
     topic.causes = None;
 }
 
@@ -92,6 +93,10 @@ pub fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
             repeats: 0,
         });
         told.at = now;
+        if one.reason == SendReason::Again {
+            // It has come back to stay, and escalates anew.
+            (told.unacked_since, topic.escalated) = (now, 0);
+        }
         told.severity = told.severity.max(one.severity);
         told.line.clone_from(&one.line);
         let depth = problem.and_then(|problem| problem.depth);
@@ -105,7 +110,7 @@ pub fn tell(topic: &mut Topic, problem: Option<&Problem>, now: Timestamp) {
                 told.tiers.push(tier);
             }
         }
-        topic.told = Some(told);
+        (topic.told, topic.joined) = (Some(told), None);
     }
 }
 
@@ -119,7 +124,9 @@ pub fn reminder(
 ) -> DueNotice {
     let key = reread(&told.line).map(|facts| facts.key).unwrap_or_default();
     let (severity, line) = (told.severity, told.line.clone());
-    let (at, causes) = (told.first_at, Vec::new());
+    // An escalation counts from the last time that somebody was to acknowledge it.
+    let at = if reason == SendReason::Escalated { told.unacked_since } else { told.first_at };
+    let causes = Vec::new();
     let event = Pending { key, reason, severity, at, due: now, hold: None, line, causes };
     DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
 }

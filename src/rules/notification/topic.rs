@@ -128,6 +128,9 @@ pub struct Topic {
     /// The known causes of the samples, by their fingerprints. None: no sample yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causes: Option<Vec<String>>,
+    /// The cause whose notice, that of another problem, stands for its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<String>,
     /// Whether its first notice was withdrawn, so that the channel does not know of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_withdrawn: bool,

@@ -7,7 +7,7 @@ use dlq::config::{Channel, Env, Origin, parse};
 use dlq::edge::http::Client;
 use dlq::edge::notify::ChannelSender;
 use dlq::event::Severity;
-use dlq::rules::notification::delivery::{Action, Delivery, Outcome};
+use dlq::rules::notification::delivery::{Action, Delivery, Outcome, ProblemKeys};
 use dlq::rules::notification::message::Notice;
 use dlq::rules::view::notice::ConsoleStyle;
 use dlq::time::Timestamp;
@@ -65,6 +65,7 @@ pub fn delivery(action: Action, handle: Option<&str>) -> Delivery {
         id: "0195c7a4".into(),
         action,
         key: "1f2e3d4c".into(),
+        problems: ProblemKeys::default(),
         incident: Some("1f2e3d4c".into()),
         event: Some(r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#.into()),
         notice: Notice::plain(Severity::Error, "orders-dlq", what, next, at),

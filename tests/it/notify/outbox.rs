@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::channels::{CHANNELS, accept, configuration, variables};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::http::HttpServer;
 use crate::support::workbench::{Bench, event, wait_for};
 
@@ -134,6 +135,36 @@ fn backlog_is_sent_at_the_rate_of_its_channel_while_the_stream_is_open() {
     let output = running.finish();
     assert_eq!((output.code(), output.stderr.as_str()), (0, ""));
     assert_eq!(output.text().matches("\"notice.sent\"").count(), 200);
+}
+
+#[test]
+fn fatal_overtakes_a_storm_of_alerts_and_no_notice_of_its_queue() {
+    let (server, seen) =
+        HttpServer::recording(|_, reply| reply.send(202, "application/json", "{}"));
+    let mut bench = Bench::new("overtake");
+    bench.set("PAGER_KEY", "k");
+    bench.configure(&format!(
+        "notifications: {{heartbeat_rounds: 0, channels: {{c: {{type: pagerduty, \
+         key: {{env: PAGER_KEY}}, endpoint: '{}', rate: 2/s}}}}}}",
+        server.url
+    ));
+    let (at, later) = (seconds_ago(100), seconds_ago(10));
+    let storm = |n: usize| raised(&format!("q{n}-dlq"), &format!("i{n}"), at, None);
+    let lines: String = (0..40).map(storm).collect();
+    let fatal = |n: usize| raised(&format!("q{n}-dlq"), &format!("i{n}"), later, None);
+    let fatal = |n: usize| fatal(n).replace("\"ERROR\"", "\"FATAL\"");
+    let grown = raised("q30-dlq", "i30", later, None)
+        .replace("queue.raised", "queue.grew")
+        .replace("\"ERROR\"", "\"FATAL\"")
+        .replace("\"threshold\"", "\"raised_depth\":1,\"threshold\"");
+    bench.run("dlq-notify", &["--drain", "0s"], lines + &heartbeat(at));
+    bench.run("dlq-notify", &["--drain", "3s"], fatal(70) + &grown + &heartbeat(later));
+    let keys = seen.lock().unwrap().iter().map(|one| one.json()["dedup_key"].clone()).collect();
+    let seen: Vec<serde_json::Value> = keys;
+    let place = |key: &str| seen.iter().position(|one| one == key);
+    let (other, own) = (place("i70"), place("i30"));
+    assert!(other.is_some_and(|at| at < 4) && own.is_some_and(|at| at < 4), "{seen:?}");
+    assert_eq!(seen.iter().filter(|one| *one == "i30").count(), 2, "in their order: {seen:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use dlq::rules::speech::sound::Sound;
 use dlq::time::Timestamp;
 
 use super::outbox::entries;
-use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
+use crate::support::event_lines::{cleared, heartbeat, raised, sampled, seconds_ago};
 use crate::support::workbench::{Bench, Running, arguments_of, processes_of, wait_for};
 
 /// A command that notes the subject of each notice.
@@ -222,4 +222,33 @@ fn ack_stops_a_sentence_that_waits_for_the_voice() {
 #[test]
 fn silence_stops_a_sentence_that_waits_for_the_voice() {
     withdraw_from_the_voice("voice-silence", 1, silence);
+}
+
+#[test]
+fn queue_that_another_notice_stands_for_is_told_in_the_run_that_withdraws_it() {
+    let mut bench = Bench::new("outbox-cause");
+    bench.run("dlq-notify", &[], heartbeat(seconds_ago(10)));
+    acknowledge(&bench, "a");
+    let (acks, later) = (bench.path("state/acks.json"), bench.path("later.json"));
+    std::fs::rename(&acks, &later).unwrap();
+    // The first attempt fails, and then its incident is acknowledged.
+    let script = format!(
+        "#!/bin/sh\n[ -e {acks} ] || {{ mv {later} {acks}; exit 1; }}\n\
+         echo \"$DLQ_NOTICE_TITLE\" >> \"${{0%/*}}/../told\"\n",
+        acks = acks.display(),
+        later = later.display(),
+    );
+    let program = bench.stub("note", &script).display().to_string();
+    bench.configure(&format!(
+        "notifications:\n  heartbeat_rounds: 0\n  channels: {{c: {{type: exec, command: [{program}]}}}}\n  \
+         routes: [{{channels: [c], group_by: fingerprint}}]\n"
+    ));
+    let (at, next) = (seconds_ago(10), seconds_ago(5));
+    let of = |name: &str, at| {
+        let queue = format!("{name}-dlq");
+        raised(&queue, name, at, None) + &sampled(&queue, name, at, &["one cause"]) + &heartbeat(at)
+    };
+    bench.run("dlq-notify", &["--drain", "20s"], of("a", at) + &of("b", next));
+    let told = text(&bench, "told");
+    assert!(told.starts_with("b-dlq: ") && told.lines().count() == 1, "{told}");
 }

@@ -62,11 +62,12 @@ pub fn grew(name: &str, incident: &str, at: Timestamp) -> String {
 
 /// Returns a `queue.sampled` line with a cause of each title.
 pub fn sampled(name: &str, incident: &str, at: Timestamp, titles: &[&str]) -> String {
-    let cause =
-        |(n, title): (usize, &&str)| format!(r#"{{"id":"f{n}","count":3,"title":"{title}"}}"#);
+    let cause = |(n, title): (usize, &&str)| {
+        format!(r#"{{"id":"f{n}","count":3,"title":"{title}","kind":"error_text"}}"#)
+    };
     let causes: Vec<String> = titles.iter().enumerate().map(cause).collect();
     let data = format!(
-        r#"{{"queue":{},"taken":5,"depth":5,"fingerprints":[{}],"overseen":0}}"#,
+        r#"{{"queue":{},"taken":5,"depth":5,"fingerprints":[{}],"refused":null,"detail":null,"overseen":0,"bundle":null}}"#,
         queue(name),
         causes.join(",")
     );

@@ -115,6 +115,9 @@ impl Dispatcher {
     pub(super) fn poll_idle(&mut self, out: &mut Output) -> Result<(), Error> {
         let is_attempting = self.drain.as_ref().is_some_and(Drain::is_attempting);
         let waits = is_attempting && self.ended.is_quick();
+        if self.is_plan_due {
+            return self.flush(false, out);
+        }
         self.poll(if waits { POLL_MIN } else { Duration::ZERO }, out)
     }
 
@@ -244,8 +247,9 @@ impl Dispatcher {
             ended.gone.clear();
         }
         ended.record_at = clock::tick() + began.elapsed() * RECORD_SHARE;
-        let recorded = recorded.map(|for_console| {
-            for (number, entry) in for_console {
+        let recorded = recorded.map(|recorded| {
+            self.is_plan_due |= recorded.is_plan_due;
+            for (number, entry) in recorded.for_console {
                 console::show(&entry.delivery.notice, self.style);
                 self.ended.push(Finished::told(number, entry, None));
             }
@@ -281,6 +285,9 @@ impl Dispatcher {
                 // A record can queue what a channel refused for its fallback.
                 self.settle(out)?;
                 self.record(true);
+                if self.is_plan_due {
+                    self.flush(true, out)?;
+                }
                 if !self.is_busy() {
                     break;
                 }

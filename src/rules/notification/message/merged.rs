@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{COLUMNS, Notice, cap, look, render, time_of_day};
+use super::{COLUMNS, Notice, REPORT, cap, look, render, time_of_day};
 use crate::event::{self, AnyPayload, HealthReport, Line, Type};
 use crate::rules::loss_text;
 use crate::rules::notification::facts::{POLL, TopicChange, reread};
@@ -85,6 +85,8 @@ fn several(
     now: Timestamp,
 ) -> Notice {
     let events = || set.iter().filter_map(|due| due.events.last());
+    // The first names are those of several accounts, too.
+    events().for_each(|event| drop(scopes.of_line(event.line.as_bytes())));
     let severity = events().map(|event| event.severity).max().unwrap_or(event::Severity::Info);
     let at = events().map(|event| event.at).max().unwrap_or(now);
     let is_digest = set.iter().any(|due| due.was_quiet);
@@ -121,13 +123,29 @@ fn several(
     if is_digest || set.len() <= SENTENCES_MAX {
         notice.tell_of(set.iter().map(|due| {
             let one = single(due, scopes, now);
-            (format!("{}: {}", one.subject, one.what), vec![one.subject])
+            let results = results(due, &one, scopes, now);
+            (format!("{}: {}{results}", one.subject, one.what), vec![one.subject])
         }));
     } else {
-        let name = |due: &DueNotice| shorten(&safe(&due.subject), NAME_MAX).into_owned();
-        notice.names = set.iter().map(name).collect();
+        let mut name = |due: &DueNotice| {
+            let place = due.events.last().map(|event| scopes.of_line(event.line.as_bytes()));
+            shorten(&safe(&due.subject), NAME_MAX).into_owned() + &place.unwrap_or_default()
+        };
+        notice.names = set.iter().map(&mut name).collect();
     }
     notice
+}
+
+/// Returns the results among the events of a notice that tells of more, with the paths of the reports.
+fn results(due: &DueNotice, told: &Notice, scopes: &mut SeenScopes, now: Timestamp) -> String {
+    let mut text = String::new();
+    for event in due.events.iter().filter(|event| event.reason == SendReason::News) {
+        let result = render_event(event, due, scopes, now);
+        let reports = result.below.iter().filter(|line| line.starts_with(REPORT));
+        let what = Some(&result.what).filter(|what| !told.what.ends_with(what.as_str()));
+        what.into_iter().chain(reports).for_each(|part| text += &format!("; {part}"));
+    }
+    text
 }
 
 /// Returns how the problems have ended, after what was lost by it: at most what was there.
@@ -411,6 +429,30 @@ mod tests {
             let listed = notice.below.iter().any(|line| line.starts_with("and "));
             assert_eq!(listed, count == 60, "{text}");
             assert_eq!(notice.below_within_limit().len(), notice.below.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn equal_names_of_two_accounts_stand_with_their_account() {
+        let now = Timestamp::from_millis(0);
+        for count in [2, 8, 9, 30] {
+            let of = |n: usize| {
+                let mut one = due(&format!("q{}-dlq", n / 2), SendReason::New, None, false);
+                let account = if n.is_multiple_of(2) { "one" } else { "two" };
+                let line = &mut one.events[0].line;
+                *line = line.replace("\"account\":\"\"", &format!("\"account\":\"{account}\""));
+                assert!(line.contains(account), "{line}");
+                one
+            };
+            let set: Vec<DueNotice> = (0..count).map(of).collect();
+            let text = compose(&set, None, &mut SeenScopes::default(), now).text();
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for n in 0..count / 2 {
+                for account in ["one", "two"] {
+                    let name = format!("q{n}-dlq ({account})");
+                    assert!(text.contains(&name), "{name} of {count} in {text}");
+                }
+            }
         }
     }
 }

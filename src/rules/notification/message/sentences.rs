@@ -331,7 +331,8 @@ fn completed(data: &event::InvestigationCompleted, context: &Context) -> Sentenc
     };
     let tail = format!(", {}", cost(data.cost_usd));
     let what = fit(&format!("{status}{sure}: "), &cap(title), &tail, context.room);
-    let report = super::is_operand(&data.report).then(|| format!("report: {}", data.report));
+    let report =
+        super::is_operand(&data.report).then(|| format!("{}{}", super::REPORT, data.report));
     let next = if report.is_none() { context.look.clone() } else { None };
     Sentences::of_what(what).with_next(next).with_lines(report)
 }

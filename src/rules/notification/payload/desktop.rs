@@ -89,7 +89,7 @@ pub fn escape_markup(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::notification::delivery::Action;
+    use crate::rules::notification::delivery::{Action, ProblemKeys};
     use crate::rules::notification::message::Notice;
     use crate::time::Timestamp;
 
@@ -100,6 +100,7 @@ mod tests {
             id: "id".into(),
             action: Action::Trigger,
             key: String::new(),
+            problems: ProblemKeys::default(),
             incident: None,
             event: None,
             notice: Notice::plain(Severity::Error, "--help", what, next, at),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::webhook::SigningKey;
 use super::*;
 use crate::event::Severity;
-use crate::rules::notification::delivery::Action;
+use crate::rules::notification::delivery::{Action, ProblemKeys};
 use crate::text::hidden;
 use crate::time::Timestamp;
 
@@ -15,6 +15,7 @@ fn delivery(subject: &str, what: &str, next: &str) -> Delivery {
         id: "0195c7a4-id".into(),
         action: Action::Trigger,
         key: "1f2e3d4c".into(),
+        problems: ProblemKeys { open: vec!["1f2e3d4c".into()], ended: Vec::new() },
         incident: Some("1f2e3d4c".into()),
         event: Some(r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#.into()),
         notice: Notice::plain(Severity::Error, subject, what, next, at),
@@ -217,7 +218,7 @@ fn notice_about_many_queues_names_or_counts_them_on_every_channel() {
 #[test]
 fn webhook_body_holds_notice_and_event() {
     let usual = delivery("orders-dlq", "12 messages", "look");
-    let expected = r#"{"type":"dlq.notice","timestamp":"2026-11-29T10:00:00.000Z","data":{"id":"0195c7a4-id","action":"trigger","key":"1f2e3d4c","incident":"1f2e3d4c","severity":"ERROR","subject":"orders-dlq","title":"orders-dlq: 12 messages","text":"orders-dlq: 12 messages\nlook","event":{"specversion":"1.0","id":"i","source":"s","type":"t"}}}"#;
+    let expected = r#"{"type":"dlq.notice","timestamp":"2026-11-29T10:00:00.000Z","data":{"id":"0195c7a4-id","action":"trigger","key":"1f2e3d4c","open":["1f2e3d4c"],"ended":[],"incident":"1f2e3d4c","severity":"ERROR","subject":"orders-dlq","title":"orders-dlq: 12 messages","text":"orders-dlq: 12 messages\nlook","event":{"specversion":"1.0","id":"i","source":"s","type":"t"}}}"#;
     assert_eq!(String::from_utf8(webhook::body(&usual)).unwrap(), expected);
     for (event, is_sent) in [
         (None, false),
@@ -260,6 +261,7 @@ fn body_of_every_channel_shows_hostile_names_as_text() {
         let delivery = Delivery {
             incident: Some(name.clone()),
             key: name.clone(),
+            problems: ProblemKeys::default(),
             ..delivery(&name, &name, &name)
         };
         let body = webhook::body(&delivery);
@@ -284,6 +286,8 @@ fn command_gets_the_notice_in_variables_and_the_event_on_its_input() {
         "DLQ_NOTICE_ID=0195c7a4-id",
         "DLQ_NOTICE_ACTION=trigger",
         "DLQ_NOTICE_KEY=1f2e3d4c",
+        "DLQ_NOTICE_OPEN=1f2e3d4c",
+        "DLQ_NOTICE_ENDED=",
         "DLQ_NOTICE_SEVERITY=ERROR",
         "DLQ_NOTICE_TIME=2026-11-29T10:00:00.000Z",
         "DLQ_NOTICE_SUBJECT=orders-dlq",
@@ -294,4 +298,18 @@ fn command_gets_the_notice_in_variables_and_the_event_on_its_input() {
     assert_eq!(found, expected);
     assert_eq!(exec::input(&Delivery { event: Some("{}".into()), ..one.clone() }), b"{}\n");
     assert_eq!(exec::input(&Delivery { event: None, ..one }), b"");
+}
+
+#[test]
+fn keys_of_problems_are_a_list_and_lines_in_a_variable() {
+    let mut one = delivery("4000 queues", "they broke", "look");
+    one.problems.open = (0..4000).map(|n| format!("{n:036}")).collect();
+    one.problems.ended = vec!["a b".into(), "c\nd".into()];
+    let body: serde_json::Value = serde_json::from_slice(&webhook::body(&one)).unwrap();
+    assert_eq!(body["data"]["open"].as_array().unwrap().len(), 4000);
+    assert_eq!(body["data"]["ended"][0], "a b");
+    let variables = exec::variables(&one);
+    let value = |name: &str| &variables.iter().find(|(known, _)| *known == name).unwrap().1;
+    assert_eq!(value("DLQ_NOTICE_ENDED"), "a b\nc\\nd");
+    assert!((2500..3000).contains(&value("DLQ_NOTICE_OPEN").lines().count()));
 }

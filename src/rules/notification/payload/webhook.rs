@@ -37,6 +37,8 @@ struct WebhookNotice<'a> {
     id: String,
     action: Action,
     key: String,
+    open: Vec<String>,
+    ended: Vec<String>,
     incident: Option<String>,
     severity: Severity,
     subject: String,
@@ -48,10 +50,13 @@ struct WebhookNotice<'a> {
 /// Returns the body: the notice, and the event that it is about.
 pub fn body(delivery: &Delivery) -> Vec<u8> {
     let texts = Texts::new(&delivery.notice, &LineRoom::WIDE);
+    let keys = |keys: &[String]| keys.iter().map(|key| bounded(key, NAME_MAX)).collect();
     let data = WebhookNotice {
         id: id(delivery),
         action: delivery.action,
         key: bounded(&delivery.key, NAME_MAX),
+        open: keys(&delivery.problems.open),
+        ended: keys(&delivery.problems.ended),
         incident: delivery.incident.as_deref().map(|incident| bounded(incident, NAME_MAX)),
         severity: delivery.notice.severity,
         subject: bounded(delivery.notice.subject.trim(), NAME_MAX),

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
+use super::known::told_causes;
 use crate::rules::notification::amend::{Amended, Amendment, EventHold, amend_each};
 use crate::rules::notification::decision::DropReason;
 use crate::rules::notification::escalate::take_step;
 use crate::rules::notification::group::{DueNotice, gather};
 use crate::rules::notification::judge::{Due, judge_due};
-use crate::rules::notification::notices::{Notices, Problem};
+use crate::rules::notification::notices::Notices;
 use crate::rules::notification::policy::{Channel, GroupBy};
 use crate::rules::notification::restraints::Restraints;
 use crate::rules::notification::topic::{HoldReason, Pending, SendReason, Topic};
@@ -64,7 +65,7 @@ pub(super) fn collect_due(
 ) -> DueNotices {
     let notifications = input.notifications;
     let mut all = DueNotices::default();
-    let told_causes = told_causes(notices);
+    let told_causes = told_causes(notices, input, &mut all.amended, now);
     gather(&mut notices.topics, &notices.problems, now);
     let mut topics = std::mem::take(&mut notices.topics);
     let mut escalated = Vec::new();
@@ -91,6 +92,7 @@ pub(super) fn collect_due(
                 {
                     let known = Amendment::Dropped(DropReason::KnownCause);
                     all.amended.extend(amend_each(&notice.events, &channel.name, &known));
+                    topic.joined.clone_from(&notice.cause);
                     all.joined.extend(notice.cause.map(|cause| (channel.name.clone(), cause)));
                 }
                 // There, it would open the alert again.
@@ -131,16 +133,6 @@ fn take_steps(
         target.channel = to;
         take_step(target, &source, now);
     }
-}
-
-/// Returns the causes that channels were told of, in problems that go on.
-fn told_causes(notices: &Notices) -> BTreeSet<(String, String)> {
-    let open = notices.topics.values().filter(|topic| topic.is_open() && !topic.is_withdrawn);
-    let cause = |problem: Option<&Problem>| Some(problem?.cause.as_ref()?.id.clone());
-    open.filter_map(|topic| {
-        Some((topic.channel.clone(), cause(notices.problems.get(&topic.problem))?))
-    })
-    .collect()
 }
 
 /// Returns whether a beginning is left out because the channel knows its cause from another queue. A

@@ -125,7 +125,9 @@ fn new_cause_waits_while_people_hold_notices_back() {
     let acked: [Round<'_>; 3] =
         [(2.0, &[SECOND], &[]), (60.0, &[], &["ack_expired"]), (61.0, &[SECOND], &[])];
     let story = assert_story("acknowledged", story, &acked[..2]);
-    assert_eq!(story.last[0].notices[0].events[0].causes, ["two"]);
+    let events = &story.last[0].notices[0].events;
+    assert!(events[0].line.contains("queue.raised"), "the problem comes first");
+    assert_eq!(events[1].causes, ["two"]);
     assert_story("acknowledged", story, &acked[2..]);
     let mut story = sampled_problem(RoutePolicy::default());
     story.silence(1.0, 60.0);

@@ -102,3 +102,54 @@ fn channel_with_an_alert_for_each_problem_gets_those_of_a_known_cause() {
     ];
     assert_story("alerts", by_cause(ChannelKind::PagerDuty), &both);
 }
+
+#[test]
+fn queue_with_a_known_cause_is_told_when_the_notice_of_the_cause_is_not_sent() {
+    let silence = |story: &mut Story, glob: &str| {
+        let (id, glob, until) = ("s".to_owned(), glob.to_owned(), at(600.0));
+        story.silences.add(Silence { id, glob, from: at(1.0), until, reason: None }, at(1.0));
+    };
+    // The first notice waits in the outbox, and the second queue joins.
+    let joined = || {
+        let mut story = by_cause(ChannelKind::Exec);
+        join(&mut story, 0.0, "a");
+        assert_eq!(join(&mut story, 5.0, "b"), told(&[]));
+        story
+    };
+    let withdraw = |story: &mut Story| {
+        let queued = story.notices.queue.remove(&story.ids[0]).unwrap();
+        story.notices.withdraw(&queued);
+    };
+    let mut story = joined();
+    story.ack("a", 5.5, 600.0);
+    withdraw(&mut story);
+    assert_eq!(story.round(6.0, &[]), told(&[("new", &["b"])]), "withdrawn");
+    let judged = story.notices.judged(&story.last[0].notices[0].events[0].key).next().unwrap();
+    assert!(judged.is_told, "{judged:?}");
+    assert_eq!(join(&mut story, 7.0, "c"), told(&[]), "the second one stands for the third");
+    assert_eq!(story.round(66.0, &[]), told(&[("repeat", &["b"])]));
+    let mut story = joined();
+    join(&mut story, 5.2, "c");
+    story.ack("a", 5.5, 600.0);
+    withdraw(&mut story);
+    assert_eq!(story.round(6.0, &[]), told(&[("new", &["b", "c"])]), "several");
+    let mut story = joined();
+    silence(&mut story, "a");
+    assert_eq!(story.round(6.0, &[]), told(&[("new", &["b"])]), "silenced");
+    let mut story = joined();
+    silence(&mut story, "*");
+    assert_eq!(story.round(6.0, &[]), told(&[]), "both are silenced");
+    let mut story = by_cause(ChannelKind::Exec);
+    join(&mut story, 0.0, "a");
+    story.ack("a", 1.0, 600.0);
+    assert_eq!(join(&mut story, 5.0, "b"), told(&[("new", &["b"])]), "acknowledged before");
+    let mut story = joined();
+    story.notices.queue.clear();
+    silence(&mut story, "a");
+    assert_eq!(story.round(6.0, &[]), told(&[]), "it was sent");
+    assert_eq!(join(&mut story, 7.0, "c"), told(&[]), "it was sent");
+    // An end, and the withdrawal of another cause, change nothing.
+    story.silences = Silences::default();
+    assert_eq!(story.round(8.0, &[LOST]), told(&[("ended", &["a"])]));
+    assert_eq!(story.round(9.0, &[]), told(&[]), "over");
+}

@@ -265,6 +265,82 @@ fn acks_and_notices_are_of_the_incident_that_is_open_now() {
 }
 
 #[test]
+fn end_of_an_ack_is_told_as_the_problem_is_with_what_has_come_meanwhile() {
+    let text = |story: &Story| {
+        let mut scopes = crate::rules::notification::scope::SeenScopes::default();
+        let notices = &story.last[0].notices;
+        let compose = crate::rules::notification::message::merged::compose;
+        compose(notices, None, &mut scopes, at(100.0)).line()
+    };
+    let grew = ("queue.grew", "a", "7");
+    for (rule, meanwhile) in [("a result", &[grew, COMPLETED][..]), ("growth alone", &[grew])] {
+        let mut story = plain();
+        story.round(0.0, &[RAISED]);
+        story.ack("a", 1.0, 100.0);
+        story.round(2.0, meanwhile);
+        let story = assert_story(rule, story, &[(100.0, &[], &["ack_expired"])]);
+        let told = text(&story);
+        let first = "ERROR a: the acknowledgement has expired: 7 messages, loss time unknown";
+        assert!(told.contains(first), "{rule}: {told}");
+        let has_report =
+            told.contains("likely: a result without a title") && told.contains("report: /r");
+        assert_eq!(has_report, rule == "a result", "{told}");
+    }
+    // Results are told with the ends and beginnings of a digest.
+    let mut story = quiet(plain());
+    story.round(0.0, &[RAISED]);
+    story.round(61.0, &[COMPLETED]);
+    story.round(62.0, &[CLEARED, ("queue.raised", "b", "3")]);
+    story.round(63.0, &[("investigation.completed", "c", "")]);
+    assert_eq!(story.round(360.0, &[]).len(), 1);
+    let told = text(&story);
+    let result = "likely: a result without a title, cost unknown";
+    for line in [
+        &format!("a: empty again after 1m (redriven); {result}; report: /r"),
+        "b: 3 messages, loss time unknown",
+        &format!("c: {result}; report: /r"),
+    ] {
+        assert!(told.lines().any(|one| one.trim() == line), "{line} in {told}");
+    }
+}
+
+#[test]
+fn problem_that_has_come_back_to_stay_escalates_anew() {
+    let escalate = vec![EscalationStep { after: 15 * MINUTE, to: "pager".into() }];
+    let story = |group_by| {
+        let escalate = escalate.clone();
+        Story::new(RoutePolicy { escalate, group_by, ..RoutePolicy::default() })
+    };
+    let flap: [Round<'_>; 4] = [
+        (0.0, &[RAISED], &["new"]),
+        (15.0, &[], &["escalated to pager"]),
+        (16.0, &[CLEARED], &[]),
+        (18.0, &[BACK], &[]),
+    ];
+    let stays: [Round<'_>; 4] = [
+        (28.0, &[], &["again"]),
+        (42.9, &[], &[]),
+        (43.0, &[], &["escalated to pager"]),
+        (99.0, &[], &[]),
+    ];
+    let rounds = [&flap[..], &stays].concat();
+    let again = assert_story("stays", story(GroupBy::Incident), &rounds[..7]);
+    assert_eq!(again.last[0].notices[0].events[0].at, at(28.0), "unacknowledged since then");
+    assert_story("stays", again, &rounds[7..]);
+    let mut acked = assert_story("acknowledged", story(GroupBy::Incident), &rounds[..2]);
+    acked.ack("a", 15.5, 600.0);
+    assert_story("acknowledged", acked, &rounds[2..]);
+    let over: [Round<'_>; 3] = [
+        (20.0, &[CLEARED_AGAIN], &[]),
+        (40.0, &[], &["ended to pager", "ended"]),
+        (99.0, &[], &[]),
+    ];
+    assert_story("over again", story(GroupBy::Incident), &[&flap[..], &over].concat());
+    let day = [&flap[..], &[(43.0, &[], &[]), (99.0, &[], &[])]].concat();
+    assert_story("one problem a day", story(GroupBy::Queue), &day);
+}
+
+#[test]
 fn end_of_what_was_told_in_quiet_hours_is_told_at_once() {
     let night: [Round<'_>; 4] = [
         (61.0, &[RAISED], &[]),
@@ -291,4 +367,44 @@ fn end_of_what_was_told_in_quiet_hours_is_told_at_once() {
         (360.0, &[], &["ended"]),
     ];
     assert_story("escalated", story, &escalated);
+}
+
+#[test]
+fn notice_names_the_keys_of_what_it_begins_and_ends() {
+    let keys = |story: &Story| {
+        let notice = Notice::default;
+        let entries =
+            story.last.iter().map(|one| OutboxEntry::new(one, notice(), at(0.0), at(0.0)));
+        let of = |entry: OutboxEntry| (entry.delivery.problems.open, entry.delivery.problems.ended);
+        entries.map(of).collect::<Vec<_>>()
+    };
+    let all =
+        |names: &[&str]| names.iter().map(|name| format!("incident-{name}")).collect::<Vec<_>>();
+    let queues = ["a", "b", "c", "d"];
+    let mut story = plain();
+    story.round(0.0, &queues.map(|queue| ("queue.raised", queue, "3")));
+    assert_eq!(keys(&story), [(all(&queues), vec![])], "a storm");
+    story.round(1.0, &[CLEARED]);
+    story.round(2.0, &[]);
+    story.round(6.0, &[]);
+    assert_eq!(keys(&story), [(vec![], all(&["a"]))], "one of them is over");
+    story.round(
+        7.0,
+        &queues[1..].iter().map(|queue| ("queue.cleared", *queue, "x")).collect::<Vec<_>>(),
+    );
+    story.round(12.0, &[]);
+    let ends = keys(&story);
+    assert_eq!(
+        ends.iter().flat_map(|(_, ended)| ended.clone()).collect::<Vec<_>>(),
+        all(&queues[1..])
+    );
+    story.round(13.0, &[COMPLETED]);
+    assert_eq!(keys(&story), [(vec![], vec![])], "a result after the end");
+    // A digest of an end, of the problem that has begun since, and of another.
+    let mut story = quiet(plain());
+    story.round(0.0, &[RAISED]);
+    story.round(61.0, &[CLEARED]);
+    story.round(200.0, &[BACK, ("queue.raised", "b", "3")]);
+    story.round(360.0, &[]);
+    assert_eq!(keys(&story), [(all(&["a#2", "b"]), all(&["a"]))]);
 }

@@ -1,0 +1,82 @@
+//! Notices that overtake others in the outbox of a channel. Pure.
+//!
+//! Promises: FATAL goes before what is not; notices about the same queues keep their order, so that no
+//! end goes before its beginning, nor a later state before an earlier one.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::delivery::Action;
+use super::outbox::OutboxEntry;
+use crate::event::Severity;
+
+/// The facts of an entry by which its place in the order is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntryRank {
+    is_urgent: bool,
+    /// The hashes of the queues that it tells of.
+    subjects: Vec<u64>,
+}
+
+impl EntryRank {
+    pub fn new(entry: &OutboxEntry) -> Self {
+        let hash = |subject: &String| {
+            let mut hasher = DefaultHasher::new();
+            subject.hash(&mut hasher);
+            hasher.finish()
+        };
+        let is_fatal = entry.delivery.notice.severity == Severity::Fatal;
+        EntryRank {
+            is_urgent: is_fatal && entry.delivery.action == Action::Trigger,
+            subjects: entry.subjects.iter().map(hash).collect(),
+        }
+    }
+}
+
+/// Returns the index of the entry that is delivered first: the first urgent one, or the oldest of those
+/// before it that it must not overtake.
+pub fn first_to_deliver(ranks: &[&EntryRank]) -> usize {
+    let Some(urgent) = ranks.iter().position(|rank| rank.is_urgent) else { return 0 };
+    let mut first = urgent;
+    let mut subjects = ranks[urgent].subjects.clone();
+    for (at, rank) in ranks[..urgent].iter().enumerate().rev() {
+        if rank.subjects.iter().any(|subject| subjects.contains(subject)) {
+            subjects.extend(&rank.subjects);
+            first = at;
+        }
+    }
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urgent_entry_overtakes_those_of_other_queues() {
+        // Queues by their letters; an urgent entry ends with an exclamation mark.
+        let rows: [(&[&str], usize); 10] = [
+            (&[], 0),
+            (&["a", "b"], 0),
+            (&["a!", "b!"], 0),
+            (&["a", "b", "c!"], 2),
+            (&["a", "b", "b!"], 1),
+            (&["a", "b", "c", "b!", "d!"], 1),
+            (&["a", "c", "ab", "b!"], 0),
+            (&["d", "a", "c", "ab", "b!"], 1),
+            (&["abc", "d", "e!", "a!"], 2),
+            (&["", "!"], 0),
+        ];
+        for (entries, expected) in rows {
+            let rank = |entry: &&str| EntryRank {
+                is_urgent: entry.ends_with('!'),
+                subjects: match entry.trim_end_matches('!') {
+                    "" => vec![0],
+                    queues => queues.bytes().map(u64::from).collect(),
+                },
+            };
+            let ranks: Vec<EntryRank> = entries.iter().map(rank).collect();
+            let ranks: Vec<&EntryRank> = ranks.iter().collect();
+            assert_eq!(first_to_deliver(&ranks), expected, "{entries:?}");
+        }
+    }
+}
