@@ -188,10 +188,11 @@ def build_repository(incident: Incident, folder: str, first: float) -> list[str]
 
 
 def blocks(incident: Incident) -> list[Block]:
-    """Reads log.txt."""
+    """Reads log.txt. A function writes an indented line into the event before it, a container does not."""
     path = os.path.join(incident.folder, "log.txt")
     if not os.path.exists(path):
         return []
+    joined = "| \t" if "lambda" in (incident.facts["consumer"] or {}) else "|"
     with open(path) as file:
         lines = file.read().splitlines()
     found: list[Block] = []
@@ -207,7 +208,7 @@ def blocks(incident: Incident) -> list[Block]:
             found.append(Block(seconds(at), letters, (repeats or [1])[0]))
         elif not found:
             raise Malformed("log.txt does not begin with a block, '== +0s'")
-        elif line and line[0] in "| \t" and found[-1].lines:
+        elif line and line[0] in joined and found[-1].lines:
             found[-1].lines[-1] += "\n" + line.removeprefix("|")
         elif line.strip():
             found[-1].lines.append(line)

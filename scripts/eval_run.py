@@ -136,8 +136,7 @@ def prepare(incident: Incident, settings: Settings, folder: str, first: float, i
         eval_incident.build_repository(incident, os.path.join(folder, "repo"), first)
     if "command" in (incident.facts["consumer"] or {}):
         with open(os.path.join(folder, "consumer.log"), "w") as file:
-            for at, _stream, text in eval_incident.log_lines(incident, first, ids):
-                file.write(f"{eval_incident.stamp(at)} {text}\n")
+            file.writelines(text + "\n" for _, _, text in eval_incident.log_lines(incident, first, ids))
 
 
 def read(path: str) -> str:
