@@ -10,6 +10,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 
 import eval_aws
@@ -20,7 +21,7 @@ import eval_score
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 AGENTS = ("triage", "claude")
-# Workspaces instead of scores, for a test.
+# Gives no verdict; checks that the evidence of the truth is in what an agent gets.
 READER = "reader"
 
 
@@ -50,15 +51,16 @@ def chosen(given: argparse.Namespace) -> list[eval_incident.Incident]:
     for name in given.only:
         if name not in names:
             fail(2, f"no incident '{name}' in '{given.incidents}'")
-    try:
-        return [
-            eval_incident.load(os.path.join(given.incidents, name))
-            for name in names
-            if not given.only or name in given.only
-        ]
-    except eval_incident.Malformed as error:
-        fail(2, str(error))
-        raise
+    incidents = []
+    for name in names:
+        if not given.only or name in given.only:
+            try:
+                incidents.append(eval_incident.load(os.path.join(given.incidents, name)))
+                with tempfile.TemporaryDirectory(prefix="eval-") as folder:
+                    eval_incident.verify(incidents[-1], folder)
+            except (OSError, eval_incident.Malformed, subprocess.CalledProcessError) as error:
+                fail(2, f"{name}: {error}")
+    return incidents
 
 
 class Server:
@@ -115,9 +117,11 @@ def run_all(
                     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
                         failures.append(f"{incident.name}: {error}")
                         continue
-                    print(f"eval: {incident.name}: {outcome.end['type']}", file=sys.stderr)
-                    if outcome.errors:
-                        print(outcome.errors, end="", file=sys.stderr)
+                    said = outcome.errors.rstrip()
+                    print(f"eval: {incident.name}: {outcome.end['type']}" + f"\n{said}" * bool(said), file=sys.stderr)
+                    if settings.agent == READER:
+                        missing = eval_score.missing_evidence(incident, outcome)
+                        failures.extend(f"{incident.name}: no agent can find {item}" for item in missing)
         except queue.Empty:
             pass
         except (OSError, RuntimeError) as error:

@@ -102,7 +102,7 @@ def load(folder: str) -> Incident:
         check(incident)
         return incident
     except (OSError, ValueError, Malformed) as error:
-        raise Malformed(f"{folder}: {error}") from None
+        raise Malformed(str(error)) from None
 
 
 def check(incident: Incident) -> None:
@@ -152,6 +152,27 @@ def check_truth(truth: dict) -> None:
     for one in truth["evidence"]:
         check_keys("an item of evidence", one, ({"in", "find"}, set()))
         check_words("in", one["in"], PLACES_OF_EVIDENCE)
+
+
+def verify(incident: Incident, folder: str) -> None:
+    """Checks a truth against the repository, which it builds twice in a folder."""
+    truth, first = incident.truth, 1767225600.0
+    unnamed = [words for words in truth["says"] if not any(word.lower() in truth["cause"].lower() for word in words)]
+    if unnamed:
+        raise Malformed(f"'cause' names none of {unnamed[0]}")
+    if incident.facts["repository"] is None:
+        return
+    one, two = os.path.join(folder, "one"), os.path.join(folder, "two")
+    if build_repository(incident, one, first) != build_repository(incident, two, first):
+        raise Malformed("the same description gives two histories")
+    for place in truth["place"]:
+        if "file" in place:
+            with open(os.path.join(one, place["file"])) as file:
+                if not 1 <= place["lines"][0] <= min(place["lines"][1], len(file.readlines())):
+                    raise Malformed(f"{place} is no place of the last commit")
+    for path in truth["fix"]:
+        if not os.path.exists(os.path.join(one, path)):
+            raise Malformed(f"the last commit has no '{path}'")
 
 
 def commit_folder(incident: Incident, number: int) -> str:
@@ -216,32 +237,39 @@ def blocks(incident: Incident) -> list[Block]:
 
 
 def log_lines(incident: Incident, first: float, ids: list[str]) -> list[tuple[float, str, str]]:
-    """Returns the log: moment, stream and text of each line, in the order of time."""
+    """Returns the log: moment, stream and text of each line, block after block."""
     consumer, source = incident.facts["consumer"] or {}, incident.facts["source"] or {}
-    is_function = "lambda" in consumer
-    stream = f"{datetime.fromtimestamp(first, timezone.utc):%Y/%m/%d}/[$LATEST]0a1b2c3d4e5f60718293a4b5c6d7e8f9"
-    lines = []
-    for block in blocks(incident):
-        for number in range(block.repeats):
-            begin = first + block.at + number * source.get("visibility_s", 30)
-            request = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{incident.name} {begin}"))
-            texts = list(block.lines)
-            if is_function:
-                texts = invocation(texts, request, consumer.get("timeout_s", 30), begin)
-            for step, text in enumerate(texts):
-                at = begin + step * LINE_STEP_S
-                if "timed out after" in text:
-                    at = begin + consumer.get("timeout_s", 30)
-                text = text.replace("{time}", stamp(at)).replace("{request}", request)
-                for letter, message in enumerate(ids, 1):
-                    text = text.replace("{m%d}" % letter, message)
-                lines.append((at, stream if is_function else "task/0a1b2c3d", text))
-    return sorted(lines, key=lambda line: line[0])
+    is_function, timeout = "lambda" in consumer, consumer.get("timeout_s", 30)
+    runs = [
+        (first + block.at + number * source.get("visibility_s", 30), block)
+        for block in blocks(incident)
+        for number in range(block.repeats)
+    ]
+    runs.sort(key=lambda run: run[0])
+    lines, busy = [], []
+    for count, (begin, block) in enumerate(runs):
+        request = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{incident.name} {count}"))
+        texts = invocation(block.lines, request, timeout, begin) if is_function else block.lines
+        ends = begin + (timeout if any("timed out after" in text for text in texts) else len(texts) * LINE_STEP_S)
+        # An instance of a function, and so a stream of its log, does one invocation at a time.
+        at = next((at for at, until in enumerate(busy) if until < begin), len(busy)) if is_function else 0
+        busy[at : at + 1] = [ends]
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{incident.name} stream {at}").hex
+        stream = f"{datetime.fromtimestamp(first, timezone.utc):%Y/%m/%d}/[$LATEST]{name}"
+        for step, text in enumerate(texts):
+            moment = begin + step * LINE_STEP_S
+            if is_function and ends - begin >= timeout and step >= len(texts) - 3:
+                moment = ends
+            text = text.replace("{time}", stamp(moment)).replace("{request}", request)
+            for letter, message in enumerate(ids, 1):
+                text = text.replace("{m%d}" % letter, message)
+            lines.append((moment, stream if is_function else "task/" + name, text))
+    return lines
 
 
 def invocation(texts: list[str], request: str, timeout: float, begin: float) -> list[str]:
     """Adds the lines that Lambda writes around the output of an invocation."""
-    duration = f"{len(texts) * LINE_STEP_S * 1000:.2f}"
+    texts, duration = list(texts), f"{len(texts) * LINE_STEP_S * 1000:.2f}"
     if texts and texts[-1] == "!timeout":
         texts[-1] = f"{stamp(begin + timeout)} {request} Task timed out after {timeout:.2f} seconds"
         duration = f"{timeout * 1000:.2f}"

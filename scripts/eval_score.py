@@ -4,11 +4,12 @@ Each score is a word: `right`, `part`, `open` or `none` (nothing claimed), `wron
 nothing to score. A claim that is wrong is worse than none, and is counted apart.
 """
 
+import glob
 import os
 import re
 
 from eval_incident import Incident
-from eval_run import Outcome
+from eval_run import Outcome, read
 
 # Lines beside the stated ones that still count: a call and the line above it are one place.
 LINES_NEAR = 3
@@ -87,17 +88,18 @@ def is_same_file(given: str, path: str) -> bool:
 
 
 def score_redrive(incident: Incident, outcome: Outcome) -> str:
-    advice = outcome.verdict.get("redrive")
-    if advice is None:
-        return "none"
-    return "right" if advice in incident.truth["redrive"] else "wrong"
+    advice, status = outcome.verdict.get("redrive"), outcome.verdict.get("status")
+    if advice in incident.truth["redrive"]:
+        return "right"
+    # "Do not" is also the word of whoever does not know.
+    return "open" if advice is None or (advice == "do_not" and status == "inconclusive") else "wrong"
 
 
 def citations(outcome: Outcome) -> tuple[int, int]:
     """Returns how many items the report cites, and how many of them exist."""
     part = re.split(r"^#* ?Evidence:?$", outcome.report, flags=re.M)
     cited = [line for text in part[1:] for line in listed(text)]
-    return len(cited), sum("does not exist" not in line for line in cited)
+    return len(cited), sum("(**does not exist**)" not in line for line in cited)
 
 
 def listed(text: str) -> list[str]:
@@ -109,6 +111,21 @@ def listed(text: str) -> list[str]:
         elif line.strip() and not line.startswith(" "):
             break
     return items
+
+
+def missing_evidence(incident: Incident, outcome: Outcome) -> list[dict]:
+    """Returns the evidence of the truth that no line of the workspace of an agent has."""
+    globs = {
+        "messages": [".dlq/m*.json"], "logs": [".dlq/log-*.txt", ".dlq/logs.json"], "queue": [".dlq/queue.json"],
+        "history": [".dlq/history.txt", ".dlq/commits/*.diff"], "code": ["**/*"],
+    }  # fmt: skip
+    missing = []
+    for item in incident.truth["evidence"]:
+        # Without hidden files, as .dlq and .git, where the pattern does not name them.
+        found = [glob.glob(os.path.join(outcome.workspace, one), recursive=True) for one in globs[item["in"]]]
+        if not any(item["find"] in read(path) for paths in found for path in paths):
+            missing.append(item)
+    return missing
 
 
 def changed_files(patch: str) -> list[str]:
