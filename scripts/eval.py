@@ -67,9 +67,8 @@ class Server:
     """An SQS server of this process; it ends with it."""
 
     def __enter__(self) -> eval_aws.Sqs:
-        self.child = subprocess.Popen(
-            [os.path.join(ROOT, "scripts/sqs-server")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        program = os.environ.get("DLQ_SQS_SERVER") or os.path.join(ROOT, "scripts/sqs-server")
+        self.child = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         url = self.child.stdout.readline().strip()
         if not url:
             raise RuntimeError("the SQS server did not start")

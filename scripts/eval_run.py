@@ -7,9 +7,10 @@ reaches a program. Never: asks an address beyond loopback but the model's API, a
 import glob
 import json
 import os
+import re
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import eval_aws
 import eval_incident
@@ -63,7 +64,6 @@ class Outcome:
     patch: str = ""
     # What the agent got, for `reader`.
     workspace: str = ""
-    items: set[str] = field(default_factory=set)
 
     @property
     def end(self) -> dict:
@@ -71,7 +71,16 @@ class Outcome:
         return found[-1] if found else {"type": "none", "data": {}}
 
     @property
+    def is_settled(self) -> bool:
+        """Whether no agent was asked, because the triage concludes that the code is not to blame."""
+        return self.end["data"].get("reason") == "not_a_code_bug"
+
+    @property
     def verdict(self) -> dict:
+        if self.is_settled:
+            kind = re.search(r"^- Category: (\w+);", self.report, flags=re.M)
+            advice = re.search(r"^- Redrive: (\w+)$", self.report, flags=re.M)
+            return {"status": "not_a_bug", "category": kind and kind[1], "redrive": advice and advice[1]}
         return (self.result or {}) | (self.end["data"].get("verdict") or {})
 
 

@@ -120,6 +120,8 @@ def missing_evidence(incident: Incident, outcome: Outcome) -> list[dict]:
         "history": [".dlq/history.txt", ".dlq/commits/*.diff"], "code": ["**/*"],
     }  # fmt: skip
     missing = []
+    if outcome.is_settled and not incident.truth["code_to_blame"]:
+        return missing
     for item in incident.truth["evidence"]:
         # Without hidden files, as .dlq and .git, where the pattern does not name them.
         found = [glob.glob(os.path.join(outcome.workspace, one), recursive=True) for one in globs[item["in"]]]
@@ -165,7 +167,7 @@ def score(incident: Incident, outcome: Outcome) -> dict:
         "denies_bug": truth["code_to_blame"] and verdict.get("status") == "not_a_bug",
         "says_bug": not truth["code_to_blame"] and verdict.get("category") == "code_error"
         and verdict.get("status") in ("confirmed", "likely"),
-        "cost_usd": end["data"].get("cost_usd"),
+        "cost_usd": 0.0 if outcome.is_settled else end["data"].get("cost_usd"),
         "seconds": round(outcome.seconds, 1),
     }
 
