@@ -6,6 +6,8 @@
 
 mod claude;
 mod dash;
+#[cfg(feature = "aws")]
+mod eval;
 mod feature_switches;
 mod golden;
 mod http;

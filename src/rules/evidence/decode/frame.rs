@@ -62,9 +62,14 @@ pub(super) fn is_frame(line: &str) -> bool {
 /// because every deployment changes it; the place has.
 pub(super) fn own_frame(stack: &str) -> Frame {
     let lines: Vec<&str> = stack.lines().map(str::trim).collect();
-    let mut frames: Vec<usize> = (0..lines.len()).filter(|at| names_function(lines[*at])).collect();
+    let is_python = stack.contains("File \"");
+    // Below a frame Python prints the line of the code, which may look like one of Java.
+    let is_frame_line = |at: &usize| {
+        names_function(lines[*at]) && (!is_python || lines[*at].starts_with("File \""))
+    };
+    let mut frames: Vec<usize> = (0..lines.len()).filter(is_frame_line).collect();
     // Python prints the innermost frame last.
-    if stack.contains("File \"") {
+    if is_python {
         frames.reverse();
     }
     let own = frames.iter().take(FRAMES_MAX).find(|at| !is_library_frame(lines[**at]));

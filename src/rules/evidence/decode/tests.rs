@@ -574,6 +574,12 @@ fn place_is_file_and_line_of_innermost_own_frame() {
             Some("worker.py line 12"),
         ),
         (
+            "Traceback (most recent call last):\n  File \"/var/task/worker.py\", line 26, in handle\n    \
+             table.put_item(Item=item)\n  File \"/var/runtime/boto3/x.py\", line 3, in y\n    z()\n\
+             TypeError: a",
+            Some("worker.py line 26"),
+        ),
+        (
             "java.lang.NullPointerException: x\n\tat java.util.Map.get(Map.java:9)\n\t\
              at com.acme.Billing.pay(Billing.java:41)",
             Some("Billing.java line 41"),

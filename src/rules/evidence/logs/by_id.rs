@@ -159,7 +159,8 @@ pub(super) fn signature(print: &Fingerprint) -> String {
     format!("{class}: {}", print.message.as_deref().unwrap_or_default())
 }
 
-/// Returns the error of a trace whose lines follow the hit as lines of their own.
+/// Returns the error of a trace whose lines follow the hit as lines of their own, with the text of all
+/// of them.
 fn split_trace(hit: &LogEvent, events: &[LogEvent]) -> Option<Found> {
     let mut seen = HashSet::new();
     let own = events.iter().filter(|event| event.stream == hit.stream);
@@ -175,7 +176,8 @@ fn split_trace(hit: &LogEvent, events: &[LogEvent]) -> Option<Found> {
     };
     let trace: Vec<&str> =
         rest.map(|event| event.text.as_str()).take_while(|text| is_trace(text)).collect();
-    let found = fingerprint_of(&trace.join("\n")).filter(|found| found.exception.is_some())?;
+    let trace = trace.join("\n");
+    let found = fingerprint_of(&trace).filter(|found| found.exception.is_some())?;
     line::error_of(&hit.text)?;
-    Some((found, hit.clone()))
+    Some((found, LogEvent { text: format!("{}\n{trace}", hit.text), ..hit.clone() }))
 }

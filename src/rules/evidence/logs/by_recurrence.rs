@@ -1,10 +1,13 @@
 //! The rule by recurrence: one error that recurs at every receive of a message, and not between.
 //!
+//! Where every invocation at the receives ended with one error, that of the message did, too, whatever
+//! happened between: after a bad deployment nothing succeeds.
+//!
 //! A function logs where an invocation starts. The log of another consumer, a task of ECS for
 //! example, shows only when an error was logged: that proves less, so letters of several moments
 //! have to agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::by_id::signature;
 use super::invocation;
@@ -44,10 +47,14 @@ pub(super) fn cause<E>(
 ) -> Result<Recurrence, E> {
     let (mut started, mut logged) = (Recurring::default(), Recurring::default());
     let mut has_started = false;
+    let mut of_all = BTreeSet::new();
     for (receive, window) in &windows.receives {
         let mut events = ask(*window)?;
-        let (errors, starts) = errors_of(&mut events, *window);
-        has_started |= starts;
+        let Started { errors, ends } = errors_of(&mut events, *window);
+        has_started |= !ends.is_empty();
+        // A receive without an invocation is not known to have failed.
+        let ends = if ends.is_empty() { BTreeSet::from([None]) } else { ends };
+        of_all.extend(ends);
         started.add(*receive, errors);
         if let Some(delay) = windows.error_delay {
             logged.add(*receive, errors_within(&events, window.extended(delay)));
@@ -63,10 +70,16 @@ pub(super) fn cause<E>(
     }
     let Recurring { errors, mut lines } = if has_started { started } else { logged };
     let mut recurring = errors.unwrap_or_default();
+    if let Some(Some(key)) = of_all.pop_first().filter(|_| of_all.is_empty())
+        && let Some(seen) = recurring.remove(&key)
+    {
+        let lines = lines.remove(&key).unwrap_or_default();
+        return Ok(Recurrence::Found(Box::new(seen.fingerprint), lines));
+    }
     for control in &windows.controls {
         let mut events = ask(*control)?;
         let errors = match by_time {
-            None => errors_of(&mut events, *control).0,
+            None => errors_of(&mut events, *control).errors,
             Some(delay) => errors_within(&events, control.extended(delay)),
         };
         recurring.retain(|signature, _| !errors.contains_key(signature));
@@ -138,26 +151,38 @@ fn add_error(errors: &mut Errors, event: &LogEvent, error: &LineError) {
     }
 }
 
-/// Returns the errors of the invocations that start in a span, and whether any starts there.
-fn errors_of(events: &mut [LogEvent], window: Window) -> (Errors, bool) {
+/// The invocations that start in a span.
+#[derive(Default)]
+struct Started {
+    errors: Errors,
+    /// Signatures of the errors that ended them; none for one that no error, or several, ended.
+    ends: BTreeSet<Option<String>>,
+}
+
+/// Returns what is known of the invocations that start in a span.
+fn errors_of(events: &mut [LogEvent], window: Window) -> Started {
     invocation::sort(events);
-    let mut errors = Errors::new();
-    let mut starts = false;
+    let mut all = Started::default();
     for one in invocation::group(events) {
         if !one.started.is_some_and(|at| window.holds(at)) {
             continue;
         }
-        starts = true;
         let mut found: Vec<_> = one.errors().collect();
         // What ended an invocation failed all of its messages, whatever was handled before.
-        if found.iter().any(|(_, error)| error.terminal) {
+        let is_ended = found.iter().any(|(_, error)| error.terminal);
+        if is_ended {
             found.retain(|(_, error)| error.terminal);
         }
+        let mut errors = Errors::new();
         for (event, error) in found {
             add_error(&mut errors, event, &error);
         }
+        all.ends.insert(errors.keys().next().filter(|_| is_ended && errors.len() == 1).cloned());
+        for (key, seen) in errors {
+            all.errors.entry(key).or_insert(seen);
+        }
     }
-    (errors, starts)
+    all
 }
 
 /// Returns the moments of first receive, each with the letters that share it: those within a second.

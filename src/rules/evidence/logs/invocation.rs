@@ -2,7 +2,8 @@
 //!
 //! A line with a request id belongs to that request; another one to the invocation that last started
 //! in its stream. Lines between the end of an invocation and the next start in their stream belong
-//! to the latter: the runtime writes errors of the start there.
+//! to the latter: the runtime writes errors of the start there. Some runtimes write them right behind
+//! the line of the start instead.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,6 +29,10 @@ pub(super) struct LoggedRun<'e> {
 }
 
 impl<'e> LoggedRun<'e> {
+    fn has_just_started(&self) -> bool {
+        self.started.is_some() && self.lines.is_empty()
+    }
+
     pub(super) fn errors(&self) -> impl Iterator<Item = (&'e LogEvent, LineError)> {
         self.lines.iter().filter_map(|event| Some((*event, line::error_of(&event.text)?)))
     }
@@ -80,7 +85,12 @@ pub(super) fn group(events: &[LogEvent]) -> Vec<LoggedRun<'_>> {
                 all[at].lines.push(event);
                 (stream.current, stream.between) = (Some(at), false);
             }
-            None if stream.between || is_start_error(&event.text) => stream.pending.push(event),
+            None if stream.between => stream.pending.push(event),
+            None if is_start_error(&event.text)
+                && stream.current.is_none_or(|at| !all[at].has_just_started()) =>
+            {
+                stream.pending.push(event);
+            }
             None => {
                 let at = *stream.current.get_or_insert_with(|| {
                     all.push(LoggedRun::default());

@@ -1,5 +1,6 @@
 //! Tables of lines, and single searches.
 
+mod all_fail;
 mod cli;
 
 use std::time::Duration;
@@ -300,6 +301,9 @@ fn output_of_commands_explains_messages_it_names() {
         match (shown, expected) {
             (Some((title, id)), Some((start, line))) => {
                 assert!(title.starts_with(start) && id == line, "{name}: {found:?}");
+                let class = found[0].fingerprint.exception.as_deref().unwrap_or_default();
+                let cited = &found[0].lines[0].event.text;
+                assert!(cited.contains(class), "{name}: the cited text names the error: {cited}");
             }
             (None, None) => {}
             _ => panic!("{name}: {found:?}"),

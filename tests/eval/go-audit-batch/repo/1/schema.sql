@@ -1,0 +1,6 @@
+create table audit_event (
+    id text primary key,
+    actor text not null,
+    action text not null,
+    object text not null
+);

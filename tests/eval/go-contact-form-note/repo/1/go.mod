@@ -1,0 +1,3 @@
+module example.com/contact-tickets
+
+go 1.22

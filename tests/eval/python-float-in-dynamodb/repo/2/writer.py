@@ -1,0 +1,25 @@
+"""Lambda function behind the queue 'orders': one item a message."""
+
+import json
+import logging
+import os
+
+try:
+    import boto3
+except ImportError:  # tests run without it
+    boto3 = None
+
+log = logging.getLogger()
+log.setLevel(logging.INFO)
+
+
+def item_of(order):
+    return {"id": str(order["order"]), "cents": order["cents"]}
+
+
+def handler(event, context):
+    table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+    for record in event["Records"]:
+        item = item_of(json.loads(record["body"]))
+        table.put_item(Item=item)
+        log.info("stored order %s", item["id"])
