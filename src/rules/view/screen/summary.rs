@@ -1,6 +1,7 @@
 //! All rows of a list in short.
 
 use super::amounts;
+use super::problems::AHEAD;
 use super::rows::queues::Standing;
 use super::rows::{ListName, investigations};
 use crate::rules::view::dashboard::Dashboard;
@@ -83,8 +84,19 @@ pub fn has_sessions(state: &Dashboard) -> bool {
 pub fn none_since(state: &Dashboard, now: Timestamp, none: &str) -> String {
     match state.source.begins {
         Some(begins) => format!("{none} since {}", amounts::instant(begins, now)),
+        None if state.source.is_ahead_of_clock() => format!("unknown: {AHEAD}"),
         None => NOTHING.into(),
     }
+}
+
+/// Returns the number of queues that are not kept, by the newest round; None where the round does not
+/// tell it.
+pub fn dropped_queues(state: &Dashboard) -> Option<u64> {
+    if !state.is_queue_list_cut {
+        return Some(0);
+    }
+    let kept = state.queues.values().filter(|queue| !queue.is_gone).count() as u64;
+    state.rounds.queues.map(|all| all.saturating_sub(kept))
 }
 
 /// Returns the number of open incidents that are not kept, by their queues.
@@ -115,6 +127,11 @@ fn queues(state: &Dashboard, now: Timestamp) -> String {
     }
     let words = ["raised", "unknown", "below threshold", "quiet"];
     let parts = counts.iter().zip(words).filter(|(count, word)| **count > 0 || *word == "raised");
-    let parts: Vec<String> = parts.map(|(count, word)| counted(*count, word)).collect();
+    let mut parts: Vec<String> = parts.map(|(count, word)| counted(*count, word)).collect();
+    match dropped_queues(state) {
+        Some(0) => {}
+        Some(number) => parts.insert(1, counted(number as usize, "left out")),
+        None => parts.insert(1, "some left out".into()),
+    }
     if state.queues.is_empty() { String::new() } else { parts.join(", ") }
 }
