@@ -14,9 +14,6 @@ use crate::time::Timestamp;
 const MISSED: u64 = 3;
 const INTERVAL_MS: u64 = 300_000;
 
-/// The sentence about a clock that all events are ahead of.
-pub const AHEAD: &str = "the clock is behind, or that of the events is ahead";
-
 /// Returns a sentence for each problem, the gravest first.
 pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
     let mut problems: Vec<String> = overdue(state, now).into_iter().collect();
@@ -43,7 +40,7 @@ pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
 pub fn untimely(state: &Dashboard) -> Option<String> {
     if state.source.is_ahead_of_clock() {
         let all = count(state.source.untimely, "event");
-        return Some(format!("{AHEAD}: none of {all} has a time of the past"));
+        return Some(format!("{}: none of {all} has a time of the past", summary::AHEAD));
     }
     let left_out = match state.source.untimely {
         0 => return None,

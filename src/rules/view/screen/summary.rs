@@ -1,7 +1,6 @@
 //! All rows of a list in short.
 
 use super::amounts;
-use super::problems::AHEAD;
 use super::rows::queues::Standing;
 use super::rows::{ListName, investigations};
 use crate::rules::view::dashboard::Dashboard;
@@ -10,6 +9,9 @@ use crate::time::Timestamp;
 
 /// The sentence before the first event.
 pub const NOTHING: &str = "nothing is known yet: no event has been read";
+
+/// The sentence about a clock that all events are ahead of.
+pub const AHEAD: &str = "the clock is behind, or that of the events is ahead";
 
 /// Returns what all rows of a list are in short, and the moment of their figures.
 pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Option<Timestamp>) {
