@@ -3,6 +3,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod closed_folder;
 pub mod command;
 pub mod dash;
 pub mod evidence;

@@ -46,6 +46,11 @@ impl Journal {
         Journal { lock: path.with_file_name("journal.lock"), path, rotation }
     }
 
+    /// Returns the state folder.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Adds lines, each with its LF, and returns when they are on disk.
     pub fn append(&self, lines: &[u8]) -> Result<(), Error> {
         if lines.is_empty() {

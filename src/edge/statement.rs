@@ -9,6 +9,7 @@ use crate::args::{Given, unexpected};
 use crate::clock;
 use crate::config::{Env, Settings, state_dir};
 use crate::document::Keys;
+use crate::edge::closed_folder;
 use crate::error::Error;
 use crate::event::{self, Event, NoticeAcked, NoticeSilenced};
 use crate::glob::GlobList;
@@ -154,6 +155,9 @@ impl Recorded {
 /// Records a statement.
 pub fn record(settings: &Settings, env: &Env, statement: &Statement) -> Result<Recorded, Error> {
     let store = Store::open(&state_dir(settings, env)?)?;
+    if let Some(closed) = closed_folder::refusal(store.dir()) {
+        return Err(Error::Failed(closed));
+    }
     let journal = Journal::new(&store, settings.state.rotation());
     let now = clock::now();
     let recorded = match statement {

@@ -9,6 +9,7 @@ pub use watch::watch;
 
 use std::collections::BTreeMap;
 
+use super::closed_folder::{self, ClosedFolders};
 use super::session_folder::session_folder;
 use super::supervisor::files;
 use crate::clock;
@@ -66,12 +67,18 @@ fn read(store: &Store, limits: &BudgetLimits, with_events: bool) -> (StatusView,
     let silences = document::<Silences>(store, &mut problems);
     let documents = StateDocuments { sessions, watched, budget, acks, silences };
     let state = store.dir().display().to_string();
-    let view = status::view(&documents, &seen, limits, &state, clock::now());
+    let now = clock::now();
+    let round = documents.watched.as_ref().and_then(Watched::newest_round);
+    if let Some(round) = round.filter(|round| status::is_ahead_of_clock(*round, now)) {
+        problems.push(status::ahead_of_clock(round));
+    }
+    let view = status::view(&documents, &seen, limits, &state, now);
     (StatusView { problems, ..view }, documents.watched)
 }
 
 fn document<D: Document>(store: &Store, problems: &mut Vec<String>) -> Option<D> {
-    store.read(&Keys::all()).map_err(|error| problems.push(error.to_string())).ok()
+    let failed = |error| closed_folder::add(problems, closed_folder::sentence(store.dir(), &error));
+    store.read(&Keys::all()).map_err(failed).ok()
 }
 
 /// Probes the folders of the sessions.
@@ -81,13 +88,14 @@ fn all(
     with_events: bool,
     problems: &mut Vec<String>,
 ) -> BTreeMap<String, SessionProbe> {
-    let mut seen = BTreeMap::new();
+    let (mut seen, mut closed) = (BTreeMap::new(), ClosedFolders::default());
     for session in sessions.map_or(&[][..], |all| &all.sessions) {
         let folder = session_folder(store.dir(), &session.id);
         let mut found = SessionProbe::default();
         if session.status == SessionStatus::Running {
             match store::is_locked(&folder.join(files::LOCK)) {
                 Ok(held) => found.held = Some(held),
+                Err(_) if closed.take(&folder) => {}
                 Err(error) => problems.push(error.to_string()),
             }
         }
@@ -101,9 +109,11 @@ fn all(
                 let read = line.and_then(|line| LastEvent::from_line(&line));
                 found.last_event = read.unwrap_or_default();
             }
+            Err(_) if closed.take(&folder) => {}
             Err(error) => problems.push(Error::file("read", &events, &error).to_string()),
         }
         seen.insert(session.id.clone(), found);
     }
+    problems.extend(closed.problem());
     seen
 }

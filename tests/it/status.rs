@@ -1,6 +1,7 @@
 //! Program `dlq-status`: the view of sessions and incidents, with unreadable documents and held
 //! locks, and without any change of state.
 
+mod closed;
 mod parts;
 mod watch;
 

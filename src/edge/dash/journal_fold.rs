@@ -4,6 +4,7 @@
 use super::source::JournalReader;
 use super::state_files::FolderReader;
 use super::take_live_lines;
+use crate::edge::closed_folder;
 use crate::journal::Journal;
 use crate::journal::rotation::Rotation;
 use crate::rules::view::dashboard::Dashboard;
@@ -32,8 +33,8 @@ impl JournalFold {
         let reading = self.folder.read();
         let journal = &self.journal;
         let mut problems = if later { journal.problems() } else { journal.problems_at_end() };
-        problems.extend(reading.problems.iter().cloned());
-        problems.extend(others);
+        let more = reading.problems.iter().cloned().chain(others);
+        more.for_each(|problem| closed_folder::add(&mut problems, problem));
         self.state.set_folder(reading);
         self.state.source.problems = problems;
         &self.state

@@ -23,6 +23,7 @@ use super::waiting_queues::WaitingQueues;
 use super::{EventSource, Sources, take_live_lines};
 use crate::clock;
 use crate::config::{Env, Settings};
+use crate::edge::closed_folder;
 use crate::error::Error;
 use crate::log::{self, Level};
 use crate::rules::view::dashboard::Dashboard;
@@ -254,7 +255,9 @@ impl Live {
     fn set_problems(&mut self) {
         let all = self.problems.events.iter().chain(&self.problems.folder);
         let folder = self.store.as_ref().map(Store::dir);
-        self.state.source.problems = all.map(|problem| in_folder(problem, folder)).collect();
+        let mut problems = Vec::new();
+        all.for_each(|problem| closed_folder::add(&mut problems, in_folder(problem, folder)));
+        self.state.source.problems = problems;
     }
 
     fn press(&mut self, key: Key) -> Result<End, Error> {

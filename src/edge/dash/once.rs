@@ -6,6 +6,7 @@ use super::source::{JournalReader, open_recording};
 use super::state_files::FolderReader;
 use super::{EventSource, Sources, take_lines, take_live_lines};
 use crate::clock;
+use crate::edge::closed_folder;
 use crate::error::{Error, io_cause};
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::screen::{self, Ui};
@@ -35,10 +36,12 @@ pub fn print(sources: Sources, ui: &mut Ui, width: u16, height: u16) -> Result<b
     }
     if let Some(store) = sources.store {
         let reading = FolderReader::new(store).read();
-        problems.extend(reading.problems.iter().cloned());
+        let more = reading.problems.iter().cloned();
+        more.for_each(|problem| closed_folder::add(&mut problems, problem));
         state.set_folder(reading);
     }
-    let has_problems = !problems.is_empty() || state.source.damaged > 0;
+    let is_unread = state.source.damaged > 0 || state.source.is_ahead_of_clock();
+    let has_problems = !problems.is_empty() || is_unread;
     state.source.problems = problems;
     wire::print(screen::text(&state, ui, now, width, height).as_bytes())?;
     Ok(has_problems)

@@ -15,6 +15,7 @@ use rustix::fs::{FileType, fstat, major, minor};
 use super::batches::Batches;
 use super::input::ScreenMessage;
 use crate::clock;
+use crate::edge::closed_folder;
 use crate::error::{Error, io_cause};
 use crate::journal::{Journal, Tail};
 use crate::store::{self, BlockingWait};
@@ -132,7 +133,7 @@ impl JournalReader {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(error) => {
-                        self.closed = Some(error.to_string());
+                        self.closed = Some(closed_folder::sentence(self.journal.folder(), &error));
                         return lines;
                     }
                 },
@@ -165,7 +166,7 @@ impl JournalReader {
                 Some(tail)
             }
             Err(error) => {
-                self.closed = Some(error.to_string());
+                self.closed = Some(closed_folder::sentence(self.journal.folder(), &error));
                 None
             }
         }

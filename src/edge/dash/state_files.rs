@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::input::ScreenMessage;
 use crate::clock;
 use crate::document::{Document, Keys};
+use crate::edge::closed_folder::{self, ClosedFolders};
 use crate::edge::session_folder::session_folder;
 use crate::edge::supervisor::files;
 use crate::error::{Error, if_found};
@@ -54,7 +55,8 @@ impl<D: Document> WatchedDocument<D> {
         let stamp = stamp(&path);
         let is_new = self.stamp != Some(stamp);
         if is_new {
-            self.read = store.read::<D>(&Keys::all()).map_err(|error| error.to_string());
+            let read = store.read::<D>(&Keys::all());
+            self.read = read.map_err(|error| closed_folder::sentence(store.dir(), &error));
             self.stamp = Some(stamp);
         }
         is_new
@@ -116,25 +118,28 @@ impl FolderReader {
             problems: Vec::new(),
             is_queues_unread: self.queues.read.is_err(),
         };
-        problems.extend(self.queues.read.as_ref().err().cloned());
-        problems.extend(probe_problems);
+        let others = self.queues.read.as_ref().err().cloned().into_iter().chain(probe_problems);
+        others.for_each(|problem| closed_folder::add(&mut problems, problem));
         FolderReading { problems, ..reading }
     }
 
     /// Returns the sessions with what their folders show.
     fn probe(&self) -> (Vec<SessionReading>, Vec<String>) {
-        let mut problems = Vec::new();
+        let (mut problems, mut closed) = (Vec::new(), ClosedFolders::default());
         let all = self.sessions.read.as_ref().map_or(&[][..], |read| &read.sessions);
         let probed = all.iter().map(|session| {
             let mut one = SessionReading { session: session.clone(), ..SessionReading::default() };
             if session.status == SessionStatus::Running
                 && let Err(error) = self.probe_running(session, &mut one)
+                && !closed.take(&session_folder(self.store.dir(), &session.id))
             {
                 problems.push(error.to_string());
             }
             one
         });
-        (probed.collect(), problems)
+        let probed = probed.collect();
+        problems.extend(closed.problem());
+        (probed, problems)
     }
 
     fn probe_running(&self, session: &Session, into: &mut SessionReading) -> Result<(), Error> {
@@ -146,7 +151,8 @@ impl FolderReader {
 }
 
 fn known<'a, D>(watched: &'a WatchedDocument<D>, problems: &mut Vec<String>) -> Option<&'a D> {
-    watched.read.as_ref().map_err(|problem| problems.push(problem.clone())).ok()
+    let known = watched.read.as_ref();
+    known.map_err(|problem| closed_folder::add(problems, problem.clone())).ok()
 }
 
 /// A sample as `usage.json` has it.

@@ -7,6 +7,7 @@ use crate::edge::dash::JournalFold;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::view::page::{PageStyle, Shade};
 use crate::rules::view::part::{self, PartFacts, PartStyle, StatusPart};
+use crate::rules::view::screen::problems;
 use crate::rules::view::status::{self, StatusView, TableStyle};
 use crate::store::Store;
 use crate::text;
@@ -83,7 +84,9 @@ impl StatusFrames {
                     false => part::page(&facts, style),
                 };
                 let has_problems = !self.form.json;
-                let problems = dashboard.source.problems.clone();
+                let mut problems = dashboard.source.problems.clone();
+                let is_ahead = dashboard.source.is_ahead_of_clock();
+                problems.extend(problems::untimely(dashboard).filter(|_| is_ahead));
                 StatusFrame { text, change: part::change(&facts), problems, has_problems }
             }
             None => self.whole(page, columns.is_some(), lines_max),

@@ -168,6 +168,11 @@ impl Watched {
         arns.filter(open).count() as u64
     }
 
+    /// Returns a queue with its record.
+    pub fn entry(&self, arn: &str) -> Option<&WatchedQueue> {
+        self.queues.get(arn).map(|entry| &**entry)
+    }
+
     /// Returns the record of a queue.
     pub fn record(&self, arn: &str) -> Option<&Record> {
         self.queues.get(arn).map(|entry| &entry.record)

@@ -13,6 +13,7 @@ mod buckets;
 pub mod incidents;
 pub mod investigations;
 mod limits;
+pub mod names;
 mod polled_queues;
 pub mod pull_requests;
 pub mod queues;
@@ -31,6 +32,7 @@ use crate::event::{RecordedType, ShownEvent, Type};
 use crate::time::Timestamp;
 use incidents::IncidentStory;
 use investigations::Investigation;
+use names::QueueNames;
 use pull_requests::WatchedRequest;
 use queues::{QUEUES_MAX, ShownQueue};
 pub use rounds::Rounds;
@@ -48,6 +50,9 @@ const CHANNELS_MAX: usize = 100;
 #[derive(Debug, Default, Clone)]
 pub struct Dashboard {
     pub queues: HashMap<Box<str>, ShownQueue>,
+    pub names: QueueNames,
+    /// Whether the list was full once, so that queues were dropped from it.
+    pub is_queue_list_cut: bool,
     pub incidents: HashMap<Box<str>, IncidentStory>,
     pub investigations: HashMap<Box<str>, Investigation>,
     pub pull_requests: HashMap<Box<str>, WatchedRequest>,
@@ -94,6 +99,14 @@ pub struct SourceState {
     pub ended: bool,
     /// Events that were not taken in, because they have no time or one after [`Dashboard::latest`].
     pub untimely: u64,
+}
+
+impl SourceState {
+    /// Returns whether there are events and none was taken: the clock is behind, or that of their writer
+    /// ahead.
+    pub fn is_ahead_of_clock(&self) -> bool {
+        self.events == 0 && self.untimely > 0
+    }
 }
 
 impl Dashboard {
@@ -168,8 +181,15 @@ impl Dashboard {
         let queue = match self.queues.get_mut(arn) {
             Some(queue) => queue,
             None => {
-                let queue = limits::entry(&mut self.queues, arn, QUEUES_MAX, ShownQueue::worth);
+                let is_full = self.queues.len() >= QUEUES_MAX;
+                limits::entry(&mut self.queues, arn, QUEUES_MAX, ShownQueue::worth);
+                if is_full {
+                    self.is_queue_list_cut = true;
+                    self.names.keep(&self.queues);
+                }
+                let queue = self.queues.entry(arn.into()).or_default();
                 queue.name_after(data);
+                self.names.add(&queue.name, arn);
                 queue
             }
         };

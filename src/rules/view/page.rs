@@ -28,6 +28,11 @@ pub enum Shade {
     Alarm,
 }
 
+impl Shade {
+    pub const ALL: [Shade; 6] =
+        [Shade::Heading, Shade::Faint, Shade::Good, Shade::Warning, Shade::Bad, Shade::Alarm];
+}
+
 impl PageStyle {
     /// Returns the style for a terminal of so many columns, or for another output.
     pub fn new(columns: Option<usize>, color: bool) -> Self {
@@ -38,8 +43,9 @@ impl PageStyle {
         let code = match shade {
             Shade::Heading => "1",
             Shade::Faint => "2",
-            Shade::Good => "32",
-            Shade::Warning => "33",
+            // As the tones of the dashboard: green and yellow are not legible on a light background.
+            Shade::Good => return text.to_owned(),
+            Shade::Warning => "35",
             Shade::Bad => "1;31",
             Shade::Alarm => "1;37;41",
         };

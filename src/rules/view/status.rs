@@ -8,7 +8,7 @@ mod restraint;
 mod summary;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ pub use restraint::{AckRow, SilenceRow};
 pub use summary::{RoundFacts, Summary, SummaryFacts, summary};
 pub use table::{TableStyle, table};
 
+use crate::event::stream_time::DRIFT;
 use crate::money::Usd;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::document::Sessions;
@@ -213,6 +214,16 @@ pub fn view(
     }
 }
 
+/// Returns whether a moment is later than the clock allows.
+pub fn is_ahead_of_clock(at: Timestamp, now: Timestamp) -> bool {
+    at > now.plus(DRIFT)
+}
+
+/// Returns the sentence about a round that is.
+pub fn ahead_of_clock(round: Timestamp) -> String {
+    format!("the clock is behind, or was ahead: dlq-poll has finished a round at {round}")
+}
+
 /// Returns whether a program has recorded what tells that no incident is open: a round, or what was read
 /// of the events.
 fn is_recorded(sessions: Option<&Sessions>, watched: Option<&Watched>) -> bool {
@@ -231,16 +242,16 @@ fn open(
 ) -> Vec<IncidentRow> {
     let sessions = sessions.map(|sessions| sessions.with_clamped_times(now));
     let recorded = sessions.as_ref().map_or(&[][..], |sessions| &sessions.incidents);
-    let entries: Vec<&WatchedQueue> = watched.map_or_else(Vec::new, |all| all.entries().collect());
-    let row = |one: &Incident, entry: Option<&&WatchedQueue>, investigation| {
-        let window = loss(one, entry.copied(), now);
+    let ids: HashSet<&str> = recorded.iter().map(|one| &*one.id).collect();
+    let row = |one: &Incident, entry: Option<&WatchedQueue>, investigation| {
+        let window = loss(one, entry, now);
         IncidentRow {
             incident: one.id.clone(),
             queue: one.queue.name.clone(),
             arn: one.queue.arn.clone(),
             region: one.queue.region.clone(),
             account: one.queue.account.clone(),
-            depth: entry.map_or(one.depth, |entry| depth(entry)),
+            depth: entry.map_or(one.depth, depth),
             since: one.raised_at,
             expires_after: window.after,
             expires_before: window.before,
@@ -250,13 +261,13 @@ fn open(
         }
     };
     let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {
-        let entry = entries.iter().find(|entry| entry.queue.arn == one.queue.arn);
+        let entry = watched.and_then(|all| all.entry(&one.queue.arn));
         let cooldown = sessions.as_ref().and_then(|all| all.cooldown_until(&one.queue.arn));
         row(one, entry, investigation(one, shown, cooldown.filter(|until| *until > now)))
     });
-    let polled = entries.iter().filter_map(|entry| {
+    let polled = watched.into_iter().flat_map(Watched::entries).filter_map(|entry| {
         let one = entry.record.incident.as_ref()?;
-        let is_recorded = recorded.iter().any(|other| other.id == one.id);
+        let is_recorded = ids.contains(&*one.id);
         let unseen = Incident::new(&one.id, entry.queue.clone(), one.raised_at);
         let none = InvestigationState { state: "none", ..InvestigationState::default() };
         (!is_recorded).then(|| row(&unseen, Some(entry), none))

@@ -150,7 +150,7 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         AnyPayload::PollResumed(_) => Sentences::of_what("rounds finish again"),
         AnyPayload::InvestigationSkipped(data) => skipped(&data, context),
         AnyPayload::InvestigationStarted(data) => {
-            let end = loss_text::span(data.timeout_at.since(context.now));
+            let end = loss_text::upper(data.timeout_at.since(context.now));
             let agent = cap(&data.agent);
             Sentences::of_what(format!("investigation by '{agent}' started, ends within {end}"))
         }

@@ -38,11 +38,18 @@ impl Dashboard {
     fn set_queue(&mut self, entry: &WatchedQueue) {
         let WatchedQueue { queue: described, record } = entry;
         let arn = limits::name(&described.arn);
-        let queue = limits::entry(&mut self.queues, arn, QUEUES_MAX, ShownQueue::worth);
+        let is_full = self.queues.len() >= QUEUES_MAX && !self.queues.contains_key(arn);
+        limits::entry(&mut self.queues, arn, QUEUES_MAX, ShownQueue::worth);
+        if is_full {
+            self.is_queue_list_cut = true;
+            self.names.keep(&self.queues);
+        }
+        let queue = self.queues.entry(arn.into()).or_default();
         if queue.name.is_empty() {
             queue.name = limits::name(&described.name).into();
             queue.region = limits::name(&described.region).into();
             queue.account = limits::name(&described.account).into();
+            self.names.add(&queue.name, arn);
         }
         queue.set_record(record, &self.rounds);
         let open =

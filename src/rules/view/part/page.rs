@@ -79,13 +79,13 @@ fn spend(facts: &PartFacts<'_>, look: &Look, width: usize) -> Vec<StyledLine> {
         Some(budget) => {
             let is_used_up = budget.left_usd == Usd::NONE;
             let tone = if is_used_up { Tone::Bad } else { Tone::Plain };
-            page.field("limit", &amounts::usd(budget.limit_usd), Tone::Plain);
-            page.field("spent", &amounts::usd(budget.spent_usd), Tone::Plain);
-            page.field("reserved", &amounts::usd(budget.reserved_usd), Tone::Plain);
-            page.field("left", &amounts::usd(budget.left_usd), tone);
+            page.amount("limit", &amounts::usd(budget.limit_usd), "", Tone::Plain);
+            page.amount("spent", &amounts::usd(budget.spent_usd), "", Tone::Plain);
+            page.amount("reserved", &amounts::usd(budget.reserved_usd), "", Tone::Plain);
+            page.amount("left", &amounts::usd(budget.left_usd), "", tone);
             if budget.left_unless_near_usd != budget.left_usd {
                 let far = amounts::usd(budget.left_unless_near_usd);
-                page.field("", &format!("{far} unless a loss is near"), Tone::Plain);
+                page.amount("", &far, "unless a loss is near", Tone::Plain);
             }
         }
     }

@@ -81,40 +81,28 @@ pub fn usd(amount: Usd) -> String {
 }
 
 /// Formats the time to the loss of the oldest message in at most 7 cells: `>9d` when it is safe for
-/// nine days, `<60m` when it is lost within that time. What is safe is rounded down, and the time
-/// within which something is lost up: both are true, and `<2h` is below two hours.
+/// nine days, `<1h` when it is lost within that time, both rounded as the words of [`loss_text`] are.
 pub fn loss(window: ExpiryWindow, now: Timestamp) -> String {
     match (window.after, window.before) {
         (Some(end), _) | (None, Some(end)) if end <= now => "overdue".into(),
-        (Some(after), _) => match loss_text::span(after.since(now).min(LONGEST)).as_str() {
-            "seconds" => ">0m".into(),
-            text => format!(">{text}"),
-        },
-        (None, Some(before)) => format!("<{}", upper(before.since(now))),
+        (Some(after), _) => {
+            match loss_text::span(after.since(now).min(loss_text::LONGEST)).as_str() {
+                "seconds" => ">0m".into(),
+                text => format!(">{text}"),
+            }
+        }
+        (None, Some(before)) => format!("<{}", loss_text::upper(before.since(now))),
         (None, None) => UNKNOWN.into(),
     }
 }
 
-/// Returns [`loss`] as a clause of at most 18 cells: `safe for 9d`, `in less than 60m`.
+/// Returns [`loss`] as a clause of at most 18 cells: `safe for 9d`, `in less than 1h`.
 pub fn loss_clause(window: ExpiryWindow, now: Timestamp) -> String {
     match (window.after, window.before) {
         (None, Some(before)) if before > now => {
-            format!("in less than {}", upper(before.since(now)))
+            format!("in less than {}", loss_text::upper(before.since(now)))
         }
         _ => loss_text::clause(window, now),
-    }
-}
-
-/// The longest span of a loss that is told.
-const LONGEST: Duration = Duration::from_secs(9999 * 86_400);
-
-/// Formats an upper bound in one unit, rounded up.
-fn upper(span: Duration) -> String {
-    let seconds = span.min(LONGEST).as_millis().div_ceil(1000);
-    match (seconds.div_ceil(60), seconds.div_ceil(3600)) {
-        (minutes @ ..=120, _) => format!("{}m", minutes.max(1)),
-        (_, hours @ ..=48) => format!("{hours}h"),
-        _ => format!("{}d", seconds.div_ceil(86_400)),
     }
 }
 
@@ -192,13 +180,13 @@ mod tests {
         let at = |seconds: i64| Some(Timestamp::from_millis(seconds * 1000));
         let rows = [
             (at(864_000), None, ">10d"),
-            (None, at(3594), "<60m"),
+            (None, at(3594), "<1h"),
             (None, at(30), "<1m"),
-            (None, at(7199), "<120m"),
+            (None, at(7199), "<2h"),
             (None, at(10_260), "<3h"),
             (None, at(80_000), "<23h"),
             (None, at(172_800), "<48h"),
-            (None, at(172_801), "<3d"),
+            (None, at(172_861), "<3d"),
             (at(30), None, ">0m"),
             (at(-5), at(60), "overdue"),
             (None, None, "?"),

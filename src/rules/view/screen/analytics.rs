@@ -240,7 +240,7 @@ pub fn spend(page: &mut PageLines, days_max: usize) {
     let days = state.spend.by_day();
     let running = state.running_cost();
     if running.sessions > 0 {
-        page.field("running", &format!("{:>8}", spent(running)), Tone::Plain);
+        page.amount("running", &spent(running), "", Tone::Plain);
     } else if days.is_empty() {
         return page.sentence(&summary::none_since(state, now, "none has ended"), Tone::Faint);
     }
@@ -250,7 +250,7 @@ pub fn spend(page: &mut PageLines, days_max: usize) {
         let date = date.get(..10).unwrap_or_default();
         let name = if today.starts_with(date) { "today" } else { date };
         let sessions = text::count(sum.sessions, "session");
-        page.field(name, &format!("{:>8}  {sessions}", spent(sum)), Tone::Plain);
+        page.amount(name, &spent(sum), &sessions, Tone::Plain);
     }
 }
 
@@ -260,6 +260,7 @@ fn source(page: &mut PageLines) {
     let source = &state.source;
     let when = |at: Option<Timestamp>| match at {
         Some(at) => format!("{}, {} ago", amounts::instant(at, now), amounts::age(now.since(at))),
+        None if source.is_ahead_of_clock() => "unknown".into(),
         None => "no event yet".into(),
     };
     page.field("begins", &when(source.begins), Tone::Plain);

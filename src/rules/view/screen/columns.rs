@@ -154,7 +154,7 @@ pub static INVESTIGATIONS: [Column; 8] = [
     spare(wide(ColumnField::Agent, "AGENT", [6, 8, 14], 5)),
 ];
 
-pub static INCIDENTS: [Column; 8] = [
+pub static INCIDENTS: [Column; 9] = [
     fixed(ColumnField::Status, "STATE", 10, 0),
     wide(ColumnField::Queue, "QUEUE", [12, 22, 60], 0),
     wide(ColumnField::Cause, "CAUSE", [13, 40, 120], 0),
@@ -163,6 +163,7 @@ pub static INCIDENTS: [Column; 8] = [
     number(ColumnField::Runtime, "LASTED", 7, 1),
     either(ColumnField::Number, "PR", [6, 24], 3),
     spare(fixed(ColumnField::Redrive, "REDRIVE", 9, 5)),
+    spare(wide(ColumnField::Place, "PLACE", [14, 22, 40], 6)),
 ];
 
 /// A cell of a list.

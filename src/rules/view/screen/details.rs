@@ -3,6 +3,7 @@
 use super::amounts;
 use super::incidents;
 use super::page_lines::PageLines;
+use super::places;
 use super::rows::queues::{self, Standing};
 use super::rows::timeline;
 use super::theme::Tone;
@@ -31,7 +32,7 @@ fn queue(page: &mut PageLines, arn: &str, attached: Option<&AttachedFiles>) {
     let Some(one) = look.state.queues.get(arn) else {
         return page.sentence("this queue is no longer on record", Tone::Warning);
     };
-    page.heading(&format!("Queue {}", one.name), "");
+    page.heading(&format!("Queue {}", places::named(look.state, arn, &one.name)), "");
     let standing = Standing::new(one, look.now);
     let cell = standing.cell(look);
     page.field("severity", &format!("{}: {}", cell.text, standing.meaning()), cell.tone);

@@ -108,7 +108,12 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
         return line;
     }
     let Some(newest) = state.source.newest else {
-        let text = if is_long { format!("{name}: no event yet") } else { "no event".into() };
+        let text = match (is_long, state.source.is_ahead_of_clock()) {
+            (true, true) => format!("{name}: clock is behind"),
+            (true, false) => format!("{name}: no event yet"),
+            (false, true) => "clock behind".into(),
+            (false, false) => "no event".into(),
+        };
         part(&text, Tone::Warning);
         return line;
     };

@@ -3,6 +3,7 @@
 use super::amounts;
 use super::investigations;
 use super::page_lines::PageLines;
+use super::places;
 use super::rows::{incidents as rows, timeline};
 use super::theme::{StyledLine, Tone};
 use super::ui::AttachedFiles;
@@ -20,7 +21,8 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
             Tone::Warning,
         );
     };
-    page.heading(&format!("Incident of {}", rows::queue_name(one)), id);
+    let name = places::named(page.look.state, &one.queue, rows::queue_name(one));
+    page.heading(&format!("Incident of {name}"), id);
     let state = rows::state_cell(page.look, one);
     page.field("state", &state.text, state.tone);
     let severity = rows::severity(page.look.state, one, page.look.now);
@@ -189,7 +191,7 @@ fn news(page: &mut PageLines, id: &str) {
         head.push(&amounts::instant(entry.at, page.look.now), Tone::Faint);
         let symbol = timeline::symbol(page.look.symbols, entry.sign);
         head.push(&format!(" {symbol} "), Tone::Plain);
-        page.hang(head, &entry.text, Tone::Plain);
+        page.hang(head, &timeline::told(state, entry), Tone::Plain);
     }
     if page.lines.len() == before {
         page.sentence("none among the newest news; dlq-log has all", Tone::Faint);

@@ -2,6 +2,7 @@
 
 use super::amounts;
 use super::page_lines::PageLines;
+use super::places;
 use super::rows::investigations as rows;
 use super::theme::{StyledLine, Tone};
 use super::ui::AttachedFiles;
@@ -17,7 +18,9 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
         return page.sentence("this investigation is no longer on record", Tone::Warning);
     };
     let now = page.look.now;
-    page.heading(&format!("Investigation of {}", rows::queue_name(page.look.state, one)), id);
+    let name = rows::queue_name(page.look.state, one);
+    let name = places::named(page.look.state, &one.queue, name);
+    page.heading(&format!("Investigation of {name}"), id);
     let status = rows::status_cell(page.look, one.status);
     page.field("status", &status.text, status.tone);
     if let Some(detail) = &one.detail {

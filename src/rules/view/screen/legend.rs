@@ -75,7 +75,7 @@ pub fn page(page: &mut PageLines, can_write: bool, has_redrive: bool) {
         ("IN 1H", "change of the depth in the last hour"),
         ("FLIGHT", "messages that a consumer has received and not deleted"),
         (">9d", "TO LOSS: no message is lost for 9 days"),
-        ("<60m", "TO LOSS: the oldest message is lost within 60 minutes"),
+        ("<2h", "TO LOSS: the oldest message is lost within 2 hours"),
         ("[08:52]", "minutes and seconds since the incident or investigation began"),
     ] {
         row(page, text, meaning, Tone::Plain);

@@ -75,7 +75,8 @@ impl ListState {
             false => name.rows(state, now, &RowFilter::default(), None).len(),
         };
         (self.summary, self.as_of) = summary::summary(name, state, now);
-        self.has_places = name == ListName::Queues && has_places(state);
+        let is_placed = matches!(name, ListName::Queues | ListName::Incidents);
+        self.has_places = is_placed && has_places(state);
         self.has_marks = name == ListName::Queues && has_marks(state, now);
         let found = self.key.as_ref().map(|key| self.rows.iter().position(|row| row.is(key)));
         match found {

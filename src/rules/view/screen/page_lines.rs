@@ -8,6 +8,8 @@ use super::theme::{StyledLine, Tone};
 /// The cells before a field, and of its name.
 const INDENT: usize = 2;
 const NAME: usize = 14;
+/// The cells of an amount.
+const AMOUNT: usize = 8;
 
 pub struct PageLines<'a> {
     pub look: &'a Look<'a>,
@@ -36,6 +38,25 @@ impl<'a> PageLines<'a> {
         head.push(name, Tone::Faint);
         head.pad(INDENT + NAME);
         self.hang(head, text, tone);
+    }
+
+    /// Adds a named number, the last digit of which stands below those of other lines, and what it is of.
+    pub fn amount(&mut self, name: &str, amount: &str, note: &str, tone: Tone) {
+        let mut head = StyledLine::new();
+        head.pad(INDENT);
+        head.push(name, Tone::Faint);
+        head.pad(INDENT + NAME);
+        head.pad((INDENT + NAME + AMOUNT).saturating_sub(cells::width(amount)));
+        head.push(amount, tone);
+        if note.is_empty() {
+            return self.lines.push(head);
+        }
+        head.push("  ", Tone::Plain);
+        let (indent, note) = (head.width(), cells::clean(note));
+        for text in cells::wrap(&note, self.width.saturating_sub(indent)) {
+            head.pad(indent);
+            self.lines.push(std::mem::take(&mut head).with(&text, Tone::Plain));
+        }
     }
 
     /// Adds a sentence behind a head.
@@ -95,5 +116,33 @@ impl<'a> PageLines<'a> {
         if all > lines_max {
             self.sentence(&format!("{} more lines are in the file", all - lines_max), Tone::Faint);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::view::dashboard::Dashboard;
+    use crate::rules::view::screen::symbols::Symbols;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn amounts_stand_below_each_other() {
+        let state = Dashboard::default();
+        let (now, symbols) = (Timestamp::default(), Symbols::new(true, false));
+        let look = Look { state: &state, now, symbols };
+        let mut page = PageLines::new(&look, 40);
+        page.amount("limit", "$25.00", "", Tone::Plain);
+        page.amount("today", "$0.42+", "1 session", Tone::Plain);
+        page.amount("2026-11-22", "$1234567+", "3 sessions", Tone::Plain);
+        page.amount("", "?", "", Tone::Plain);
+        let lines: Vec<String> = page.lines.iter().map(StyledLine::text).collect();
+        let expected = [
+            "  limit           $25.00",
+            "  today           $0.42+  1 session",
+            "  2026-11-22    $1234567+  3 sessions",
+            "                       ?",
+        ];
+        assert_eq!(lines, expected);
     }
 }

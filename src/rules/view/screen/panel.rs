@@ -136,6 +136,7 @@ impl Panel<'_> {
         if state.source.events == 0 {
             return match state.source.problems.first() {
                 Some(problem) => format!("cannot be read: {problem}"),
+                None if state.source.is_ahead_of_clock() => format!("unknown: {}", summary::AHEAD),
                 None => summary::NOTHING.into(),
             };
         }

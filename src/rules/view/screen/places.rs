@@ -27,6 +27,22 @@ pub fn named(state: &Dashboard, arn: &str, name: &str) -> String {
     format!("{name} ({told})")
 }
 
+/// Returns the region and the account of a queue, for a column of its own.
+pub fn column(state: &Dashboard, arn: &str) -> String {
+    let QueuePlace { account, region } = QueuePlace::new(state, arn);
+    format!("{region} {account}")
+}
+
+/// Returns a text with the name of its queue as [`named`] tells it.
+pub fn told(state: &Dashboard, arn: &str, text: &str) -> String {
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    let parts = text.split_once(name).filter(|_| !name.is_empty());
+    match parts.filter(|_| has_namesake(state, arn, name)) {
+        Some((before, after)) => format!("{before}{}{after}", named(state, arn, name)),
+        None => text.to_owned(),
+    }
+}
+
 /// Returns what follows the name of a queue in a question: its whole place, where another queue has the
 /// same name.
 pub fn behind(state: &Dashboard, arn: &str, name: &str) -> String {
@@ -62,8 +78,9 @@ fn namesakes<'a>(
     state: &'a Dashboard,
     name: &'a str,
 ) -> impl Iterator<Item = (&'a str, &'a ShownQueue)> {
-    let all = state.queues.iter().map(|(arn, queue)| (&**arn, queue));
-    all.filter(move |(_, queue)| &*queue.name == name && !queue.is_gone)
+    let arns = state.names.arns(name).iter();
+    let all = arns.filter_map(|arn| Some((&**arn, state.queues.get(arn)?)));
+    all.filter(|(_, queue)| !queue.is_gone)
 }
 
 /// The account and the region of a queue. An account of which another one has the same name is told by
@@ -100,6 +117,7 @@ impl QueuePlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::view::dashboard::names::QueueNames;
 
     fn state(queues: &[(&str, &str)]) -> Dashboard {
         let mut state = Dashboard::default();
@@ -112,6 +130,7 @@ mod tests {
             };
             state.queues.insert((*arn).into(), queue);
         }
+        state.names = QueueNames::collect(&state.queues);
         state
     }
 

@@ -6,6 +6,7 @@ use super::rows::Look;
 use super::theme::{StyledLine, Tone};
 use super::{amounts, cells, summary};
 use crate::rules::view::dashboard::Dashboard;
+use crate::rules::view::dashboard::queues::QUEUES_MAX;
 use crate::text::count;
 use crate::time::Timestamp;
 
@@ -26,6 +27,7 @@ pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
     }
     problems.extend(state.source.problems.iter().cloned());
     problems.extend(untimely(state));
+    problems.extend(dropped_queues(state));
     problems.extend(dropped(state));
     if state.source.damaged > 0 {
         problems
@@ -35,13 +37,30 @@ pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
 }
 
 /// Returns the sentence about events that were not taken.
-fn untimely(state: &Dashboard) -> Option<String> {
+pub fn untimely(state: &Dashboard) -> Option<String> {
+    if state.source.is_ahead_of_clock() {
+        let all = count(state.source.untimely, "event");
+        return Some(format!("{}: none of {all} has a time of the past", summary::AHEAD));
+    }
     let left_out = match state.source.untimely {
         0 => return None,
         1 => "1 event is left out: it has no time".to_owned(),
         number => format!("{number} events are left out: they have no time"),
     };
     Some(format!("{left_out}, or one ahead of the clock"))
+}
+
+/// Returns the sentence about queues that are not kept.
+fn dropped_queues(state: &Dashboard) -> Option<String> {
+    let left_out = match summary::dropped_queues(state) {
+        Some(0) => return None,
+        Some(1) => "1 queue is".into(),
+        Some(number) => format!("{number} queues are"),
+        None => "queues are".into(),
+    };
+    Some(format!(
+        "the list is cut: {left_out} left out, quiet ones first; there is room for {QUEUES_MAX}"
+    ))
 }
 
 /// Returns the sentence about open incidents that are not kept.

@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// The sentence before the first event.
 pub const NOTHING: &str = "nothing is known yet: no event has been read";
 
+/// The sentence about a clock that all events are ahead of.
+pub const AHEAD: &str = "the clock is behind, or that of the events is ahead";
+
 /// Returns what all rows of a list are in short, and the moment of their figures.
 pub fn summary(name: ListName, state: &Dashboard, now: Timestamp) -> (String, Option<Timestamp>) {
     match name {
@@ -83,8 +86,19 @@ pub fn has_sessions(state: &Dashboard) -> bool {
 pub fn none_since(state: &Dashboard, now: Timestamp, none: &str) -> String {
     match state.source.begins {
         Some(begins) => format!("{none} since {}", amounts::instant(begins, now)),
+        None if state.source.is_ahead_of_clock() => format!("unknown: {AHEAD}"),
         None => NOTHING.into(),
     }
+}
+
+/// Returns the number of queues that are not kept, by the newest round; None where the round does not
+/// tell it.
+pub fn dropped_queues(state: &Dashboard) -> Option<u64> {
+    if !state.is_queue_list_cut {
+        return Some(0);
+    }
+    let kept = state.queues.values().filter(|queue| !queue.is_gone).count() as u64;
+    state.rounds.queues.map(|all| all.saturating_sub(kept))
 }
 
 /// Returns the number of open incidents that are not kept, by their queues.
@@ -115,6 +129,11 @@ fn queues(state: &Dashboard, now: Timestamp) -> String {
     }
     let words = ["raised", "unknown", "below threshold", "quiet"];
     let parts = counts.iter().zip(words).filter(|(count, word)| **count > 0 || *word == "raised");
-    let parts: Vec<String> = parts.map(|(count, word)| counted(*count, word)).collect();
+    let mut parts: Vec<String> = parts.map(|(count, word)| counted(*count, word)).collect();
+    match dropped_queues(state) {
+        Some(0) => {}
+        Some(number) => parts.insert(1, counted(number as usize, "left out")),
+        None => parts.insert(1, "some left out".into()),
+    }
     if state.queues.is_empty() { String::new() } else { parts.join(", ") }
 }

@@ -1,6 +1,7 @@
 //! Goldens of the screen, keys, and promises that hold for every frame.
 
 mod claims;
+mod extremes;
 mod frames;
 mod goldens;
 mod keys;

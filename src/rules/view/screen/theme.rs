@@ -27,20 +27,24 @@ pub enum Tone {
 }
 
 impl Tone {
-    /// Returns the style. Red and green, or yellow and green, are no pair: some people cannot tell
-    /// them apart, so what is good has the colour of the terminal.
+    /// All of them.
+    pub const ALL: [Tone; 7] =
+        [Tone::Plain, Tone::Faint, Tone::Strong, Tone::Warning, Tone::Bad, Tone::Worst, Tone::Link];
+
+    /// Returns the style. Of the eight colours of terminals, red and magenta alone are legible on a light
+    /// background and on a dark one, so all else has the colour of the terminal.
     fn style(self) -> Style {
         let style = Style::new();
         match self {
             Tone::Plain => style,
             Tone::Faint => style.add_modifier(Modifier::DIM),
             Tone::Strong => style.add_modifier(Modifier::BOLD),
-            Tone::Warning => style.fg(Color::Yellow),
+            Tone::Warning => style.fg(Color::Magenta),
             Tone::Bad => style.fg(Color::Red).add_modifier(Modifier::BOLD),
             Tone::Worst => {
                 style.fg(Color::Red).add_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED)
             }
-            Tone::Link => style.fg(Color::Cyan).add_modifier(Modifier::UNDERLINED),
+            Tone::Link => style.add_modifier(Modifier::UNDERLINED),
         }
     }
 
@@ -50,10 +54,10 @@ impl Tone {
             Tone::Plain => "",
             Tone::Faint => "2",
             Tone::Strong => "1",
-            Tone::Warning => "33",
+            Tone::Warning => "35",
             Tone::Bad => "1;31",
             Tone::Worst => "1;7;31",
-            Tone::Link => "4;36",
+            Tone::Link => "4",
         }
     }
 }
@@ -199,5 +203,104 @@ fn put(buffer: &mut Buffer, (x, y): (u16, u16), one: &str, wide: u16, style: Sty
 pub fn without_colors(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::view::page::{PageStyle, Shade};
+
+    /// The eight colours as xterm, VGA and GNOME have them.
+    const PALETTES: [[[u8; 3]; 8]; 3] = [
+        [
+            [0, 0, 0],
+            [205, 0, 0],
+            [0, 205, 0],
+            [205, 205, 0],
+            [0, 0, 238],
+            [205, 0, 205],
+            [0, 205, 205],
+            [229, 229, 229],
+        ],
+        [
+            [0, 0, 0],
+            [170, 0, 0],
+            [0, 170, 0],
+            [170, 85, 0],
+            [0, 0, 170],
+            [170, 0, 170],
+            [0, 170, 170],
+            [170, 170, 170],
+        ],
+        [
+            [46, 52, 54],
+            [204, 0, 0],
+            [78, 154, 6],
+            [196, 160, 0],
+            [52, 101, 164],
+            [117, 80, 123],
+            [6, 152, 154],
+            [211, 215, 207],
+        ],
+    ];
+    /// The least contrast between text and background: below, one does not see that there is text.
+    const LEAST: f64 = 2.5;
+
+    /// Returns the contrast of two colours as WCAG 2 defines it.
+    fn contrast(one: [u8; 3], other: [u8; 3]) -> f64 {
+        let light = |color: [u8; 3]| {
+            let [red, green, blue] = color.map(|value| {
+                let value = f64::from(value) / 255.0;
+                if value <= 0.03928 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            });
+            0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05
+        };
+        let (one, other) = (light(one), light(other));
+        one.max(other) / one.min(other)
+    }
+
+    fn is_legible(color: usize) -> bool {
+        let backgrounds = [[255; 3], [0; 3]];
+        let pairs = PALETTES.iter().flat_map(|all| backgrounds.map(|ground| (all[color], ground)));
+        pairs.into_iter().all(|(color, ground)| contrast(color, ground) >= LEAST)
+    }
+
+    /// Returns the colours of an escape sequence: of the text, and of the background.
+    fn colors(codes: &str) -> [Option<usize>; 2] {
+        let code = |base: usize| {
+            let codes = codes.split(';').filter_map(|code| code.parse::<usize>().ok());
+            codes.rev().find(|code| (base..base + 8).contains(code)).map(|code| code - base)
+        };
+        let is_bright = codes.split(';').any(|code| code.len() > 1 && !"34".contains(&code[..1]));
+        assert!(!is_bright && !codes.contains("38") && !codes.contains("48"), "{codes}");
+        [code(30), code(40)]
+    }
+
+    #[test]
+    fn text_is_legible_on_light_and_dark_terminals() {
+        assert_eq!([1, 3, 5, 6, 7].map(is_legible), [true, false, true, false, false]);
+        for tone in Tone::ALL {
+            let style = tone.style();
+            let [text, ground] = colors(tone.code());
+            assert_eq!((style.bg, ground), (None, None), "{tone:?}");
+            let same = text.map(|code| [Color::Red, Color::Magenta][usize::from(code == 5)]);
+            assert_eq!(style.fg, same, "{tone:?}");
+            assert!(text.is_none_or(is_legible), "{tone:?}");
+        }
+        for shade in Shade::ALL {
+            let painted = PageStyle::new(Some(80), true).paint(shade, "x");
+            let codes = painted.split(['[', 'm']).nth(1).unwrap_or_default();
+            let is_visible = match colors(codes) {
+                [None, None] => true,
+                [Some(text), None] => is_legible(text),
+                // Both are set: the terminal's own do not matter.
+                [Some(text), Some(ground)] => {
+                    PALETTES.iter().all(|all| contrast(all[text], all[ground]) >= LEAST)
+                }
+                [None, Some(_)] => false,
+            };
+            assert!(is_visible, "{shade:?}: {codes}");
+        }
     }
 }

@@ -84,18 +84,25 @@ pub fn summary(facts: &SummaryFacts<'_>, symbols: Symbols) -> Summary {
 /// Returns a clause for each part that is unknown or old.
 fn unknown(facts: &SummaryFacts<'_>, now: Timestamp) -> Vec<String> {
     let mut parts = Vec::new();
+    let view = facts.view;
+    let documents = [view.sessions.is_some(), view.spend.is_some(), view.acks.is_some()];
+    if facts.rounds.is_none() && !documents.contains(&true) {
+        return vec!["state cannot be read".into()];
+    }
     match facts.rounds {
         None => parts.push("queues unknown".into()),
         Some(RoundFacts { last: None, .. }) => parts.push("no round yet".into()),
         Some(RoundFacts { last: Some(last), interval_ms, failures }) => {
             let missing = problems::missing_for(last, interval_ms, now);
             parts.extend(missing.map(|span| format!("no round for {}", amounts::age(span))));
+            if super::is_ahead_of_clock(last, now) {
+                parts.push("clock behind the last round".into());
+            }
             if failures > 0 {
                 parts.push(format!("{} not polled", count(failures, "scope")));
             }
         }
     }
-    let view = facts.view;
     if view.sessions.is_none() {
         parts.push("investigations unknown".into());
     }
@@ -212,7 +219,7 @@ mod tests {
     fn unknown_is_said_and_never_none() {
         let failing = FRESH.map(|rounds| RoundFacts { failures: 2, ..rounds });
         type Change = fn(&mut StatusView);
-        let rows: [(&str, Change, u64, Option<RoundFacts>, &str); 9] = [
+        let rows: [(&str, Change, u64, Option<RoundFacts>, &str); 10] = [
             ("all is known", |_| {}, 20, FRESH, "+ dlq: no open incident"),
             ("old rounds", |_| {}, 7200, FRESH, "? dlq: no round for 2h, no open incident"),
             ("a scope", |_| {}, 20, failing, "? dlq: 2 scopes not polled, no open incident"),
@@ -230,6 +237,17 @@ mod tests {
                 20,
                 None,
                 "? dlq: queues unknown, investigations unknown, incidents unknown",
+            ),
+            (
+                "a closed folder",
+                |view| {
+                    (view.sessions, view.incidents, view.spend) = (None, None, None);
+                    (view.acks, view.silences) = (None, None);
+                    view.problems = vec!["cannot open".into()];
+                },
+                20,
+                None,
+                "? dlq: state cannot be read, incidents unknown",
             ),
             (
                 "budget.json",
@@ -259,6 +277,13 @@ mod tests {
             let whole = expected == rows[0].4;
             assert_eq!(line(&view, since, rounds), (expected.to_owned(), whole), "{rule}");
         }
+        let ahead = RoundFacts { last: ahead(301), ..FRESH.unwrap() };
+        let found = summary(
+            &SummaryFacts { view: &quiet(), rounds: Some(ahead) },
+            Symbols::new(true, false),
+        );
+        let expected = "? dlq: clock behind the last round, no open incident";
+        assert_eq!((found.line.text().as_str(), found.is_complete), (expected, false));
         let nothing = SummaryFacts { view: &quiet(), rounds: Some(RoundFacts::default()) };
         let found = summary(&nothing, Symbols::new(true, false));
         let expected = "? dlq: no round yet, incidents unknown";
@@ -269,11 +294,7 @@ mod tests {
     fn line_names_the_first_loss() {
         let one = |depth, before| incident("orders-dlq", depth, before);
         let rows = [
-            (
-                "soon",
-                vec![one(Some(3), ahead(3600))],
-                "X dlq: 1 open, first loss <60m (orders-dlq)",
-            ),
+            ("soon", vec![one(Some(3), ahead(3600))], "X dlq: 1 open, first loss <1h (orders-dlq)"),
             (
                 "later",
                 vec![one(Some(3), ahead(90_000))],
@@ -284,7 +305,7 @@ mod tests {
             (
                 "unreadable",
                 vec![one(None, ahead(3600)), incident("b", Some(0), None)],
-                "X dlq: 2 open, first loss <60m (orders-dlq), 1 unreadable",
+                "X dlq: 2 open, first loss <1h (orders-dlq), 1 unreadable",
             ),
             (
                 "acknowledged",

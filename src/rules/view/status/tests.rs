@@ -401,9 +401,9 @@ fn unreadable_documents_are_unknown_and_unseen_incidents_shown() {
     let expected = "\
 incidents: 2 open
   QUEUE  DEPTH    SINCE   LOSS
-  a      3        1m 30s  within 60m
+  a      3        1m 30s  within 1h
     not yet seen by dlq-investigate
-  b      unknown  1m 30s  within 60m
+  b      unknown  1m 30s  within 1h
     not yet seen by dlq-investigate
 sessions: unknown
 spend in 24 hours: $0.00 spent, $0.00 reserved, limit $25.00, left $25.00

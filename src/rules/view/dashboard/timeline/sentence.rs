@@ -133,7 +133,7 @@ fn investigation(kind: Type, event: &ShownEvent<'_>, at: Timestamp) -> (Sign, St
     let data = &event.data;
     let (sign, what) = match kind {
         Type::InvestigationStarted => {
-            let end = data.timeout_at.map(|end| loss_text::span(end.since(at)));
+            let end = data.timeout_at.map(|end| loss_text::upper(end.since(at)));
             let end = end.map_or(String::new(), |end| format!(", ends within {end}"));
             let agent = part(data.agent.as_deref());
             return (Sign::Begin, format!("investigation by '{agent}' started{end}"));

@@ -80,6 +80,7 @@ pub fn value<'a>(state: &'a Dashboard, id: &str, part: &str, field: ColumnField)
         }
         ColumnField::Number => SortKey::text(one.requests_of(part).first().map(|one| &*one.key)),
         ColumnField::Redrive => SortKey::text(one.redrive.as_deref()),
+        ColumnField::Place => SortKey::text(one.queue.split(':').nth(3)),
         _ => SortKey::Unknown,
     }
 }
@@ -143,6 +144,8 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
             [request, others @ ..] => request_cell(&request.key, others.len()),
         },
         ColumnField::Redrive => known(one.redrive.as_deref().map(str::to_owned)),
+        ColumnField::Place if one.queue.is_empty() => TableCell::unknown(),
+        ColumnField::Place => TableCell::plain(places::column(look.state, &one.queue)),
         _ => return None,
     })
 }

@@ -177,7 +177,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
             Some(mark) => mark_cell(look, mark),
             None => TableCell::default(),
         },
-        ColumnField::Place => TableCell::plain(format!("{} {}", queue.region, queue.account)),
+        ColumnField::Place => TableCell::plain(places::column(look.state, &key.id)),
         _ => return None,
     })
 }

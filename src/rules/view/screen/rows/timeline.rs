@@ -4,6 +4,7 @@ use super::super::amounts;
 use super::super::cells;
 use super::super::columns::{ColumnField, TableCell};
 use super::super::filter::RowFilter;
+use super::super::places;
 use super::super::symbols::Symbols;
 use super::super::theme::Tone;
 use super::{Look, RowKey};
@@ -45,11 +46,20 @@ pub fn rows(
     entries.into_iter().map(key).collect()
 }
 
-/// Returns the text with a long name of its queue cut in the middle, for lines in which it would push
+/// Returns the text, with the place of its queue where another queue has the same name.
+pub fn told(state: &Dashboard, entry: &TimelineEntry) -> String {
+    let of_incident = || state.incidents.get(entry.incident.as_deref()?).map(|story| &*story.queue);
+    match entry.queue.as_deref().or_else(of_incident) {
+        Some(arn) => places::told(state, arn, &entry.text),
+        None => entry.text.to_string(),
+    }
+}
+
+/// Returns a text with a long name of its queue cut in the middle, for lines in which it would push
 /// out what happened; None when the name is short.
-fn short_text(entry: &TimelineEntry, mark: &str) -> Option<String> {
+fn short_text(entry: &TimelineEntry, text: &str, mark: &str) -> Option<String> {
     let name = entry.queue.as_deref()?.rsplit(':').next().filter(|name| name.len() > NAME)?;
-    let (before, after) = entry.text.split_once(name)?;
+    let (before, after) = text.split_once(name)?;
     let name = cells::clean(name);
     Some(format!("{before}{}{after}", cells::cut_name(&name, NAME, mark)))
 }
@@ -84,9 +94,10 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
         ColumnField::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
         ColumnField::Text => {
             let tone = if tone(entry) == Tone::Worst { Tone::Bad } else { tone(entry) };
-            let short = short_text(entry, look.symbols.cut);
-            let long = short.as_ref().map(|_| entry.text.to_string());
-            let text = short.unwrap_or_else(|| entry.text.to_string());
+            let whole = told(look.state, entry);
+            let short = short_text(entry, &whole, look.symbols.cut);
+            let long = short.as_ref().map(|_| whole.clone());
+            let text = short.unwrap_or(whole);
             TableCell { long, ..TableCell::sentence(text, tone) }
         }
         _ => return None,
@@ -120,7 +131,7 @@ mod tests {
                 incident: None,
                 queue: queue.map(Into::into),
             };
-            assert_eq!(short_text(&entry, "…").as_deref(), expected, "{text}");
+            assert_eq!(short_text(&entry, text, "…").as_deref(), expected, "{text}");
         }
     }
 }

@@ -16,12 +16,12 @@ use crate::rules::view::part::{PartFacts, PartStyle, StatusPart, document, page}
 use crate::rules::view::screen::{ScreenFlags, ScreenView, Ui, text};
 use crate::time::Timestamp;
 
-fn arn(name: &str) -> String {
+pub fn arn(name: &str) -> String {
     format!("arn:aws:sqs:eu-west-1:123456789012:{name}")
 }
 
 /// Returns an event of so many seconds ago.
-fn event(kind: &str, seconds: i64, incident: Option<&str>, data: &Value) -> String {
+pub fn event(kind: &str, seconds: i64, incident: Option<&str>, data: &Value) -> String {
     let time = Timestamp::from_millis(now().millis() - seconds * 1000);
     let id = format!("{kind} {seconds} {data}");
     let mut event = json!({"specversion": "1.0", "id": id, "source": "s", "type": kind,
@@ -36,12 +36,12 @@ fn queue(name: &str) -> Value {
     json!({"name": name, "arn": arn(name), "region": "eu-west-1", "account": "production"})
 }
 
-fn round(seconds: i64) -> String {
+pub fn round(seconds: i64) -> String {
     event("poll.finished", seconds, None, &json!({"queues": 1, "duration_ms": 20}))
 }
 
 /// Returns the raise of a queue whose messages are lost within so many hours.
-fn raised(name: &str, seconds: i64, depth: u64, hours: Option<u64>) -> String {
+pub fn raised(name: &str, seconds: i64, depth: u64, hours: Option<u64>) -> String {
     let before = hours.map(|hours| now().plus(Duration::from_secs(hours * 3600)));
     let data = json!({"queue": queue(name), "depth": depth, "expires_before": before});
     event("queue.raised", seconds, Some(&format!("incident of {name}")), &data)
@@ -66,7 +66,7 @@ fn investigation(kind: &str, seconds: i64, data: Value) -> String {
     event(&format!("investigation.{kind}"), seconds, Some("incident of a-dlq"), &all)
 }
 
-fn fold(lines: &[String]) -> Dashboard {
+pub fn fold(lines: &[String]) -> Dashboard {
     let latest = Some(now().plus(Duration::from_secs(300)));
     let mut state = Dashboard { latest, ..Dashboard::default() };
     for line in lines {
@@ -75,7 +75,7 @@ fn fold(lines: &[String]) -> Dashboard {
     state
 }
 
-fn shown(state: &Dashboard, view: ScreenView, width: u16, height: u16) -> String {
+pub fn shown(state: &Dashboard, view: ScreenView, width: u16, height: u16) -> String {
     let mut ui = Ui { view, ..Ui::new(ScreenFlags { ascii: true, ..ScreenFlags::default() }) };
     text(state, &mut ui, now(), width, height)
 }
@@ -84,19 +84,19 @@ fn facts(part: StatusPart, dashboard: &Dashboard) -> PartFacts<'_> {
     PartFacts { part, dashboard, budget: None, state: "/state", now: now() }
 }
 
-fn json_of(part: StatusPart, state: &Dashboard) -> Value {
+pub fn json_of(part: StatusPart, state: &Dashboard) -> Value {
     let document: Value = serde_json::from_str(&document(&facts(part, state))).unwrap();
     document[part.as_str()].clone()
 }
 
-fn part(part: StatusPart, state: &Dashboard) -> String {
+pub fn part(part: StatusPart, state: &Dashboard) -> String {
     let page_style = PageStyle { width: 80, color: false };
     page(&facts(part, state), PartStyle { page: page_style, ascii: true, lines_max: None })
 }
 
 /// Returns the line with a word, the words apart by one space.
 #[track_caller]
-fn line(text: &str, word: &str) -> String {
+pub fn line(text: &str, word: &str) -> String {
     let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     let found = lines.find(|line| line.contains(word));
     found.unwrap_or_else(|| panic!("no '{word}' in:\n{text}"))
@@ -352,7 +352,7 @@ fn unknown_has_a_mark_of_its_own() {
 
 #[test]
 fn events_ahead_of_the_clock_are_told() {
-    let state = fold(&[round(-700), raised("a-dlq", -650, 5, None)]);
+    let state = fold(&[round(5), round(-700), raised("a-dlq", -650, 5, None)]);
     for view in ScreenView::ALL {
         let shown = shown(&state, view, 100, 40);
         let told = "2 events are left out: they have no time, or one ahead of the clock";
