@@ -26,11 +26,14 @@ fn answer(others: &[(i64, Option<&str>)]) -> (AnswerKind, usize) {
     (found.answer.kind, found.causes.first().map_or(0, |cause| cause.lines.len()))
 }
 
+/// The times and errors of other invocations.
+type Invocations<'a> = Vec<(i64, Option<&'a str>)>;
+
 #[test]
 fn error_of_every_invocation_is_that_of_the_message() {
     let control = (118_500, Some(FAILED));
     let later = "[ERROR] KeyError: 'x'";
-    let rows: [(&str, Vec<(i64, Option<&str>)>, AnswerKind); 5] = [
+    let rows: [(&str, Invocations<'_>, AnswerKind); 5] = [
         ("others fail in between", vec![control], AnswerKind::Found),
         ("others fail at a receive too", vec![control, (136_300, Some(FAILED))], AnswerKind::Found),
         ("another succeeds at a receive", vec![control, (136_300, None)], AnswerKind::NoCause),
