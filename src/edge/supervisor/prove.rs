@@ -56,7 +56,7 @@ pub fn prove(store: &Store, session: &str, reason: ProofReason) -> Result<bool, 
     let top = canonical_session_folder(store.dir(), session);
     let plan = plan::read(&top, files::PROOF_PLAN)?;
     let Some(_lock) = take_lock(&top.join(files::LOCK))? else {
-        return Err(refused("it is being proven already"));
+        return Err(refused("another process is at work on it"));
     };
     let sessions: Sessions = store.read(&Keys::one(Sessions::SESSION, session))?;
     let known = sessions.session(session).ok_or_else(|| refused("it has no record"))?;

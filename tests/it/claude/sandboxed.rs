@@ -580,6 +580,17 @@ fn project_of_each_kind_proves_its_fix() {
         assert_eq!(proof, ["passed", "failed", "passed", "proven"], "{kind}: {data}\n{logs}");
         let patch = session_file(&bench, "patch.diff");
         assert_eq!(patch.matches("diff --git").count(), 2, "{patch}");
+        if kind != "cargo" {
+            // The code is prepared again, for the base of now.
+            bench.write("repo/README", "moved\n");
+            commit_all(&bench);
+            let session = data["session"].as_str().unwrap();
+            let again = investigate(&bench, &["--prove", session], "");
+            let again = own_events(&again.text())[0]["data"]["proof"].clone();
+            let results = ["on_base", "with_tests", "with_patch", "grade"].map(|key| &again[key]);
+            assert_eq!(results, ["passed", "failed", "passed", "proven"], "{kind}: {again}");
+            assert_ne!(again["base"], data["proof"]["base"], "{kind}");
+        }
     }
 }
 
