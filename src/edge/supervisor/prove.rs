@@ -28,7 +28,10 @@ use crate::rules::investigation::proof::ProofReason;
 use crate::rules::investigation::session::Session;
 use crate::rules::verdict::{self, ProofGrade};
 use crate::store::{self, Store};
+use crate::text::{safe, shorten};
 
+/// Longest reason why the tests were not run, in characters.
+const REASON: usize = 600;
 /// Digits of a commit in a sentence.
 const SHORT: usize = 12;
 
@@ -87,7 +90,7 @@ pub fn prove(store: &Store, session: &str, reason: ProofReason) -> Result<bool, 
     let unknown = |error: &Error| FixProof {
         base,
         grade: ProofGrade::Unknown.to_string(),
-        detail: format!("the tests were not run: {error}"),
+        detail: shorten(&safe(&format!("the tests were not run: {error}")), REASON).into_owned(),
         on_base: None,
         with_tests: None,
         with_patch: None,

@@ -4,10 +4,13 @@
 //! Promises: only results that were seen prove something; a run that did not end is unknown. A fix is
 //! proven when a test fails without it and passes with it.
 
-use crate::event::{FixProof, words};
-
 use super::test_files::{TestFiles, holds_tests};
 use super::test_output::{self, Results};
+use crate::event::{FixProof, words};
+use crate::text::{safe, shorten};
+
+/// Longest name of a test in a reason, in characters: what the tests print is external.
+const NAME_MAX: usize = 200;
 
 words! {
     /// Result of a run of the tests.
@@ -92,7 +95,8 @@ pub fn split(files: &[PatchFile], rules: &TestFiles) -> (PatchSplit, Vec<String>
 /// runs without the fix and of that with it.
 pub fn named_test(named: &[String], without: &[String], with: &str) -> Option<String> {
     let without: Vec<Results> = without.iter().map(|output| test_output::results(output)).collect();
-    test_output::turned(named, &without, &test_output::results(with))
+    let test = test_output::turned(named, &without, &test_output::results(with))?;
+    Some(shorten(&safe(&test), NAME_MAX).into_owned())
 }
 
 /// The judgement of a proof.
@@ -305,6 +309,16 @@ mod tests {
             assert_eq!(record.grade, grade.as_str());
             assert_eq!(record.on_base.is_none(), proof.on_base.is_none());
         }
+    }
+
+    #[test]
+    fn name_of_a_test_is_short_and_safe_to_show() {
+        let name = format!("tests::{}\u{1b}[2J", "x".repeat(5000));
+        let (old, new) = (format!("test {name} ... FAILED\n"), format!("test {name} ... ok\n"));
+        let found = named_test(std::slice::from_ref(&name), &[old], &new).unwrap();
+        assert!(found.chars().count() <= NAME_MAX && !found.contains('\u{1b}'), "{found}");
+        let proof = PatchProof { named: Some(found), ..proof(NoTests, None, None, Passed) };
+        assert!(proof.judge().why.len() < 1000);
     }
 
     #[test]

@@ -37,16 +37,15 @@ pub enum WrittenFiles {
 }
 
 impl WrittenFiles {
-    /// Takes the paths that tools were given, in the folder of the worktree.
+    /// Takes the paths that tools were given, absolute or in the folder of the worktree.
     pub fn of_tools<'a>(paths: impl Iterator<Item = &'a str>, folder: &str) -> Self {
-        let inner = |path: &'a str| {
-            let inner = match path.strip_prefix(folder) {
-                Some(rest) => rest.strip_prefix('/')?,
-                None if path.starts_with('/') => return None,
-                None => path,
+        let top = parts(folder);
+        let inner = |path: &str| {
+            let absolute = match path.starts_with('/') {
+                true => path.to_owned(),
+                false => format!("{folder}/{path}"),
             };
-            let parts = inner.split('/').filter(|part| !matches!(*part, "" | "."));
-            Some(parts.collect::<Vec<_>>().join("/"))
+            Some(parts(&absolute).strip_prefix(top.as_slice())?.join("/"))
         };
         WrittenFiles::Known(paths.filter_map(inner).collect())
     }
@@ -58,6 +57,19 @@ impl WrittenFiles {
             WrittenFiles::Unknown => !is_left(path),
         }
     }
+}
+
+/// Returns the parts of an absolute path.
+fn parts(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts
 }
 
 /// Whether a file looks like one that a run of a program has left.
@@ -72,8 +84,16 @@ mod tests {
 
     #[test]
     fn known_edits_alone_make_a_new_file_part_of_a_patch() {
-        let paths =
-            ["/s/tree/test_a.py", "b.py", "/s/tree/./c//d.py", "/s/treeless/e.py", "/etc/f"];
+        let paths = [
+            "/s/tree/test_a.py",
+            "b.py",
+            "/s/tree/./c//d.py",
+            "/s/treeless/e.py",
+            "/etc/f",
+            "/s/tree/x/../g.py",
+            "../tree/h.py",
+            "/s/tree/../i.py",
+        ];
         let known = WrittenFiles::of_tools(paths.into_iter(), "/s/tree");
         let rows = [
             ("test_a.py", true),
@@ -82,6 +102,9 @@ mod tests {
             ("e.py", false),
             ("less/e.py", false),
             ("etc/f", false),
+            ("g.py", true),
+            ("h.py", true),
+            ("i.py", false),
             ("__pycache__/a.pyc", false),
             ("report.txt", false),
         ];
