@@ -129,6 +129,8 @@ each eligible one, under a supervisor of its own.
             .conflicts(&["explain", "retry", "dry-run"]),
         Opt::text("stop", "SESSION", "stop a session and print its events; reads no input")
             .conflicts(&["explain", "retry", "resume", "dry-run"]),
+        Opt::text("prove", "SESSION", "run the tests of its fix again on the base as it is now")
+            .conflicts(&["explain", "retry", "resume", "stop", "dry-run"]),
     ],
     takes_operands: false,
     notes: "

@@ -36,10 +36,15 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         runner.retry(queue)?;
     }
     let resumed = given.text("resume").map(|session| runner.resume(&session)).transpose()?;
+    let proven = given.text("prove").map(|session| runner.prove(&session));
     let is_request = retried.is_some() || resumed.is_some();
     let mut out = Output::new();
     let switches = Switches::new(&settings);
     let mut filter = Filter::new(runner, switches, dry_run, given.has("no-wait"), resumed);
+    if let Some(proven) = proven {
+        filter.print_pending(&mut out)?;
+        return proven.map(|is_known| ExitOutcome::from_failed(!is_known));
+    }
     if stopped.is_some() {
         return filter.print_pending(&mut out).map(|()| ExitOutcome::Done);
     }

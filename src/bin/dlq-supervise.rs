@@ -15,6 +15,7 @@ use dlq::edge::supervisor;
 use dlq::edge::supervisor::program::NAME;
 use dlq::error::Error;
 use dlq::rules::agent::invocation;
+use dlq::rules::investigation::proof::ProofReason;
 use dlq::store::Store;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire;
@@ -51,6 +52,16 @@ fn run(words: &[String]) -> Result<ExitOutcome, Error> {
         ["test-client"] => return test_client::run().map(ExitOutcome::Exited),
         // A hook of Claude Code.
         ["only-line", line] => check_line(line)?,
+        // A proof of the fix of a session that has ended; exit status 1: its result is unknown.
+        ["prove", session, reason] => {
+            let reason = ProofReason::parse(reason)
+                .ok_or_else(|| Error::wrong(format!("'{reason}' is no reason of a proof")))?;
+            let is_known = supervisor::prove(&Store::open(state)?, session, reason)?;
+            return Ok(ExitOutcome::from_failed(!is_known));
+        }
+        ["prove-moved", ref sessions @ ..] => {
+            supervisor::prove_moved(&Store::open(state)?, sessions)?;
+        }
         // After a crash, and before a session's folder is deleted.
         ["clean-up", session] => supervisor::clean_up_crashed(&Store::open(state)?, session)?,
         ["discard", session] => supervisor::discard_worktrees(&Store::open(state)?, session),

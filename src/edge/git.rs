@@ -9,15 +9,17 @@
 //! too. Its `.ignore` says `!*`, so that searches do not. Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 pub use self::command::end_by;
 use self::command::{ASK, Git, TREE};
-pub use self::diff::Changes;
+pub use self::diff::{Changes, PATCH_MAX};
 use self::repository::GitRepository;
-pub use self::test_worktree::remove_test_worktree;
+pub use self::test_worktree::{PatchPart, remove_test_worktree};
 pub use crate::rules::investigation::branch_name::branch;
 
 use crate::error::Error;
+use crate::rules::verdict::WrittenFiles;
 use crate::store;
 
 /// Folder of the evidence in the worktree.
@@ -34,6 +36,8 @@ pub struct Worktree {
     /// Commit from which the branch started.
     base: String,
     repository: GitRepository,
+    /// The files that its agent has written.
+    written: OnceLock<WrittenFiles>,
 }
 
 impl Worktree {
@@ -54,13 +58,28 @@ impl Worktree {
             return Err(Error::failed("make worktree", folder.display(), cause));
         }
         let branch = repository.create_branch(branch, &base)?;
-        let worktree = Worktree { folder, branch, base, repository };
+        let written = OnceLock::new();
+        let worktree = Worktree { folder, branch, base, repository, written };
         if let Err(error) = worktree.fill() {
             // The first failure is the one to report.
             let _ = worktree.discard();
             return Err(error);
         }
         Ok(worktree)
+    }
+
+    /// Returns the commit from which the branch started.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Names the files that the agent has written, once: other new files are no changes.
+    pub fn set_written(&self, written: WrittenFiles) {
+        let _ = self.written.set(written);
+    }
+
+    fn written(&self) -> &WrittenFiles {
+        self.written.get().unwrap_or(&WrittenFiles::Unknown)
     }
 
     /// Makes the worktree and checks out the files.
@@ -85,7 +104,8 @@ impl Worktree {
         let folder = canonical(folder)?;
         let Some((base, branch)) = read_note(&folder) else { return Ok(None) };
         let repository = GitRepository::find(repo)?;
-        Ok(Some(Worktree { folder, branch, base, repository }))
+        let written = OnceLock::new();
+        Ok(Some(Worktree { folder, branch, base, repository, written }))
     }
 
     /// Returns the worktree that an earlier run has opened, when it exists and is complete.
@@ -189,6 +209,11 @@ impl Worktree {
         let note = note(&self.folder);
         store::remove(&note).map_err(|error| Error::file("remove", &note, &error))
     }
+}
+
+/// Returns the commit at which a worktree of this base would start now.
+pub fn current_base(repo: &Path, base: Option<&str>) -> Result<String, Error> {
+    GitRepository::find(repo)?.base(base)
 }
 
 /// Removes the worktree of a session that has ended, with all changes.

@@ -8,11 +8,13 @@ mod clean_up;
 mod control;
 mod launch;
 mod probe;
+mod prove;
 mod update;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::process::Child;
 use std::time::Duration;
 
 use super::session_folder::session_folder;
@@ -64,6 +66,8 @@ pub struct SessionRunner {
     dry: Option<RefCell<Sessions>>,
     /// The warnings that were given.
     warned: RefCell<HashSet<String>>,
+    /// The process that proves fixes again.
+    prover: RefCell<Option<Child>>,
 }
 
 impl SessionRunner {
@@ -107,6 +111,7 @@ impl SessionRunner {
             state,
             dry,
             warned,
+            prover: RefCell::default(),
         })
     }
 
@@ -145,6 +150,9 @@ impl SessionRunner {
     pub fn is_busy(&self) -> Result<bool, Error> {
         if self.dry.is_some() {
             return Ok(false);
+        }
+        if self.is_proving() {
+            return Ok(true);
         }
         let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         Ok(sessions.sessions.iter().any(|session| {

@@ -22,7 +22,7 @@
 //! | `agent::follow_agent` | agent, child, watchdog, stop request | agent run |
 //! | `agent::ask_last_answer` | agent, workspace, agent run | agent run, of a resumed agent |
 //! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
-//! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with tested patch |
+//! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with proven patch |
 //! | `finish::emit_checked`, `emit_stated` | verdict or stated result | end: an event |
 //! | `finish::emit_triage` | evidence | end: an event, when the plan has no agent |
 //! | `finish::emit_no_result`, `emit_not_run` | failure, stop request, deadline | end: an event |
@@ -31,6 +31,8 @@
 //! | `preflight::settle_budget` | cost | settled budget |
 //! | `workspace::clean_up` | workspace | |
 //! | `finish::record_end` | end | record |
+//!
+//! `prove.rs` runs the tests of a fix again after the end, with the same [`TestRunner`].
 
 mod agent;
 mod agent_copy;
@@ -48,6 +50,8 @@ mod plan;
 mod preflight;
 pub mod program;
 mod prompt;
+mod prove;
+mod prove_patch;
 mod resource_usage;
 mod run_tests;
 mod sandbox;
@@ -60,6 +64,7 @@ pub use clean_up::{clean_up_crashed, discard_worktrees};
 pub use environment::{passed_on, to_hand_over};
 pub use event_log::EventWriter;
 pub use plan::{Code, PLAN_VERSION, Plan};
+pub use prove::{prove, prove_moved};
 pub use shim::{lead, shim};
 pub use wait::watch;
 
@@ -76,6 +81,7 @@ use self::environment::Variables;
 use self::evidence::EvidenceSummary;
 use self::finish::{EmittedEnd, NoResult, emit_not_run, finish_skipped, record_end, retry_later};
 use self::prompt::write_prompt;
+use self::prove_patch::TestRunner;
 use self::run_tests::FixCheck;
 use self::wait::{StopRequest, WaitResult, Watchdog, forgery};
 use self::workspace::{Workspace, clean_up, open_workspace};
@@ -91,6 +97,9 @@ use crate::store::{self, BlockingWait, Lock, Store};
 /// Names of the files in a session's folder.
 pub mod files {
     pub const PLAN: &str = "plan.json";
+    /// Plan of a proof after the end, and the messages of one that nobody has asked for.
+    pub const PROOF_PLAN: &str = "proof.json";
+    pub const PROOF_LOG: &str = "proof.log";
     pub const PROMPT: &str = "prompt.md";
     pub const TRANSCRIPT: &str = "transcript.ndjson";
     pub const STDERR: &str = "stderr.log";
@@ -131,10 +140,12 @@ pub mod files {
     pub const NEEDS_CLEAN_UP: &str = "unswept";
     /// Changes in the worktree.
     pub const PATCH: &str = "patch.diff";
-    /// Second worktree, with the patch alone, in which the tests run.
+    /// Second worktree, with a part of the patch, in which the tests run.
     pub const TRIAL: &str = "trial";
-    /// Output of the tests.
+    /// Output of the tests with the patch, with the new tests alone, and without.
     pub const TESTS: &str = "tests.log";
+    pub const NEW_TESTS: &str = "tests.new.log";
+    pub const BASE_TESTS: &str = "tests.base.log";
     /// Request to end the session.
     pub const STOP: &str = "stop";
     /// Resources that the agent's processes use.
@@ -156,7 +167,7 @@ pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
     let folder = context::canonical_session_folder(store.dir(), session);
     // Before the lock: while it is held the filter takes the session for started, and does not
     // report why it cannot be.
-    let plan = plan::read(&folder)?;
+    let plan = plan::read(&folder, files::PLAN)?;
     let Some(_lock) = take_lock(&folder.join(files::LOCK))? else {
         return Err(Error::failed("supervise", session, "another supervisor holds its lock"));
     };
@@ -242,7 +253,8 @@ fn run_agent(
             let run = ask_last_answer(context, &mut agent, workspace, run, &mut watchdog, &stop)?;
             let watchdog = watchdog.pid();
             let sandbox = agent.sandbox();
-            let check = FixCheck { context, workspace, sandbox, stop: &stop, watchdog };
+            let tests = TestRunner { context, workspace, sandbox, stop: &stop, watchdog };
+            let check = FixCheck { context, workspace, tests };
             conclude(context, &agent, evidence, run, &check)
         }
         Err(error) => emit_not_run(context, NoResult::not_started(&error)),
@@ -260,6 +272,7 @@ fn conclude(
     check: &FixCheck,
 ) -> Result<EmittedEnd, Error> {
     let transcript = run.transcript.as_ref();
+    check.note_written(transcript);
     let cost = context.plan.new_cost(transcript);
     let no_result =
         |why| finish::emit_no_result(context, why, cost.clone(), check.save_changes().as_deref());

@@ -107,6 +107,27 @@ macro_rules! payloads {
 }
 
 part! {
+    #[derive(Eq)]
+    /// The runs of the tests for the fix of a session, on one commit.
+    FixProof {
+        /// The commit.
+        base: String,
+        /// `proven`, `unproven` or `unknown`.
+        grade: String,
+        /// The reason, as a clause.
+        detail: String,
+        /// The result without the patch: `passed`, `failed`, `not_started`, `not_applied`,
+        /// `too_late` or `stopped`; null when the tests were not run.
+        on_base: Option<String>,
+        /// The result with the new tests and without the fix; null when the tests were not run, and
+        /// when tests and fix share a file.
+        with_tests: Option<String>,
+        /// The result with the patch; null when the tests were not run.
+        with_patch: Option<String>,
+    }
+}
+
+part! {
     #[derive(Default)]
     /// The queue of an event. Its ARN is unique; a name may exist in several regions.
     Queue {
@@ -409,6 +430,19 @@ payloads! {
         duration_s: u64,
         /// The path of the report.
         report: String,
+        /// The runs of the tests for the fix; null without a fix, and when no tests were run.
+        #[serde(default)]
+        proof: Option<FixProof>,
+    }
+
+    /// The tests have run again for the fix of a session that has ended, on the base of that time.
+    InvestigationProven = "investigation.proven" Info by Investigate {
+        queue: Queue,
+        session: String,
+        proof: FixProof,
+        /// The result as a sentence, for people.
+        detail: String,
+        duration_s: u64,
     }
 
     /// The agent ended without a result.

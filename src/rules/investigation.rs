@@ -12,6 +12,8 @@ pub mod lookup;
 pub mod plan;
 pub mod preflight;
 pub mod preflight_skip;
+pub mod proof;
+pub mod proof_again;
 pub mod second_look;
 pub mod session;
 pub mod session_events;

@@ -10,18 +10,25 @@ use serde::{Deserialize, Serialize};
 pub use super::triage::RedriveAdvice;
 use crate::event::{Verdict, words};
 
-pub use check::{PatchFacts, TestResult, TestRun, VerdictCheck, apply_patch_facts, check};
+pub use check::{PatchFacts, VerdictCheck, apply_patch_facts, check, without_patch_facts};
 pub use citation::{Citation, citable_ids, citations, relative_to};
 pub use excerpt::excerpts;
 pub use parse::parse;
+pub use proof::{PatchFile, PatchProof, PatchSplit, ProofGrade, ProofJudgement, TestResult};
 pub use schema::schema;
+pub use test_files::TestFiles;
+pub use written_files::WrittenFiles;
 
 mod check;
 mod citation;
 mod excerpt;
 mod parse;
+pub mod proof;
 pub mod report;
 mod schema;
+mod test_files;
+mod test_output;
+mod written_files;
 
 /// Limits of a parsed verdict, in characters and items.
 pub mod limits {

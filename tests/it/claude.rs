@@ -6,6 +6,7 @@ mod end_to_end;
 #[cfg(feature = "aws")]
 mod evidence;
 mod last_answer;
+mod proof;
 #[cfg(target_os = "linux")]
 mod sandboxed;
 mod session;

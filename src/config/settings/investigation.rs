@@ -109,6 +109,8 @@ section! {
     base: Option<String> = none, file Anyone => text_like("the name of a branch", valid::branch);
     /// Command that runs the tests of the code.
     test_command: Option<Vec<String>> = none, file NoCommand => argv();
+    /// Patterns of the files that are tests; without any, the conventions of each language apply.
+    tests: GlobList = [], file Anyone => globs();
     /// Command that prepares the code for its tests, once, with network, in a sandbox.
     prepare: Option<Vec<String>> = none, file NoCommand => argv();
     /// Files and folders that the tests see, read-only; those in the clone are seen in the worktree.

@@ -3,7 +3,7 @@
 //! The files become a tree object (`snapshot.rs`), which is compared with the tree of the base.
 
 use super::command::{ANSWER_MAX, TREE};
-use super::snapshot::{Scratch, texts};
+use super::snapshot::{Scratch, Snapshot, texts};
 use super::{EVIDENCE, Worktree, beside};
 use crate::error::Error;
 
@@ -20,6 +20,8 @@ pub struct Changes {
     /// Whether something is missing: patch or list was cut, git could not read a file, or there is
     /// a nested repository, whose files are in no patch.
     pub truncated: bool,
+    /// New files that the agent has not written, which are no changes.
+    pub left_out: Vec<String>,
     /// Whether there is a commit that the base lacks.
     pub committed: bool,
 }
@@ -36,7 +38,7 @@ impl Worktree {
     pub fn changes(&self) -> Result<Changes, Error> {
         self.refuse_link("compare")?;
         let scratch = Scratch::new(beside(&self.folder, "scan"))?;
-        let (git, tree, whole) = self.write_tree(&scratch)?;
+        let Snapshot { git, tree, whole, left_out } = self.write_tree(&scratch)?;
         let evidence = format!(":(exclude){EVIDENCE}");
         let diff = |form: &[&str], max: u64| {
             let mut argv = vec!["diff-tree", "-r", "--no-renames", "--no-color"];
@@ -57,7 +59,8 @@ impl Worktree {
             files.pop();
         }
         let truncated = !whole || names.more || patch.more;
-        Ok(Changes { files, patch: patch.output, truncated, committed: self.is_committed()? })
+        let committed = self.is_committed()?;
+        Ok(Changes { files, patch: patch.output, truncated, left_out, committed })
     }
 
     /// Whether nothing was changed. For a folder that was removed or replaced only commits count.

@@ -16,7 +16,7 @@ use crate::store::make_dir;
 /// Longest list of files, in bytes: some 500,000 files.
 const INDEX_MAX: u64 = 64 << 20;
 /// File names in one call.
-const NAMES: usize = 200;
+pub(super) const NAMES: usize = 200;
 /// Mode of a commit in a tree: a nested repository.
 const COMMIT: &str = "160000";
 
@@ -39,6 +39,10 @@ impl Scratch {
         Ok(scratch)
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// Returns a git that writes objects here and reads those of a repository too.
     pub(super) fn git(&self, git: &Git, shared: &Path) -> Result<Git, Error> {
         let objects = self.0.join("objects");
@@ -57,6 +61,20 @@ pub(super) fn fill_index(git: &Git, base: &str) -> Result<(), Error> {
     git.must(&["read-tree", "-m", "-u", base], TREE).map(drop)
 }
 
+/// Mode of a file that is not there.
+const ABSENT: &str = "000000";
+
+/// Tree of a worktree's files.
+pub(super) struct Snapshot {
+    /// Git that can read the tree.
+    pub(super) git: Git,
+    pub(super) tree: String,
+    /// Whether it is complete.
+    pub(super) whole: bool,
+    /// New files that are no part of a patch.
+    pub(super) left_out: Vec<String>,
+}
+
 /// File that differs from the base.
 struct ChangedFile {
     /// Mode and object in the base.
@@ -68,9 +86,8 @@ struct ChangedFile {
 }
 
 impl Worktree {
-    /// Writes the files as a tree. Returns a git that can read the tree, its hash, and whether it
-    /// is complete.
-    pub(super) fn write_tree(&self, scratch: &Scratch) -> Result<(Git, String, bool), Error> {
+    /// Writes the files as a tree, without new files that are no part of a patch.
+    pub(super) fn write_tree(&self, scratch: &Scratch) -> Result<Snapshot, Error> {
         let empty = scratch.0.join("empty");
         make_dir(&empty)?;
         let (index, base) = (scratch.0.join("index"), scratch.0.join("base"));
@@ -92,7 +109,22 @@ impl Worktree {
         let changed = self.changed(&git)?;
         whole &= added.ok && !changed.iter().any(|one| one.was == COMMIT || one.mode == COMMIT);
         self.restore(&git, &changed, &base, &scratch.0.join("made"))?;
-        Ok((git.clone(), git.must(&["write-tree"], TREE)?.line(), whole))
+        let left_out = self.leave_out(&git, changed)?;
+        let tree = git.must(&["write-tree"], TREE)?.line();
+        Ok(Snapshot { git, tree, whole, left_out })
+    }
+
+    /// Removes the new files from the index that the agent has not written, and returns them.
+    fn leave_out(&self, git: &Git, changed: Vec<ChangedFile>) -> Result<Vec<String>, Error> {
+        let written = self.written();
+        let new = changed.into_iter().filter(|one| one.was == ABSENT && one.mode != COMMIT);
+        let left: Vec<String> = new.map(|one| one.path).filter(|path| !written.has(path)).collect();
+        for paths in left.chunks(NAMES) {
+            let mut argv = vec!["update-index", "--force-remove", "--"];
+            argv.extend(paths.iter().map(String::as_str));
+            git.must(&argv, TREE)?;
+        }
+        Ok(left)
     }
 
     /// Returns the paths to add, and whether they are all. Unmarks files outside of a sparse

@@ -112,6 +112,10 @@ impl StreamFilter for Filter {
         self.changes.extend(incident::incident_change(head, line));
         if head.known == Some(Type::PollFinished) && self.clock.is_live(head.time(), clock::now()) {
             self.evaluate(out)?;
+            if self.switches.now().investigate {
+                self.runner.prove_moved();
+                self.busy |= self.runner.is_proving();
+            }
         } else if self.changes.len() >= CHANGES_MAX {
             self.update(None, out)?;
         }
@@ -131,9 +135,12 @@ impl StreamFilter for Filter {
     /// wait for a slot. Returns whether a session could not be started.
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
         loop {
+            // Asked first: the event of a proof that has ended is printed by the next update.
+            let is_proving = self.runner.is_proving();
             let result = self.evaluate(out)?;
             out.flush()?;
-            let awaited = !self.own.is_empty() || (result.plan.waiting > 0 && self.busy);
+            let awaited =
+                is_proving || !self.own.is_empty() || (result.plan.waiting > 0 && self.busy);
             if self.no_wait || !awaited {
                 return Ok(self.failed);
             }

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use super::SessionRunner;
-use crate::edge::supervisor::{EventWriter, Plan, files, program};
+use crate::edge::supervisor::{EventWriter, Plan, files};
 use crate::error::Error;
 use crate::event::{Event, InvestigationFailed, Type};
 use crate::rules::investigation::session::{Session, SessionStatus};
@@ -91,18 +91,10 @@ impl SessionRunner {
         let mut command = self.supervisor(&[word, session], false)?;
         command.stderr(Stdio::piped());
         let ran = store::output_of(&mut command).map_err(|error| failed(&error.to_string()))?;
-        let text = String::from_utf8_lossy(&ran.stderr);
-        let mut fatal = None;
-        for line in text.lines() {
-            let line = line.strip_prefix(program::NAME).unwrap_or(line);
-            match line.strip_prefix(": fatal: ") {
-                Some(cause) => fatal = Some(cause),
-                None => log::warn(line.strip_prefix(": warning: ").unwrap_or(line)),
-            }
-        }
+        let fatal = self.repeat_messages(&ran.stderr);
         match ran.status.success() {
             true => Ok(()),
-            false => Err(failed(fatal.unwrap_or("it ended without a reason"))),
+            false => Err(failed(fatal.as_deref().unwrap_or("it ended without a reason"))),
         }
     }
 

@@ -37,7 +37,7 @@ impl SessionRunner {
         store::make_dir(&folder)?;
         // A failed start may have left a transcript; its lock file is never deleted.
         let _ = std::fs::remove_file(folder.join(files::TRANSCRIPT));
-        plan.write(&folder)?;
+        plan.write(&folder, files::PLAN)?;
         let log = folder.join(files::SUPERVISOR_LOG);
         let stderr =
             store::create_private(&log).map_err(|error| Error::file("open", &log, &error))?;
@@ -105,6 +105,7 @@ impl SessionRunner {
                     repo: rule.repo.clone()?,
                     base: rule.base.clone(),
                     test_command: rule.test_command.clone(),
+                    tests: rule.tests.patterns().to_vec(),
                     fix: rule.fix,
                     prepare: rule.prepare.clone(),
                     bind: rule.bind.clone(),

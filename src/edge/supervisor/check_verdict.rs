@@ -49,6 +49,8 @@ pub(super) struct CheckedVerdict {
     bundle: BundleContents,
     denied: Vec<(String, u64)>,
     branch: Option<String>,
+    /// The commit from which the code was read.
+    pub(super) base: Option<String>,
 }
 
 /// Result of an agent that succeeded.
@@ -147,6 +149,7 @@ fn check(
         patch: None,
         turns: transcript.turns(),
         branch: worktree.map(|worktree| worktree.branch.clone()),
+        base: worktree.map(|worktree| worktree.base().to_owned()),
     })
 }
 
@@ -223,7 +226,22 @@ pub(super) fn render_report(
     ];
     if let Some(patch) = verdict.patch.as_ref().filter(|patch| !patch.files_changed.is_empty()) {
         files.push(("the patch", path(files::PATCH)));
-        files.extend(patch.tests.as_ref().map(|_| ("the tests", path(files::TESTS))));
+        let proof = patch.proof.as_ref();
+        let logs = [
+            ("the tests with the patch", files::TESTS, proof.is_some()),
+            (
+                "the new tests alone",
+                files::NEW_TESTS,
+                proof.is_some_and(|one| one.with_tests.is_some()),
+            ),
+            (
+                "the tests on the base",
+                files::BASE_TESTS,
+                proof.is_some_and(|one| one.on_base.is_some()),
+            ),
+        ];
+        let logs = logs.into_iter().filter(|(.., is_there)| *is_there);
+        files.extend(logs.map(|(what, name, _)| (what, path(name))));
         files.extend(verdict.branch.clone().map(|name| ("the branch", name)));
     }
     Report {

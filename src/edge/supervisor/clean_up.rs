@@ -4,7 +4,7 @@
 
 use super::context::{SessionContext, canonical_session_folder};
 use super::preflight::settle_budget;
-use super::{files, plan};
+use super::{files, plan, prove};
 use crate::edge::git;
 use crate::error::Error;
 use crate::log;
@@ -18,7 +18,7 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
         return Ok(());
     }
     let _ = std::fs::remove_file(folder.join(files::KEY));
-    if let Ok(plan) = plan::read(&folder) {
+    if let Ok(plan) = plan::read(&folder, files::PLAN) {
         let context = SessionContext::new(store, session, plan);
         let plan = &context.plan;
         // Without a report of its cost the agent counts as reserved.
@@ -45,7 +45,8 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
 /// to the session in which it began.
 pub fn discard_worktrees(store: &Store, session: &str) {
     let folder = canonical_session_folder(store.dir(), session);
-    let Ok(plan) = plan::read(&folder) else { return };
+    prove::discard(&folder);
+    let Ok(plan) = plan::read(&folder, files::PLAN) else { return };
     let Some(code) = plan.code else { return };
     log::warn_on_error(git::remove_test_worktree(&code.repo, &folder.join(files::TRIAL)));
     if plan.resumes.is_none() {

@@ -18,11 +18,16 @@ use crate::rules::investigation::session::Session;
 use crate::rules::report::LossFacts;
 use crate::store::Store;
 
+/// Folder of a proof in that of its session.
+pub(super) const PROOF: &str = "proof";
+
 pub(super) struct SessionContext<'a> {
     pub(super) store: &'a Store,
     pub(super) session: &'a str,
-    /// The session's folder, without symbolic links.
+    /// The session's folder, or that of a proof in it, without symbolic links.
     pub(super) folder: PathBuf,
+    /// Path of that folder below the folder of all sessions.
+    pub(super) place: String,
     pub(super) plan: Plan,
     journal: Journal,
     written: WrittenEvents,
@@ -37,8 +42,16 @@ impl<'a> SessionContext<'a> {
             Rotation { size_max: plan.journal_size_max, keep: plan.journal_keep },
         );
         let folder = canonical_session_folder(store.dir(), session);
-        let written = WrittenEvents::new(&folder);
-        SessionContext { store, session, folder, plan, journal, written, started: clock::tick() }
+        let (written, place) = (WrittenEvents::new(&folder), session.to_owned());
+        let started = clock::tick();
+        SessionContext { store, session, folder, place, plan, journal, written, started }
+    }
+
+    /// Returns the facts of a proof after the end of the session.
+    pub(super) fn of_proof(store: &'a Store, session: &'a str, plan: Plan) -> Self {
+        let context = SessionContext::new(store, session, plan);
+        let (folder, place) = (context.folder.join(PROOF), format!("{session}/{PROOF}"));
+        SessionContext { folder, place, ..context }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -79,6 +92,12 @@ impl<'a> SessionContext<'a> {
         let (folder, journal) = (self.folder.as_path(), &self.journal);
         let written = Some(&self.written);
         EventWriter { folder, journal, session: self.session, incident, queue, written }
+    }
+
+    /// Returns the writer of the events of a session that has ended, whose folder this is.
+    pub(super) fn events_in<'b>(&'b self, folder: &'b Path) -> EventWriter<'b> {
+        let Incident { id, queue, .. } = &self.plan.incident;
+        EventWriter::after_supervisor(folder, &self.journal, self.session, id, queue)
     }
 
     /// Returns whether something else than this supervisor has written to its file of events.

@@ -68,7 +68,7 @@ pub(super) fn collect(context: &SessionContext, environment: Variables) -> Evide
             Ok(path) => {
                 // A session that resumes this one uses the same messages.
                 let plan = Plan { bundle: Some(path.clone()), ..context.plan.clone() };
-                log::warn_on_error(plan.write(&context.folder));
+                log::warn_on_error(plan.write(&context.folder, files::PLAN));
                 Ok(path)
             }
             Err(missing) => earlier.clone().ok_or(missing),

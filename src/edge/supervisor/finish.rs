@@ -1,6 +1,9 @@
 //! End of a session: the event first, then, when all is cleaned up, the record.
 
+use std::path::Path;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
 
 use super::check_verdict::{CheckedVerdict, render_report};
 use super::context::SessionContext;
@@ -8,22 +11,25 @@ use super::evidence::EvidenceSummary;
 use super::files;
 use crate::clock;
 use crate::document::Keys;
+use crate::edge::git::PATCH_MAX;
 use crate::error::Error;
 use crate::event::{
-    InvestigationCompleted, InvestigationFailed, InvestigationSkipped, InvestigationStarted,
-    InvestigationStopped, InvestigationTimedOut, Verdict,
+    FixProof, InvestigationCompleted, InvestigationFailed, InvestigationSkipped,
+    InvestigationStarted, InvestigationStopped, InvestigationTimedOut, Verdict,
 };
 use crate::money::Usd;
+use crate::regular_file;
 use crate::rules::agent::cost::{self, RunCost};
 use crate::rules::agent::last_line::StatedResult;
 use crate::rules::agent::transcript::ReportedCost;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::incident::Incident;
+use crate::rules::investigation::proof::ProofReason;
 use crate::rules::investigation::second_look;
 use crate::rules::investigation::session::{self, SessionStatus};
 use crate::rules::investigation::wait::{self, API_UNAVAILABLE, Wait};
 use crate::rules::triage;
-use crate::rules::verdict::report;
+use crate::rules::verdict::{PatchFacts, report};
 use crate::store;
 use crate::time::show_span;
 
@@ -121,7 +127,37 @@ pub(super) fn emit_checked(
     cost: RunCost,
 ) -> Result<EmittedEnd, Error> {
     let report = render_report(context, verdict, cost.usd);
-    emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
+    let proof = record_proof(context, verdict)?;
+    let end = Ending { verdict: Verdict::from(&verdict.checked), turns: verdict.turns, proof };
+    emit_completed(context, end, cost, &report)
+}
+
+/// Records base, patch and proof, before the event: who sees that finds them.
+fn record_proof(
+    context: &SessionContext,
+    verdict: &CheckedVerdict,
+) -> Result<Option<FixProof>, Error> {
+    let is_whole = |patch: &&PatchFacts| !patch.truncated && !patch.files_changed.is_empty();
+    let patch = verdict.patch.as_ref().filter(is_whole);
+    let hash = patch.and_then(|_| patch_hash(&context.path(files::PATCH)).ok());
+    let proof = patch.and_then(|patch| Some(patch.proof.as_ref()?.record()));
+    context.record(|session| {
+        session.base.clone_from(&verdict.base);
+        session.patch = hash;
+        if let Some(proof) = &proof {
+            let now = clock::now();
+            let number = session.begin_proof(ProofReason::Session, &proof.base, now);
+            session.end_proof(number, proof.clone(), now);
+        }
+    })?;
+    Ok(proof)
+}
+
+/// The SHA-256 of a patch.
+pub(super) fn patch_hash(path: &Path) -> Result<String, Error> {
+    let bytes =
+        regular_file::read(path, PATCH_MAX).map_err(|error| Error::file("read", path, &error))?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Emits the result that an agent other than Claude Code has stated. `cost`, that of the
@@ -146,7 +182,7 @@ pub(super) fn emit_stated(
         }
         known => known,
     };
-    emit_completed(context, verdict, cost, turns, &report)
+    emit_completed(context, Ending { verdict, turns, proof: None }, cost, &report)
 }
 
 /// Emits the triage as the result of a session without an agent.
@@ -156,19 +192,27 @@ pub(super) fn emit_triage(
 ) -> Result<EmittedEnd, Error> {
     emit_started(context, "triage", None)?;
     let verdict = triage::verdict(evidence.causes());
-    let end = emit_completed(context, verdict, RunCost::none(), Some(0), &evidence.report)?;
+    let end = Ending { verdict, turns: Some(0), proof: None };
+    let end = emit_completed(context, end, RunCost::none(), &evidence.report)?;
     let is_due = evidence.needs_second_look(context);
     Ok(EmittedEnd { again: is_due.then(|| second_look::wait(clock::now())), ..end })
+}
+
+/// Result of an agent, for the event.
+struct Ending {
+    verdict: Verdict,
+    turns: Option<u64>,
+    proof: Option<FixProof>,
 }
 
 /// Writes the report and emits the result.
 fn emit_completed(
     context: &SessionContext,
-    verdict: Verdict,
+    end: Ending,
     cost: RunCost,
-    turns: Option<u64>,
     report: &str,
 ) -> Result<EmittedEnd, Error> {
+    let Ending { verdict, turns, proof } = end;
     let path = context.path(files::REPORT);
     store::replace(&path, report.as_bytes())?;
     let status = Some(verdict.status.clone());
@@ -181,6 +225,7 @@ fn emit_completed(
         turns,
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
+        proof,
     })?;
     let cost = cost.usd;
     Ok(EmittedEnd { status: SessionStatus::Completed, again: None, verdict: status, cost })

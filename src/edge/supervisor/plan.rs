@@ -36,6 +36,9 @@ pub struct Code {
     pub base: Option<String>,
     /// Command that runs the tests.
     pub test_command: Option<Vec<String>>,
+    /// Patterns of the files that are tests; none: by convention.
+    #[serde(default)]
+    pub tests: Vec<String>,
     /// Whether the agent may change files.
     pub fix: bool,
     /// Command that runs once before the tests, with network.
@@ -93,10 +96,10 @@ fn first_version() -> u32 {
     1
 }
 
-/// Reads the plan of a session's folder. A plan of another version is refused by its number,
+/// Reads a plan of a session's folder. A plan of another version is refused by its number,
 /// before any other field is read.
-pub(super) fn read(folder: &Path) -> Result<Plan, Error> {
-    let path = folder.join(files::PLAN);
+pub(super) fn read(folder: &Path, name: &str) -> Result<Plan, Error> {
+    let path = folder.join(name);
     let plan: Value = store::read_json(&path)?;
     let version = plan.get("version").map_or(Some(1), Value::as_u64).unwrap_or_default();
     if version != u64::from(PLAN_VERSION) {
@@ -111,10 +114,10 @@ pub(super) fn read(folder: &Path) -> Result<Plan, Error> {
 
 impl Plan {
     /// Writes the plan into a session's folder.
-    pub fn write(&self, folder: &Path) -> Result<(), Error> {
-        let plan = serde_json::to_vec(self)
-            .map_err(|error| Error::failed("encode", files::PLAN, error))?;
-        store::replace(&folder.join(files::PLAN), &plan)
+    pub fn write(&self, folder: &Path, name: &str) -> Result<(), Error> {
+        let plan =
+            serde_json::to_vec(self).map_err(|error| Error::failed("encode", name, error))?;
+        store::replace(&folder.join(name), &plan)
     }
 
     /// Cost of this run alone. A resumed conversation reports its total, so the cost of earlier
@@ -159,11 +162,11 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(files::PLAN), r#"{"version":2,"incident":"of a later form"}"#)
             .unwrap();
-        let why = read(&folder).unwrap_err().to_string();
+        let why = read(&folder, files::PLAN).unwrap_err().to_string();
         assert!(why.contains("its version is 2, and this dlq-supervise reads version 1"), "{why}");
         // A plan without the field is version 1, and its fields are parsed.
         std::fs::write(folder.join(files::PLAN), "{}").unwrap();
-        let why = read(&folder).unwrap_err().to_string();
+        let why = read(&folder, files::PLAN).unwrap_err().to_string();
         assert!(why.contains("missing field `incident`"), "{why}");
         std::fs::remove_dir_all(folder).unwrap();
     }

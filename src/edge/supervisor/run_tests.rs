@@ -1,50 +1,54 @@
-//! Verification of a fix: the changes as git shows them, and the tests, run by this program.
+//! Verification of a fix: the changes as git shows them, and the proof by tests.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use std::process::Stdio;
-
-use super::agent::process_tree;
 use super::check_verdict::CheckedVerdict;
 use super::context::SessionContext;
-use super::finish::NoResult;
-use super::sandbox::{SessionSandbox, plan_file};
-use super::wait::{StopRequest, WaitResult, wait};
+use super::prove_patch::{Patch, TestRunner};
 use super::workspace::Workspace;
-use super::{Code, files, program};
+use super::{Code, files};
 use crate::edge::git::{Changes, Worktree};
-use crate::edge::sandbox::launch;
 use crate::error::Error;
-use crate::log;
-use crate::rules::agent::prompt;
-use crate::rules::verdict::{PatchFacts, TestResult, TestRun, apply_patch_facts};
+use crate::rules::agent::transcript::Transcript;
+use crate::rules::verdict::{PatchFacts, WrittenFiles, apply_patch_facts, without_patch_facts};
 use crate::store;
 
 /// Verification of the fix that a session requests.
 pub(super) struct FixCheck<'a> {
     pub(super) context: &'a SessionContext<'a>,
     pub(super) workspace: &'a Workspace,
-    /// The sandbox of the session, in which the tests run.
-    pub(super) sandbox: Option<&'a SessionSandbox>,
-    pub(super) stop: &'a StopRequest,
-    /// Process of the watchdog, which is not part of the tests' tree.
-    pub(super) watchdog: u32,
+    pub(super) tests: TestRunner<'a>,
 }
 
 impl FixCheck<'_> {
     /// Adds the facts of a fix to a verdict, and lowers it when they contradict it.
     pub(super) fn verify(&self, mut verdict: CheckedVerdict) -> CheckedVerdict {
-        match self.patch_facts() {
+        match self.patch_facts(&verdict) {
             Ok(None) => {}
             Ok(Some(patch)) => {
                 verdict.checked = apply_patch_facts(verdict.checked, &patch);
                 verdict.patch = Some(patch);
             }
             // The verdict is still worth reporting.
-            Err(error) => verdict.checked.notes.push(format!("its changes are unknown: {error}")),
+            Err(error) => {
+                verdict.checked = without_patch_facts(verdict.checked, &error.to_string());
+            }
         }
         verdict
+    }
+
+    /// Tells the worktree which files Claude Code has written, as far as that is known: it has no
+    /// shell but the tests, and other new files are what their runs have left.
+    pub(super) fn note_written(&self, transcript: Option<&Transcript>) {
+        let plan = &self.context.plan;
+        let is_held = plan.agent.as_ref().is_some_and(|agent| agent.claude)
+            && !plan.claude.dangerously_skip_permissions
+            && plan.claude.mcp_config.is_none()
+            // The transcript of the earlier sessions is not at hand.
+            && plan.resumes.is_none();
+        let written = transcript.filter(|_| is_held).and_then(Transcript::written);
+        if let (Some(paths), Some(worktree)) = (written, &self.workspace.worktree) {
+            let folder = worktree.folder.display().to_string();
+            worktree.set_written(WrittenFiles::of_tools(paths, &folder));
+        }
     }
 
     /// Saves the changes of a fix as `patch.diff`, and describes where they are; `None` without
@@ -71,87 +75,20 @@ impl FixCheck<'_> {
     }
 
     /// Facts of a fix; `None` when none was requested.
-    fn patch_facts(&self) -> Result<Option<PatchFacts>, Error> {
+    fn patch_facts(&self, verdict: &CheckedVerdict) -> Result<Option<PatchFacts>, Error> {
         let Some((code, worktree)) = self.fixed() else { return Ok(None) };
         let changes = worktree.changes()?;
-        let patch = self.context.path(files::PATCH);
+        let path = self.context.path(files::PATCH);
         if !changes.patch.is_empty() {
-            store::replace(&patch, &changes.patch)?;
+            store::replace(&path, &changes.patch)?;
         }
         let testable = !changes.truncated && !changes.patch.is_empty();
-        let argv = code.test_command.as_ref().filter(|_| testable);
-        let tests = argv.map(|argv| self.test_patch(argv, worktree, &patch)).transpose()?;
-        let Changes { files: files_changed, truncated, .. } = changes;
-        Ok(Some(PatchFacts { files_changed, truncated, tests }))
-    }
-
-    /// Runs the tests in a worktree with the patch alone: files that git ignores, or that the agent
-    /// has hidden from git, would be in no pull request.
-    fn test_patch(
-        &self,
-        argv: &[String],
-        worktree: &Worktree,
-        patch: &Path,
-    ) -> Result<TestRun, Error> {
-        let path = self.context.path(files::TESTS);
-        let failed = |error: std::io::Error| Error::file("write", &path, &error);
-        let mut log = store::create_private(&path).map_err(failed)?;
-        let command = prompt::command_line(argv).unwrap_or_else(|_| argv.join(" "));
-        let tree = match worktree.test_worktree(&self.context.path(files::TRIAL), patch) {
-            Ok(tree) => tree,
-            Err(error) => {
-                writeln!(log, "{error}").map_err(failed)?;
-                return Ok(TestRun { command, result: TestResult::NotStarted });
-            }
+        let named = verdict.checked.verdict.fix.as_ref().map_or(&[][..], |fix| &fix.tests);
+        let proof = match testable {
+            true => self.tests.prove(code, &Patch { worktree, path: &path, named })?,
+            false => None,
         };
-        let ran = self.run_tests(argv, &tree.folder, log);
-        log::warn_on_error(tree.remove());
-        Ok(TestRun { command, result: ran? })
-    }
-
-    /// Whether the sandbox of the tests was built, if there is one.
-    fn has_started(&self) -> bool {
-        let plan = plan_file(self.context, files::TRIAL);
-        self.sandbox.is_none() || launch::has_started(&plan)
-    }
-
-    /// Runs the tests in the agent's environment, without the model's credential.
-    fn run_tests(&self, argv: &[String], folder: &Path, log: File) -> Result<TestResult, Error> {
-        let context = self.context;
-        let stderr =
-            log.try_clone().map_err(|error| Error::failed("share", files::TESTS, error))?;
-        let mut command = match self.sandbox {
-            Some(sandbox) => {
-                let name = files::TRIAL;
-                sandbox.tests(context, self.workspace, name, folder, argv)?.command()
-            }
-            None => {
-                let mut command = program::shim(&context.folder);
-                command.arg("--").args(argv).current_dir(folder);
-                command
-            }
-        };
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(stderr)
-            .spawn()
-            .map_err(|error| Error::failed("start", "the tests", error))?;
-        let tree = process_tree(context, child.id(), self.watchdog);
-        let result = wait(child, context.time_remaining(), &mut || self.stop.check());
-        // Processes that the tests have left running.
-        tree.end(context.grace() / 2);
-        Ok(match result {
-            WaitResult::Cut(NoResult::Stopped) => TestResult::Stopped,
-            WaitResult::Exited(status) if status.success() => TestResult::Passed,
-            // The shim could not execute the command.
-            WaitResult::Exited(status) if matches!(status.code(), Some(126 | 127)) => {
-                TestResult::NotStarted
-            }
-            // Bubblewrap has built no sandbox.
-            WaitResult::Exited(_) if !self.has_started() => TestResult::NotStarted,
-            WaitResult::Exited(_) => TestResult::Failed,
-            _ => TestResult::TooLate,
-        })
+        let Changes { files: files_changed, truncated, left_out, .. } = changes;
+        Ok(Some(PatchFacts { files_changed, truncated, left_out, proof }))
     }
 }

@@ -120,6 +120,20 @@ impl SessionSandbox {
         Ok((words, init_words(PORT, shim::OF_AGENT)))
     }
 
+    /// Prepares for sandboxes of tests without an agent: they end with this process.
+    pub(super) fn enter_for_tests(
+        &self,
+        context: &SessionContext,
+        workspace: &Workspace,
+    ) -> Result<(), Error> {
+        socket::hold(socket::listen(&context.path(files::SOCKETS), socket::LIFE)?);
+        if let Some(worktree) = &workspace.worktree {
+            // Most tests do without git.
+            log::warn_on_error(worktree.clone_history(&context.path(files::GIT)));
+        }
+        Ok(())
+    }
+
     /// Writes a plan and returns the words by which the shim builds it.
     fn shim_words(
         &self,

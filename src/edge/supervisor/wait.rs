@@ -102,7 +102,7 @@ impl Watchdog {
     /// Starts the watchdog, before the agent, so that no agent is without one.
     pub(super) fn start(context: &SessionContext) -> Result<Self, Error> {
         program::own()
-            .args(["watch", context.session, &context.plan.grace_ms.to_string()])
+            .args(["watch", &context.place, &context.plan.grace_ms.to_string()])
             .env("DLQ_STATE_DIR", context.store.dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

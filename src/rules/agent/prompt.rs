@@ -353,10 +353,12 @@ impl Facts<'_> {
 const FIX: &str = "\
 When, and only when, the cause is in this code and you can show it: make the smallest change
    that removes it, in the files of the current folder on the branch that is checked out, with a test
-   that takes a message as it died, without its personal data, and that fails without the change. Have
+   that takes a message as it died, without its personal data, and that fails without the change. Put
+   it into a file of tests, not into one that the change is in, where the language allows that. Have
    the test command run, if there is one, and report what it said. Do not commit, do not push, do not
    open a pull request: the tool that started you compares the difference with what you say, runs the
-   tests itself, and does all three. When the cause is elsewhere, or not proven, change nothing.";
+   tests itself, without the change, with the new test alone and with all of it, and does all three.
+   Only a test that fails without the change and passes with it proves it. When the cause is elsewhere, or not proven, change nothing.";
 
 fn or_unknown(value: Option<impl ToString>) -> String {
     value.map_or_else(none, |value| value.to_string())

@@ -12,7 +12,7 @@ mod steps;
 pub use init::{ExpectedInit, Init, MINIMUM, difference, version};
 pub use outcome::outcome;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -31,6 +31,9 @@ const WORD_MAX: usize = 100;
 
 /// Limit of an external sentence, in characters.
 const SENTENCE_MAX: usize = 300;
+
+/// Most paths that are kept.
+const WRITTEN_MAX: usize = 10_000;
 
 /// Event of a transcript that the supervisor acts on.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +88,8 @@ pub struct Transcript {
     cut: bool,
     /// Whether a cost was no amount of money.
     odd_cost: bool,
+    /// Paths that the agent has given to its tools for writing.
+    written: BTreeSet<String>,
 }
 
 /// Facts about the cost that an agent reports.
@@ -171,6 +176,13 @@ impl Transcript {
     /// Returns the tool of every denied call, in the order of the calls' ids.
     pub fn denied_tools(&self) -> impl Iterator<Item = &str> {
         self.denials.values().map(|tool| tool.as_deref().unwrap_or("unknown"))
+    }
+
+    /// Returns the paths that the agent has given to its tools for writing; none when some may be
+    /// missing.
+    pub fn written(&self) -> Option<impl Iterator<Item = &str>> {
+        let is_whole = self.skipped == 0 && self.written.len() < WRITTEN_MAX;
+        is_whole.then(|| self.written.iter().map(String::as_str))
     }
 
     /// Returns the number of lines that were too long or not a JSON object.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::proof::SessionProof;
 use crate::event::{Queue, Type, words};
 use crate::money::{self, Usd};
 use crate::time::Timestamp;
@@ -64,6 +65,15 @@ pub struct Session {
     /// The first session of the conversation that this one resumes.
     #[serde(default)]
     pub resumes: Option<String>,
+    /// The commit from which its code was read; null without code, and before the end.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// The SHA-256 of its patch; null when it has none.
+    #[serde(default)]
+    pub patch: Option<String>,
+    /// The proofs of its fix, the oldest first.
+    #[serde(default)]
+    pub proofs: Vec<SessionProof>,
     /// The lines of its file of events that its supervisor has not written. They were dropped.
     #[serde(default)]
     pub forged: u64,

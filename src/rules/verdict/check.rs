@@ -1,7 +1,7 @@
 //! Check of a verdict against the citations that exist, and against the patch.
 //!
 //! Promises: `confirmed`, `likely` and `not_a_bug` need evidence that exists, and `confirmed` with
-//! a patch needs tests that this tool has run. A check only lowers. Each change has a note with its
+//! a patch needs a proof by tests that this tool has run. A check only lowers. Each change has a note with its
 //! reason.
 
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::citation::{Citation, path_of};
+use super::proof::{PatchProof, ProofGrade, ProofJudgement};
 use super::{ModelVerdict, RedriveAdvice, VerdictStatus};
 use crate::text::{safe, shorten};
 
@@ -31,49 +32,16 @@ pub struct VerdictCheck {
 }
 
 /// Changes in the repository, read by this tool and not taken from the model.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PatchFacts {
     /// Paths in the repository.
     pub files_changed: Vec<String>,
     /// Set when the patch is incomplete: it is too long, or holds a nested repository.
     pub truncated: bool,
-    /// Tests that this tool has run; null when it ran none.
-    pub tests: Option<TestRun>,
-}
-
-/// A run of the tests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestRun {
-    /// Command, for display.
-    pub command: String,
-    #[serde(rename = "ran")]
-    pub result: TestResult,
-}
-
-/// Result of a test run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TestResult {
-    Passed,
-    Failed,
-    /// The command could not be started, or the patch cannot be applied.
-    NotStarted,
-    /// The session's deadline ended the run.
-    TooLate,
-    /// A stop of the session was requested.
-    Stopped,
-}
-
-impl TestResult {
-    pub fn sentence(self) -> &'static str {
-        match self {
-            TestResult::Passed => "passed",
-            TestResult::Failed => "did not pass",
-            TestResult::NotStarted => "could not be started",
-            TestResult::TooLate => "did not finish by the deadline",
-            TestResult::Stopped => "were stopped on request",
-        }
-    }
+    /// Untracked files that the agent has not written.
+    pub left_out: Vec<String>,
+    /// Runs of the tests; none when this tool ran none.
+    pub proof: Option<PatchProof>,
 }
 
 /// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
@@ -155,13 +123,22 @@ pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> Verdi
     if patch.truncated {
         notes.push("the patch is incomplete: it is too long, or holds a nested repository".into());
     }
-    let unproven = match &patch.tests {
-        Some(TestRun { result: TestResult::Passed, .. }) => None,
-        Some(TestRun { command, result }) => {
-            let command = safe(&shorten(command, NAME)).into_owned();
-            let how = result.sentence();
-            notes.push(format!("the tests {how} when this tool ran them: '{command}'"));
-            Some("the tests are not known to pass")
+    if !patch.left_out.is_empty() {
+        let names = named(patch.left_out.iter());
+        notes.push(format!("new files that the agent has not written are left out: {names}"));
+    }
+    let unproven = match &patch.proof {
+        Some(proof) => {
+            let ProofJudgement { grade, why } = proof.judge();
+            if grade != ProofGrade::Proven || proof.is_base_red() {
+                let command = safe(&shorten(&proof.command, NAME)).into_owned();
+                notes.push(format!("when this tool ran '{command}', {why}"));
+            }
+            match grade {
+                ProofGrade::Proven => None,
+                ProofGrade::Unproven => Some("its fix is not proven"),
+                ProofGrade::Unknown => Some("whether its fix is proven is unknown"),
+            }
         }
         None => {
             if !tests.is_empty() {
@@ -175,6 +152,15 @@ pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> Verdi
         && checked.verdict.status == VerdictStatus::Confirmed
     {
         checked.lower(VerdictStatus::Likely, why);
+    }
+    checked
+}
+
+/// Lowers the verdict of a session that may have changed files, when it is not known which.
+pub fn without_patch_facts(mut checked: VerdictCheck, why: &str) -> VerdictCheck {
+    checked.notes.push(format!("its changes are unknown: {why}"));
+    if checked.verdict.status == VerdictStatus::Confirmed {
+        checked.lower(VerdictStatus::Likely, "whether its fix is proven is unknown");
     }
     checked
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Citation, Claim, Fix, Hypothesis, PatchFacts, RedriveAdvice, TestResult, TestRun, VerdictCheck,
+    Citation, Claim, Fix, Hypothesis, PatchFacts, PatchProof, PatchSplit, RedriveAdvice,
+    TestResult, VerdictCheck,
 };
 use crate::event::{Queue, Verdict};
 use crate::markdown::{EXCERPT, Page, or_unknown, prose, span, span_of};
@@ -159,7 +160,7 @@ impl Report<'_> {
         } else {
             out.line("The model claims no change.\n");
         }
-        let Some(PatchFacts { files_changed, tests, .. }) = self.patch else {
+        let Some(PatchFacts { files_changed, proof, .. }) = self.patch else {
             out.line(
                 "This tool has not checked for changes: no fix was requested, or there is no code.",
             );
@@ -168,15 +169,10 @@ impl Report<'_> {
         out.line("Verified by this tool:\n");
         let changed = |path: &String| format!("- Changed: {}", span(path));
         out.list(files_changed, "file", "- Changed: nothing", changed);
-        out.line(match tests {
-            None => "- Tests: this tool ran none".to_owned(),
-            Some(TestRun { command, result: TestResult::Passed }) => {
-                format!("- Tests: passed, {}", span(command))
-            }
-            Some(TestRun { command, result }) => {
-                format!("- Tests: **{}**, {}", result.sentence(), span(command))
-            }
-        });
+        match proof {
+            None => out.line("- Tests: this tool ran none"),
+            Some(proof) => proof_lines(out, proof),
+        }
     }
 
     fn checked(&self, out: &mut Page) {
@@ -224,6 +220,30 @@ pub fn render_unchecked(
     ]);
     report::queue_settings(&mut out, &QueueFacts { queue: queue.clone(), ..QueueFacts::default() });
     out.text()
+}
+
+/// Adds the runs of the tests, and what they prove.
+fn proof_lines(out: &mut Page, proof: &PatchProof) {
+    let shown = |result: Option<TestResult>| match result {
+        None => "not run".to_owned(),
+        Some(TestResult::Passed) => "passed".to_owned(),
+        Some(result) => format!("**{}**", result.sentence()),
+    };
+    let with_tests = match (proof.split, proof.with_tests) {
+        (PatchSplit::Shared, None) => "unknown: a file has tests and fix".to_owned(),
+        (PatchSplit::NoTests, None) => "the patch has no tests".to_owned(),
+        (_, Some(TestResult::Failed)) => "did not pass, as is expected".to_owned(),
+        (_, result) => shown(result),
+    };
+    let judged = proof.judge();
+    out.facts([
+        ("Tests", span(&proof.command)),
+        ("Base", span(&proof.base)),
+        ("On the base", shown(proof.on_base)),
+        ("On the base with the new tests", with_tests),
+        ("On the base with the patch", shown(Some(proof.with_patch))),
+        ("Proof", format!("{}: {}", judged.grade, prose(&judged.why))),
+    ]);
 }
 
 fn hypotheses(out: &mut Page, all: &[Hypothesis]) {

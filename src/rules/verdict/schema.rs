@@ -87,8 +87,9 @@ fn fix() -> Value {
             "summary": text(limits::TEXT, "What was changed, and why that removes the root cause."),
             "files": list(limits::FILES, "Every file that was changed, and no other.",
                 text(limits::NAME, "Relative to the repository.")),
-            "tests": list(limits::TESTS, "The tests that were added or run. They will be run again.",
-                text(limits::NAME, "A test or a command.")),
+            "tests": list(limits::TESTS, "The tests that fail without the change and pass with it, by \
+                the names that the test run prints. All tests will be run without and with it.",
+                text(limits::NAME, "A test.")),
         }),
     )
 }

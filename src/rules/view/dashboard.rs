@@ -163,6 +163,7 @@ impl Dashboard {
                 self.investigate(kind, event, at);
                 session = data.session.as_deref().map(limits::name);
             }
+            Type::InvestigationProven => session = data.session.as_deref().map(limits::name),
             Type::NoticeSent | Type::NoticeFailed | Type::NoticeHeld => self.count(kind, event),
             Type::NoticeAcked | Type::NoticeSilenced => self.statements.hear(&event.data, at),
             Type::NoticeEscalated => {}

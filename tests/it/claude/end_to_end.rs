@@ -24,7 +24,8 @@ const FIVE: [(&str, &str); 5] = [
 ];
 
 /// Test that fails until the code is fixed.
-const TEST: &str = "grep -q 'order.get' orders.py && echo passed\n";
+const TEST: &str = "grep -q 'order.get' orders.py && echo '--- PASS: TestAbsent' && exit\n\
+                    echo '--- FAIL: TestAbsent'; exit 1\n";
 
 fn evidence_file(name: &str) -> Value {
     json!({"file_path": format!(".dlq/{name}")})
@@ -37,7 +38,7 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
         "new_string": "order.get('amount', 0)"});
     let escape = json!({"file_path": ".github/workflows/x.yml", "content": "on: push\n"});
     let fix = json!({"summary": "a missing amount counts as 0", "files": ["orders.py"],
-        "tests": ["test.sh"]});
+        "tests": ["TestAbsent"]});
     let evidence = json!([{"id": "m1", "claim": "it has no amount"},
         {"id": "f1", "claim": "all of them fail alike"}, {"id": "orders.py:2", "claim": "it is read"},
         {"id": commit, "claim": "since then"}, {"id": "q.depth", "claim": "two are there"}]);
@@ -164,12 +165,17 @@ fn fix_is_tested_by_supervisor_and_kept() {
     let patch = read("patch.diff");
     assert!(patch.contains("+    return order.get('amount', 0) * 2"), "{patch}");
     assert!(!patch.contains(".github") && !patch.contains(".dlq"), "{patch}");
-    assert_eq!(read("tests.log"), "passed\n", "the tool ran them, too");
+    assert_eq!(read("tests.log"), "--- PASS: TestAbsent\n", "the tool ran them, too");
+    assert_eq!(read("tests.base.log"), "--- FAIL: TestAbsent\n", "and without the fix");
     let report = read("report.md");
-    assert!(report.contains("Tests: passed, "), "{report}");
+    assert!(report.contains("- On the base: **did not pass**"), "{report}");
+    assert!(
+        report.contains("- Proof: proven: the test 'TestAbsent' fails without the fix"),
+        "{report}"
+    );
     let results: Vec<String> =
         api.requests_of("main").iter().flat_map(|one| one.tool_results()).collect();
-    assert!(results.iter().any(|text| text.trim() == "passed"), "{results:?}");
+    assert!(results.iter().any(|text| text.contains("PASS: TestAbsent")), "{results:?}");
     // The worktree stays on its branch, and the user's checkout is unchanged.
     let branches = bench.shell("git -C repo branch --format '%(refname:short)'").text();
     assert!(branches.contains("dlq/orders-dlq/") && branches.contains("main"), "{branches}");
@@ -191,7 +197,7 @@ fn fix_tests_passing_by_unpatched_file_prove_nothing() {
     assert!(seen.contains("passed"), "they pass where the model stands: {seen}");
     assert_eq!(done["verdict"]["status"], "likely", "{done}");
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
-    assert!(report.contains("Tests: **did not pass**"), "{report}");
+    assert!(report.contains("- On the base with the patch: **did not pass**"), "{report}");
     let left = bench.shell("git -C repo worktree list | wc -l; ls state/sessions/*/trial").text();
     assert_eq!(left, "2\n", "the worktree with the change is kept, and no other");
 }

@@ -286,11 +286,13 @@ fn fix_is_made_and_proven_in_the_sandbox() {
     let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
     let edit = json!({"file_path": "orders.py", "old_string": "order['amount']",
         "new_string": "order.get('amount', 0)"});
-    let fix = json!({"summary": "a missing amount counts as 0", "files": ["orders.py"],
-        "tests": ["test.sh"]});
+    let fix = json!({"summary": "a missing amount counts as 0",
+        "files": ["orders.py", "test_absent.sh"], "tests": ["test_absent.sh"]});
+    let test = json!({"file_path": "test_absent.sh", "content": "grep -q 'order.get' orders.py\n"});
     let steps = [
         tool("Read", json!({"file_path": "orders.py"})),
         tool("Read", json!({"file_path": ".dlq/history.txt"})),
+        tool("Write", test),
         bash(TEST_LINE),
         tool("Edit", edit),
         bash(TEST_LINE),
@@ -301,26 +303,42 @@ fn fix_is_made_and_proven_in_the_sandbox() {
     let mut bench = Bench::new("sandbox-fix");
     let rule = ", test_command: [sh, test.sh], fix: true";
     configure_claude(&mut bench, &cli, &api, ", sandbox: auto, max_turns: 20", rule);
-    bench.write("repo/test.sh", "grep -q 'order.get' orders.py && echo passed\n");
+    let test = "date >> left; for one in test_*.sh; do test ! -e $one || sh $one || exit; done\n\
+                echo passed; wc -l < left\n";
+    bench.write("repo/test.sh", test);
     commit_all(&bench);
     let data = run(&bench);
     assert_eq!(data["verdict"]["status"], "confirmed", "{data} {}", session_logs(&bench));
+    let proof = ["on_base", "with_tests", "with_patch", "grade"].map(|key| &data["proof"][key]);
+    assert_eq!(proof, ["passed", "failed", "passed", "proven"], "{data}");
     let results: Vec<String> =
         api.requests_of("main").iter().skip(1).map(|one| one.tool_results().join("")).collect();
     assert!(results[0].contains("order['amount']"), "{results:?}");
     assert!(results[1].contains("commit "), "{results:?}");
-    assert!(results[2].contains("Exit code 1"), "{results:?}");
-    assert_eq!(results[4].trim(), "passed", "{results:?}");
-    assert!(results[5].contains("only this command"), "{results:?}");
-    assert_eq!(session_file(&bench, "tests.log"), "passed\n");
+    assert!(results[3].contains("Exit code 1"), "{results:?}");
+    assert_eq!(results[5].trim(), "passed\n2", "{results:?}");
+    assert!(results[6].contains("only this command"), "{results:?}");
+    // What a run leaves is in no other run of the proof, and not in the patch.
+    assert_eq!(session_file(&bench, "tests.log"), "passed\n1\n");
+    assert_eq!(session_file(&bench, "tests.base.log"), "passed\n1\n");
     let patch = session_file(&bench, "patch.diff");
     assert!(patch.contains("+    return order.get('amount', 0) * 2"), "{patch}");
     assert!(!patch.contains(".dlq") && !patch.contains(".git"), "{patch}");
+    assert_eq!(patch.matches("diff --git").count(), 2, "{patch}");
     assert!(sessions(&bench)["sessions"][0]["cost_usd"].as_f64().unwrap() > 0.0);
     // The worktree is kept, and its link leads to the repository.
     let tree = session_folder(&bench).join("tree");
     let shown = bench.shell(&format!("git -C {} status --short", tree.display()));
-    assert_eq!(shown.text(), " M orders.py\n", "{}", shown.stderr);
+    let changes = " M orders.py\n?? left\n?? test_absent.sh\n";
+    assert_eq!(shown.text(), changes, "{}", shown.stderr);
+    // The tests run again in a sandbox of their own, without the agent.
+    let session = data["session"].as_str().unwrap();
+    let output = investigate(&bench, &["--prove", session], "");
+    let events = own_events(&output.text());
+    assert_eq!(events[0]["data"]["proof"], data["proof"], "{events:?}");
+    let outputs = session_folder(&bench).join("proof/tests.log");
+    assert_eq!(std::fs::read_to_string(outputs).unwrap(), "passed\n1\n");
+    assert_no_process_left(&bench);
 }
 
 /// Processes of the sandboxes of a bench.
@@ -440,10 +458,16 @@ fn files_and_processes_of_a_sandbox_have_limits() {
     }
 }
 
-/// Name, files, keys of the queue, and the file with the fault.
-type Project = (&'static str, Vec<(&'static str, &'static str)>, String, &'static str);
+/// Name, files, keys of the queue, the file with the fault, and a test that fails because of it.
+type Project = (
+    &'static str,
+    Vec<(&'static str, &'static str)>,
+    String,
+    &'static str,
+    (&'static str, &'static str),
+);
 
-/// Kinds of projects: name, files, keys of the queue, and the file with the fault.
+/// Kinds of projects.
 fn projects() -> Vec<Project> {
     let found = |line: &str| {
         let output = std::process::Command::new("sh").args(["-c", line]).output().ok()?;
@@ -456,8 +480,8 @@ fn projects() -> Vec<Project> {
             ("total.py", "def total(order):\n    return order['amount'] * 2\n"),
             (
                 "test_total.py",
-                "import sys, unittest, total\nclass T(unittest.TestCase):\n    def test(self):\n        \
-                 assert '.venv' in sys.prefix\n        self.assertEqual(total.total({}), 0)\n",
+                "import sys, unittest\nclass T(unittest.TestCase):\n    def test(self):\n        \
+                 assert '.venv' in sys.prefix\n",
             ),
             (".gitignore", ".venv/\n__pycache__/\n"),
         ],
@@ -465,17 +489,23 @@ fn projects() -> Vec<Project> {
          test_command: [.venv/bin/python, -m, unittest, -q]"
             .to_owned(),
         "total.py",
+        (
+            "test_absent.py",
+            "import unittest, total\nclass A(unittest.TestCase):\n    def test(self):\n        \
+             self.assertEqual(total.total({}), 0)\n",
+        ),
     )];
     if let Some(toolchain) = found("rustc --print sysroot") {
         all.push((
             "cargo",
             vec![
                 ("Cargo.toml", "[package]\nname = 'total'\nversion = '0.1.0'\nedition = '2021'\n"),
-                ("src/lib.rs", "pub fn total(order: i64) -> i64 {\n    order['amount'] * 2\n}\n"),
+                ("src/lib.rs", "pub fn total(order: i64) -> i64 {\n    order * 3\n}\n"),
                 (".gitignore", "target/\n"),
             ],
             format!(", bind: ['{toolchain}'], test_command: [cargo, test, --quiet, --offline]"),
             "src/lib.rs",
+            ("tests/two.rs", "#[test]\nfn two() {\n    assert_eq!(total::total(2), 4);\n}\n"),
         ));
     }
     if let Some(node) = found("dirname $(dirname $(readlink -f $(command -v node)))") {
@@ -487,13 +517,18 @@ fn projects() -> Vec<Project> {
                 (
                     "total.test.js",
                     "const test = require('node:test'); const assert = require('assert');\n\
-                     test('absent', () => assert.equal(require('zero') + require('./total').total({}), 0));\n",
+                     test('zero', () => assert.equal(require('zero'), 0));\n",
                 ),
                 (".gitignore", "node_modules/\n"),
                 ("node_modules/zero/index.js", "module.exports = 0;\n"),
             ],
             format!(", bind: [{bound}'@/repo/node_modules'], test_command: [node, --test]"),
             "total.js",
+            (
+                "absent.test.js",
+                "const test = require('node:test'); const assert = require('assert');\n\
+                 test('absent', () => assert.equal(require('./total').total({}), 0));\n",
+            ),
         ));
     }
     all
@@ -502,17 +537,18 @@ fn projects() -> Vec<Project> {
 #[test]
 fn project_of_each_kind_proves_its_fix() {
     let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
-    for (kind, files, rule, fault) in projects() {
+    for (kind, files, rule, fault, (test, text)) in projects() {
         let (old, new) = match kind {
             "python" => ("order['amount']", "order.get('amount', 0)"),
-            "cargo" => ("order['amount']", "order"),
+            "cargo" => ("order * 3", "order * 2"),
             _ => ("order['amount']", "(order['amount'] || 0)"),
         };
         let edit = json!({"file_path": fault, "old_string": old, "new_string": new});
-        let fix = json!({"summary": "s", "files": [fault], "tests": []});
+        let fix = json!({"summary": "s", "files": [fault, test], "tests": []});
         let mut verdict = real_verdict(fix);
         verdict["evidence"] = json!([{"id": format!("{fault}:1"), "claim": "it is here"}]);
         let steps = [
+            tool("Write", json!({"file_path": test, "content": text})),
             bash(TEST_LINE),
             tool("Read", json!({"file_path": fault})),
             tool("Edit", edit),
@@ -538,16 +574,23 @@ fn project_of_each_kind_proves_its_fix() {
         assert_eq!(data["verdict"]["status"], "confirmed", "{kind}: {data} {logs}");
         let results: Vec<String> =
             api.requests_of("main").iter().skip(1).map(|one| one.tool_results().join("")).collect();
-        assert!(results[0].contains("Exit code"), "{kind} fails first: {results:?}");
-        assert!(!results[3].contains("Exit code"), "{kind} passes then: {results:?}");
-        let report = std::fs::read_to_string(data["report"].as_str().unwrap()).unwrap();
-        assert!(report.contains("Tests: passed, "), "{kind}: {report}\n{logs}");
+        assert!(results[1].contains("Exit code"), "{kind} fails first: {results:?}");
+        assert!(!results[4].contains("Exit code"), "{kind} passes then: {results:?}");
+        let proof = ["on_base", "with_tests", "with_patch", "grade"].map(|key| &data["proof"][key]);
+        assert_eq!(proof, ["passed", "failed", "passed", "proven"], "{kind}: {data}\n{logs}");
         let patch = session_file(&bench, "patch.diff");
-        assert_eq!(
-            patch.matches("diff --git").count(),
-            1 + usize::from(kind == "cargo"),
-            "{patch}"
-        );
+        assert_eq!(patch.matches("diff --git").count(), 2, "{patch}");
+        if kind != "cargo" {
+            // The code is prepared again, for the base of now.
+            bench.write("repo/README", "moved\n");
+            commit_all(&bench);
+            let session = data["session"].as_str().unwrap();
+            let again = investigate(&bench, &["--prove", session], "");
+            let again = own_events(&again.text())[0]["data"]["proof"].clone();
+            let results = ["on_base", "with_tests", "with_patch", "grade"].map(|key| &again[key]);
+            assert_eq!(results, ["passed", "failed", "passed", "proven"], "{kind}: {again}");
+            assert_ne!(again["base"], data["proof"]["base"], "{kind}");
+        }
     }
 }
 

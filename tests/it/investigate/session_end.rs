@@ -141,7 +141,7 @@ fn signal_during_fix_tests_stops_them() {
     assert_eq!(summaries(&output.text()).last().unwrap(), "completed orders", "{}", output.stderr);
     let done = own_events(&output.text()).last().unwrap()["data"].clone();
     let report = std::fs::read_to_string(done["report"].as_str().unwrap()).unwrap();
-    assert!(report.contains("Tests: **were stopped on request"), "{report}");
+    assert!(report.contains("- On the base with the patch: **were stopped on request"), "{report}");
     assert_no_process_left(&bench);
 }
 

@@ -1,6 +1,7 @@
 //! The effect of a patch, without the other files of the worktree.
 
 use super::*;
+use crate::rules::verdict::PatchFile;
 
 impl Bench {
     /// The patch of a workspace, in a file.
@@ -70,7 +71,8 @@ fn test_worktree_has_the_base_and_the_patch_only() {
 
     let objects = || bench.git("repo", &["count-objects", "--verbose"]);
     let (before, branches) = (objects(), bench.branches());
-    let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
+    let trial =
+        workspace.test_worktree(&bench.path("state/s/trial"), &patch, PatchPart::Whole).unwrap();
     assert_eq!(files(&trial.folder), expected);
     let folder = "state/s/trial";
     assert_eq!(bench.git(folder, &["rev-parse", "HEAD"]), workspace.base);
@@ -113,10 +115,10 @@ fn test_worktree_replaces_leftover_of_an_earlier_one() {
         }),
     ];
     for (rule, make) in rows {
-        drop(workspace.test_worktree(&folder, &patch).unwrap());
+        drop(workspace.test_worktree(&folder, &patch, PatchPart::Whole).unwrap());
         bench.write("state/s/trial/build/pass", "evil");
         make(&bench, &folder);
-        let trial = workspace.test_worktree(&folder, &patch).unwrap();
+        let trial = workspace.test_worktree(&folder, &patch, PatchPart::Whole).unwrap();
         assert!(!folder.join("build").exists(), "{rule}");
         assert_eq!(bench.git("state/s/trial", &["status", "--short"]), " M src/app.py", "{rule}");
         assert_eq!(bench.worktrees(), 3, "{rule}");
@@ -145,12 +147,12 @@ fn test_worktree_with_failing_patch_names_cause_and_is_removed() {
         ("nothing", "No valid patches in input (allow with \"--allow-empty\")"),
     ] {
         std::fs::write(&patch, text).unwrap();
-        let error = workspace.test_worktree(&folder, &patch).unwrap_err();
+        let error = workspace.test_worktree(&folder, &patch, PatchPart::Whole).unwrap_err();
         assert_eq!(error, Error::failed("apply", patch.display(), cause));
         assert!(!folder.exists());
         assert_eq!(bench.worktrees(), 2);
     }
-    assert!(workspace.test_worktree(&folder, &bench.path("none")).is_err());
+    assert!(workspace.test_worktree(&folder, &bench.path("none"), PatchPart::Whole).is_err());
 }
 
 #[test]
@@ -165,7 +167,8 @@ fn test_worktree_of_sparse_checkout_adds_patched_files_only() {
     bench.write("state/s/tree/other/file", "y\n");
     bench.write("state/s/tree/outside/new", "new\n");
     let patch = bench.patch(&workspace);
-    let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
+    let trial =
+        workspace.test_worktree(&bench.path("state/s/trial"), &patch, PatchPart::Whole).unwrap();
     let found: Vec<PathBuf> = files(&trial.folder).into_keys().collect();
     let expected = [".gitignore", "other/file", "outside/new", "src/app.py"].map(PathBuf::from);
     assert_eq!(found, expected);
@@ -191,7 +194,8 @@ fn test_worktree_runs_no_program_named_by_repository() {
         bench.git("repo", &["config", key, &evil]);
     }
     bench.git("repo", &["config", "filter.x.required", "true"]);
-    let trial = workspace.test_worktree(&bench.path("state/s/trial"), &patch).unwrap();
+    let trial =
+        workspace.test_worktree(&bench.path("state/s/trial"), &patch, PatchPart::Whole).unwrap();
     let app = std::fs::read_to_string(trial.folder.join("src/app.py")).unwrap();
     assert_eq!(app, "fixed\n");
     trial.remove().unwrap();
@@ -221,4 +225,79 @@ fn history_clone_has_the_branch_alone() {
         assert_eq!(git(&["ls-files"]), ".gitignore\nsrc/app.py");
     }
     assert_eq!(bench.checkout(), before);
+}
+
+#[test]
+fn test_worktree_can_have_a_part_of_the_patch() {
+    let bench = Bench::new("part");
+    bench.write("repo/tests/[a].py", "old\n");
+    bench.write("repo/tests/a.py", "old\n");
+    bench.write("repo/gone.py", "x\n");
+    bench.commit("repo", "tests");
+    let workspace = bench.open("s");
+    bench.write("state/s/tree/src/app.py", "one\n2\nthree\n");
+    bench.write("state/s/tree/tests/[a].py", "new\n");
+    bench.write("state/s/tree/tests/a.py", "fix\n");
+    bench.write("state/s/tree/tests/*.py", "new\n");
+    bench.write("state/s/tree/fix.py", "fix\n");
+    std::fs::remove_file(bench.path("state/s/tree/gone.py")).unwrap();
+    let patch = bench.patch(&workspace);
+    let names = |files: Vec<PatchFile>| files.into_iter().map(|file| file.path).collect::<Vec<_>>();
+    let found = workspace.patch_files(&patch).unwrap().unwrap();
+    assert_eq!(found[2].path, "src/app.py");
+    assert_eq!(found[2].texts, "one\ntwo\nthree\n\none\n2\nthree\n", "before and after");
+    let all = ["fix.py", "gone.py", "src/app.py", "tests/*.py", "tests/[a].py", "tests/a.py"];
+    assert_eq!(names(found), all);
+    let tests = ["tests/*.py".to_owned(), "tests/[a].py".to_owned()];
+    let folder = bench.path("state/s/trial");
+    // Each run has a worktree of its own: what an earlier one has left is gone.
+    for (part, status) in [
+        (PatchPart::Only(&tests), " M \"tests/[a].py\"\n?? tests/*.py\n"),
+        (PatchPart::None, ""),
+        (PatchPart::Only(&[]), ""),
+    ] {
+        let trial = workspace.test_worktree(&folder, &patch, part).unwrap();
+        let shown = bench.git("state/s/trial", &["status", "--short", "--untracked-files=all"]);
+        assert_eq!(shown.replace('"', ""), status.replace('"', "").trim_end(), "{part:?}");
+        bench.write("state/s/trial/left", "x");
+        drop(trial);
+    }
+    remove_test_worktree(&bench.path("repo"), &folder).unwrap();
+    // A patch that does not apply has no files.
+    std::fs::write(
+        &patch,
+        "diff --git a/none b/none\n--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n",
+    )
+    .unwrap();
+    assert!(workspace.patch_files(&patch).unwrap().unwrap_err().contains("none"));
+    std::fs::write(&patch, "no patch\n").unwrap();
+    assert!(workspace.patch_files(&patch).is_err());
+    workspace.discard().unwrap();
+    assert_eq!(std::fs::read_dir(bench.path("state/s")).unwrap().count(), 0);
+}
+
+#[test]
+fn new_files_that_the_agent_has_not_written_are_no_changes() {
+    let bench = Bench::new("left");
+    let workspace = bench.open("s");
+    bench.write("state/s/tree/src/app.py", "one\n2\nthree\n");
+    bench.write("state/s/tree/tests/test_app.py", "new\n");
+    bench.write("state/s/tree/src/__pycache__/app.cpython-311.pyc", "x");
+    bench.write("state/s/tree/report.txt", "x");
+    // Without its account, caches alone are left out.
+    let changes = workspace.changes().unwrap();
+    assert_eq!(changes.files, ["report.txt", "src/app.py", "tests/test_app.py"]);
+    assert_eq!(changes.left_out, ["src/__pycache__/app.cpython-311.pyc"]);
+    let folder = workspace.folder.display().to_string();
+    let written = format!("{folder}/tests/test_app.py");
+    workspace.set_written(WrittenFiles::of_tools([written.as_str()].into_iter(), &folder));
+    let changes = workspace.changes().unwrap();
+    assert_eq!(changes.files, ["src/app.py", "tests/test_app.py"]);
+    assert_eq!(changes.left_out, ["report.txt", "src/__pycache__/app.cpython-311.pyc"]);
+    let patch = String::from_utf8(changes.patch).unwrap();
+    assert!(!patch.contains("report.txt") && !patch.contains("pyc"), "{patch}");
+    assert!(!workspace.close().unwrap(), "it has changes");
+    bench.write("state/s/tree/src/app.py", "one\ntwo\nthree\n");
+    std::fs::remove_file(bench.path("state/s/tree/tests/test_app.py")).unwrap();
+    assert!(workspace.close().unwrap(), "what is left alone is no change");
 }

@@ -1,7 +1,10 @@
 //! Lines between start and result: progress, names of subagents, and a refused key.
 
 use super::fields::JsonMembers;
-use super::{Init, Progress, Transcript, TranscriptEvent};
+use super::{Init, Progress, Transcript, TranscriptEvent, WRITTEN_MAX};
+
+/// Tools that write a file.
+const WRITES: [&str; 4] = ["Write", "Edit", "MultiEdit", "NotebookEdit"];
 
 /// Error that the CLI reports for a refused key.
 const UNAUTHORIZED: &str = "authentication_failed";
@@ -97,8 +100,15 @@ impl Transcript {
         self.step(step, fields, tool)
     }
 
-    /// Records the name of the subagent that a call starts.
+    /// Records the name of the subagent that a call starts, and the file that it writes.
     fn record_call(&mut self, call: &JsonMembers) {
+        if call.word("name").is_some_and(|name| WRITES.contains(&name.as_str()))
+            && let Some(input) = call.object("input")
+            && self.written.len() < WRITTEN_MAX
+        {
+            let path = |key: &str| input.get::<String>(key);
+            self.written.extend(path("file_path").or_else(|| path("notebook_path")));
+        }
         if matches!(call.word("name").as_deref(), Some("Agent" | "Task"))
             && let Some(id) = call.word("id")
             && let Some(name) = call.object("input").and_then(|input| input.word("subagent_type"))

@@ -161,6 +161,11 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
             Sentences::of_what(format!("{who}{}{tool}{cost}", cap(&data.step)))
         }
         AnyPayload::InvestigationCompleted(data) => completed(&data, context),
+        AnyPayload::InvestigationProven(data) => {
+            let (what, why) = data.detail.split_once(": ").unwrap_or((&data.detail, ""));
+            let why = Some(cap(why).into_owned()).filter(|why| !why.is_empty());
+            Sentences::of_what(fit("", &cap(what), "", context.room)).with_lines(why)
+        }
         AnyPayload::InvestigationFailed(data) => {
             ended("failed", &data.detail, data.duration_s, data.cost_usd, context)
         }

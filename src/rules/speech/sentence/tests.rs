@@ -64,6 +64,7 @@ fn completed(status: &str) -> event::InvestigationCompleted {
         turns: None,
         duration_s: 1,
         report: String::new(),
+        proof: None,
     }
 }
 

@@ -117,9 +117,17 @@ fn groups(text: &str) -> Fingerprints {
 
 fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
-    let run = Some(TestRun { command: format!("pytest -q{name}"), result: TestResult::Passed });
-    let patch =
-        PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run, truncated: false };
+    let proof = PatchProof {
+        command: format!("pytest -q{name}"),
+        base: "0123456789012345678901234567890123456789".into(),
+        split: PatchSplit::Apart,
+        on_base: Some(TestResult::Passed),
+        with_tests: Some(TestResult::Failed),
+        with_patch: TestResult::Passed,
+        named: None,
+    };
+    let files_changed = vec!["src/orders.py".into(), "tests/test_orders.py".into()];
+    let patch = PatchFacts { files_changed, proof: Some(proof), ..PatchFacts::default() };
     let checked = apply_patch_facts(check(found, &resolved, &Default::default()), &patch);
     let moment = Moment {
         id: "t1".into(),

@@ -107,23 +107,39 @@ fn check_notes_name_the_change_and_its_reason() {
 
 #[test]
 fn patch_facts_correct_a_claimed_fix() {
-    let run = |result| Some(TestRun { command: "pytest -q".into(), result });
+    let run = |with_patch| {
+        let (command, base) = ("pytest -q".to_owned(), "c".repeat(40));
+        let (on_base, with_tests) = (Some(TestResult::Passed), Some(TestResult::Failed));
+        let split = PatchSplit::Apart;
+        Some(PatchProof { command, base, split, on_base, with_tests, with_patch, named: None })
+    };
+    let red = PatchProof { on_base: Some(TestResult::Failed), ..run(TestResult::Passed).unwrap() };
+    let named = PatchProof { named: Some("tests::absent".into()), ..red.clone() };
     let own = || vec!["src/orders.py"];
     let no_diff = "it claims a fix, but no file was changed";
     let not_changed = "it claims changes in files that were not changed: 'src/orders.py'";
     let not_named = "files were changed that it does not name: 'ci.yml'";
-    let failed = "the tests did not pass when this tool ran them: 'pytest -q'";
-    let late = "the tests did not finish by the deadline when this tool ran them: 'pytest -q'";
+    let failed = "when this tool ran 'pytest -q', the tests did not pass with the patch";
+    let late =
+        "when this tool ran 'pytest -q', the tests did not finish by the deadline with the patch";
+    let red_base = "when this tool ran 'pytest -q', the tests fail on the base already, and of no \
+                    test that the verdict names it is known that it fails without the fix and passes \
+                    with it";
+    let red_named = "when this tool ran 'pytest -q', the test 'tests::absent' fails without the fix \
+                     and passes with it; the tests fail on the base already";
     let no_run = "it names tests, but this tool has run none";
     let lowered = |why: &str| format!("the status was lowered from confirmed to likely: {why}");
-    let bad = lowered("the tests are not known to pass");
+    let bad = lowered("its fix is not proven");
+    let unknown = lowered("whether its fix is proven is unknown");
     let none = lowered("this tool has run no tests on the patch");
     let rows = [
         ("as it says", own(), run(TestResult::Passed), VerdictStatus::Confirmed, vec![]),
         ("no difference", vec![], None, VerdictStatus::Confirmed, vec![no_diff, no_run]),
         ("no tests", own(), None, VerdictStatus::Likely, vec![no_run, &none]),
         ("failed", own(), run(TestResult::Failed), VerdictStatus::Likely, vec![failed, &bad]),
-        ("late", own(), run(TestResult::TooLate), VerdictStatus::Likely, vec![late, &bad]),
+        ("late", own(), run(TestResult::TooLate), VerdictStatus::Likely, vec![late, &unknown]),
+        ("red base", own(), Some(red), VerdictStatus::Likely, vec![red_base, &bad]),
+        ("red base, named", own(), Some(named), VerdictStatus::Confirmed, vec![red_named]),
         (
             "other files",
             vec!["ci.yml"],
@@ -139,17 +155,38 @@ fn patch_facts_correct_a_claimed_fix() {
             vec![not_named],
         ),
     ];
-    for (rule, files, tests, status, notes) in rows {
+    for (rule, files, proof, status, notes) in rows {
         let files_changed = files.into_iter().map(str::to_owned).collect();
         let checked = check(
             found(VerdictStatus::Confirmed, &["m1"], RedriveAdvice::AfterFix),
             &resolved(),
             &BTreeSet::new(),
         );
-        let checked =
-            apply_patch_facts(checked, &PatchFacts { files_changed, tests, truncated: false });
+        let checked = apply_patch_facts(
+            checked,
+            &PatchFacts { files_changed, proof, ..PatchFacts::default() },
+        );
         assert_eq!(checked.notes, notes, "{rule}");
         assert_eq!(checked.verdict.status, status, "{rule}");
+    }
+    let left = PatchFacts { left_out: vec!["a/b.pyc".into()], ..PatchFacts::default() };
+    let told = check(
+        found(VerdictStatus::Likely, &["m1"], RedriveAdvice::Safe),
+        &resolved(),
+        &BTreeSet::new(),
+    );
+    let told = apply_patch_facts(told, &left).notes.join("\n");
+    assert!(told.contains("has not written are left out: 'a/b.pyc'"), "{told}");
+    let said = |status| found(status, &["m1"], RedriveAdvice::AfterFix);
+    let checked = |status| check(said(status), &resolved(), &BTreeSet::new());
+    for (status, expected) in [
+        (VerdictStatus::Confirmed, VerdictStatus::Likely),
+        (VerdictStatus::Likely, VerdictStatus::Likely),
+        (VerdictStatus::Inconclusive, VerdictStatus::Inconclusive),
+    ] {
+        let unknown = without_patch_facts(checked(status), "too large");
+        assert_eq!(unknown.verdict.status, expected, "{status}");
+        assert!(unknown.notes.iter().any(|note| note == "its changes are unknown: too large"));
     }
     let cut = PatchFacts { truncated: true, ..PatchFacts::default() };
     let cut = apply_patch_facts(

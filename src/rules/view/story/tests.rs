@@ -46,6 +46,7 @@ fn completed(title: &str) -> InvestigationCompleted {
         turns: None,
         duration_s: 61,
         report: "/state/report.md".into(),
+        proof: None,
     }
 }
 

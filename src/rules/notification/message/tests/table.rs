@@ -98,6 +98,7 @@ fn completed(status: &str, title: Option<&str>, report: &str) -> event::Investig
         turns: None,
         duration_s: 90,
         report: report.into(),
+        proof: None,
     }
 }
 
@@ -431,6 +432,26 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 cost_usd: Usd::from_dollars(0.12),
             }),
             "DEBUG: code-review: reading code with Grep, $0.12 so far",
+        ),
+        row(
+            line_of(event::InvestigationProven {
+                queue: queue(),
+                session: "s".into(),
+                proof: event::FixProof {
+                    base: "0123abcd".into(),
+                    grade: "proven".into(),
+                    detail: "the new tests fail on the base and pass with the patch".into(),
+                    on_base: Some("passed".into()),
+                    with_tests: Some("failed".into()),
+                    with_patch: Some("passed".into()),
+                },
+                detail:
+                    "the fix is proven on 0123abcd: the new tests fail on the base and pass with \
+                         the patch"
+                        .into(),
+                duration_s: 3,
+            }),
+            "INFO: the fix is proven on 0123abcd\n    the new tests fail on the base and pass with the patch",
         ),
         row(
             line_of(completed(

@@ -75,6 +75,10 @@ fn known(kind: Type, event: &ShownEvent<'_>, at: Timestamp) -> Option<(Sign, Str
             let sign = if event.head.severity() >= Severity::Warn { Warning } else { Info };
             (sign, format!("not investigated: {}", reason(event)))
         }
+        Type::InvestigationProven => {
+            let detail = event.data.detail.as_deref().filter(|text| !text.trim().is_empty());
+            (Info, part(detail.or(Some("the tests have run again"))).into_owned())
+        }
         Type::QueueLinted if event.head.severity() < Severity::Warn => return None,
         Type::InvestigationStarted
         | Type::InvestigationCompleted

@@ -1,0 +1,343 @@
+//! Proof of a fix: what the tests say of the base, of the base with the new tests alone, and of the
+//! base with the whole patch.
+//!
+//! Promises: only results that were seen prove something; a run that did not end is unknown. A fix is
+//! proven when a test fails without it and passes with it.
+
+use super::test_files::{TestFiles, holds_tests};
+use super::test_output::{self, Results};
+use crate::event::{FixProof, words};
+use crate::text::{safe, shorten};
+
+/// Longest name of a test in a reason, in characters: what the tests print is external.
+const NAME_MAX: usize = 200;
+
+words! {
+    /// Result of a run of the tests.
+    TestResult {
+        Passed = "passed",
+        Failed = "failed",
+        /// The command could not be started.
+        NotStarted = "not_started",
+        /// The patch cannot be applied to the commit.
+        NotApplied = "not_applied",
+        /// The session's deadline ended the run.
+        TooLate = "too_late",
+        /// A stop of the session was requested.
+        Stopped = "stopped",
+    }
+}
+
+words! {
+    /// Grade of a fix, by the runs of its tests.
+    ProofGrade {
+        /// A test fails without the fix and passes with it.
+        Proven = "proven",
+        /// All that is needed was seen, and it proves nothing.
+        Unproven = "unproven",
+        /// A run did not end, or could not be made.
+        Unknown = "unknown",
+    }
+}
+
+/// Relation of the tests in a patch to its fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchSplit {
+    /// Tests and fix are in different files.
+    Apart,
+    /// Some file has both, so that no run can have the new tests alone.
+    Shared,
+    /// The patch changes no test.
+    NoTests,
+    /// The patch changes tests alone.
+    TestsOnly,
+}
+
+/// Runs of the tests for one patch on one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchProof {
+    /// Command, for display.
+    pub command: String,
+    /// The commit.
+    pub base: String,
+    pub split: PatchSplit,
+    /// Result without the patch; none: not run.
+    pub on_base: Option<TestResult>,
+    /// Result with the new tests and without the fix; none: not run.
+    pub with_tests: Option<TestResult>,
+    pub with_patch: TestResult,
+    /// Test that the verdict names, that fails without the fix and passes with it.
+    pub named: Option<String>,
+}
+
+/// File that a patch changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchFile {
+    pub path: String,
+    /// Text on the base, and with the patch.
+    pub texts: String,
+}
+
+/// Returns how a patch can be split, and the paths of its tests.
+pub fn split(files: &[PatchFile], rules: &TestFiles) -> (PatchSplit, Vec<String>) {
+    let (tests, code): (Vec<_>, Vec<_>) = files.iter().partition(|file| rules.is_test(&file.path));
+    let is_shared = code.iter().any(|file| holds_tests(&file.path, &file.texts));
+    let split = match (tests.is_empty(), code.is_empty()) {
+        (false, false) => PatchSplit::Apart,
+        (false, true) => PatchSplit::TestsOnly,
+        (true, _) if is_shared => PatchSplit::Shared,
+        (true, _) => PatchSplit::NoTests,
+    };
+    (split, tests.into_iter().map(|file| file.path.clone()).collect())
+}
+
+/// Returns the test that a verdict names and that only the fix makes pass, from the outputs of the
+/// runs without the fix and of that with it.
+pub fn named_test(named: &[String], without: &[String], with: &str) -> Option<String> {
+    let without: Vec<Results> = without.iter().map(|output| test_output::results(output)).collect();
+    let test = test_output::turned(named, &without, &test_output::results(with))?;
+    Some(shorten(&safe(&test), NAME_MAX).into_owned())
+}
+
+/// The judgement of a proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProofJudgement {
+    pub grade: ProofGrade,
+    /// The reason, as a clause.
+    pub why: String,
+}
+
+impl TestResult {
+    /// Returns the words after `the tests`.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            TestResult::Passed => "passed",
+            TestResult::Failed => "did not pass",
+            TestResult::NotStarted => "could not be started",
+            TestResult::NotApplied => "were not run: the patch does not apply",
+            TestResult::TooLate => "did not finish by the deadline",
+            TestResult::Stopped => "were stopped on request",
+        }
+    }
+
+    /// Whether the tests ran to their end.
+    fn is_known(self) -> bool {
+        matches!(self, TestResult::Passed | TestResult::Failed)
+    }
+}
+
+impl PatchProof {
+    /// Whether the tests fail without any change.
+    pub fn is_base_red(&self) -> bool {
+        self.on_base == Some(TestResult::Failed)
+    }
+
+    /// Judges the runs.
+    pub fn judge(&self) -> ProofJudgement {
+        let (grade, why) = self.grade();
+        let also = match self.is_base_red() && !why.contains("on the base already") {
+            true => "; the tests fail on the base already",
+            false => "",
+        };
+        ProofJudgement { grade, why: format!("{why}{also}") }
+    }
+
+    fn grade(&self) -> (ProofGrade, String) {
+        use ProofGrade::{Proven, Unknown, Unproven};
+        let how = self.with_patch.sentence();
+        if self.with_patch == TestResult::Failed {
+            return (Unproven, format!("the tests {how} with the patch"));
+        }
+        if self.with_patch == TestResult::NotApplied {
+            return (Unproven, "the patch does not apply to the base".to_owned());
+        }
+        if !self.with_patch.is_known() {
+            return (Unknown, format!("the tests {how} with the patch"));
+        }
+        let (green, red) = (Some(TestResult::Passed), Some(TestResult::Failed));
+        if (self.split, self.on_base, self.with_tests) == (PatchSplit::Apart, green, red) {
+            return (Proven, "the new tests fail on the base and pass with the patch".to_owned());
+        }
+        if let Some(test) = &self.named {
+            return (Proven, format!("the test '{test}' fails without the fix and passes with it"));
+        }
+        if self.split == PatchSplit::TestsOnly {
+            return (Unproven, "the patch changes tests alone".to_owned());
+        }
+        match self.on_base.filter(|result| result.is_known()) {
+            None => return (Unknown, unknown("the base", self.on_base)),
+            Some(TestResult::Failed) => {
+                let why = "the tests fail on the base already, and of no test that the verdict names \
+                           it is known that it fails without the fix and passes with it";
+                return (Unproven, why.to_owned());
+            }
+            Some(_) => {}
+        }
+        match (self.split, self.with_tests) {
+            (PatchSplit::Apart, Some(TestResult::Passed)) => {
+                (Unproven, "the new tests pass without the fix, too".to_owned())
+            }
+            (PatchSplit::Apart, other) => (Unknown, unknown("the base with the new tests", other)),
+            (PatchSplit::Shared, _) => {
+                let why = "tests and fix share a file, so the new tests alone cannot be run, and of no \
+                           test that the verdict names it is known that it fails without the fix and \
+                           passes with it";
+                (Unproven, why.to_owned())
+            }
+            (PatchSplit::NoTests | PatchSplit::TestsOnly, _) => {
+                (Unproven, "no test sees the fix: the tests pass without it, too".to_owned())
+            }
+        }
+    }
+
+    /// Returns the form for events and records.
+    pub fn record(&self) -> FixProof {
+        let ProofJudgement { grade, why } = self.judge();
+        let word = |result: Option<TestResult>| result.map(|result| result.to_string());
+        FixProof {
+            base: self.base.clone(),
+            grade: grade.to_string(),
+            detail: why,
+            on_base: word(self.on_base),
+            with_tests: word(self.with_tests),
+            with_patch: word(Some(self.with_patch)),
+        }
+    }
+}
+
+/// Returns why the result of a run is unknown.
+fn unknown(of: &str, result: Option<TestResult>) -> String {
+    let how = result.map_or("were not run", TestResult::sentence);
+    format!("the tests {how} on {of}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use PatchSplit::{Apart, NoTests, Shared, TestsOnly};
+    use ProofGrade::{Proven, Unknown, Unproven};
+    use TestResult::{Failed, NotStarted, Passed, Stopped, TooLate};
+
+    fn proof(
+        split: PatchSplit,
+        on_base: Option<TestResult>,
+        with_tests: Option<TestResult>,
+        with_patch: TestResult,
+    ) -> PatchProof {
+        let (command, base) = ("pytest".to_owned(), "c".repeat(40));
+        PatchProof { command, base, split, on_base, with_tests, with_patch, named: None }
+    }
+
+    #[test]
+    fn runs_of_the_tests_grade_a_fix() {
+        const ALREADY: &str = "the tests fail on the base already";
+        let green = Some(Passed);
+        let red = Some(Failed);
+        let rows = [
+            (
+                "a proof",
+                proof(Apart, green, red, Passed),
+                Proven,
+                "the new tests fail on the base and",
+            ),
+            (
+                "tests that pass without",
+                proof(Apart, green, green, Passed),
+                Unproven,
+                "pass without",
+            ),
+            (
+                "no test sees it",
+                proof(NoTests, green, None, Passed),
+                Unproven,
+                "no test sees the fix",
+            ),
+            ("one file for both", proof(Shared, green, None, Passed), Unproven, "share a file"),
+            ("tests alone", proof(TestsOnly, green, None, Passed), Unproven, "changes tests alone"),
+            (
+                "tests alone, red",
+                proof(TestsOnly, red, None, Passed),
+                Unproven,
+                "changes tests alone",
+            ),
+            ("fails", proof(Apart, green, None, Failed), Unproven, "did not pass with the patch"),
+            ("fails, red", proof(Apart, red, None, Failed), Unproven, ALREADY),
+            ("red", proof(Apart, red, red, Passed), Unproven, ALREADY),
+            ("red, no tests", proof(NoTests, red, None, Passed), Unproven, ALREADY),
+            ("red, shared", proof(Shared, red, None, Passed), Unproven, ALREADY),
+            (
+                "late",
+                proof(Apart, None, None, TooLate),
+                Unknown,
+                "did not finish by the deadline with",
+            ),
+            (
+                "not started",
+                proof(NoTests, None, None, NotStarted),
+                Unknown,
+                "could not be started",
+            ),
+            (
+                "stopped",
+                proof(Apart, green, Some(Stopped), Passed),
+                Unknown,
+                "on the base with the new",
+            ),
+            (
+                "late tests",
+                proof(Apart, green, Some(TooLate), Passed),
+                Unknown,
+                "by the deadline on",
+            ),
+            ("late base", proof(Apart, Some(TooLate), red, Passed), Unknown, "on the base"),
+            ("base not run", proof(Apart, None, red, Passed), Unknown, "were not run on the base"),
+            ("base not run, no tests", proof(NoTests, None, None, Passed), Unknown, "not run"),
+            ("tests not run", proof(Apart, green, None, Passed), Unknown, "were not run"),
+        ];
+        for (row, proof, grade, why) in rows {
+            let judged = proof.judge();
+            assert_eq!(judged.grade, grade, "{row}: {judged:?}");
+            assert!(judged.why.contains(why), "{row}: {judged:?}");
+            let says_red = judged.why.matches(ALREADY).count();
+            assert_eq!(says_red, usize::from(proof.is_base_red()), "{row}: {judged:?}");
+            // A named test proves what the others do not, when all pass with the patch.
+            let named = PatchProof { named: Some("tests::absent".into()), ..proof.clone() };
+            let expected = if proof.with_patch == Passed { Proven } else { grade };
+            assert_eq!(named.judge().grade, expected, "{row}, with a named test");
+            let record = proof.record();
+            assert_eq!(record.grade, grade.as_str());
+            assert_eq!(record.on_base.is_none(), proof.on_base.is_none());
+        }
+    }
+
+    #[test]
+    fn name_of_a_test_is_short_and_safe_to_show() {
+        let name = format!("tests::{}\u{1b}[2J", "x".repeat(5000));
+        let (old, new) = (format!("test {name} ... FAILED\n"), format!("test {name} ... ok\n"));
+        let found = named_test(std::slice::from_ref(&name), &[old], &new).unwrap();
+        assert!(found.chars().count() <= NAME_MAX && !found.contains('\u{1b}'), "{found}");
+        let proof = PatchProof { named: Some(found), ..proof(NoTests, None, None, Passed) };
+        assert!(proof.judge().why.len() < 1000);
+    }
+
+    #[test]
+    fn patch_is_split_by_its_files() {
+        let file = |path: &str, texts: &str| PatchFile { path: path.into(), texts: texts.into() };
+        let (code, test) = (file("a.py", "def a(): pass\n"), file("test_a.py", ""));
+        let rust = file("src/lib.rs", "#[cfg(test)]\nmod tests {}\n");
+        let rows = [
+            ("apart", vec![code.clone(), test.clone()], Apart),
+            ("apart, and shared", vec![rust.clone(), file("tests/it.rs", "")], Apart),
+            ("shared", vec![rust], Shared),
+            ("no tests", vec![code], NoTests),
+            ("tests alone", vec![test], TestsOnly),
+            ("nothing", vec![], NoTests),
+        ];
+        for (row, files, expected) in rows {
+            let (found, tests) = split(&files, &TestFiles::default());
+            assert_eq!(found, expected, "{row}");
+            assert_eq!(tests.is_empty(), matches!(expected, Shared | NoTests), "{row}: {tests:?}");
+        }
+    }
+}
