@@ -7,6 +7,7 @@
 //! - [`investigation`]: which incident is investigated, when, and for how much money.
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
+//! - [`pull_request`]: whose turn it is, who is reminded, what has changed since the last look.
 //! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`tls`]: in which words the fault of a TLS connection is stated.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
@@ -28,6 +29,7 @@ pub mod http;
 pub mod investigation;
 pub mod loss_text;
 pub mod notification;
+pub mod pull_request;
 pub mod queue;
 pub mod report;
 pub mod sandbox;

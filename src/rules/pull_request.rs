@@ -1,0 +1,13 @@
+//! Decisions about pull requests: whose turn it is, when somebody is reminded, what has changed since
+//! the last look, and what an answer of GitHub means.
+//!
+//! Promises: what an answer does not say is unknown, and never "closed", "none" or "passing".
+
+pub mod answer;
+pub mod origin;
+pub mod query;
+pub mod reading;
+pub mod reminder;
+pub mod round;
+pub mod turn;
+pub mod watch;
