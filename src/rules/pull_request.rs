@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod origin;
+pub mod published;
 pub mod query;
 pub mod reading;
 pub mod reminder;
