@@ -174,7 +174,22 @@ fn becomes_a_link(word: &str) -> bool {
         rest.starts_with(|c: char| c.is_ascii_digit()) // An issue of some repository.
     });
     let schemes = ["://", "www.", "mailto:", "xmpp:"];
-    numbered || word.contains('@') || schemes.iter().any(|scheme| lower.contains(scheme))
+    let is_issue = lower.trim_start_matches(|c: char| !c.is_alphanumeric()).strip_prefix("gh-");
+    let is_issue = is_issue.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    is_issue
+        || is_hash(&lower)
+        || numbered
+        || word.contains('@')
+        || schemes.iter().any(|scheme| lower.contains(scheme))
+}
+
+/// Returns whether a word in lower case can be the hash of a commit.
+fn is_hash(word: &str) -> bool {
+    let hash = word.trim_matches(|c: char| !c.is_alphanumeric());
+    (7..=40).contains(&hash.len())
+        && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && hash.bytes().any(|byte| byte.is_ascii_digit())
+        && hash.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Escapes the characters that are markup where they stand, and no others: people read the text in
@@ -234,6 +249,10 @@ mod tests {
             ("an address", "see https://x.y/z.", "see `https://x.y/z.`"),
             ("a mention", "ask @team now", "ask `@team` now"),
             ("an issue", "as in o/r#12", "as in `o/r#12`"),
+            ("an issue by its old name", "closes (GH-12)", "closes `(GH-12)`"),
+            ("no issue", "high-12", "high-12"),
+            ("a commit", "since 3fae11ee.", "since `3fae11ee.`"),
+            ("words and numbers", "defaced 1234567 a1", "defaced 1234567 a1"),
             ("a name in C#", "written in C#", "written in C#"),
             ("an entity", "a &#x202e; &amp; b & c", "a \\&#x202e; \\&amp; b & c"),
             ("emphasis", "**Status: fixed** __x__", "\\*\\*Status: fixed\\*\\* \\_\\_x\\_\\_"),

@@ -7,7 +7,7 @@
 //! - [`investigation`]: which incident is investigated, when, and for how much money.
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
-//! - [`pull_request`]: what became of the fixes.
+//! - [`pull_request`]: what became of the fixes, whose turn a pull request is, what has changed on it.
 //! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`tls`]: in which words the fault of a TLS connection is stated.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.

@@ -1,3 +1,15 @@
-//! Pull requests of fixes: which of them was opened, refused or is watched.
+//! Decisions about pull requests: what became of the fixes, whose turn it is, when somebody is reminded, what has changed since
+//! the last look, and what an answer of GitHub means.
+//!
+//! Promises: what an answer does not say is unknown, and never "closed", "none" or "passing".
 
+pub mod answer;
 pub mod document;
+pub mod origin;
+pub mod published;
+pub mod query;
+pub mod reading;
+pub mod reminder;
+pub mod round;
+pub mod turn;
+pub mod watch;

@@ -42,6 +42,17 @@ impl WeekWindow {
         self.single_end_at(at).is_some()
     }
 
+    /// Returns the length of a window on a day without a change of the clock.
+    pub fn length(&self) -> Duration {
+        let seconds = |time: Time| {
+            60 * (60 * u64::from(time.hour().unsigned_abs())
+                + u64::from(time.minute().unsigned_abs()))
+        };
+        let (from, to) = (seconds(self.from), seconds(self.to));
+        let day = 86_400;
+        Duration::from_secs(if to > from { to - from } else { day - from + to })
+    }
+
     /// Returns the time within windows from `start` to `end`, of at most a year.
     pub fn time_between(&self, start: Timestamp, end: Timestamp) -> Duration {
         let Some(first) = self.local_date(start).and_then(|day| day.yesterday().ok()) else {

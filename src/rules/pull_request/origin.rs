@@ -1,0 +1,118 @@
+//! Whose pull request it is: of this family, of an automation, or of a person.
+//!
+//! The origin chooses sounds and ladders of reminders. It never permits an act: what is pushed,
+//! commented or closed is decided from the records of `prs.json` alone.
+
+use super::reading::PullRequestReading;
+use crate::event::words;
+
+/// The prefix of the branches that this family makes.
+pub const BRANCH_PREFIX: &str = "dlq/";
+
+/// Authors of automated pull requests beside apps.
+const AUTOMATED_LOGINS: [&str; 4] = ["github-actions", "dependabot", "renovate", "mergify"];
+/// Parts of titles by which the earlier system of this family and others mark what they open.
+const AUTOMATED_TITLES: [&str; 5] =
+    ["Auto-fix", "DLQ Investigation", "Automated Fix", "Auto-investigation", "Fix DLQ"];
+
+words! {
+    /// Whose pull request it is.
+    PullRequestOrigin {
+        /// Opened by dlq-tools.
+        Ours = "ours",
+        /// Opened by another program.
+        Automated = "automated",
+        /// Opened by a person, as far as is known.
+        Person = "person",
+    }
+}
+
+/// Returns the origin. `is_recorded`: `prs.json` says that it was opened from here; `login` is the
+/// account of the token, when it is known.
+pub fn origin_of(
+    reading: &PullRequestReading,
+    is_recorded: bool,
+    login: Option<&str>,
+) -> PullRequestOrigin {
+    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    // The record may be lost. Anybody can name a branch like ours, but only the account of the token
+    // can open a pull request as its author.
+    let is_by_token =
+        login.is_some_and(|login| same(plain_login(login), plain_login(&reading.author.login)));
+    let is_in_place = reading.head.repo.as_deref().is_some_and(|repo| same(repo, &reading.repo));
+    let is_own = is_by_token && is_in_place && reading.head.branch.starts_with(BRANCH_PREFIX);
+    if is_recorded || is_own {
+        return PullRequestOrigin::Ours;
+    }
+    let author = plain_login(&reading.author.login);
+    let is_automated = reading.author.is_app
+        || reading.author.login.ends_with("[bot]")
+        || AUTOMATED_LOGINS.iter().any(|known| same(known, author))
+        || AUTOMATED_TITLES.iter().any(|part| reading.title.contains(part));
+    if is_automated { PullRequestOrigin::Automated } else { PullRequestOrigin::Person }
+}
+
+/// Returns a login as GraphQL spells it: REST adds `[bot]` to those of apps.
+fn plain_login(login: &str) -> &str {
+    login.strip_suffix("[bot]").unwrap_or(login)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reading::{PullRequestAuthor, PullRequestHead};
+    use super::super::watch::fixtures::reading;
+    use super::*;
+
+    #[test]
+    fn origin_is_the_record_or_branch_and_account_together() {
+        use PullRequestOrigin::{Automated, Ours, Person};
+        let (here, fork) = (Some("acme/orders"), Some("mallory/orders"));
+        // (rule, recorded, author, app, branch, repository of the branch, title, origin)
+        let rows = [
+            ("recorded", true, "robot", false, "renamed", fork, "x", Ours),
+            ("record lost", false, "robot", false, "dlq/3fae11ee-1", here, "x", Ours),
+            (
+                "repository in other letters",
+                false,
+                "Robot",
+                false,
+                "dlq/1-1",
+                Some("Acme/Orders"),
+                "x",
+                Ours,
+            ),
+            ("branch of a stranger", false, "mallory", false, "dlq/3fae11ee-1", here, "x", Person),
+            ("branch of a fork", false, "robot", false, "dlq/3fae11ee-1", fork, "x", Person),
+            ("repository is gone", false, "robot", false, "dlq/3fae11ee-1", None, "x", Person),
+            ("another branch of the account", false, "robot", false, "feature", here, "x", Person),
+            ("app", false, "dependabot", true, "bump", here, "x", Automated),
+            ("bot by REST", false, "some-app[bot]", false, "bump", here, "x", Automated),
+            ("title", false, "ana", false, "fix", here, "Auto-fix: retry", Automated),
+            ("person", false, "ana", false, "fix", here, "Fix retry", Person),
+        ];
+        for (rule, is_recorded, login, is_app, branch, repo, title, expected) in rows {
+            let reading = PullRequestReading {
+                author: PullRequestAuthor { login: login.into(), is_app },
+                head: PullRequestHead {
+                    branch: branch.into(),
+                    commit: "c1".into(),
+                    repo: repo.map(str::to_owned),
+                },
+                title: title.into(),
+                ..reading()
+            };
+            assert_eq!(origin_of(&reading, is_recorded, Some("robot")), expected, "{rule}");
+        }
+        let app = PullRequestReading {
+            author: PullRequestAuthor { login: "our-app".into(), is_app: true },
+            head: PullRequestHead {
+                branch: "dlq/1-1".into(),
+                commit: "c1".into(),
+                repo: Some("acme/orders".into()),
+            },
+            ..reading()
+        };
+        assert_eq!(origin_of(&app, false, Some("our-app[bot]")), Ours, "app of the token");
+        assert_eq!(origin_of(&app, false, None), Automated, "account unknown");
+    }
+}

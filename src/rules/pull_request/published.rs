@@ -1,0 +1,219 @@
+//! The texts that are published on GitHub: title, commit, branch and body of a pull request.
+//!
+//! Promises: text that a message or a model wrote is inert: it mentions nobody, links nothing, closes
+//! nothing, and skips no checks. Where not everybody may see the evidence, nothing of it is there: no
+//! ARN, account, name of a queue, path, excerpt, nor a sentence of the model about them.
+
+use crate::markdown::{Page, fence, plain, prose, span};
+use crate::rules::pull_request::origin::BRANCH_PREFIX;
+
+/// The length of a title, in characters.
+const TITLE_MAX: usize = 72;
+/// The characters of a fingerprint in names.
+const FINGERPRINT_MAX: usize = 16;
+/// The length of a body, in bytes. GitHub takes 65,536 characters.
+const BODY_MAX: usize = 60_000;
+/// The lines of an excerpt.
+const EXCERPT_LINES: usize = 20;
+/// The pieces of evidence that are shown.
+const EVIDENCE_MAX: usize = 10;
+
+/// Who may see what is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The repository is private, or its owner has allowed evidence in it.
+    Members,
+    /// The repository is public, or its visibility is not known.
+    Everybody,
+}
+
+/// What is known of a fix.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FixSummary {
+    pub fingerprint: String,
+    pub session: String,
+    /// The title and the explanation of the model.
+    pub title: String,
+    pub root_cause: String,
+    /// What was seen of the proof, as sentences of the tool.
+    pub proof: Vec<String>,
+    pub is_proven: bool,
+    pub evidence: Vec<EvidenceExcerpt>,
+    pub queues: Vec<AffectedQueue>,
+    /// What to do with the messages, as a sentence of the tool.
+    pub redrive: Option<String>,
+    pub cost: Option<String>,
+    /// The pull request that was merged for this cause before: `owner/repo#12`.
+    pub regression_of: Option<String>,
+}
+
+/// An item of the evidence that the verdict cites.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EvidenceExcerpt {
+    /// The id of the item: `m1`, `q.retention_s`, `src/a.py:12`.
+    pub id: String,
+    pub claim: String,
+    /// The redacted text; empty without one.
+    pub excerpt: String,
+}
+
+/// A queue whose messages have the cause.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AffectedQueue {
+    pub name: String,
+    pub depth: Option<u64>,
+    /// When messages are lost, in words.
+    pub loss: String,
+}
+
+/// Returns the branch of the `n`th attempt at a cause: `dlq/FINGERPRINT-N`.
+pub fn branch(fingerprint: &str, n: u32) -> String {
+    format!("{BRANCH_PREFIX}{}-{n}", short(fingerprint))
+}
+
+/// Returns the title, on one line.
+pub fn title(fix: &FixSummary, audience: Audience) -> String {
+    match audience {
+        Audience::Members if !fix.title.trim().is_empty() => plain_line(&fix.title),
+        _ => format!("Fix the cause {} of dead letters", short(&fix.fingerprint)),
+    }
+}
+
+/// Returns the message of the commit. It has no text of a model: git and GitHub read trailers, closing
+/// words and mentions in it, which nothing can disarm.
+pub fn commit_message(fix: &FixSummary) -> String {
+    let cause = short(&fix.fingerprint);
+    format!(
+        "Fix the cause {cause} of dead letters\n\nThe pull request has the explanation and the proof.\n"
+    )
+}
+
+/// Returns the marker by which a body is recognised. It is hidden, and proves nothing: anybody can
+/// write it.
+pub fn marker(fingerprint: &str) -> String {
+    format!("<!-- dlq-tools {} -->", short(fingerprint))
+}
+
+/// Returns the body.
+pub fn body(fix: &FixSummary, audience: Audience) -> String {
+    let mut out = Page::default();
+    out.line(marker(&fix.fingerprint));
+    if !fix.is_proven {
+        out.line("**No test proves this fix.** Read it as a proposal.\n");
+    }
+    if let Some(before) = &fix.regression_of {
+        out.line(format!("A regression: {} was merged for the same cause.\n", span(before)));
+    }
+    let is_shown = audience == Audience::Members;
+    out.heading("Cause");
+    match is_shown {
+        true => out.line(prose(&fix.root_cause)),
+        false => out.line(
+            "The explanation stays in the report of the session, because this repository is public. Its \
+             maintainers can ask for it by the number of the session below.",
+        ),
+    }
+    if is_shown {
+        evidence(&mut out, &fix.evidence);
+    }
+    out.heading("Proof");
+    fix.proof.iter().for_each(|sentence| out.line(format!("- {sentence}")));
+    if fix.proof.is_empty() {
+        out.line("None.");
+    }
+    if is_shown {
+        queues(&mut out, &fix.queues);
+    }
+    if let Some(redrive) = &fix.redrive {
+        out.heading("Messages");
+        out.line(redrive);
+    }
+    out.heading("About this pull request");
+    out.line(
+        "A model has written the change; dlq-tools has checked which files it touches and has run the tests. \
+         The checks of this repository run it, too. Close the pull request to reject it: no other is opened for \
+         this cause without new evidence. Commits of yours on the branch are never overwritten.",
+    );
+    out.facts([("Session", span(&fix.session)), ("Cause", span(&fix.fingerprint))]);
+    if let Some(cost) = fix.cost.as_ref().filter(|_| is_shown) {
+        out.facts([("Cost", cost.clone())]);
+    }
+    shortened(out.text())
+}
+
+fn evidence(out: &mut Page, evidence: &[EvidenceExcerpt]) {
+    out.heading("Evidence");
+    if evidence.is_empty() {
+        out.line("None cited.");
+    }
+    for item in evidence.iter().take(EVIDENCE_MAX) {
+        out.line(format!("- {}: {}", span(&item.id), prose(&item.claim)));
+        if !item.excerpt.is_empty() {
+            let lines = item.excerpt.lines().take(EXCERPT_LINES);
+            let lines: Vec<String> = lines.map(|line| plain(line, 200)).collect();
+            let text = lines.join("\n  ");
+            let fence = fence(&text, 3);
+            out.line(format!("\n  {fence}text\n  {text}\n  {fence}\n"));
+        }
+    }
+    if evidence.len() > EVIDENCE_MAX {
+        out.line(format!("- … and {} more in the report.", evidence.len() - EVIDENCE_MAX));
+    }
+}
+
+fn queues(out: &mut Page, queues: &[AffectedQueue]) {
+    out.heading("Queues");
+    out.list(queues, "queue", "None known.", |queue| {
+        let depth = queue.depth.map_or_else(|| "unknown".to_owned(), |depth| depth.to_string());
+        format!("- {}: {depth} messages, {}", span(&queue.name), queue.loss)
+    });
+}
+
+/// Cuts a body at a line. A fence that the cut leaves open is closed.
+fn shortened(body: String) -> String {
+    if body.len() <= BODY_MAX {
+        return body;
+    }
+    let cut = body[..body.floor_char_boundary(BODY_MAX)].rfind("\n- ").unwrap_or(0);
+    format!("{}\n\n… the rest is in the report.\n", &body[..cut])
+}
+
+/// Returns a text of a model as one inert line without markup, for a place that is not Markdown.
+///
+/// GitHub links and notifies in titles, too, and skips checks for words in brackets: the characters that
+/// do it are left out or spaced.
+pub fn plain_line(text: &str) -> String {
+    let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let spaced = folded.replace("://", ": //");
+    let mut out = String::with_capacity(spaced.len());
+    let mut rest = spaced.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_before_digit = rest.peek().is_some_and(char::is_ascii_digit);
+        match c {
+            '@' => out.push_str("(at)"),
+            '#' if is_before_digit => out.push_str("no. "),
+            '[' => out.push('('),
+            ']' => out.push(')'),
+            '-' if is_before_digit && ends_in_gh(&out) => out.push(' '),
+            '<' | '>' | '`' | '|' => out.push('\''),
+            _ => out.push(c),
+        }
+    }
+    plain(&out, TITLE_MAX)
+}
+
+/// Returns whether a text ends in the word by which GitHub knows its issues: `GH-12`.
+fn ends_in_gh(text: &str) -> bool {
+    let word = text.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    word.eq_ignore_ascii_case("gh")
+}
+
+/// Returns the beginning of a fingerprint, of letters and digits only.
+fn short(fingerprint: &str) -> String {
+    let kept = fingerprint.chars().filter(char::is_ascii_alphanumeric).take(FINGERPRINT_MAX);
+    let kept: String = kept.collect();
+    if kept.is_empty() { "unknown".to_owned() } else { kept }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! A round over all pull requests: what is looked at again, and the news of all of them.
+//!
+//! Promises: a pull request that the searches no longer find is asked for by its id before anything is
+//! said of it; without that answer it is unread. The first whole round over a scope is its baseline.
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::origin::{PullRequestOrigin, origin_of};
+use super::reading::PullRequestReading;
+use super::watch::{PullRequestChange, WatchedPullRequest, judge_reading, judge_unread};
+use crate::time::Timestamp;
+
+/// The time for which the record of an ended pull request of others is kept.
+const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
+/// The pull requests that are watched at most. Of more, the newest are left out, and counted.
+pub const WATCHED_MAX: usize = 5000;
+
+/// What one round has read.
+#[derive(Debug, Clone, Default)]
+pub struct RoundReading {
+    /// The pull requests that the searches found, or that were asked for by id.
+    pub read: Vec<PullRequestReading>,
+    /// Those that were asked for by id and could not be read, with the reason.
+    pub unread: BTreeMap<String, String>,
+    /// Whether every page of every search was read.
+    pub is_whole: bool,
+    /// The account of the token.
+    pub login: Option<String>,
+}
+
+/// The outcome of a round.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoundOutcome {
+    /// The records that have changed, by the id of the node.
+    pub records: BTreeMap<String, WatchedPullRequest>,
+    /// The news, in the order of the pull requests, each with the id of its node and its number of
+    /// sequence.
+    pub changes: Vec<(String, u64, PullRequestChange)>,
+    /// The ids whose records are dropped.
+    pub dropped: Vec<String>,
+    /// The pull requests that are not watched, because there are too many.
+    pub left_out: usize,
+}
+
+/// Returns the ids of the known open pull requests that the searches have not found: each has ended,
+/// or has left the scope, or was not readable.
+pub fn missing_ids(
+    known: &BTreeMap<String, WatchedPullRequest>,
+    found: &[PullRequestReading],
+) -> Vec<String> {
+    let found: BTreeSet<&str> = found.iter().map(|reading| reading.id.as_str()).collect();
+    let missing = known.values().filter(|one| one.end.is_none() && !found.contains(&*one.id));
+    missing.map(|one| one.id.clone()).collect()
+}
+
+/// Judges what a round has read. `is_ours` tells whether a pull request was opened from here, by
+/// repository and number; `is_baseline`: no whole round over this scope was before.
+pub fn judge_round(
+    known: &BTreeMap<String, WatchedPullRequest>,
+    round: &RoundReading,
+    is_ours: &dyn Fn(&str, u64) -> bool,
+    is_baseline: bool,
+    now: Timestamp,
+) -> RoundOutcome {
+    let mut outcome = RoundOutcome::default();
+    let mut seen = BTreeSet::new();
+    let mut count = known.len();
+    for reading in &round.read {
+        if !seen.insert(reading.id.as_str()) {
+            // Several searches have found it.
+            continue;
+        }
+        let before = known.get(&reading.id);
+        let is_recorded = is_ours(&reading.repo, reading.number);
+        let origin = match before.map(|one| one.origin) {
+            Some(PullRequestOrigin::Ours) => PullRequestOrigin::Ours,
+            _ => origin_of(reading, is_recorded, round.login.as_deref()),
+        };
+        if before.is_none() && count >= WATCHED_MAX && origin != PullRequestOrigin::Ours {
+            outcome.left_out += 1;
+            continue;
+        }
+        let judged = judge_reading(before, reading, origin, is_baseline, now);
+        let Some((record, changes)) = judged else { continue };
+        count += usize::from(before.is_none());
+        add(&mut outcome, record, changes);
+    }
+    for (id, reason) in &round.unread {
+        let Some(before) = known.get(id).filter(|_| !seen.contains(id.as_str())) else { continue };
+        let (record, change) = judge_unread(before, reason);
+        add(&mut outcome, record, change.into_iter().collect());
+    }
+    let is_old = |one: &&WatchedPullRequest| {
+        one.origin != PullRequestOrigin::Ours
+            && one.end.as_ref().is_some_and(|end| now >= end.at().plus(KEEP_ENDED))
+    };
+    let old = known.values().filter(is_old).filter(|one| !outcome.records.contains_key(&one.id));
+    outcome.dropped = old.map(|one| one.id.clone()).collect();
+    outcome
+}
+
+fn add(outcome: &mut RoundOutcome, record: WatchedPullRequest, changes: Vec<PullRequestChange>) {
+    let first = record.sequence - changes.len() as u64;
+    for (at, change) in (first..).zip(changes) {
+        outcome.changes.push((record.id.clone(), at + 1, change));
+    }
+    outcome.records.insert(record.id.clone(), record);
+}
+
+#[cfg(test)]
+mod tests;

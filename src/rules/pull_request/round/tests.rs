@@ -1,0 +1,107 @@
+use super::*;
+use crate::rules::pull_request::reading::PullRequestState;
+use crate::rules::pull_request::watch::PullRequestEnd;
+use crate::rules::pull_request::watch::fixtures::reading;
+
+fn at(minutes: u64) -> Timestamp {
+    Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes))
+}
+
+fn numbered(number: u64) -> PullRequestReading {
+    PullRequestReading { id: format!("PR_{number}"), number, ..reading() }
+}
+
+fn closed(number: u64) -> PullRequestReading {
+    PullRequestReading { state: PullRequestState::Closed { at: at(5) }, ..numbered(number) }
+}
+
+fn whole(read: Vec<PullRequestReading>) -> RoundReading {
+    RoundReading { read, is_whole: true, ..RoundReading::default() }
+}
+
+type News = Vec<(String, u64, PullRequestChange)>;
+
+/// The records after rounds that are a minute apart, and the news of each.
+fn rounds(rounds: &[RoundReading]) -> (BTreeMap<String, WatchedPullRequest>, Vec<News>) {
+    let mut known = BTreeMap::new();
+    let mut news = Vec::new();
+    for (minute, round) in rounds.iter().enumerate() {
+        let minute = minute as u64;
+        let outcome = judge_round(&known, round, &|_, _| false, minute == 0, at(minute));
+        known.extend(outcome.records);
+        outcome.dropped.iter().for_each(|id| drop(known.remove(id)));
+        news.push(outcome.changes);
+    }
+    (known, news)
+}
+
+#[test]
+fn missing_pull_request_is_closed_only_when_its_id_says_so() {
+    let first = whole(vec![numbered(1), numbered(2)]);
+    let unread = RoundReading {
+        unread: [("PR_2".to_owned(), "not found".to_owned())].into(),
+        ..whole(vec![numbered(1)])
+    };
+    let rows = [
+        ("not asked", vec![first.clone(), whole(vec![numbered(1)])], vec![]),
+        ("not readable", vec![first.clone(), unread], vec![]),
+        (
+            "closed",
+            vec![first.clone(), whole(vec![numbered(1), closed(2)])],
+            vec![("PR_2".to_owned(), 2, PullRequestChange::Closed)],
+        ),
+        ("still open", vec![first.clone(), whole(vec![numbered(1), numbered(2)])], vec![]),
+    ];
+    for (rule, readings, expected) in rows {
+        let (known, news) = rounds(&readings);
+        assert_eq!(news[1], expected, "{rule}");
+        assert_eq!(known.len(), 2, "{rule}");
+    }
+    let (known, _) = rounds(&[first]);
+    assert_eq!(missing_ids(&known, &[numbered(1)]), ["PR_2"]);
+}
+
+#[test]
+fn first_round_is_the_baseline_and_later_ones_are_news() {
+    let (_, news) = rounds(&[whole(vec![numbered(1)]), whole(vec![numbered(1), numbered(2)])]);
+    let found = |is_baseline| PullRequestChange::Found { is_baseline };
+    assert_eq!(news[0], [("PR_1".to_owned(), 1, found(true))]);
+    assert_eq!(news[1], [("PR_2".to_owned(), 1, found(false))]);
+}
+
+#[test]
+fn pull_request_that_several_searches_find_is_news_once() {
+    let (_, news) = rounds(&[whole(vec![numbered(1), numbered(1)])]);
+    assert_eq!(news[0].len(), 1);
+}
+
+#[test]
+fn pull_request_of_ours_stays_ours() {
+    let known = judge_round(&BTreeMap::new(), &whole(vec![reading()]), &|_, _| true, true, at(0));
+    let again = judge_round(&known.records, &whole(vec![reading()]), &|_, _| false, false, at(1));
+    assert_eq!(again.records["PR_1"].origin, PullRequestOrigin::Ours);
+}
+
+#[test]
+fn ended_pull_requests_of_others_are_dropped_after_a_month() {
+    let month = 30 * 24 * 60;
+    let (known, _) = rounds(&[whole(vec![numbered(1)]), whole(vec![closed(1)])]);
+    assert_eq!(known["PR_1"].end, Some(PullRequestEnd::Closed { at: at(5) }));
+    let dropped =
+        |minute| judge_round(&known, &whole(vec![]), &|_, _| false, false, at(minute)).dropped;
+    assert!(dropped(month + 4).is_empty());
+    assert_eq!(dropped(month + 5), ["PR_1"]);
+    let mut ours = known.clone();
+    ours.get_mut("PR_1").unwrap().origin = PullRequestOrigin::Ours;
+    let later = judge_round(&ours, &whole(vec![]), &|_, _| false, false, at(12 * month));
+    assert!(later.dropped.is_empty(), "a closed one of ours is a person's no");
+}
+
+#[test]
+fn too_many_pull_requests_are_counted_and_ours_are_kept() {
+    let many = (0..WATCHED_MAX as u64 + 2).map(numbered).collect();
+    let ours = WATCHED_MAX as u64 + 1;
+    let outcome =
+        judge_round(&BTreeMap::new(), &whole(many), &|_, number| number == ours, true, at(0));
+    assert_eq!((outcome.records.len(), outcome.left_out), (WATCHED_MAX + 1, 1));
+}

@@ -1,0 +1,39 @@
+//! Pull requests for tests.
+
+use super::super::reading::{
+    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
+    ReviewReading,
+};
+use crate::time::Timestamp;
+
+/// Returns an open pull request of a person, whose checks pass, and that a reviewer was asked for.
+pub fn reading() -> PullRequestReading {
+    PullRequestReading {
+        id: "PR_1".into(),
+        repo: "acme/orders".into(),
+        number: 12,
+        title: "Handle orders without items".into(),
+        url: "https://github.com/acme/orders/pull/12".into(),
+        author: PullRequestAuthor { login: "ana".into(), is_app: false },
+        state: PullRequestState::Open,
+        is_draft: false,
+        base: "main".into(),
+        head: PullRequestHead {
+            branch: "orders-without-items".into(),
+            commit: "c1".into(),
+            repo: Some("acme/orders".into()),
+        },
+        created_at: Timestamp::from_millis(0),
+        checks: ChecksState::Passing,
+        review: ReviewReading {
+            decision: None,
+            opinions: Some(Vec::new()),
+            requested: 1,
+            asked: vec!["ben".into()],
+        },
+        is_merging_itself: false,
+        has_conflicts: Some(false),
+        labels: Vec::new(),
+        renewed_at: None,
+    }
+}
