@@ -1,5 +1,5 @@
-//! Decisions about pull requests: what became of the fixes, whose turn it is, when somebody is reminded, what has changed since
-//! the last look, and what an answer of GitHub means.
+//! Decisions about pull requests: what became of the fixes, whose turn it is, when somebody is
+//! reminded, what has changed since the last look, and what an answer of GitHub means.
 //!
 //! Promises: what an answer does not say is unknown, and never "closed", "none" or "passing".
 
