@@ -156,7 +156,7 @@ def main() -> None:
     key = os.environ.get("ANTHROPIC_API_KEY", "") if given.agent == "claude" else ""
     settings = eval_run.Settings(
         programs=programs, aws=aws, agent=given.agent, claude=os.environ.get("DLQ_EVAL_CLAUDE", ""),
-        model=given.model, key=key, read_only=given.read_only or (given.agent == "claude" and not key),
+        model=given.model, key=key, read_only=given.read_only,
     )  # fmt: skip
     incidents = chosen(given)
     scores, failures = run_all(incidents, settings, given.keep or work, given.jobs)

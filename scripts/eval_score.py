@@ -41,7 +41,7 @@ def score_cause(incident: Incident, outcome: Outcome) -> str:
         return "right" if names(incident, outcome) else "part"
     if status is None or status == "inconclusive" or category in (None, "unknown"):
         return "open"
-    return "part" if is_kind or names(incident, outcome) else "wrong"
+    return "part" if is_kind or (truth["says"] and names(incident, outcome)) else "wrong"
 
 
 def places(outcome: Outcome) -> list[tuple[str, int]]:

@@ -79,6 +79,13 @@ fn incidents_have_the_form_of_their_page() {
 }
 
 #[test]
+fn scores_follow_their_tables() {
+    let Some(aws) = aws_v1() else { return };
+    let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/eval_test.py");
+    succeeded(&Command::new(aws.join("python")).args(["-B", tables]).output().unwrap());
+}
+
+#[test]
 fn malformed_incident_is_refused_with_its_name_and_the_reason() {
     let Some(aws) = aws_v1() else { return };
     let bench = Bench::new("eval-malformed");

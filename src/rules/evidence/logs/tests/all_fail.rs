@@ -14,9 +14,12 @@ fn invocation(millis: i64, id: u32, error: Option<&str>) -> Vec<LogEvent> {
     (0..).zip(texts).map(|(n, text)| event(millis + n * 10, id * 10 + n as u32, &text)).collect()
 }
 
+/// Moment of the start of an invocation, and its error.
+type Run<'a> = (i64, Option<&'a str>);
+
 /// Returns the kind of the answer when the letter is received at 100, 136 and 172 s, and other
 /// invocations start at these moments.
-fn answer(others: &[(i64, Option<&str>)]) -> (AnswerKind, usize) {
+fn answer(others: &[Run<'_>]) -> (AnswerKind, usize) {
     let own = [100_000, 136_000, 172_000].map(|at| (at, Some(FAILED)));
     let all: Vec<LogEvent> = (1..)
         .zip(own.iter().chain(others))
@@ -26,14 +29,11 @@ fn answer(others: &[(i64, Option<&str>)]) -> (AnswerKind, usize) {
     (found.answer.kind, found.causes.first().map_or(0, |cause| cause.lines.len()))
 }
 
-/// The times and errors of other invocations.
-type Invocations<'a> = Vec<(i64, Option<&'a str>)>;
-
 #[test]
 fn error_of_every_invocation_is_that_of_the_message() {
     let control = (118_500, Some(FAILED));
     let later = "[ERROR] KeyError: 'x'";
-    let rows: [(&str, Invocations<'_>, AnswerKind); 5] = [
+    let rows: [(&str, Vec<Run<'_>>, AnswerKind); 5] = [
         ("others fail in between", vec![control], AnswerKind::Found),
         ("others fail at a receive too", vec![control, (136_300, Some(FAILED))], AnswerKind::Found),
         ("another succeeds at a receive", vec![control, (136_300, None)], AnswerKind::NoCause),
