@@ -36,7 +36,8 @@ impl Worktree {
     pub fn changes(&self) -> Result<Changes, Error> {
         self.refuse_link("compare")?;
         let scratch = Scratch::new(beside(&self.folder, "scan"))?;
-        let (git, tree, whole) = self.write_tree(&scratch)?;
+        let (_, tree, whole) = self.write_tree(&scratch)?;
+        let git = self.without_attributes(&scratch)?;
         let evidence = format!(":(exclude){EVIDENCE}");
         let diff = |form: &[&str], max: u64| {
             let mut argv = vec!["diff-tree", "-r", "--no-renames", "--no-color"];
