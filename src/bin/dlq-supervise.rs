@@ -42,8 +42,11 @@ fn run(words: &[String]) -> Result<ExitOutcome, Error> {
         // The process that becomes the agent or the tests.
         ["shim", ref words @ ..] => return supervisor::shim(words).map(|()| ExitOutcome::NotRun),
         // Process 1 of a sandbox, and the process that becomes the program in it.
-        ["init", port, kind, "--", ref argv @ ..] => {
-            return init::run(number(port)?, kind, argv).map(ExitOutcome::Exited);
+        [init::ENTER, ref words @ ..] => {
+            return supervisor::enter(words).map(|()| ExitOutcome::NotRun);
+        }
+        [init::INIT, port, kind, "--", ref argv @ ..] => {
+            return supervisor::init(number(port)?, kind, argv).map(ExitOutcome::Exited);
         }
         [init::LEAD, kind, "--", ref argv @ ..] => {
             return supervisor::lead(kind, argv).map(|()| ExitOutcome::NotRun);

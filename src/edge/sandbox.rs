@@ -4,13 +4,19 @@
 //! - `launch.rs`: how a process becomes bubblewrap, with the descriptors that it needs.
 //! - `init.rs`: process 1 of a sandbox.
 //! - `socket.rs`: sockets by which a sandbox and the supervisor talk.
+//! - `process_limits.rs`: the count of its processes and of their memory, by process 1.
+//! - `cgroup.rs`: control groups, where one can be made.
 //! - `relay.rs`: the way to the API of the model, outside of the sandbox.
+//! - `pump.rs`: the copy of bytes of both relays.
 //! - `test_server.rs`, `test_client.rs`: the request to run the tests, and its answer.
 //!
 //! Promises: what a sandbox holds is decided in `rules/sandbox/`. Sandboxes exist on Linux only.
 
+pub mod cgroup;
 pub mod init;
 pub mod launch;
+mod process_limits;
+mod pump;
 pub mod relay;
 pub mod socket;
 pub mod test_client;

@@ -18,8 +18,8 @@
 //! | `workspace::open_workspace` | evidence | workspace |
 //! | `StopRequest::listen`, `Watchdog::start` | session's facts | stop request, watchdog |
 //! | `prompt::write_prompt` | agent, workspace, evidence | prompt file |
-//! | `agent::start_agent` | agent, workspace | child process |
-//! | `agent::follow_agent` | agent, child, watchdog, stop request | agent run |
+//! | `agent::start_agent` | agent, workspace | running agent |
+//! | `agent::follow_agent` | agent, running agent, watchdog, stop request | agent run |
 //! | `agent::ask_last_answer` | agent, workspace, agent run | agent run, of a resumed agent |
 //! | `check_verdict::read_outcome` | run, evidence, workspace | checked verdict or stated result |
 //! | `FixCheck::verify` | verdict, workspace, watchdog, stop request | verdict with proven patch |
@@ -37,6 +37,7 @@
 mod agent;
 mod agent_copy;
 mod agent_files;
+mod agent_pipes;
 pub mod agent_program;
 mod check_verdict;
 mod claude;
@@ -45,6 +46,7 @@ mod context;
 mod environment;
 mod event_log;
 mod evidence;
+mod evidence_seal;
 mod finish;
 mod plan;
 mod preflight;
@@ -65,7 +67,7 @@ pub use environment::{passed_on, to_hand_over};
 pub use event_log::EventWriter;
 pub use plan::{Code, PLAN_VERSION, Plan};
 pub use prove::{prove, prove_moved};
-pub use shim::{lead, shim};
+pub use shim::{enter, init, lead, shim};
 pub use wait::watch;
 
 use std::path::Path;
@@ -248,8 +250,8 @@ fn run_agent(
     let started = write_prompt(context, &agent, workspace, evidence)
         .and_then(|()| start_agent(context, &agent, workspace));
     let end = match started {
-        Ok(child) => {
-            let run = follow_agent(context, &agent, child, &mut watchdog, &stop, None)?;
+        Ok(running) => {
+            let run = follow_agent(context, &agent, running, &mut watchdog, &stop, None)?;
             let run = ask_last_answer(context, &mut agent, workspace, run, &mut watchdog, &stop)?;
             let watchdog = watchdog.pid();
             let sandbox = agent.sandbox();
@@ -292,8 +294,12 @@ fn conclude(
         return no_result(why);
     }
     let bundle = evidence.bundle.as_deref();
+    if let Some(why) = check.workspace.broken_evidence() {
+        return no_result(NoResult::Failed("forged", why));
+    }
     match read_outcome(context, agent.program, status, transcript, bundle, check.workspace)? {
-        Ok(CheckOutcome::Checked(verdict)) => {
+        Ok(CheckOutcome::Checked(mut verdict)) => {
+            verdict.checked.notes.extend(check.workspace.changed_copy());
             finish::emit_checked(context, &check.verify(*verdict), cost.clone())
         }
         Ok(CheckOutcome::Stated(stated)) => {

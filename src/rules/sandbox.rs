@@ -6,10 +6,12 @@
 //! - [`arguments`]: the arguments of bubblewrap, by which a sandbox is built.
 //! - [`seccomp`]: the filter of system calls.
 //! - [`limits`]: memory, files and processes.
+//! - [`cgroup`]: control groups, which hold the sums.
 //! - [`program`], [`login`]: the agent's program, and the login of its user.
 //! - [`upstream`]: the one server that the agent may reach.
 
 pub mod arguments;
+pub mod cgroup;
 pub mod limits;
 pub mod login;
 pub mod mode;

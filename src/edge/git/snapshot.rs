@@ -127,6 +127,16 @@ impl Worktree {
         Ok(left)
     }
 
+    /// Returns a git that reads the trees and no attributes, neither of the files nor of an index: they
+    /// could have a change shown in a form that nobody can read.
+    pub(super) fn without_attributes(&self, scratch: &Scratch) -> Result<Git, Error> {
+        let empty = scratch.0.join("empty");
+        let admin = self.repository.admin(&self.folder)?;
+        let git = Git::within(argument(&admin)?, argument(&empty)?);
+        let git = scratch.git(&git, &self.repository.common)?;
+        Ok(git.with("GIT_INDEX_FILE", scratch.0.join("none")))
+    }
+
     /// Returns the paths to add, and whether they are all. Unmarks files outside of a sparse
     /// checkout that exist.
     fn paths_to_add(&self, git: &Git) -> Result<(Vec<String>, bool), Error> {

@@ -2,11 +2,12 @@
 //!
 //! It starts the program in a process session of its own, passes signals on to it, reaps what its
 //! descendants leave, and ends as the program does: with its status, or 128 and the signal. It ends,
-//! and all of the sandbox with it, when the supervisor ends. With a port it takes connections on
-//! loopback and passes their bytes to the socket of the API.
+//! and all of the sandbox with it, when the supervisor ends, and when its processes exceed a limit,
+//! which the kernel may not count. With a port it takes connections on loopback and passes their
+//! bytes to the socket of the API.
 
 use std::io::{self, Read};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -17,14 +18,18 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{INSIDE, SELF, socket};
+use super::pump::pump;
+use super::{INSIDE, SELF, process_limits, socket};
 use crate::error::Error;
-use crate::rules::sandbox::limits::SandboxLimits;
+use crate::rules::sandbox::limits::{EXCEEDED, SandboxLimits};
 use crate::store;
 
 /// Interval of the wait, which nothing depends on.
 const WAIT: Duration = Duration::from_secs(3600);
 
+/// Words by which this program starts itself as process 1 of a sandbox.
+pub const ENTER: &str = "enter";
+pub const INIT: &str = "init";
 /// Word by which this program starts itself as the leader of a process session.
 pub const LEAD: &str = "lead";
 
@@ -32,10 +37,24 @@ pub const LEAD: &str = "lead";
 enum SandboxEnd {
     Program(u8),
     Supervisor,
+    Exceeded,
+}
+
+/// Becomes process 1, without the descriptors that bubblewrap leaves open: with those, what runs in the
+/// sandbox could open the file of its plan again, which the next run of the tests reads. Returns only
+/// on failure.
+pub fn enter(kept: &str, words: &[&str]) -> io::Error {
+    close_fds::set_fds_cloexec(3, kept_descriptor(kept).as_slice());
+    Command::new(SELF).arg(INIT).args(words).exec()
+}
+
+/// Returns the descriptor that the variable `kept` has.
+fn kept_descriptor(kept: &str) -> Option<i32> {
+    std::env::var(kept).ok().and_then(|number| number.parse().ok())
 }
 
 /// Runs process 1; returns the exit status of the program. `purpose` is the word of its limits.
-pub fn run(port: u16, purpose: &str, argv: &[&str]) -> Result<u8, Error> {
+pub fn run(port: u16, purpose: &str, limits: SandboxLimits, argv: &[&str]) -> Result<u8, Error> {
     let failed = |what: &'static str| move |error: io::Error| Error::failed("set up", what, error);
     let path = |name: &str| format!("{INSIDE}/{name}");
     let life = UnixStream::connect(path(socket::LIFE)).map_err(failed("the sandbox"))?;
@@ -56,6 +75,11 @@ pub fn run(port: u16, purpose: &str, argv: &[&str]) -> Result<u8, Error> {
     let (sender, ends) = mpsc::channel();
     let of_supervisor = sender.clone();
     std::thread::spawn(move || watch(life, &of_supervisor));
+    let of_limits = sender.clone();
+    std::thread::spawn(move || {
+        process_limits::watch(limits);
+        let _ = of_limits.send(SandboxEnd::Exceeded);
+    });
     std::thread::spawn(move || {
         for signal in signals.forever() {
             let signal = match signal {
@@ -71,6 +95,7 @@ pub fn run(port: u16, purpose: &str, argv: &[&str]) -> Result<u8, Error> {
     loop {
         match store::receive(&ends, WAIT) {
             Ok(SandboxEnd::Program(status)) => return Ok(status),
+            Ok(SandboxEnd::Exceeded) => return Ok(EXCEEDED),
             Ok(SandboxEnd::Supervisor) | Err(RecvTimeoutError::Disconnected) => return Ok(137),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -100,20 +125,11 @@ fn reap(program: Pid, ends: &Sender<SandboxEnd>) {
     }
 }
 
-/// Passes the bytes of a connection on, in both directions.
+/// Passes a connection on to the socket of the API.
 fn relay(client: TcpStream) {
     std::thread::spawn(move || {
         let server = UnixStream::connect(format!("{INSIDE}/{}", socket::API))?;
-        let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
-        let up = std::thread::spawn(move || {
-            let _ = io::copy(&mut from_client, &mut to_server);
-            let _ = to_server.shutdown(Shutdown::Write);
-        });
-        let (mut from_server, mut to_client) = (server, client);
-        let _ = io::copy(&mut from_server, &mut to_client);
-        let _ = to_client.shutdown(Shutdown::Both);
-        let _ = up.join();
-        io::Result::Ok(())
+        pump(client, server)
     });
 }
 
@@ -124,8 +140,7 @@ pub fn lead(limits: SandboxLimits, kept: &str, argv: &[&str]) -> io::Error {
     let Some((program, args)) = argv.split_first() else {
         return io::Error::other("no program is given");
     };
-    let kept: Option<i32> = std::env::var(kept).ok().and_then(|number| number.parse().ok());
-    close_fds::set_fds_cloexec(3, kept.as_slice());
+    close_fds::set_fds_cloexec(3, kept_descriptor(kept).as_slice());
     let _ = rustix::process::setsid();
     let all = [
         (Resource::As, limits.address_space),

@@ -4,7 +4,7 @@
 //! for another one is answered with 403. Looks into no request after that: with TLS it could not.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::pump::pump;
 use crate::rules::sandbox::upstream::{HEAD_MAX, Upstream, status};
 
 /// Connections at once.
@@ -143,21 +144,6 @@ fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
         }
     }
     Err(last)
-}
-
-/// Passes bytes on in both directions until both have ended.
-fn pump(client: UnixStream, server: TcpStream) -> io::Result<()> {
-    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
-    let up = std::thread::spawn(move || {
-        let _ = io::copy(&mut from_client, &mut to_server);
-        let _ = to_server.shutdown(Shutdown::Write);
-    });
-    let (mut from_server, mut to_client) = (server, client);
-    let _ = io::copy(&mut from_server, &mut to_client);
-    let _ = to_client.shutdown(Shutdown::Both);
-    let _ = from_server.shutdown(Shutdown::Both);
-    let _ = up.join();
-    Ok(())
 }
 
 #[cfg(target_os = "linux")]

@@ -1,9 +1,9 @@
 //! The agent of a session: validated first, started later, then followed until it ends.
 
-use std::fs::File;
 use std::path::Path;
-use std::process::Child;
+use std::process::Stdio;
 
+use super::agent_pipes::RunningAgent;
 use super::check_verdict::exit_of;
 use super::claude::{self, PreparedClaude};
 use super::context::SessionContext;
@@ -18,7 +18,7 @@ use super::{files, finish, program};
 use crate::config::{ResultFormat, SecretValue};
 use crate::edge::git::EVIDENCE;
 use crate::edge::process::Tree;
-use crate::edge::sandbox::launch;
+use crate::edge::sandbox::{cgroup, launch};
 use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::InvestigationProgressed;
@@ -30,7 +30,7 @@ use crate::rules::agent::subagent::useful;
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::{Progress, Transcript};
 use crate::rules::investigation::incident::Incident;
-use crate::rules::sandbox::mode::SandboxMode;
+use crate::rules::sandbox::limits;
 use crate::rules::sandbox::refusal::Unavailable;
 use crate::store::{self, Lock};
 
@@ -74,13 +74,10 @@ pub(super) fn prepare_agent<'a>(
     let Some(program) = &context.plan.agent else { return Ok(None) };
     let claude = match program.claude {
         true => Some(claude::prepare(context, program.name(), credential, variables)?),
-        // Nobody knows which servers and files it needs.
-        false if context.plan.claude.sandbox == SandboxMode::Require => {
-            return Err("auto_investigation.sandbox is 'require', and an agent of your own runs \
-                        without a sandbox"
-                .into());
+        false => {
+            sandbox::decide_without(context)?;
+            None
         }
-        false => None,
     };
     Ok(Some(PreparedAgent { program, claude }))
 }
@@ -90,9 +87,7 @@ pub(super) fn start_agent(
     context: &SessionContext,
     agent: &PreparedAgent,
     workspace: &Workspace,
-) -> Result<Child, Error> {
-    let prompt = context.path(files::PROMPT);
-    let prompt = File::open(&prompt).map_err(|error| Error::file("open", &prompt, &error))?;
+) -> Result<RunningAgent, Error> {
     let stderr = context.path(files::STDERR);
     let Some(stderr) = Lock::try_take(&stderr)? else {
         let cause = "an earlier agent of this session still runs";
@@ -117,13 +112,14 @@ pub(super) fn start_agent(
     let transcript = context.path(files::TRANSCRIPT);
     let transcript = store::append_private(&transcript)
         .map_err(|error| Error::file("open", &transcript, &error))?;
-    command
+    let child = command
         .current_dir(&workspace.folder)
-        .stdin(prompt)
-        .stdout(transcript)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(stderr)
         .spawn()
-        .map_err(|error| Error::file("start", Path::new("the agent"), &error))
+        .map_err(|error| Error::file("start", Path::new("the agent"), &error))?;
+    RunningAgent::attach(child, &context.path(files::PROMPT), transcript)
 }
 
 /// Records and emits that the agent runs, follows it until it ends or must be ended, then ends its
@@ -131,11 +127,12 @@ pub(super) fn start_agent(
 pub(super) fn follow_agent(
     context: &SessionContext,
     agent: &PreparedAgent,
-    child: Child,
+    running: RunningAgent,
     watchdog: &mut Watchdog,
     stop: &StopRequest,
     earlier: Option<(Transcript, u64)>,
 ) -> Result<AgentRun, Error> {
+    let (child, wait_for_output) = running.split();
     let pid = child.id();
     watchdog.set_agent(pid);
     context.record(|session| session.pid = Some(pid.into()))?;
@@ -161,8 +158,12 @@ pub(super) fn follow_agent(
         let forgery = || forgery(context).map(WaitResult::Cut);
         stop.check().or_else(forgery).or_else(|| tail.as_mut()?.follow(&mut report))
     });
-    let result = not_built(context, agent, result);
+    let result = end_of_sandbox(context, agent, result);
     end_tree(context, &result, tree);
+    let result = match wait_for_output() {
+        Some(error) => lost_output(context, result, &error),
+        None => result,
+    };
     if let Some(tail) = &mut tail {
         tail.finish(&mut report);
     }
@@ -201,15 +202,38 @@ pub(super) fn ask_last_answer(
     (call.resumed, call.max_turns, call.budget_usd) = (true, last_answer::TURNS, budget.dollars());
     store::replace(&context.path(files::PROMPT), last_answer::PROMPT.as_bytes())?;
     let size = std::fs::metadata(context.path(files::TRANSCRIPT)).map_or(0, |file| file.len());
-    let Ok(child) = start_agent(context, agent, workspace) else { return Ok(run) };
+    let Ok(running) = start_agent(context, agent, workspace) else { return Ok(run) };
     let earlier = run.transcript.map(|transcript| (transcript, size));
-    let again = follow_agent(context, agent, child, watchdog, stop, earlier)?;
+    let again = follow_agent(context, agent, running, watchdog, stop, earlier)?;
     Ok(AgentRun { first: Some(failure), ..again })
 }
 
-/// Names the reason when the sandbox could not be built, so that no agent has run.
-fn not_built(context: &SessionContext, agent: &PreparedAgent, result: WaitResult) -> WaitResult {
+/// Names the reason when the output of an agent that has exited could not be kept.
+fn lost_output(context: &SessionContext, result: WaitResult, error: &std::io::Error) -> WaitResult {
+    if matches!(result, WaitResult::Cut(_)) {
+        return result;
+    }
+    let why = Error::file("write", &context.path(files::TRANSCRIPT), error);
+    WaitResult::Cut(NoResult::Failed("no_result", why.to_string()))
+}
+
+/// Names the reason when the sandbox could not be built, so that no agent has run, and when it was
+/// ended by a limit.
+fn end_of_sandbox(
+    context: &SessionContext,
+    agent: &PreparedAgent,
+    result: WaitResult,
+) -> WaitResult {
     let WaitResult::Exited(status) = &result else { return result };
+    let of_memory = || cgroup::was_killed_for_memory(&context.folder, sandbox::OF_AGENT);
+    if agent.sandbox().is_some() && !status.success() {
+        let exceeded = status.code() == Some(limits::EXCEEDED.into());
+        if exceeded || of_memory() {
+            let what = if exceeded { "processes or memory" } else { "memory" };
+            let why = format!("it used more {what} than its sandbox allows");
+            return WaitResult::Cut(NoResult::Failed("limits", why));
+        }
+    }
     let started = || launch::has_started(&sandbox::plan_file(context, sandbox::OF_AGENT));
     if agent.sandbox().is_none() || status.code() != Some(1) || started() {
         return result;

@@ -6,6 +6,7 @@ use super::context::{SessionContext, canonical_session_folder};
 use super::preflight::settle_budget;
 use super::{files, plan, prove};
 use crate::edge::git;
+use crate::edge::sandbox::cgroup;
 use crate::error::Error;
 use crate::log;
 use crate::store::{self, Store};
@@ -18,6 +19,7 @@ pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
         return Ok(());
     }
     let _ = std::fs::remove_file(folder.join(files::KEY));
+    cgroup::remove(&folder);
     if let Ok(plan) = plan::read(&folder, files::PLAN) {
         let context = SessionContext::new(store, session, plan);
         let plan = &context.plan;

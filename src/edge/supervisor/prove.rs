@@ -14,12 +14,13 @@ use super::context::{PROOF, SessionContext, canonical_session_folder};
 use super::finish::patch_hash;
 use super::prove_patch::{Patch, TestRunner};
 use super::wait::{StopRequest, Watchdog};
-use super::workspace::Workspace;
+use super::workspace::{EvidenceSeals, Workspace};
 use super::{AFTER_DEADLINE, Code, files, plan, program, sandbox, take_lock};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::git::{self, Worktree};
 use crate::edge::process;
+use crate::edge::sandbox::cgroup;
 use crate::error::Error;
 use crate::event::{FixProof, InvestigationProven};
 use crate::log;
@@ -148,6 +149,7 @@ fn run_watched(
         has_evidence: false,
         evidence: None,
         background: Background::default(),
+        seals: EvidenceSeals::default(),
     };
     if let Some(sandbox) = &sandbox {
         sandbox.enter_for_tests(context, &workspace)?;
@@ -173,6 +175,7 @@ fn named_tests(result: &Path) -> Vec<String> {
 
 /// Removes what a proof has made, but for the output of its tests.
 fn remove_leftovers(context: &SessionContext, code: &Code) -> Result<(), Error> {
+    cgroup::remove(&context.folder);
     git::remove_test_worktree(&code.repo, &context.path(files::TRIAL))?;
     git::discard_old(&code.repo, &context.path(files::TREE))?;
     let Ok(entries) = std::fs::read_dir(&context.folder) else { return Ok(()) };

@@ -11,17 +11,19 @@ mod prepare;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub(super) use self::available::decide;
 use self::available::source;
+pub(super) use self::available::{decide, decide_without};
 use self::prepare::{HOME, prepare};
 use super::context::SessionContext;
 use super::workspace::Workspace;
 use super::{files, program, shim};
 use crate::edge::git::EVIDENCE;
-use crate::edge::sandbox::{Bubblewrap, INSIDE, SELF, relay, socket, test_server, write_plan};
+use crate::edge::sandbox::{
+    Bubblewrap, INSIDE, SELF, cgroup, init, relay, socket, test_server, write_plan,
+};
 use crate::error::Error;
 use crate::log;
-use crate::rules::sandbox::arguments::{Mount, SandboxPlan, bind_target};
+use crate::rules::sandbox::arguments::{Mount, SandboxPlan, bind_target, pinned_folders};
 use crate::rules::sandbox::limits::{AGENT, TESTS};
 use crate::rules::sandbox::program::BoundProgram;
 use crate::rules::sandbox::upstream::PORT;
@@ -90,6 +92,8 @@ impl SessionSandbox {
         relay::serve(socket::listen(&run, socket::API)?, self.route.clone());
         let mut mounts = self.paths.clone();
         mounts.extend(workspace_mounts(context, workspace, &workspace.folder)?);
+        // As in the tests' sandboxes, so that no link can be put in the way of their mounts.
+        mounts.extend(bound(context, workspace)?);
         if let Some(evidence) = &workspace.evidence {
             let to = utf8(&workspace.folder.join(EVIDENCE))?;
             mounts.push(Mount::ReadOnly { from: utf8(evidence)?, to });
@@ -115,6 +119,7 @@ impl SessionSandbox {
             mounts.push(inner(&run.join(name), name)?);
         }
         let folder = utf8(&workspace.folder)?;
+        let mounts = pinned(mounts, &workspace.folder, &folder)?;
         let plan = self.bubblewrap.plan(false, AGENT.tmp, mounts, &folder);
         let words = self.shim_words(context, OF_AGENT, &plan, shim::OF_AGENT)?;
         Ok((words, init_words(PORT, shim::OF_AGENT)))
@@ -145,7 +150,11 @@ impl SessionSandbox {
         let path = plan_file(context, name);
         write_plan(&path, plan)?;
         let (program, path) = (utf8(&self.bubblewrap.program)?, utf8(&path)?);
-        Ok(vec!["--sandbox".into(), program, path, kind.into()])
+        let mut words = vec!["--sandbox".into(), program, path, kind.into()];
+        for group in cgroup::create(&context.folder, name, shim::kind(kind)?.1) {
+            words.extend(["--group".to_owned(), utf8(&group)?]);
+        }
+        Ok(words)
     }
 
     /// Prepares runs of tests of the files in `tree`, which is mounted at the place of the worktree.
@@ -196,16 +205,7 @@ impl SessionSandbox {
         if tree == workspace.folder && workspace.evidence.is_some() {
             mounts.push(Mount::Empty(utf8(&tree.join(EVIDENCE))?));
         }
-        let Some(code) = &context.plan.code else { return Ok(mounts) };
-        let (repo, folder) = (utf8(&canonical(&code.repo))?, utf8(&workspace.folder)?);
-        for path in &code.bind {
-            let from = source(context, "bind", path)
-                .map_err(|why| Error::failed("run", "the tests", why.to_string()))?;
-            let given = utf8(path)?;
-            let to = bind_target(&given, &utf8(&code.repo)?, &folder);
-            let to = if to == given { bind_target(&from, &repo, &folder) } else { to };
-            mounts.push(Mount::ReadOnly { from, to });
-        }
+        mounts.extend(bound(context, workspace)?);
         Ok(mounts)
     }
 
@@ -220,8 +220,9 @@ impl SessionSandbox {
     ) -> Result<TestRuns, Error> {
         let path = search_path(&mounts);
         mounts.push(inner(&context.path(files::SOCKETS).join(socket::LIFE), socket::LIFE)?);
-        let plan =
-            self.bubblewrap.plan(place.network, TESTS.tmp, mounts, &utf8(&workspace.folder)?);
+        let folder = utf8(&workspace.folder)?;
+        let mounts = pinned(mounts, place.tree, &folder)?;
+        let plan = self.bubblewrap.plan(place.network, TESTS.tmp, mounts, &folder);
         let mut words = self.shim_words(context, place.name, &plan, shim::OF_TESTS)?;
         words.push("--".to_owned());
         words.extend(init_words(0, shim::OF_TESTS));
@@ -288,7 +289,7 @@ pub(super) fn plan_file(context: &SessionContext, name: &str) -> PathBuf {
 
 /// Words that start process 1 of a sandbox.
 fn init_words(port: u16, kind: &str) -> Vec<String> {
-    [SELF, "init", &port.to_string(), kind, "--"].map(str::to_owned).to_vec()
+    [SELF, init::ENTER, &port.to_string(), kind, "--"].map(str::to_owned).to_vec()
 }
 
 /// Mounts a tree at the place of the worktree. Its link to the repository is covered: neither the
@@ -314,6 +315,43 @@ fn workspace_mounts(
             mounts.push(Mount::ReadOnly { from: utf8(&history)?, to: GIT.to_owned() });
         }
     }
+    Ok(mounts)
+}
+
+/// Mounts what `bind` names, read-only.
+fn bound(context: &SessionContext, workspace: &Workspace) -> Result<Vec<Mount>, Error> {
+    let Some(code) = &context.plan.code else { return Ok(Vec::new()) };
+    let (repo, folder) = (utf8(&canonical(&code.repo))?, utf8(&workspace.folder)?);
+    let mounts = code.bind.iter().map(|path| {
+        let from = source(context, "bind", path)
+            .map_err(|why| Error::failed("run", "the tests", why.to_string()))?;
+        let given = utf8(path)?;
+        let to = bind_target(&given, &utf8(&code.repo)?, &folder);
+        let to = if to == given { bind_target(&from, &repo, &folder) } else { to };
+        Ok(Mount::ReadOnly { from, to })
+    });
+    mounts.collect()
+}
+
+/// Adds mounts of the folders in which something of the tree is mounted, after that of the tree. A
+/// link in the place of one would lead bubblewrap, which makes missing folders, out of the sandbox.
+fn pinned(mut mounts: Vec<Mount>, tree: &Path, at: &str) -> Result<Vec<Mount>, Error> {
+    let mut pins = Vec::new();
+    for name in pinned_folders(at, &mounts) {
+        let from = tree.join(&name);
+        match from.symlink_metadata() {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => {
+                let cause = "it is no folder, and something is mounted in it";
+                return Err(Error::failed("bind", from.display(), cause));
+            }
+            Err(_) => store::make_dir(&from)?,
+        }
+        pins.push(Mount::Writable { from: utf8(&from)?, to: format!("{at}/{name}") });
+    }
+    let is_tree = |mount: &Mount| matches!(mount, Mount::Writable { to, .. } if to == at);
+    let after = mounts.iter().position(is_tree).map_or(0, |found| found + 1);
+    mounts.splice(after..after, pins);
     Ok(mounts)
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::edge::process;
 use crate::edge::sandbox::launch;
-use crate::edge::sandbox::{init, launch::Enclosure};
+use crate::edge::sandbox::{cgroup, init, launch::Enclosure};
 use crate::error::Error;
 use crate::log;
 use crate::rules::agent::invocation::TOKEN_PIPE;
@@ -18,7 +18,7 @@ use crate::rules::sandbox::seccomp::Purpose;
 pub(super) const OF_AGENT: &str = "agent";
 pub(super) const OF_TESTS: &str = "tests";
 
-fn kind(word: &str) -> Result<(Purpose, SandboxLimits), Error> {
+pub(super) fn kind(word: &str) -> Result<(Purpose, SandboxLimits), Error> {
     match word {
         OF_AGENT => Ok((Purpose::Agent, AGENT)),
         OF_TESTS => Ok((Purpose::Tests, TESTS)),
@@ -26,8 +26,8 @@ fn kind(word: &str) -> Result<(Purpose, SandboxLimits), Error> {
     }
 }
 
-/// Becomes the program of the words `PARENT [--sandbox BWRAP PLAN KIND] [--pipe FIFO] -- ARGV`.
-/// Returns when that program cannot be run, which is reported.
+/// Becomes the program of the words
+/// `PARENT [--sandbox BWRAP PLAN KIND] [--group FOLDER]… [--pipe FIFO] -- ARGV`. Returns when that program cannot be run, which is reported.
 pub fn shim(words: &[&str]) -> Result<(), Error> {
     let Some((parent, mut rest)) = words.split_first() else {
         return Err(Error::wrong("the shim needs a parent"));
@@ -39,6 +39,10 @@ pub fn shim(words: &[&str]) -> Result<(), Error> {
         match *rest {
             ["--sandbox", program, plan, word, ref more @ ..] => {
                 sandbox = Some((program, Path::new(plan), kind(word)?.0));
+                rest = more;
+            }
+            ["--group", folder, ref more @ ..] => {
+                cgroup::join(Path::new(folder));
                 rest = more;
             }
             ["--pipe", path, ref more @ ..] => {
@@ -66,6 +70,17 @@ pub fn shim(words: &[&str]) -> Result<(), Error> {
     };
     report(program, &error);
     Ok(())
+}
+
+/// Becomes process 1 of a sandbox. Returns when it cannot, which is reported.
+pub fn enter(words: &[&str]) -> Result<(), Error> {
+    report("dlq-supervise", &init::enter(TOKEN_PIPE, words));
+    Ok(())
+}
+
+/// Runs process 1 of a sandbox. Returns the exit status of its program.
+pub fn init(port: u16, word: &str, argv: &[&str]) -> Result<u8, Error> {
+    init::run(port, word, kind(word)?.1, argv)
 }
 
 /// Becomes the program of a sandbox. Returns when it cannot be run, which is reported.

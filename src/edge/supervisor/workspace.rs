@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use super::agent_copy::{Background, HISTORY};
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
+use super::evidence_seal::EvidenceSeal;
 use super::files;
 use crate::edge::git::{self, EVIDENCE, Worktree};
+use crate::edge::sandbox::cgroup;
 use crate::error::Error;
 use crate::log;
 use crate::store;
@@ -28,6 +30,42 @@ pub(super) struct Workspace {
     /// Folder of the evidence outside of the agent's folder, for an agent in a sandbox.
     pub(super) evidence: Option<PathBuf>,
     pub(super) background: Background,
+    pub(super) seals: EvidenceSeals,
+}
+
+/// Seals of the bundle, by which a verdict is checked, and of the agent's copy.
+#[derive(Default)]
+pub(super) struct EvidenceSeals {
+    original: Option<EvidenceSeal>,
+    copy: Option<EvidenceSeal>,
+}
+
+impl Workspace {
+    /// Returns why no verdict can be checked: the bundle is not as it was when the agent started.
+    pub(super) fn broken_evidence(&self) -> Option<String> {
+        let broken = self.seals.original.as_ref().is_some_and(|original| !original.is_whole());
+        broken.then(|| {
+            "the evidence was changed while the agent ran; its result is not trusted".to_owned()
+        })
+    }
+
+    /// Returns a note when the agent has changed its copy of the evidence.
+    pub(super) fn changed_copy(&self) -> Option<String> {
+        let changed = self.seals.copy.as_ref().is_some_and(|copy| !copy.is_whole());
+        changed.then(|| {
+            "its copy of the evidence was changed, and is not what it was checked against"
+                .to_owned()
+        })
+    }
+
+    /// Seals bundle and copy.
+    fn seal(&mut self, bundle: Option<&Path>) -> Result<(), Error> {
+        self.seals.original = bundle.map(EvidenceSeal::take).transpose()?;
+        let inside = self.folder.join(EVIDENCE);
+        let copy = self.evidence.as_ref().unwrap_or(&inside);
+        self.seals.copy = copy.is_dir().then(|| EvidenceSeal::take(copy)).transpose()?;
+        Ok(())
+    }
 }
 
 /// Creates the workspace, or reopens that of the resumed session, and copies the evidence there, or,
@@ -55,13 +93,15 @@ pub(super) fn open_workspace(
     store::make_dir(&folder)?;
     let beside = sandboxed.then(|| home.join(files::EVIDENCE));
     let has_evidence = evidence.bundle.is_some();
-    let background = Background::default();
-    let mut workspace = Workspace { folder, worktree, has_evidence, evidence: beside, background };
     let bundle = evidence.bundle.as_deref();
+    let background = Background::default();
+    let (evidence, seals) = (beside, EvidenceSeals::default());
+    let mut workspace = Workspace { folder, worktree, has_evidence, evidence, background, seals };
     let copied = Background::load(bundle, workspace.worktree.as_ref()).and_then(|background| {
         workspace.background = background;
         let is_claude = context.plan.agent.as_ref().is_some_and(|agent| agent.claude);
-        copy_evidence(&workspace, bundle, is_claude)
+        copy_evidence(&workspace, bundle, is_claude)?;
+        workspace.seal(bundle)
     });
     match copied {
         Ok(()) => Ok(workspace),
@@ -111,6 +151,7 @@ fn copy_evidence(
 /// the user to review; in any other session changes, such as files of a test run, are discarded.
 pub(super) fn clean_up(context: &SessionContext, workspace: Workspace) {
     let _ = std::fs::remove_file(context.path(files::KEY));
+    cgroup::remove(&context.folder);
     workspace.evidence.iter().for_each(|copy| drop(store::remove(copy)));
     let Some(worktree) = workspace.worktree else { return };
     let fix = context.plan.code.as_ref().is_some_and(|code| code.fix);

@@ -151,6 +151,25 @@ impl Arguments {
     }
 }
 
+/// Lists the folders of a tree in which something is mounted, the outer first. Each has to be mounted
+/// itself, so that whoever writes the tree cannot put a link in its place, which the next sandbox
+/// would follow out of the tree.
+pub fn pinned_folders(tree: &str, mounts: &[Mount]) -> Vec<String> {
+    let mut found = std::collections::BTreeSet::new();
+    for mount in mounts {
+        let (Mount::ReadOnly { to, .. } | Mount::Writable { to, .. } | Mount::Empty(to)) = mount
+        else {
+            continue;
+        };
+        let Some(rest) = to.strip_prefix(tree).and_then(|rest| rest.strip_prefix('/')) else {
+            continue;
+        };
+        let ends = rest.match_indices('/').map(|(at, _)| at);
+        found.extend(ends.map(|at| rest[..at].to_owned()));
+    }
+    found.into_iter().collect()
+}
+
 /// Returns the place of a path of `queues[].bind`: that of a file in the repository is the same in
 /// the worktree, any other path is its own place.
 pub fn bind_target(path: &str, repo: &str, tree: &str) -> String {
@@ -249,6 +268,19 @@ mod tests {
                 "{arguments:?}"
             );
         }
+    }
+
+    #[test]
+    fn folders_of_mounts_in_the_tree_are_pinned() {
+        let mounts = [
+            Mount::read_only("/s/tree/a/b/node_modules"),
+            Mount::read_only("/s/tree/a/c"),
+            Mount::read_only("/s/tree/.venv"),
+            Mount::read_only("/s/tree2/x/y"),
+            Mount::writable("/s/tree"),
+            Mount::read_only("/opt/tool/bin"),
+        ];
+        assert_eq!(pinned_folders("/s/tree", &mounts), ["a", "a/b"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Limits of the processes in a sandbox.
 //!
-//! Most are per process, so their sum has a limit of its own, which the supervisor watches: as root
-//! the kernel counts no processes of a user.
+//! The kernel's are per process, and it counts no processes of root. The sums of a sandbox are held
+//! by a control group where one can be made, and are counted by process 1 of the sandbox; the sums of
+//! a session are watched by its supervisor.
 
 /// Bytes of memory and files, and numbers of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,33 +11,59 @@ pub struct SandboxLimits {
     pub address_space: u64,
     /// Largest file.
     pub file_size: u64,
-    /// Processes and threads of the sandbox, where the kernel counts them: not as root.
+    /// Processes of the sandbox. Where the kernel counts them, threads count, too.
     pub processes: u64,
+    /// Memory of all processes of the sandbox.
+    pub memory: u64,
     /// The file system `/tmp`, which is in memory.
     pub tmp: u64,
 }
 
 /// Limits of the agent. Claude Code works from 1 GiB on; it needs 20 threads and processes.
-pub const AGENT: SandboxLimits =
-    SandboxLimits { address_space: 4 << 30, file_size: 1 << 30, processes: 512, tmp: 256 << 20 };
+pub const AGENT: SandboxLimits = SandboxLimits {
+    address_space: 4 << 30,
+    file_size: 1 << 30,
+    processes: 512,
+    memory: 4 << 30,
+    tmp: 256 << 20,
+};
 
 /// Limits of tests. A Java machine takes 4 GiB of address space at its start.
-pub const TESTS: SandboxLimits =
-    SandboxLimits { address_space: 16 << 30, file_size: 1 << 30, processes: 1024, tmp: 1 << 30 };
+pub const TESTS: SandboxLimits = SandboxLimits {
+    address_space: 16 << 30,
+    file_size: 1 << 30,
+    processes: 1024,
+    memory: 8 << 30,
+    tmp: 1 << 30,
+};
+
+/// Exit status of a sandbox that ended because its processes exceeded a limit.
+pub const EXCEEDED: u8 = 122;
 
 /// Limits of the sum over all processes of a session, which the supervisor watches.
 pub const SESSION_PROCESSES: u64 = 1500;
 /// Memory in use by all processes of a session, in bytes.
 pub const SESSION_MEMORY: u64 = 8 << 30;
 
+impl SandboxLimits {
+    /// Returns why the processes of the sandbox have to end.
+    pub fn exceeded(&self, processes: u64, memory: u64) -> Option<String> {
+        over(processes, self.processes, memory, self.memory)
+    }
+}
+
 /// Returns why the processes of a session have to end.
 pub fn exceeded(processes: u64, memory: u64) -> Option<String> {
-    if processes > SESSION_PROCESSES {
-        return Some(format!("it has {processes} processes, and {SESSION_PROCESSES} are allowed"));
+    over(processes, SESSION_PROCESSES, memory, SESSION_MEMORY)
+}
+
+fn over(processes: u64, processes_max: u64, memory: u64, memory_max: u64) -> Option<String> {
+    if processes > processes_max {
+        return Some(format!("it has {processes} processes, and {processes_max} are allowed"));
     }
     let mib = |bytes: u64| bytes >> 20;
-    (memory > SESSION_MEMORY).then(|| {
-        let (used, allowed) = (mib(memory), mib(SESSION_MEMORY));
+    (memory > memory_max).then(|| {
+        let (used, allowed) = (mib(memory), mib(memory_max));
         format!("its processes use {used} MiB of memory, and {allowed} are allowed")
     })
 }
@@ -52,5 +79,8 @@ mod tests {
         assert_eq!(why, "it has 1501 processes, and 1500 are allowed");
         let why = exceeded(1, SESSION_MEMORY + (1 << 20)).unwrap();
         assert_eq!(why, "its processes use 8193 MiB of memory, and 8192 are allowed");
+        assert_eq!(AGENT.exceeded(AGENT.processes, AGENT.memory), None);
+        let why = AGENT.exceeded(AGENT.processes + 1, 0).unwrap();
+        assert_eq!(why, "it has 513 processes, and 512 are allowed");
     }
 }

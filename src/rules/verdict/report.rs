@@ -211,7 +211,10 @@ pub fn render_unchecked(
     let redrive = advice.map_or(word(&verdict.redrive), |advice| report::redrive(*advice, queue));
     report::judgement(&mut out, &verdict.status, sure, redrive);
     out.facts([("Category", word(&verdict.category))]);
-    out.line("\nNone of this was checked. The agent's output is in `transcript.ndjson`.");
+    out.line(
+        "\nNone of this was checked, and the agent ran without a sandbox. Its output is in \
+         `transcript.ndjson`.",
+    );
     out.heading("Session");
     out.facts([
         ("Session", span(session)),

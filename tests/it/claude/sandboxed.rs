@@ -1,9 +1,7 @@
-//! Sandboxes of agents and tests: what a session that misbehaves on purpose cannot read, change or
-//! reach, with a shell script in the place of the agent; and investigations of the real Claude Code.
+//! Sandboxes of agents and tests: limits, signals, preparation and credentials, with a shell script in
+//! the place of the agent; and investigations of the real Claude Code.
 
-use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use crate::support::claude_api::{FakeClaudeApi, Script, bash, structured, tool};
 use crate::support::claude_cli::{KEY, commit_all, configure_claude, verdict as real_verdict};
 use crate::support::claude_stub::{bench_with_stub, init_line_in_sandbox, result_line, verdict};
 use crate::support::event_lines::{raised, seconds_ago};
+use crate::support::evidence::{cause, sampled};
 use crate::support::investigate::{
     assert_no_process_left, investigate, own_events, read_text, sessions,
 };
@@ -46,121 +45,6 @@ fn session_logs(bench: &Bench) -> String {
         .join("\n")
 }
 
-/// Serves a secret to each connection, and returns the port.
-fn secret_server() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.write_all(b"planted-by-the-server\n");
-        }
-    });
-    port
-}
-
-/// Serves a secret on a Unix socket.
-fn secret_socket(path: &std::path::Path) {
-    use std::os::fd::AsRawFd;
-    // The path may be longer than an address can be.
-    let folder = std::fs::File::open(path.parent().unwrap()).unwrap();
-    let name = path.file_name().unwrap().to_str().unwrap();
-    let short = format!("/proc/self/fd/{}/{name}", folder.as_raw_fd());
-    let listener = UnixListener::bind(short).unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.write_all(b"planted-by-the-socket\n");
-        }
-    });
-}
-
-/// Plants secrets around a bench: files of the user and of others, environment, services.
-fn plant(bench: &mut Bench) -> u16 {
-    let home = bench.path("home");
-    std::fs::create_dir_all(&home).unwrap();
-    bench.set("HOME", &home);
-    bench.set("PLANTED", "planted-in-the-environment");
-    bench.write("home/.aws/credentials", "planted-in-the-home\n");
-    bench.write("home/.ssh/id_ed25519", "planted-in-ssh\n");
-    bench.write("repo/.env", "planted-in-the-checkout\n");
-    bench.write("other", "planted-beside\n");
-    bench.write("state/secret", "planted-in-the-state\n");
-    let line = "cd repo && git checkout -q -b secret && echo planted-on-a-branch > b && \
-                git add b && git -c user.name=a -c user.email=a@b.c commit -qm b && \
-                git checkout -q main";
-    assert_eq!(bench.shell(line).code(), 0);
-    secret_server()
-}
-
-/// Reads that an agent or a test would try. `@` is the folder of the bench, `%` the port.
-const READS: &str = r#"
-try() { echo "== $1"; shift; timeout 5 sh -c "$*" 2>&1; }
-try home 'cat @/home/.aws/credentials; cat @/home/.ssh/*; ls -a ~ $HOME'
-try checkout 'cat @/repo/.env @/other @/state/secret; ls @ @/state @/repo'
-try up 'cat ../../../other ../../secret ../plan.json ../../../state/secret'
-try link 'ln -s @/other l; cat l; rm -f l'
-try root 'cat /proc/1/root@/other; ls /proc/1/root@; ls /root /home /var /opt /mnt /srv'
-try passwords 'cat /etc/shadow /etc/gshadow /etc/sudoers'
-try environment 'env; cat /proc/*/environ | tr "\0" "\n"'
-try arguments 'cat /proc/*/cmdline | tr "\0" " "'
-try loopback 'exec 3<>/dev/tcp/127.0.0.1/% && cat <&3'
-try loopback-bash "bash -c 'exec 3<>/dev/tcp/127.0.0.1/% && cat <&3'"
-try metadata "bash -c 'exec 3<>/dev/tcp/169.254.169.254/80 && echo rea""ched-metadata'"
-try outside "bash -c 'exec 3<>/dev/tcp/192.0.2.1/80 && echo rea""ched-outside'"
-try sockets 'find / -xdev -type s 2>/dev/null; cat /proc/net/unix'
-try git 'git -C . log --all -p; git show secret:b; ls .git/objects /run/dlq/git; cat .git'
-try git-objects 'ls @/repo/.git/objects; cat @/repo/.git/refs/heads/secret'
-try mounts 'mount -t tmpfs x /tmp; mount --bind / /tmp; umount /proc/sys; unshare -Ur id'
-try python 'python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.settimeout(2)
-s.connect(chr(0) + \"dlq-abstract-%\"); print(s.recv(99))"'
-try vsock 'python3 -c "
-import socket
-s = socket.socket(40, 1); print(\"made\" + \"-vsock\")"'
-try unix 'python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.settimeout(2)
-import os; os.chdir(\"@\"); s.connect(\"s\"); print(s.recv(99))"'
-try keyring 'python3 -c "
-import ctypes
-c = ctypes.CDLL(None, use_errno=True)
-print(\"keyctl\", c.syscall(250, 0, -3, 0), ctypes.get_errno())"'
-"#;
-
-/// Writes that an agent or a test would try.
-const WRITES: &str = r#"
-try usr 'echo x > /usr/x; echo x > /etc/x; echo x > /x; mkdir /run/x; echo x > /run/dlq/x'
-try sysctl 'for f in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness; do cat $f > $f; echo "$f: $?"; done; echo x > /proc/sysrq-trigger'
-try plan 'echo x > ../plan.json; echo x > ../events.ndjson; mv .. ../../moved; ls ..'
-try outside-files 'echo x > @/other; echo x > @/repo/a.py; echo x > @/home/x; rm -rf @/home @/repo'
-try git-link 'rm -f .git; echo x > .git; mkdir .git; mv .git g; echo x > .git/config'
-try devices 'mknod d b 8 0; ls /dev; echo x > /dev/kmsg; cat /dev/mem | head -c 1'
-try signals 'kill -9 1; kill -STOP 1; echo alive'
-"#;
-
-fn script(bench: &Bench, port: u16, texts: &[&str]) -> String {
-    let dir = bench.dir().display().to_string();
-    texts.concat().replace('@', &dir).replace('%', &port.to_string())
-}
-
-/// Fails when a text shows that something was read or reached.
-#[track_caller]
-fn assert_closed(shown: &str, rounds: usize) {
-    assert_eq!(shown.matches("== home").count(), rounds, "it has run: {shown}");
-    let found: Vec<&str> = shown
-        .lines()
-        .filter(|line| {
-            line.contains("planted-")
-                || line.contains("reached-")
-                || line.contains("made-vsock")
-                || line.contains("root:*") // a line of /etc/shadow
-                || line.contains("of-the-model")
-                || line.contains("of-the-cloud")
-        })
-        .collect();
-    assert!(found.is_empty(), "{found:#?}\n{shown}");
-}
-
 /// Another user who can run the programs, if this is root.
 fn other_user() -> Option<Vec<&'static str>> {
     let setpriv = ["--reuid=1234", "--regid=1234", "--clear-groups", "--inh-caps=-all"];
@@ -185,100 +69,9 @@ fn run_as(bench: &Bench, user: &[&str]) -> Value {
     last["data"].clone()
 }
 
-#[test]
-fn agent_reads_and_changes_nothing_outside_of_its_sandbox() {
-    if !has_bubblewrap() {
-        return;
-    }
-    agent_attacks(None);
-    if let Some(user) = other_user() {
-        agent_attacks(Some(&user));
-    }
-}
-
-fn agent_attacks(user: Option<&[&str]>) {
-    let body = format!(
-        "cat > /dev/null; {}; sh \"$TMPDIR/../tree/attack.sh\"; {}",
-        init_line_in_sandbox(),
-        result_line(&verdict())
-    );
-    let mut bench = bench_with_stub("sandbox-agent", "2.1.330", &body, ", sandbox: require");
-    let port = plant(&mut bench);
-    secret_socket(&bench.path("s"));
-    abstract_socket(port);
-    let reads = script(&bench, port, &[READS, WRITES]);
-    bench.write("repo/attack.sh", reads);
-    bench.write("repo/.gitignore", ".env\n");
-    commit_all(&bench);
-    let data = match user {
-        Some(user) => run_as(&bench, user),
-        None => run(&bench),
-    };
-    let logs = session_logs(&bench);
-    assert_eq!(data["verdict"]["status"], "likely", "{data} {logs}");
-    assert_closed(&logs, 1);
-    assert!(logs.contains("keyctl -1 1"), "{logs}");
-    assert_unchanged(&bench);
-    let plan = session_file(&bench, "plan.json");
-    assert!(plan.starts_with('{'), "{plan}");
-    // Inside, settings of the kernel cannot be written even by root.
-    assert!(logs.contains("core_pattern: ") && !logs.contains("core_pattern: 0"), "{logs}");
-}
-
-/// Serves a secret on an abstract socket.
-fn abstract_socket(port: u16) {
-    use std::os::linux::net::SocketAddrExt;
-    let name = format!("dlq-abstract-{port}");
-    let address = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
-    let listener = UnixListener::bind_addr(&address).unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let _ = stream.write_all(b"planted-by-the-abstract-socket\n");
-        }
-    });
-}
-
-#[track_caller]
-fn assert_unchanged(bench: &Bench) {
-    assert_eq!(read_text(bench, "other"), "planted-beside\n");
-    assert_eq!(read_text(bench, "home/.aws/credentials"), "planted-in-the-home\n");
-    assert!(!bench.path("home/x").exists());
-    assert_eq!(bench.shell("git -c safe.directory=* -C repo status --short").text(), "");
-    assert_eq!(bench.shell("git -c safe.directory=* -C repo worktree list | wc -l").text(), "1\n");
-}
-
 /// Steps of a model that runs the tests, and a verdict.
 fn tested() -> Script {
     Script::new([bash(TEST_LINE), structured(real_verdict(Value::Null))]).only_with_key(KEY)
-}
-
-#[test]
-fn tests_of_the_agent_read_and_reach_nothing() {
-    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
-    let api = FakeClaudeApi::start(tested());
-    let mut bench = Bench::new("sandbox-tests");
-    let rule = ", test_command: [sh, test.sh]";
-    configure_claude(&mut bench, &cli, &api, ", sandbox: require", rule);
-    let port = plant(&mut bench);
-    secret_socket(&bench.path("s"));
-    abstract_socket(port);
-    let memory =
-        "try memory 'grep -c of-the-[m]odel /proc/[0-9]*/mem /proc/[0-9]*/maps; ls .dlq'\n";
-    let test = script(&bench, port, &[READS, memory, WRITES]);
-    bench.write("repo/test.sh", format!("{test}\necho tested; exit 3\n"));
-    bench.write("repo/.gitignore", ".env\n");
-    commit_all(&bench);
-    let data = run(&bench);
-    assert_eq!(data["verdict"]["status"], "confirmed", "{data} {}", session_logs(&bench));
-    let shown = api.requests_of("main")[1].tool_results().join("\n");
-    assert!(shown.contains("Exit code 3"), "the status of the tests: {shown}");
-    let logs = session_logs(&bench);
-    assert_closed(&shown, 1);
-    assert!(!logs.contains("planted-by") && !logs.contains("planted-in"), "{logs}");
-    for secret in ["planted-by", "planted-in", "planted-on", "of-the-model"] {
-        api.assert_never_received(secret);
-    }
-    assert_unchanged(&bench);
 }
 
 #[test]
@@ -419,11 +212,15 @@ fn missing_bubblewrap_refuses_what_runs_code_and_lets_the_rest_go_on() {
     }
 }
 
-/// Runs a script in the place of the agent, in its sandbox.
-fn run_script(name: &str, script: &str, user: Option<&[&str]>) -> (Bench, Value) {
+/// Makes a bench with a script in the place of the agent, in its sandbox.
+fn script_bench(name: &str, script: &str) -> Bench {
     let (begin, end) = (init_line_in_sandbox(), result_line(&verdict()));
     let body = format!("cat > /dev/null; {begin}\n{script}\n{end}");
-    let bench = bench_with_stub(name, "2.1.330", &body, ", sandbox: require");
+    bench_with_stub(name, "2.1.330", &body, ", sandbox: require")
+}
+
+fn run_script(name: &str, script: &str, user: Option<&[&str]>) -> (Bench, Value) {
+    let bench = script_bench(name, script);
     let data = match user {
         Some(user) => run_as(&bench, user),
         None => run(&bench),
@@ -453,143 +250,82 @@ fn files_and_processes_of_a_sandbox_have_limits() {
         assert!(logs.contains("fork") || logs.contains("Resource temporarily"), "{logs}");
     }
     if rustix::process::geteuid().is_root() {
-        let (_bench, data) = run_script("sandbox-bomb", bomb, None);
-        assert_eq!(data["reason"], "limits", "{data}");
-    }
-}
-
-/// Name, files, keys of the queue, the file with the fault, and a test that fails because of it.
-type Project = (
-    &'static str,
-    Vec<(&'static str, &'static str)>,
-    String,
-    &'static str,
-    (&'static str, &'static str),
-);
-
-/// Kinds of projects.
-fn projects() -> Vec<Project> {
-    let found = |line: &str| {
-        let output = std::process::Command::new("sh").args(["-c", line]).output().ok()?;
-        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        (output.status.success() && !text.is_empty()).then_some(text)
-    };
-    let mut all = vec![(
-        "python",
-        vec![
-            ("total.py", "def total(order):\n    return order['amount'] * 2\n"),
-            (
-                "test_total.py",
-                "import sys, unittest\nclass T(unittest.TestCase):\n    def test(self):\n        \
-                 assert '.venv' in sys.prefix\n",
-            ),
-            (".gitignore", ".venv/\n__pycache__/\n"),
-        ],
-        ", prepare: [/usr/bin/python3, -m, venv, --without-pip, .venv], \
-         test_command: [.venv/bin/python, -m, unittest, -q]"
-            .to_owned(),
-        "total.py",
-        (
-            "test_absent.py",
-            "import unittest, total\nclass A(unittest.TestCase):\n    def test(self):\n        \
-             self.assertEqual(total.total({}), 0)\n",
-        ),
-    )];
-    if let Some(toolchain) = found("rustc --print sysroot") {
-        all.push((
-            "cargo",
-            vec![
-                ("Cargo.toml", "[package]\nname = 'total'\nversion = '0.1.0'\nedition = '2021'\n"),
-                ("src/lib.rs", "pub fn total(order: i64) -> i64 {\n    order * 3\n}\n"),
-                (".gitignore", "target/\n"),
-            ],
-            format!(", bind: ['{toolchain}'], test_command: [cargo, test, --quiet, --offline]"),
-            "src/lib.rs",
-            ("tests/two.rs", "#[test]\nfn two() {\n    assert_eq!(total::total(2), 4);\n}\n"),
-        ));
-    }
-    if let Some(node) = found("dirname $(dirname $(readlink -f $(command -v node)))") {
-        let bound = if node == "/usr" { String::new() } else { format!("'{node}', ") };
-        all.push((
-            "npm",
-            vec![
-                ("total.js", "exports.total = (order) => order['amount'] * 2;\n"),
-                (
-                    "total.test.js",
-                    "const test = require('node:test'); const assert = require('assert');\n\
-                     test('zero', () => assert.equal(require('zero'), 0));\n",
-                ),
-                (".gitignore", "node_modules/\n"),
-                ("node_modules/zero/index.js", "module.exports = 0;\n"),
-            ],
-            format!(", bind: [{bound}'@/repo/node_modules'], test_command: [node, --test]"),
-            "total.js",
-            (
-                "absent.test.js",
-                "const test = require('node:test'); const assert = require('assert');\n\
-                 test('absent', () => assert.equal(require('./total').total({}), 0));\n",
-            ),
-        ));
-    }
-    all
-}
-
-#[test]
-fn project_of_each_kind_proves_its_fix() {
-    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
-    for (kind, files, rule, fault, (test, text)) in projects() {
-        let (old, new) = match kind {
-            "python" => ("order['amount']", "order.get('amount', 0)"),
-            "cargo" => ("order * 3", "order * 2"),
-            _ => ("order['amount']", "(order['amount'] || 0)"),
-        };
-        let edit = json!({"file_path": fault, "old_string": old, "new_string": new});
-        let fix = json!({"summary": "s", "files": [fault, test], "tests": []});
-        let mut verdict = real_verdict(fix);
-        verdict["evidence"] = json!([{"id": format!("{fault}:1"), "claim": "it is here"}]);
-        let steps = [
-            tool("Write", json!({"file_path": test, "content": text})),
-            bash(TEST_LINE),
-            tool("Read", json!({"file_path": fault})),
-            tool("Edit", edit),
-            bash(TEST_LINE),
-            structured(verdict),
-        ];
-        let api = FakeClaudeApi::start(Script::new(steps).only_with_key(KEY));
-        let mut bench = Bench::new(&format!("sandbox-{kind}"));
-        let rule = rule.replace('@', &bench.dir().display().to_string());
-        configure_claude(
-            &mut bench,
-            &cli,
-            &api,
-            ", sandbox: require, max_turns: 20",
-            &format!("{rule}, fix: true"),
-        );
-        for (name, content) in files {
-            bench.write(&format!("repo/{name}"), content);
+        // A control group counts them, or process 1 of the sandbox.
+        for (name, groups) in [("sandbox-bomb", true), ("sandbox-bomb-alone", false)] {
+            let (bench, data) = run_bomb(name, bomb, groups);
+            let logs = session_logs(&bench);
+            let refused = logs.contains("fork") || logs.contains("Resource temporarily");
+            assert!(refused && groups || data["reason"] == "limits", "{name}: {data} {logs}");
+            assert!(groups || !refused, "root is not counted: {logs}");
         }
-        commit_all(&bench);
+    }
+}
+
+/// Runs a script in the place of root's agent, with control groups or without.
+fn run_bomb(name: &str, script: &str, groups: bool) -> (Bench, Value) {
+    let bench = script_bench(name, script);
+    if groups {
         let data = run(&bench);
-        let logs = session_logs(&bench);
-        assert_eq!(data["verdict"]["status"], "confirmed", "{kind}: {data} {logs}");
-        let results: Vec<String> =
-            api.requests_of("main").iter().skip(1).map(|one| one.tool_results().join("")).collect();
-        assert!(results[1].contains("Exit code"), "{kind} fails first: {results:?}");
-        assert!(!results[4].contains("Exit code"), "{kind} passes then: {results:?}");
-        let proof = ["on_base", "with_tests", "with_patch", "grade"].map(|key| &data["proof"][key]);
-        assert_eq!(proof, ["passed", "failed", "passed", "proven"], "{kind}: {data}\n{logs}");
-        let patch = session_file(&bench, "patch.diff");
-        assert_eq!(patch.matches("diff --git").count(), 2, "{patch}");
-        if kind != "cargo" {
-            // The code is prepared again, for the base of now.
-            bench.write("repo/README", "moved\n");
-            commit_all(&bench);
-            let session = data["session"].as_str().unwrap();
-            let again = investigate(&bench, &["--prove", session], "");
-            let again = own_events(&again.text())[0]["data"]["proof"].clone();
-            let results = ["on_base", "with_tests", "with_patch", "grade"].map(|key| &again[key]);
-            assert_eq!(results, ["passed", "failed", "passed", "proven"], "{kind}: {again}");
-            assert_ne!(again["base"], data["proof"]["base"], "{kind}");
+        return (bench, data);
+    }
+    let line = format!(
+        "mount -t tmpfs none /sys/fs/cgroup && exec '{}'",
+        bin("dlq-investigate").display()
+    );
+    let output = bench.run(
+        "unshare",
+        &["-m", "sh", "-c", &line],
+        raised("orders", "i", seconds_ago(0), None),
+    );
+    assert_no_process_left(&bench);
+    let data = own_events(&output.text()).last().unwrap()["data"].clone();
+    (bench, data)
+}
+
+/// What the agent writes goes through a pipe: it can neither open the file of its transcript again,
+/// nor that of its prompt.
+#[test]
+fn agent_cannot_open_prompt_and_transcript_again() {
+    let reopen = "echo by-the-agent 2>/dev/null >/proc/self/fd/0; : > /proc/self/fd/1";
+    for sandbox in ["require", "'off'"] {
+        let begin = match sandbox {
+            "require" => init_line_in_sandbox(),
+            _ => crate::support::claude_stub::INIT_LINE.to_owned(),
+        };
+        let body = format!("{begin}; {reopen}; cat > /dev/null; {}", result_line(&verdict()));
+        let more = format!(", sandbox: {sandbox}");
+        let bench = bench_with_stub("sandbox-reopen", "2.1.330", &body, &more);
+        let data = run(&bench);
+        assert_eq!(data["verdict"]["status"], "likely", "{sandbox}: {data}");
+        assert!(session_file(&bench, "transcript.ndjson").contains("\"init\""));
+        assert!(!session_file(&bench, "prompt.md").contains("by-the-agent"));
+    }
+}
+
+/// Without a sandbox an agent can change its copy of the evidence, and the bundle itself.
+#[test]
+fn changed_evidence_is_said_and_not_believed() {
+    let rows = [
+        ("none", "true", true, false),
+        ("copy", "echo x > .dlq/index.md", true, true),
+        ("new file of the copy", "echo x > .dlq/other", true, true),
+        ("bundle", "for f in ../../../evidence/i/1/*.json; do echo {} > $f; done", false, false),
+    ];
+    for (name, script, believed, said) in rows {
+        let (begin, end) = (crate::support::claude_stub::INIT_LINE, result_line(&verdict()));
+        let body = format!("cat > /dev/null; {begin}\n{script}\n{end}");
+        let bench = bench_with_stub("sandbox-evidence", "2.1.330", &body, ", sandbox: 'off'");
+        let raised = raised("orders", "i", seconds_ago(0), None);
+        let causes = vec![cause("f1", "error", "it fails", &["m1"])];
+        let line = sampled(&bench, "orders", "i", causes);
+        let output = investigate(&bench, &[], format!("{raised}{line}"));
+        let events = own_events(&output.text());
+        let data = &events.last().unwrap()["data"];
+        assert_eq!(data["verdict"].is_object(), believed, "{name}: {data}");
+        assert!(believed || data["reason"] == "forged", "{name}: {data}");
+        if believed {
+            let report = std::fs::read_to_string(data["report"].as_str().unwrap()).unwrap();
+            assert_eq!(report.contains("its copy of the evidence was changed"), said, "{report}");
         }
     }
 }
@@ -702,4 +438,34 @@ fn login_of_the_user_is_read_in_the_sandbox() {
             assert!(data["detail"].as_str().unwrap().contains("cannot renew it"), "{data}");
         }
     }
+}
+
+/// A server of the user's runs in the sandbox, when its files are mounted there.
+#[test]
+fn mcp_server_runs_in_the_sandbox() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let look = json!({"path": "/etc/shadow"});
+    let steps = [tool("mcp__docs__find", look), structured(real_verdict(Value::Null))];
+    let api = FakeClaudeApi::start(Script::new(steps).only_with_key(KEY));
+    let mut bench = Bench::new("sandbox-mcp");
+    let server = super::session::SERVER.replace("found-in-the-docs", "found, and os.path.exists: ");
+    let server = server.replace(
+        "\"found, and os.path.exists: \"",
+        "f\"sees home: {os.path.exists('HOME')}, children: {os.listdir('/proc').count('1')}\"",
+    );
+    let server = server.replace("HOME", &bench.path("home").display().to_string());
+    let server = bench.write("servers/docs.py", server.replace("import json", "import os, json"));
+    let servers =
+        json!({"mcpServers": {"docs": {"command": "/usr/bin/python3", "args": [server]}}});
+    let path = bench.write("mcp.json", servers.to_string());
+    let more = format!(
+        ", sandbox: require, mcp_config: '{}', sandbox_paths: ['{}']",
+        path.display(),
+        bench.path("servers").display()
+    );
+    configure_claude(&mut bench, &cli, &api, &more, "");
+    let data = run(&bench);
+    assert_eq!(data["verdict"]["status"], "confirmed", "{data} {}", session_logs(&bench));
+    let results = api.requests_of("main")[1].tool_results();
+    assert_eq!(results, ["sees home: False, children: 1"]);
 }

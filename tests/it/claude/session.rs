@@ -318,7 +318,7 @@ fn resume_continues_stopped_session() {
 }
 
 /// MCP server with one tool that returns a fixed word.
-const SERVER: &str = r#"
+pub const SERVER: &str = r#"
 import json, sys
 for line in sys.stdin:
     asked = json.loads(line)

@@ -318,3 +318,17 @@ fn nested_repository_is_listed_or_sets_truncated() {
         workspace.discard().unwrap();
     }
 }
+
+/// Attributes could have a patch show a text as binary, which no reviewer and no check reads.
+#[test]
+fn patch_shows_text_whatever_attributes_say() {
+    let bench = Bench::new("attributes");
+    let workspace = bench.open("s");
+    bench.write("state/s/tree/.gitattributes", "* -diff\n*.py binary\n");
+    bench.write("state/s/tree/src/app.py", "changed\n");
+    std::fs::write(bench.path("state/s/tree/picture"), [0, 1, 2]).unwrap();
+    let patch = workspace.changes().unwrap().patch;
+    let patch = String::from_utf8_lossy(&patch);
+    assert!(patch.contains("\n+changed\n"), "{patch}");
+    assert_eq!(patch.matches("GIT binary patch").count(), 1, "the picture: {patch}");
+}

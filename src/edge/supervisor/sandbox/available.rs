@@ -38,8 +38,7 @@ pub(in crate::edge::supervisor) fn decide(
         return Ok(None);
     }
     let found = find(context, program, has_credential, variables);
-    let runs_code = plan.code.as_ref().is_some_and(|code| code.fix || code.test_command.is_some());
-    match judge(mode, found.as_ref().map(drop), runs_code) {
+    match judge(mode, found.as_ref().map(drop), runs_code(plan)) {
         SandboxDecision::Sandboxed => Ok(found.ok()),
         SandboxDecision::Refused(why) => Err(why),
         SandboxDecision::Bare(why) => {
@@ -47,6 +46,22 @@ pub(in crate::edge::supervisor) fn decide(
             Ok(None)
         }
     }
+}
+
+/// Decides whether an agent of the user's own runs, which has no sandbox: nobody knows which servers
+/// and files it needs. An error says why not.
+pub(in crate::edge::supervisor) fn decide_without(context: &SessionContext) -> Result<(), String> {
+    let why = Unavailable::because("an agent of your own has none", "use the agent 'claude'");
+    match judge(context.plan.claude.sandbox, Err(&why), runs_code(&context.plan)) {
+        SandboxDecision::Refused(why) => Err(why),
+        // Its report says that it ran without one.
+        SandboxDecision::Sandboxed | SandboxDecision::Bare(_) => Ok(()),
+    }
+}
+
+/// Returns whether an agent may change code, or runs it.
+fn runs_code(plan: &Plan) -> bool {
+    plan.code.as_ref().is_some_and(|code| code.fix || code.test_command.is_some())
 }
 
 fn find(
