@@ -38,7 +38,7 @@ impl Worktree {
     pub fn changes(&self) -> Result<Changes, Error> {
         self.refuse_link("compare")?;
         let scratch = Scratch::new(beside(&self.folder, "scan"))?;
-        let Snapshot { tree, whole, left_out, .. } = self.write_tree(&scratch)?;
+        let Snapshot { tree, whole, left_out } = self.write_tree(&scratch)?;
         let git = self.without_attributes(&scratch)?;
         let evidence = format!(":(exclude){EVIDENCE}");
         let diff = |form: &[&str], max: u64| {

@@ -66,8 +66,6 @@ const ABSENT: &str = "000000";
 
 /// Tree of a worktree's files.
 pub(super) struct Snapshot {
-    /// Git that can read the tree.
-    pub(super) git: Git,
     pub(super) tree: String,
     /// Whether it is complete.
     pub(super) whole: bool,
@@ -111,7 +109,7 @@ impl Worktree {
         self.restore(&git, &changed, &base, &scratch.0.join("made"))?;
         let left_out = self.leave_out(&git, changed)?;
         let tree = git.must(&["write-tree"], TREE)?.line();
-        Ok(Snapshot { git, tree, whole, left_out })
+        Ok(Snapshot { tree, whole, left_out })
     }
 
     /// Removes the new files from the index that the agent has not written, and returns them.
