@@ -155,6 +155,7 @@ fn channel_of_a_step_keeps_the_problem_as_long_as_the_one_that_has_called_it() {
 fn step_to_a_channel_that_knows_the_problem_has_the_key_by_which_it_knows_it() {
     let mut story = Story::new(escalating(&[15]));
     story.notifications.routes[1].types = Some(GlobList::any(&["queue.expiring"]).unwrap());
+    story.notifications.routes[1].policy = RoutePolicy::default();
     let rounds: [Round<'_>; 6] = [
         (0.0, &[RAISED], &["new"]),
         (2.0, &[("queue.cleared", "a", "redriven")], &[]),
