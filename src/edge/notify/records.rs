@@ -303,7 +303,7 @@ impl DispatcherState {
                 let fallback = entry.fallback.as_ref().filter(|_| *is_refused);
                 let to = fallback.and_then(|name| notifications.channel(name));
                 for mut entry in to.map_or(Vec::new(), |to| {
-                    fall_back(notices, to, entry, &queued.topics, clock::now())
+                    fall_back(notices, notifications, to, entry, &queued.topics, clock::now())
                 }) {
                     entry.slot = self.slot();
                     queued_anew.push(entry);

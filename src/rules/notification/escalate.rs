@@ -31,9 +31,24 @@ pub fn due_steps<'a>(
     &rest[..due]
 }
 
+/// Returns whether the channel of a step was called by it already, for the same problem of another channel.
+pub fn is_called(target: &Topic, source: &Topic, step: u64) -> bool {
+    let since = source.told.as_ref().map(|told| told.unacked_since);
+    let called = target.called.filter(|_| target.is_open());
+    called.is_some_and(|(last, at)| last >= step && Some(at) >= since)
+}
+
 /// Records on the topic of a step's channel that it was told of a problem, so that it is told the end
-/// as well. A channel that knows of the problem already, keeps what it knows.
-pub fn take_step(target: &mut Topic, source: &Topic, now: Timestamp) {
+/// as well, and as late as the channel that has called it, whose ends wait for `wait`. A channel that knows of
+/// the problem already keeps what it knows.
+pub fn take_step(target: &mut Topic, source: &Topic, wait: Duration, now: Timestamp) {
+    let own = target.clear_wait_ms.filter(|_| target.is_open()).unwrap_or_default();
+    let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let wait = wait.max(source.clear_wait_ms.unwrap_or_default()).max(own);
+    if source.flaps.len() > target.flaps.len() {
+        target.flaps.clone_from(&source.flaps);
+    }
+    target.clear_wait_ms = Some(wait);
     if target.is_open() {
         return;
     }
@@ -52,6 +67,8 @@ pub fn take_step(target: &mut Topic, source: &Topic, now: Timestamp) {
         route: target.route,
         told: source.told.as_ref().map(again),
         flaps: std::mem::take(&mut target.flaps),
+        called: target.called,
+        clear_wait_ms: target.clear_wait_ms,
         pending: std::mem::take(&mut target.pending),
         persists: source.persists,
         touched: source.touched.max(target.touched),

@@ -10,6 +10,8 @@ use crate::event::{
 };
 use crate::time::Timestamp;
 
+/// The beginning of the keys of events that are of no problem.
+pub const OWN: &str = "event\n";
 /// The beginning of the keys of problems that a whole round ends.
 pub const POLL: &str = "poll\n";
 
@@ -30,6 +32,19 @@ pub enum TopicChange {
     News,
     /// A step of work that goes on.
     Progress,
+}
+
+/// The work on an incident that an event reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// An investigation begins, with its deadline.
+    Begins {
+        session: String,
+        until: Timestamp,
+    },
+    Ends {
+        session: String,
+    },
 }
 
 /// The part of everything that a round has seen.
@@ -65,8 +80,8 @@ pub struct EventFacts {
     /// The key of the problem that the event is about.
     pub topic: String,
     pub change: TopicChange,
-    /// Whether work on the incident begins (true) or ends (false) with the event.
-    pub working: Option<bool>,
+    /// The investigation that begins or ends with the event.
+    pub work: Option<Work>,
     /// The most frequent cause, by its fingerprint, when the event names it.
     pub cause: Option<NamedCause>,
     /// The causes that are errors, and not only alike messages, when the event is of a sample; of checks
@@ -107,10 +122,10 @@ impl EventFacts {
             severity: head.severity(),
             incident: head.incident.as_deref().map(str::to_owned),
             // An event whose payload names no topic is one of its own.
-            topic: format!("event\n{}\n{}", head.source, head.id),
+            topic: format!("{OWN}{}\n{}", head.source, head.id),
             subject,
             change: TopicChange::News,
-            working: None,
+            work: None,
             cause: None,
             sampled: None,
             depth: None,
@@ -141,8 +156,8 @@ impl EventFacts {
     }
 
     /// Takes the end of an investigation.
-    fn ended(&mut self, queue: &Queue) -> (String, TopicChange) {
-        self.working = Some(false);
+    fn ended(&mut self, queue: &Queue, session: String) -> (String, TopicChange) {
+        self.work = Some(Work::Ends { session });
         (of_queue("queue", queue), TopicChange::News)
     }
 
@@ -192,7 +207,7 @@ impl EventFacts {
             AnyPayload::PollMissing(_) => ("missing".to_owned(), TopicChange::Begins),
             AnyPayload::PollResumed(_) => ("missing".to_owned(), TopicChange::Ends { lost: false }),
             AnyPayload::InvestigationStarted(data) => {
-                self.working = Some(true);
+                self.work = Some(Work::Begins { session: data.session, until: data.timeout_at });
                 (of_queue("queue", &data.queue), TopicChange::Progress)
             }
             AnyPayload::InvestigationProgressed(data) => {
@@ -203,10 +218,10 @@ impl EventFacts {
                 let change = if is_news { TopicChange::News } else { TopicChange::Progress };
                 (of_queue("queue", &data.queue), change)
             }
-            AnyPayload::InvestigationCompleted(data) => self.ended(&data.queue),
-            AnyPayload::InvestigationFailed(data) => self.ended(&data.queue),
-            AnyPayload::InvestigationTimedOut(data) => self.ended(&data.queue),
-            AnyPayload::InvestigationStopped(data) => self.ended(&data.queue),
+            AnyPayload::InvestigationCompleted(data) => self.ended(&data.queue, data.session),
+            AnyPayload::InvestigationFailed(data) => self.ended(&data.queue, data.session),
+            AnyPayload::InvestigationTimedOut(data) => self.ended(&data.queue, data.session),
+            AnyPayload::InvestigationStopped(data) => self.ended(&data.queue, data.session),
             AnyPayload::PollFinished(data) => {
                 self.round = Some(RoundSight::seen_by(&data));
                 return;
@@ -216,9 +231,14 @@ impl EventFacts {
         (self.topic, self.change) = (topic, change);
     }
 
+    /// Returns whether the event is of a problem, and not one of its own.
+    pub fn is_of_problem(&self) -> bool {
+        !self.topic.starts_with(OWN)
+    }
+
     /// Returns whether the event changes what is known of a problem, whoever it is routed to.
     pub fn concerns_all(&self) -> bool {
-        self.working.is_some()
+        self.work.is_some()
             || self.cause.is_some()
             || self.round.is_some_and(|round| round != RoundSight::Partial)
             || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })

@@ -8,7 +8,7 @@ use super::escalate::take_step;
 use super::message::Notice;
 use super::notices::{Notices, QueuedDelivery};
 use super::outbox::{OutboxEntry, key_of};
-use super::policy::Channel;
+use super::policy::{Channel, Notifications};
 use super::topic::{SendReason, Topic};
 use crate::event::derived_id;
 use crate::time::Timestamp;
@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 /// them.
 pub fn fall_back(
     notices: &mut Notices,
+    notifications: &Notifications,
     to: &Channel,
     entry: &OutboxEntry,
     topics: &[String],
@@ -35,11 +36,16 @@ pub fn fall_back(
     };
     let mut entries = Vec::new();
     for (mut part, topics) in parts {
-        let targets: Vec<String> =
-            topics.iter().filter_map(|key| follow(notices, to, key, now)).collect();
+        let known = known_key(notices, to, &part, topics);
+        let follow = |key: &String| follow(notices, notifications, to, key, now);
+        let targets: Vec<String> = topics.iter().filter_map(follow).collect();
         let is_told_itself = topics.iter().all(|key| tells_end(notices, to, key));
         if part.delivery.action == Action::Resolve && is_told_itself {
             continue;
+        }
+        if let Some(key) = known {
+            part.delivery.problems = ProblemKeys { open: vec![key.clone()], ended: Vec::new() };
+            part.delivery.key = key;
         }
         notices.sequence += 1;
         let mut id = vec![entry.delivery.id.as_str(), &to.name];
@@ -70,16 +76,36 @@ fn tells_end(notices: &Notices, to: &Channel, key: &str) -> bool {
     target.is_some_and(|one| one.told.is_some())
 }
 
+/// Returns the key by which the other channel knows the one problem of a delivery already.
+fn known_key(
+    notices: &Notices,
+    to: &Channel,
+    part: &OutboxEntry,
+    topics: &[String],
+) -> Option<String> {
+    let [key] = topics else { return None };
+    let problem = &notices.topics.get(key).filter(|_| part.reason != SendReason::News)?.problem;
+    let target = notices.topics.get(&Topic::key(&to.name, problem))?;
+    target.is_open().then(|| key_of(problem, target.key_incident()))
+}
+
 /// Lets the other channel be told the end of a problem, if that was not told yet. Returns the key of its
 /// topic, if it has one.
-fn follow(notices: &mut Notices, to: &Channel, key: &str, now: Timestamp) -> Option<String> {
+fn follow(
+    notices: &mut Notices,
+    notifications: &Notifications,
+    to: &Channel,
+    key: &str,
+    now: Timestamp,
+) -> Option<String> {
     let source = notices.topics.get(key)?.clone();
     let target_key = Topic::key(&to.name, &source.problem);
     if source.told.is_some() && !source.is_end_told {
         let target = notices.topics.entry(target_key.clone()).or_default();
         if !target.is_open() {
             target.channel.clone_from(&to.name);
-            take_step(target, &source, now);
+            let policy = notifications.policy(source.route, &source.channel);
+            take_step(target, &source, policy.clear_wait, now);
             target.ended_at = source.ended_at;
             let ends = source.pending.iter().filter(|one| one.reason == SendReason::Ended);
             target.pending.extend(ends.cloned());

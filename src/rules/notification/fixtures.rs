@@ -20,7 +20,7 @@ pub fn due(subject: &str, reason: SendReason) -> DueNotice {
         causes: Vec::new(),
     };
     DueNotice {
-        problem: subject.into(),
+        problem: format!("queue\n{subject}"),
         subject: subject.into(),
         incident: None,
         key_incident: None,

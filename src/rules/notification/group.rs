@@ -1,11 +1,12 @@
 //! Grouping: how long a notice waits for others, and which notices become one. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::notices::Problem;
+use super::facts::{OWN, reread};
+use super::problem::Problem;
 use super::topic::{HoldReason, Pending, SendReason, Topic};
-use crate::event::Severity;
+use crate::event::{self, Line, Severity};
 use crate::time::Timestamp;
 
 /// The longest time that a problem, or its absence, lasts while it flaps.
@@ -21,6 +22,8 @@ const FLAPS_MAX: usize = 10;
 pub fn clear_wait(topic: &Topic, wait: Duration, now: Timestamp) -> Duration {
     let is_flapping = topic.flaps.last().is_some_and(|last| now.since(*last) <= FLAP_SPAN);
     let flaps = if is_flapping { topic.flaps.len().min(FLAPS_MAX) } else { 0 };
+    // What is open for the channel that has called this one is open here.
+    let wait = wait.max(Duration::from_millis(topic.clear_wait_ms.unwrap_or_default()));
     let doubled = wait.saturating_mul(1 << flaps);
     doubled.min(FLAP_SPAN.max(wait))
 }
@@ -109,21 +112,35 @@ pub struct DueNotice {
 }
 
 impl DueNotice {
-    pub fn new(topic: &Topic, problem: Option<&Problem>, reason: SendReason) -> Self {
+    /// Returns the kind of the problem, or the type of a result.
+    pub fn kind(&self) -> String {
+        let of_result = self.events.last().filter(|_| self.reason == SendReason::News);
+        match of_result.map(|one| event::peek(one.line.trim_end().as_bytes())) {
+            Some(Line::Event(head)) => head.kind.into_owned(),
+            _ => self.problem.split('\n').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    pub fn new(
+        topic: &Topic,
+        problem: Option<&Problem>,
+        reason: SendReason,
+        now: Timestamp,
+    ) -> Self {
         let new = topic.pending.iter().find(|one| reason == one.reason && !one.causes.is_empty());
-        let is_news = |one: &Pending| one.reason == SendReason::News;
         let new_cause = new.and_then(|one| one.causes.first().cloned());
+        let late = late_incident(topic);
         DueNotice {
             problem: topic.problem.clone(),
             subject: topic.subject.clone(),
-            incident: topic.incident.clone(),
+            incident: late.clone().flatten().or_else(|| topic.incident.clone()),
             key_incident: topic.key_incident().map(str::to_owned),
             known_severity: topic.told_of_open().map(|told| told.severity),
-            is_late: topic.told.is_some() && topic.is_end_told && topic.pending.iter().all(is_news),
+            is_late: late.is_some(),
             reason,
             events: topic.pending.clone(),
             cause: new_cause.or_else(|| Some(problem?.cause.as_ref()?.id.clone())),
-            is_worked_on: problem.is_some_and(|problem| problem.working),
+            is_worked_on: problem.is_some_and(|problem| problem.is_worked_on(now)),
             depth: problem.and_then(|problem| problem.depth),
             was_quiet: topic.pending.iter().any(|one| one.hold == Some(HoldReason::QuietHours)),
             ordinal: 0,
@@ -131,42 +148,62 @@ impl DueNotice {
     }
 }
 
+/// Returns the incident of results that are of no problem which the channel knows as open: it was told the
+/// end, or of another one, or knew of none before the end.
+fn late_incident(topic: &Topic) -> Option<Option<String>> {
+    let is_over = topic.is_end_told || (topic.told.is_none() && topic.ended_at.is_some());
+    let mut incident = None;
+    for one in &topic.pending {
+        let of = reread(&one.line).and_then(|facts| facts.incident);
+        let is_known =
+            of.is_none() || of == topic.incident || of.as_deref() == topic.key_incident();
+        if one.reason != SendReason::News || (is_known && !is_over) {
+            return None;
+        }
+        incident = Some(of);
+    }
+    incident
+}
+
 /// Returns the due notices of a channel as sets, each of which is sent as one: those that waited for
-/// the end of quiet hours; beginnings, ends, tiers, reminders and escalations with one cause; and more
-/// than [`APART_MAX`] of them without a known cause.
+/// the end of quiet hours; and those of one reason and kind with one cause, or more than [`APART_MAX`] of
+/// them without a known one. Growth and results have no cause in common; an event of no problem is apart.
 pub fn merge(due: Vec<DueNotice>) -> Vec<Vec<DueNotice>> {
     let mut sets: Vec<(Option<MergeKey>, Vec<DueNotice>)> = Vec::new();
+    let mut places: HashMap<Option<MergeKey>, usize> = HashMap::new();
     for notice in due {
-        let key = merge_key(&notice);
-        match sets.iter_mut().find(|(known, _)| known.is_some() && *known == key) {
+        let key = (!notice.was_quiet).then(|| MergeKey::new(&notice));
+        let is_own = key.is_some() && notice.problem.starts_with(OWN);
+        let end = sets.len();
+        let place = if is_own { end } else { *places.entry(key.clone()).or_insert(end) };
+        match sets.get_mut(place) {
             Some((_, set)) => set.push(notice),
             None => sets.push((key, vec![notice])),
         }
     }
     let apart = |(key, set): (Option<MergeKey>, Vec<DueNotice>)| match key {
-        Some((_, Some(_)) | ("", None)) => vec![set],
-        Some((_, None)) if set.len() > APART_MAX => vec![set],
-        _ => set.into_iter().map(|one| vec![one]).collect(),
+        Some(MergeKey { cause: None, .. }) if set.len() <= APART_MAX => {
+            set.into_iter().map(|one| vec![one]).collect()
+        }
+        _ => vec![set],
     };
     sets.into_iter().flat_map(apart).collect()
 }
 
-/// The word of what is merged (empty for a digest after quiet hours), and the cause.
-type MergeKey = (&'static str, Option<String>);
+/// The common ground of notices that become one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct MergeKey {
+    reason: SendReason,
+    kind: String,
+    cause: Option<String>,
+}
 
-fn merge_key(notice: &DueNotice) -> Option<MergeKey> {
-    if notice.was_quiet {
-        return Some(("", None));
-    }
-    match notice.reason {
-        SendReason::New | SendReason::Again => Some(("begins", notice.cause.clone())),
-        SendReason::Ended
-        | SendReason::Tier
-        | SendReason::NewCause
-        | SendReason::Repeat
-        | SendReason::AckExpired
-        | SendReason::Escalated => Some((notice.reason.as_str(), notice.cause.clone())),
-        _ => None,
+impl MergeKey {
+    fn new(notice: &DueNotice) -> Self {
+        use SendReason::{Again, Grew, New, News, Severity};
+        let reason = if notice.reason == Again { New } else { notice.reason };
+        let cause = notice.cause.clone().filter(|_| !matches!(reason, Grew | News | Severity));
+        MergeKey { reason, kind: notice.kind(), cause }
     }
 }
 
@@ -175,6 +212,7 @@ mod tests {
     use super::*;
     use crate::rules::notification::facts::NamedCause;
     use crate::rules::notification::fixtures;
+    use crate::rules::notification::problem::RunningSession;
 
     fn due(subject: &str, reason: SendReason, cause: &str, was_quiet: bool) -> DueNotice {
         let cause = (!cause.is_empty()).then(|| cause.to_owned());
@@ -183,7 +221,7 @@ mod tests {
 
     #[test]
     fn one_cause_or_a_storm_becomes_one_notice() {
-        use SendReason::{AckExpired, Ended, Escalated, New, News, Repeat, Tier};
+        use SendReason::{AckExpired, Ended, Escalated, Grew, New, News, Repeat, Tier};
         let sizes = |notices: &[(SendReason, &str, bool)]| {
             let named = notices.iter().enumerate();
             let due = named
@@ -195,7 +233,11 @@ mod tests {
         assert_eq!(sizes(&[(New, "", false); 3]), [1, 1, 1], "few without a cause");
         assert_eq!(sizes(&[(New, "", false); 4]), [4], "many without a cause");
         assert_eq!(sizes(&[(New, "c", false), (Ended, "c", false)]), [1, 1], "two reasons");
-        assert_eq!(sizes(&[(News, "c", false); 5]), [1; 5], "results");
+        assert_eq!(sizes(&[(Ended, "c", false); 2]), [2], "one cause");
+        for reason in [News, Grew, SendReason::Severity] {
+            assert_eq!(sizes(&[(reason, "c", false); 3]), [1; 3], "{reason}: few");
+            assert_eq!(sizes(&[(reason, "c", false); 4]), [4], "{reason}: many");
+        }
         for reason in [Ended, Tier, Repeat, AckExpired, Escalated] {
             assert_eq!(sizes(&[(reason, "c", false); 2]), [2], "{reason}: one cause");
             assert_eq!(sizes(&[(reason, "", false); 3]), [1; 3], "{reason}: few");
@@ -205,16 +247,42 @@ mod tests {
     }
 
     #[test]
+    fn problems_of_several_kinds_are_told_apart() {
+        let one = |problem: &str, of: &str, n: usize| {
+            let mut one = due(&format!("q{n}"), SendReason::New, "", false);
+            if of.is_empty() {
+                one.problem = format!("{problem}\narn{n}");
+            } else {
+                one.reason = SendReason::News;
+                one.events[0].line =
+                    format!(r#"{{"specversion":"1.0","id":"i","source":"s","type":"{of}"}}"#);
+            }
+            one
+        };
+        let kinds = [("queue", ""), ("unreadable", ""), ("lint", ""), ("", "t.a"), ("", "t.b")];
+        let due = (0..20).map(|n| one(kinds[n % 5].0, kinds[n % 5].1, n));
+        assert_eq!(merge(due.collect()).iter().map(Vec::len).collect::<Vec<_>>(), [4; 5]);
+        let own = (0..9).map(|n| DueNotice { problem: format!("{OWN}{n}"), ..one("", "t.a", n) });
+        assert_eq!(merge(own.collect()).len(), 9, "events of no problem");
+    }
+
+    #[test]
     fn notice_knows_what_is_known_of_the_problem() {
-        let cause = NamedCause { id: "c".into(), title: "t".into() };
-        let problem =
-            Problem { working: true, depth: Some(9), cause: Some(cause), ..Problem::default() };
-        let known = DueNotice::new(&Topic::default(), Some(&problem), SendReason::Tier);
+        let (cause, now) =
+            (NamedCause { id: "c".into(), title: "t".into() }, Timestamp::from_millis(0));
+        let running = RunningSession { session: "s".into(), until: now };
+        let problem = Problem {
+            running: Some(running),
+            depth: Some(9),
+            cause: Some(cause),
+            ..Problem::default()
+        };
+        let known = DueNotice::new(&Topic::default(), Some(&problem), SendReason::Tier, now);
         assert_eq!(
             (known.is_worked_on, known.depth, known.cause),
             (true, Some(9), Some("c".into()))
         );
-        let unknown = DueNotice::new(&Topic::default(), None, SendReason::Tier);
+        let unknown = DueNotice::new(&Topic::default(), None, SendReason::Tier, now);
         assert_eq!((unknown.is_worked_on, unknown.depth, unknown.cause), (false, None, None));
     }
 

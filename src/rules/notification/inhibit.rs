@@ -1,6 +1,5 @@
 //! Inhibition: growth is not sent again while work on the incident goes on. Pure.
 
-use super::notices::Problem;
 use super::topic::Told;
 use crate::event::Severity;
 
@@ -20,7 +19,7 @@ pub enum Growth {
 /// Judges growth to `depth`, which a channel is told of when it is by `factor`.
 pub fn judge_growth(
     told: &Told,
-    problem: &Problem,
+    is_worked_on: bool,
     depth: u64,
     severity: Severity,
     factor: u64,
@@ -30,7 +29,7 @@ pub fn judge_growth(
     }
     let has_grown =
         told.depth.is_some_and(|known| depth >= known.saturating_mul(factor).max(factor));
-    match (has_grown, problem.working) {
+    match (has_grown, is_worked_on) {
         (true, true) => Growth::Inhibited,
         (true, false) => Growth::Grown,
         (false, _) => Growth::Update,
@@ -73,8 +72,7 @@ mod tests {
             (Some(3), 6, Severity::Error, true, 2, Growth::Inhibited),
         ];
         for (known, depth, severity, working, factor, expected) in rows {
-            let problem = Problem { working, ..Problem::default() };
-            let found = judge_growth(&told(known), &problem, depth, severity, factor);
+            let found = judge_growth(&told(known), working, depth, severity, factor);
             assert_eq!(found, expected, "{known:?} to {depth} by {factor}, working: {working}");
         }
     }

@@ -1,6 +1,6 @@
-//! The stages of notification in their order: what an event changes for a channel, and what is due.
+//! The stages of notification in their order: what an event changes for a channel.
 //!
-//! [`judge_event`] looks at an event, [`judge_due`] at the time. Both change the [`Topic`], the record
+//! [`judge_event`] looks at an event, [`judge_due`](super::due::judge_due) at the time. Both change the [`Topic`], the record
 //! of a problem on a channel, and return what is to be done. Promises: a problem is told once, and
 //! again only for a [`SendReason`]; an event that waits is in the record, so that a restart forgets
 //! none. Pure.
@@ -9,21 +9,18 @@ use std::time::Duration;
 
 use super::causes::{self, new_causes};
 use super::decision::{DropReason, NoticeDecision};
-use super::escalate::due_steps;
 use super::facts::{EventFacts, TopicChange};
-use super::group::{DueNotice, clear_wait, flap, lengthen_wait};
+use super::group::{clear_wait, flap, lengthen_wait};
 use super::inhibit::{Growth, judge_growth};
-use super::notices::Problem;
 use super::policy::{GroupBy, RoutePolicy};
-use super::repeat::judge_repeat;
-use super::restraints::{Restraints, is_restraining};
-use super::told::{apart, follow_incident, reminder, restart, tell, told_again};
+use super::problem::{IncidentStanding, Problem};
+use super::told::{follow_incident, restart};
 use super::topic::{HoldReason, Pending, SendReason, Topic};
 use super::waiting::{keep_loss, tells_of_loss, wait, waiting};
 use crate::time::Timestamp;
 
 /// The time after which a problem that every round reports, and that was not reported, is a new one.
-const PERSISTS_FOR: Duration = Duration::from_secs(3600);
+pub const PERSISTS_FOR: Duration = Duration::from_secs(3600);
 /// The time in which a queue's problems are one where notices are grouped by queue.
 const DAY: Duration = Duration::from_secs(86_400);
 /// The time in which a problem that comes back has come back, and is not a new one.
@@ -33,6 +30,8 @@ const AGAIN_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Debug, Clone, Copy)]
 pub struct Routing<'a> {
     pub policy: &'a RoutePolicy,
+    /// The problem of the queue that the event is of.
+    pub standing: IncidentStanding,
     /// Whether a route sends the event to the channel.
     pub is_routed: bool,
     /// Whether a route without channels keeps the event from all.
@@ -52,14 +51,20 @@ pub fn judge_event(
     routing: Routing<'_>,
     now: Timestamp,
 ) -> NoticeDecision {
+    topic.subject.clone_from(&facts.subject);
+    if routing.standing == IncidentStanding::Past {
+        return judge_past(topic, facts, line, routing, now);
+    }
+    begin_unseen(topic, facts, line, routing, now);
     let new_causes = new_causes(topic, facts);
     let mut decision = decide(topic, problem, facts, routing, !new_causes.is_empty(), now);
-    topic.touched = topic.touched.max(facts.at);
-    topic.subject.clone_from(&facts.subject);
+    topic.touched = topic.touched.max(facts.at.min(now));
     topic.persists = facts.change == TopicChange::Persists;
     let is_return = decision == NoticeDecision::Drop(DropReason::Flapping);
     if facts.change == TopicChange::Begins && (is_return || topic.told.is_none()) {
         keep_loss(topic);
+        // The end of what the channel was not told of ends nothing that begins now.
+        topic.pending.retain(|one| topic.told.is_some() || one.reason != SendReason::Ended);
     }
     // The end of the problem that the channel knows is told first, with the key of that one.
     let waits_for_end = topic.told.is_some() && topic.awaits(SendReason::Ended);
@@ -85,7 +90,7 @@ pub fn judge_event(
         }
         // The channel is told nothing of this problem, and was told the end of the one before.
         (TopicChange::Begins, NoticeDecision::Drop(DropReason::NotRouted))
-            if topic.ended_at.is_some() =>
+            if topic.ended_at.is_some() && routing.standing == IncidentStanding::Open =>
         {
             lengthen_wait(topic, routing.policy.clear_wait, now);
             if !waits_for_end {
@@ -95,10 +100,6 @@ pub fn judge_event(
         _ => {}
     }
     take_incident(topic, facts);
-    if facts.working == Some(false) {
-        let grown = topic.inhibited.take();
-        grown.into_iter().for_each(|one| wait(topic, Pending { due: now, ..one }));
-    }
     if decision == NoticeDecision::Inhibited {
         topic.inhibited = Some(waiting(facts, line, SendReason::Grew, now, now));
     }
@@ -111,6 +112,49 @@ pub fn judge_event(
     }
     causes::remember(topic, facts);
     decision
+}
+
+/// Takes growth or a tier of another incident for its beginning, when the one that is known has ended: the
+/// beginning itself was missed.
+fn begin_unseen(
+    topic: &mut Topic,
+    facts: &EventFacts,
+    line: &str,
+    routing: Routing<'_>,
+    now: Timestamp,
+) {
+    let is_step = matches!(facts.change, TopicChange::Grows(_) | TopicChange::Nears(_));
+    let is_other = routing.standing == IncidentStanding::Open
+        && facts.incident.is_some()
+        && facts.incident != topic.incident;
+    let Some(ended) = topic.ended_at.filter(|_| is_step && is_other) else { return };
+    if topic.told.is_some() && is_flapping(topic, ended, routing.policy, now) {
+        come_back(topic, facts, line, routing, now);
+        return;
+    }
+    lengthen_wait(topic, routing.policy.clear_wait, now);
+    if !(topic.told.is_some() && topic.awaits(SendReason::Ended)) {
+        restart(topic);
+    }
+}
+
+/// Judges an event of an earlier problem of the queue. Only a result and a loss are told: they change
+/// nothing of the problem that is known.
+fn judge_past(
+    topic: &mut Topic,
+    facts: &EventFacts,
+    line: &str,
+    routing: Routing<'_>,
+    now: Timestamp,
+) -> NoticeDecision {
+    if !routing.is_routed {
+        return NoticeDecision::Drop(DropReason::NotRouted);
+    }
+    if !matches!(facts.change, TopicChange::News | TopicChange::Ends { lost: true }) {
+        return NoticeDecision::Drop(DropReason::Over);
+    }
+    wait(topic, waiting(facts, line, SendReason::News, now, now));
+    NoticeDecision::Send(SendReason::News, now)
 }
 
 /// Returns an event with the causes that are new, as grave as the problem is known to be.
@@ -141,11 +185,12 @@ fn come_back(
     now: Timestamp,
 ) -> NoticeDecision {
     flap(topic, now);
+    let was_end_told = topic.is_end_told;
     (topic.ended_at, topic.is_end_told) = (None, false);
     topic.pending.retain(|one| one.reason != SendReason::Ended);
     follow_incident(topic, facts, line, now);
     let RoutePolicy { group_by, clear_wait: wait, .. } = *routing.policy;
-    if !routing.is_routed || group_by == GroupBy::Queue {
+    if !routing.is_routed || (group_by == GroupBy::Queue && !was_end_told) {
         return NoticeDecision::Drop(DropReason::Flapping);
     }
     NoticeDecision::Send(SendReason::Again, now.plus(clear_wait(topic, wait, now)))
@@ -164,11 +209,15 @@ fn decide(
     let policy = routing.policy;
     let waits_to_begin = topic.awaits_beginning();
     let is_end = !routing.is_muted && ends_what_is_told(topic, facts);
+    let is_over = routing.standing == IncidentStanding::Ended;
     if !routing.is_routed && !is_end {
-        let is_back = comes_back_untold(topic, facts, policy, now);
+        let is_back = !is_over && comes_back_untold(topic, facts, policy, now);
         return Drop(if is_back { Flapping } else { NotRouted });
     }
     match &facts.change {
+        TopicChange::Begins | TopicChange::Grows(_) | TopicChange::Nears(_) if is_over => {
+            Drop(Over)
+        }
         // Only checks that fail begin with causes: others than those that people know of.
         TopicChange::Begins if topic.is_open() && has_new_cause => Send(SendReason::NewCause, now),
         TopicChange::Begins if topic.is_open() || waits_to_begin => Drop(AlreadyTold),
@@ -186,8 +235,8 @@ fn decide(
         TopicChange::Grows(depth) => match &topic.told {
             None => Send(SendReason::New, now.plus(policy.group_wait)),
             Some(told) => {
-                let factor = routing.growth_factor;
-                match judge_growth(told, problem, *depth, facts.severity, factor) {
+                let (factor, is_worked_on) = (routing.growth_factor, problem.is_worked_on(now));
+                match judge_growth(told, is_worked_on, *depth, facts.severity, factor) {
                     Growth::Worse => Send(SendReason::Severity, now),
                     Growth::Grown => Send(SendReason::Grew, now),
                     _ if routing.is_named => Send(SendReason::Grew, now),
@@ -205,7 +254,7 @@ fn decide(
         }
         TopicChange::Ends { lost: true } if !topic.is_end_told => Send(SendReason::Ended, now),
         TopicChange::Ends { .. } if topic.ended_at.is_some() => Drop(AlreadyTold),
-        TopicChange::Ends { .. } if topic.told.is_none() && !topic.pending.is_empty() => Drop(Over),
+        TopicChange::Ends { .. } if topic.told.is_none() && !routing.is_named => Drop(Over),
         TopicChange::Ends { .. } => {
             Send(SendReason::Ended, now.plus(clear_wait(topic, policy.clear_wait, now)))
         }
@@ -263,122 +312,4 @@ fn is_flapping(topic: &Topic, ended: Timestamp, policy: &RoutePolicy, now: Times
         return false;
     }
     now.since(ended) <= clear_wait(topic, policy.clear_wait, ended)
-}
-
-/// An act that is due on a topic.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Due {
-    /// A notice to the channel of the topic.
-    Notice(DueNotice),
-    /// A notice to the channel of an escalation step.
-    Escalation(String, DueNotice),
-    /// Notices wait from now on for the end of quiet hours, a silence or an acknowledgement.
-    Held(HoldReason, Timestamp),
-}
-
-/// Returns what is due on a topic, and changes the topic as if it were done.
-pub fn judge_due(
-    topic: &mut Topic,
-    problem: Option<&Problem>,
-    policy: &RoutePolicy,
-    restraints: Restraints<'_>,
-    now: Timestamp,
-) -> Vec<Due> {
-    let mut due = Vec::new();
-    end_holds(topic, restraints, now);
-    if topic.pending.iter().any(|one| one.due <= now) {
-        let later = take_unstable_end(topic, now);
-        match release(topic, problem, restraints, now) {
-            Some(Due::Notice(notice)) => due.extend(apart(notice, topic).map(Due::Notice)),
-            other => due.extend(other),
-        }
-        topic.pending.extend(later);
-    }
-    if topic.persists && now.since(topic.touched) > PERSISTS_FOR {
-        topic.ended_at = topic.ended_at.or(Some(topic.touched));
-    }
-    if !topic.is_open() {
-        return due;
-    }
-    let Some(mut told) = topic.told.clone() else { return due };
-    told.at = told.at.max(restraints.since);
-    let ack = restraints.ack(topic, now);
-    if ack.is_some() {
-        topic.acked_until = ack;
-    }
-    let hold = restraints.hold(topic, told.severity, false, now);
-    let is_restrained = ack.is_some() || hold.is_some();
-    let interval = policy.repeat_interval;
-    if let Some(reason) = judge_repeat(&told, interval, topic.acked_until, is_restrained, now) {
-        let ordinal = told.repeats + 1;
-        let notice = DueNotice { ordinal, ..reminder(topic, problem, &told, reason, now) };
-        told_again(topic, reason, now);
-        due.push(Due::Notice(notice));
-    }
-    let unacked = topic.told.as_ref().map_or(now, |told| told.unacked_since).max(restraints.since);
-    let mut steps: Vec<(&str, DueNotice)> = Vec::new();
-    for step in due_steps(&policy.escalate, topic, unacked, is_restraining(hold), now) {
-        topic.escalated += 1;
-        let notice = reminder(topic, problem, &told, SendReason::Escalated, now);
-        let ordinal = topic.escalated as u64;
-        // Two steps after a long sleep are one notice of their channel.
-        steps.retain(|(to, _)| *to != step.to);
-        steps.push((&step.to, DueNotice { ordinal, ..notice }));
-    }
-    due.extend(steps.into_iter().map(|(to, notice)| Due::Escalation(to.to_owned(), notice)));
-    due
-}
-
-/// Makes due what people do not hold back any more: a silence can end before its time.
-fn end_holds(topic: &mut Topic, restraints: Restraints<'_>, now: Timestamp) {
-    let is_held = |one: &Pending| one.hold.is_some_and(HoldReason::is_restraint);
-    let is_end = topic.pending.last().is_some_and(|one| one.reason == SendReason::Ended);
-    let has_held = topic.pending.iter().any(is_held);
-    if has_held && restraints.hold(topic, topic.pending_severity(), is_end, now).is_none() {
-        let held = topic.pending.iter_mut().filter(|one| is_held(one));
-        held.for_each(|one| one.due = one.due.min(now));
-    }
-}
-
-/// Takes the end of a problem that has not lasted long enough: it waits on its own.
-fn take_unstable_end(topic: &mut Topic, now: Timestamp) -> Vec<Pending> {
-    let is_later = |one: &Pending| one.hold == Some(HoldReason::Stable) && one.due > now;
-    let (later, others) = std::mem::take(&mut topic.pending).into_iter().partition(is_later);
-    topic.pending = others;
-    later
-}
-
-/// Takes what waits on a topic, or makes it wait longer.
-fn release(
-    topic: &mut Topic,
-    problem: Option<&Problem>,
-    restraints: Restraints<'_>,
-    now: Timestamp,
-) -> Option<Due> {
-    let last = topic.pending.last()?;
-    let (reason, severity) = (last.reason, topic.pending_severity());
-    let is_end = reason == SendReason::Ended;
-    if let Some((why, until)) = restraints.hold(topic, severity, is_end, now) {
-        let was_held = topic.pending.iter().all(|one| one.hold == Some(why));
-        for one in &mut topic.pending {
-            (one.due, one.hold) = (until, Some(why));
-        }
-        return (!was_held).then_some(Due::Held(why, until));
-    }
-    // A group tells everything that waits.
-    let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
-    let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
-    let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
-    let mut notice = DueNotice::new(topic, problem, reason);
-    if let Some(told) = topic.told.as_ref().filter(|_| reason == SendReason::AckExpired) {
-        // What has come meanwhile is told with the problem itself.
-        let again = reminder(topic, problem, told, reason, now);
-        notice.events.splice(0..0, again.events);
-    }
-    tell(topic, problem, now);
-    topic.acked_until = None;
-    if reason == SendReason::AckExpired {
-        told_again(topic, reason, now);
-    }
-    Some(Due::Notice(notice))
 }

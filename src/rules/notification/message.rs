@@ -17,6 +17,7 @@ use crate::shell;
 use crate::text::{safe, shorten, wrap};
 use crate::time::Timestamp;
 
+mod kinds;
 pub mod merged;
 mod sentences;
 

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::amend::{Amendment, EventHold};
 use super::decision::NoticeDecision;
-use super::facts::{EventFacts, NamedCause};
+use super::facts::OWN;
 use super::notice_key::{EventKey, KeyHash, NoticeKey};
+use super::problem::Problem;
 use super::topic::Topic;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::Head;
@@ -52,40 +53,6 @@ fn yes() -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
 fn is_yes(flag: &bool) -> bool {
     *flag
-}
-
-/// The state of a problem, whatever channels its events are routed to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Problem {
-    pub incident: Option<String>,
-    /// Whether an investigation of it runs.
-    pub working: bool,
-    pub cause: Option<NamedCause>,
-    /// The newest depth that an event has told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub depth: Option<u64>,
-    /// The time of the newest event.
-    pub at: Timestamp,
-}
-
-impl Problem {
-    /// Applies an event, unless a newer one was applied. A new incident starts afresh. A time ahead
-    /// of `now` counts as `now`: the events that follow must not look old beside it.
-    pub fn apply(&mut self, facts: &EventFacts, now: Timestamp) {
-        let at = facts.at.min(now);
-        if at < self.at.min(now) {
-            return;
-        }
-        if facts.incident.is_some() && facts.incident != self.incident {
-            *self = Problem { incident: facts.incident.clone(), ..Problem::default() };
-        }
-        self.at = at;
-        self.working = facts.working.unwrap_or(self.working);
-        self.depth = facts.depth.or(self.depth);
-        if facts.cause.is_some() {
-            self.cause.clone_from(&facts.cause);
-        }
-    }
 }
 
 /// A delivery in the outbox. Its content is the file of that id.
@@ -275,7 +242,11 @@ impl Notices {
     pub fn forget_old(&mut self, now: Timestamp) -> usize {
         let oldest = now.minus(KEPT_FOR);
         self.topics.retain(|_, topic| !topic.is_settled() || topic.touched >= oldest);
-        self.problems.retain(|_, problem| problem.at >= oldest);
+        let open: HashSet<&String> = self.topics.values().map(|topic| &topic.problem).collect();
+        let is_kept = |key: &String, problem: &Problem| {
+            !key.starts_with(OWN) && (problem.at >= oldest || open.contains(key))
+        };
+        self.problems.retain(|key, problem| is_kept(key, problem));
         let order = |topic: &Topic| (!topic.is_settled(), topic.touched);
         let settled = self.topics.values().filter(|topic| topic.is_settled()).count();
         let waits = |topic: &Topic| !topic.pending.is_empty() || topic.inhibited.is_some();
@@ -308,7 +279,6 @@ fn drop_first<V, O: Ord>(map: &mut BTreeMap<String, V>, order: impl Fn(&V) -> Op
 mod tests {
     use super::*;
     use crate::document::Versioned;
-    use crate::event::{Line, peek};
     use crate::rules::notification::decision::DropReason;
     use crate::rules::notification::topic::{Pending, SendReason, Told};
 
@@ -413,26 +383,15 @@ mod tests {
     }
 
     #[test]
-    fn problem_is_not_changed_by_an_older_event() {
-        let facts = |seconds: u64, working| {
-            let line = r#"{"specversion":"1.0","id":"i","source":"s","type":"t"}"#;
-            let Line::Event(head) = peek(line.as_bytes()) else { panic!() };
-            let now = at(1).plus(Duration::from_secs(seconds));
-            EventFacts { working: Some(working), ..EventFacts::read(&head, line.as_bytes(), now) }
-        };
-        let mut problem = Problem::default();
-        problem.apply(&facts(10, true), at(2));
-        problem.apply(&facts(5, false), at(2));
-        assert!(problem.working);
-        problem.apply(&facts(11, false), at(2));
-        assert!(!problem.working);
-        let now = at(1).plus(Duration::from_secs(20));
-        problem.apply(&facts(86_400, true), now);
-        problem.apply(&facts(21, false), now.plus(Duration::from_secs(10)));
-        assert!(!problem.working, "a clock that was a day ahead");
-        let mut stored = Problem { working: true, at: at(300), ..Problem::default() };
-        stored.apply(&facts(30, false), now.plus(Duration::from_secs(10)));
-        assert!(!stored.working, "a time ahead in the file");
+    fn rounds_are_no_problems_and_what_goes_on_is_remembered() {
+        let mut notices = Notices::default();
+        let old = Problem::default();
+        let keys = ["event\ndlq-poll\n1", "queue\nopen", "queue\nover"];
+        notices.problems = keys.iter().map(|key| ((*key).to_owned(), old.clone())).collect();
+        let topic = Topic { problem: "queue\nopen".into(), touched: at(20), ..Topic::default() };
+        notices.topics.insert("console\nqueue\nopen".into(), topic.into());
+        notices.forget_old(at(20));
+        assert_eq!(notices.problems.keys().collect::<Vec<_>>(), ["queue\nopen"]);
     }
 
     #[test]

@@ -385,7 +385,7 @@ mod tests {
                 causes: Vec::new(),
             };
             let events = reasons.iter().map(event).collect();
-            DueNotice { events, ..DueNotice::new(&Topic::default(), None, reasons[0]) }
+            DueNotice { events, ..DueNotice::new(&Topic::default(), None, reasons[0], at(0)) }
         };
         let rows: [(&[&[SendReason]], bool, Action); 6] = [
             (&[&[New]], false, Action::Trigger),
@@ -410,7 +410,7 @@ mod tests {
             problem: (*problem).to_owned(),
             incident: incident.map(str::to_owned),
             key_incident: incident.map(str::to_owned),
-            ..DueNotice::new(&Topic::default(), None, SendReason::New)
+            ..DueNotice::new(&Topic::default(), None, SendReason::New, at(0))
         };
         PlannedDelivery {
             id: "id".into(),

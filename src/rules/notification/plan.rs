@@ -25,6 +25,7 @@ use super::judge::{Routing, judge_event};
 use super::notice_key::{KeyHash, NoticeKey};
 use super::notices::{JudgedEvent, Notices, QueuedDelivery};
 use super::policy::{Channel, Notifications};
+use super::problem::IncidentStanding;
 use super::route::RoutedChannel;
 use super::silence::Silences;
 use super::topic::{Pending, SendReason, Topic};
@@ -112,7 +113,7 @@ pub fn plan(
     let updated = judge_arrived(notices, arrived, input, now, &mut judged, &mut amended);
     let mut flush = FlushPlan { forgotten: notices.remember(judged, now), ..FlushPlan::default() };
     for (key, progress) in updated {
-        flush.deliveries.extend(update(notices, input, &key, progress));
+        flush.deliveries.extend(update(notices, input, &key, progress, now));
     }
     let DueNotices { by_channel, joined, held, amended: dropped } =
         collect_due(notices, input, now);
@@ -154,8 +155,10 @@ fn judge_arrived(
         let ArrivedEvent { facts, line, channels: routed, is_muted } = event;
         // Each event is judged at its own time, so that a replay judges like a live stream.
         moment = facts.at.min(now).max(moment);
-        let problem = notices.problems.entry(facts.topic.clone()).or_default();
-        problem.apply(facts, now);
+        let standing = match facts.is_of_problem() {
+            true => notices.problems.entry(facts.topic.clone()).or_default().take(facts, now),
+            false => IncidentStanding::Open,
+        };
         if facts.round.is_some_and(|round| round != RoundSight::Partial) {
             end_failures(notices, input, event, moment, judged, amended);
         }
@@ -169,10 +172,14 @@ fn judge_arrived(
                 let (channel, problem) = (channel.name.clone(), facts.topic.clone());
                 Box::new(Topic { channel, problem, ..Topic::default() })
             });
-            if let Some(route) = route.filter(|_| takes_route(topic, facts)) {
-                topic.route = route.route;
+            let is_taken = |_: &&RoutedChannel| {
+                standing != IncidentStanding::Past && takes_route(topic, facts)
+            };
+            if let Some(route) = route.filter(is_taken) {
+                take_route(topic, route.route, input.notifications);
             }
             let routing = Routing {
+                standing,
                 policy: input.notifications.policy(topic.route, &channel.name),
                 is_routed: route.is_some(),
                 is_muted: *is_muted,
@@ -232,6 +239,17 @@ fn takes_route(topic: &Topic, facts: &EventFacts) -> bool {
     of_problem && (is_graver || topic.ended_at.is_some())
 }
 
+/// Takes another route for that of a problem. The steps of the one before stay while the problem goes on,
+/// when the other has none.
+fn take_route(topic: &mut Topic, route: Option<usize>, notifications: &Notifications) {
+    let has_steps =
+        |at: Option<usize>| !notifications.policy(at, &topic.channel).escalate.is_empty();
+    let goes_on = topic.ended_at.is_none() && (topic.told.is_some() || topic.awaits_beginning());
+    let before = topic.step_route.or(topic.route).filter(|at| has_steps(Some(*at)));
+    topic.step_route = before.filter(|_| goes_on && !has_steps(route));
+    topic.route = route;
+}
+
 /// Returns whether an event is new to a channel. One that is not routed there matters only to a
 /// topic that is older.
 fn is_to_be_judged(
@@ -242,29 +260,11 @@ fn is_to_be_judged(
     is_routed: bool,
     topic: &str,
 ) -> bool {
-    let is_known = || known.contains(&NoticeKey::hash(&channel.name, &facts.key));
-    if !is_routed {
-        let Some(topic) = notices.topics.get(topic).filter(|_| facts.concerns_all()) else {
-            return false;
-        };
-        return topic.touched < facts.at || (ends_what_is_open(topic, facts) && !is_known());
-    }
-    let is_below = notices.floor_of(&channel.name).is_some_and(|floor| facts.at <= floor);
-    !is_below && !is_known()
-}
-
-/// Returns whether an event ends the incident of a topic that goes on, after what people were told of
-/// it. Then one with a later time that came before it, such as the start of an investigation, does not
-/// make it old.
-fn ends_what_is_open(topic: &Topic, facts: &EventFacts) -> bool {
-    let is_of_incident = facts.incident.is_some() && topic.incident == facts.incident;
-    let is_end = matches!(facts.change, TopicChange::Ends { .. });
-    let told = || topic.told.as_ref().and_then(|told| reread(&told.line)).map(|facts| facts.at);
-    let waiting = || topic.pending.iter().map(|one| one.at).max();
-    is_end
-        && is_of_incident
-        && topic.ended_at.is_none()
-        && told().max(waiting()).is_some_and(|at| at < facts.at)
+    let concerns = match is_routed {
+        true => notices.floor_of(&channel.name).is_none_or(|floor| facts.at > floor),
+        false => facts.concerns_all() && notices.topics.contains_key(topic),
+    };
+    concerns && !known.contains(&NoticeKey::hash(&channel.name, &facts.key))
 }
 
 /// Returns the delivery that updates the notice of a topic.
@@ -273,6 +273,7 @@ fn update(
     input: PlanInput<'_>,
     key: &str,
     progress: Pending,
+    now: Timestamp,
 ) -> Option<PlannedDelivery> {
     let topic = notices.topics.get(key).filter(|_| !input.is_off)?;
     let channel = input.notifications.channel(&topic.channel)?;
@@ -285,7 +286,7 @@ fn update(
     let first = Pending { line: told.line.clone(), severity: told.severity, ..progress.clone() };
     let problem = notices.problems.get(&topic.problem);
     let events = vec![first, progress];
-    let notice = DueNotice { events, ..DueNotice::new(topic, problem, SendReason::News) };
+    let notice = DueNotice { events, ..DueNotice::new(topic, problem, SendReason::News, now) };
     let delivery = deliver(notices, input.notifications, channel, vec![notice]);
     Some(PlannedDelivery { is_update: true, handle, ..delivery })
 }

@@ -41,8 +41,12 @@ impl Notices {
                     let moved = std::mem::replace(&mut known.routes, routes.clone());
                     let topics = self.topics.values_mut();
                     for topic in topics.filter(|topic| topic.channel == channel.name) {
-                        let place = moved.iter().position(|at| Some(*at) == topic.route);
-                        topic.route = place.and_then(|place| routes.get(place).copied());
+                        let place = |route: Option<usize>| {
+                            let place = moved.iter().position(|at| Some(*at) == route)?;
+                            routes.get(place).copied()
+                        };
+                        topic.route = place(topic.route);
+                        topic.step_route = place(topic.step_route);
                     }
                 }
                 continue;
@@ -51,7 +55,9 @@ impl Notices {
             let since = if is_first { Timestamp::default() } else { now };
             self.routings.insert(channel.name.clone(), KnownRouting { id, since, floor, routes });
             let topics = self.topics.values_mut().filter(|topic| topic.channel == channel.name);
-            topics.for_each(|topic| topic.route = route_of(topic, router, at));
+            topics.for_each(|topic| {
+                (topic.route, topic.step_route) = (route_of(topic, router, at), None);
+            });
         }
         has_changed
     }

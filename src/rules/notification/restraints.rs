@@ -21,30 +21,36 @@ pub struct Restraints<'a> {
     pub quiet: Option<&'a QuietHours>,
     /// Whether notices are switched off.
     pub is_off: bool,
+    /// Whether the channel has an alert for each problem, which the end closes.
+    pub has_alerts: bool,
     /// The moment from which the policy of the channel holds.
     pub since: Timestamp,
 }
 
 impl Restraints<'_> {
-    /// Returns why and until when notices about a topic wait. An acknowledgement does not hold back
-    /// the end of a problem, nor do quiet hours the end of what was told in them.
+    /// Returns why and until when notices about a topic wait, the last of which is an `end` of that severity.
+    /// An acknowledgement does not hold back the end of a problem, nor do quiet hours the end of what was
+    /// told in them. Nothing holds back one that only closes an alert: until then people are called.
     pub fn hold(
         &self,
         topic: &Topic,
         severity: Severity,
-        is_end: bool,
+        end: Option<Severity>,
         now: Timestamp,
     ) -> Option<(HoldReason, Timestamp)> {
         if self.is_off {
             return Some((HoldReason::Off, now.plus(OFF_FOR)));
         }
+        if self.has_alerts && end.is_some_and(|severity| severity < Severity::Warn) {
+            return None;
+        }
         if let Some(silence) = self.silences.of_subject(&topic.subject, now) {
             return Some((HoldReason::Silence, silence.until));
         }
-        if let Some(until) = self.ack(topic, now).filter(|_| !is_end) {
+        if let Some(until) = self.ack(topic, now).filter(|_| end.is_none()) {
             return Some((HoldReason::Ack, until));
         }
-        let told = topic.told.as_ref().filter(|_| is_end);
+        let told = topic.told.as_ref().filter(|_| end.is_some());
         let broke_through =
             |quiet: &&QuietHours| told.is_some_and(|told| quiet.is_one_night(told.at, now));
         let quiet = self.quiet.filter(|quiet| !broke_through(quiet));

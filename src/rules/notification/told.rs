@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::facts::{EventFacts, TopicChange, reread};
 use super::group::DueNotice;
-use super::notices::Problem;
+use super::problem::Problem;
 use super::topic::{Pending, SendReason, Told, Topic};
 use crate::time::Timestamp;
 
@@ -26,6 +26,7 @@ pub fn restart(topic: &mut Topic) {
     topic.ended_at = None;
     topic.is_end_told = false;
     topic.acked_until = None;
+    topic.silenced_until = None;
     topic.escalated = 0;
     topic.handle = None;
     topic.group_handle = None;
@@ -128,7 +129,7 @@ pub fn reminder(
     let at = if reason == SendReason::Escalated { told.unacked_since } else { told.first_at };
     let causes = Vec::new();
     let event = Pending { key, reason, severity, at, due: now, hold: None, line, causes };
-    DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason) }
+    DueNotice { events: vec![event], ..DueNotice::new(topic, problem, reason, now) }
 }
 
 /// Returns the end of a problem, and the beginning of another one that has waited with it, apart: each

@@ -106,6 +106,9 @@ pub struct Topic {
     pub incident: Option<String>,
     /// The index of the route by which its events came.
     pub route: Option<usize>,
+    /// The index of the route whose escalation steps hold, when that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_route: Option<usize>,
     pub told: Option<Told>,
     /// The end of the problem, told or not.
     pub ended_at: Option<Timestamp>,
@@ -118,8 +121,17 @@ pub struct Topic {
     pub inhibited: Option<Pending>,
     /// The end of the acknowledgement that covers the problem.
     pub acked_until: Option<Timestamp>,
+    /// The end of the silence that covers the problem.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silenced_until: Option<Timestamp>,
     /// The number of escalation steps that were taken.
     pub escalated: usize,
+    /// The step by which the channel was called for others, and its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<(u64, Timestamp)>,
+    /// The wait for an end of the channel that has called this one, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_wait_ms: Option<u64>,
     /// The reference by which the channel updates its notice.
     pub handle: Option<String>,
     /// The reference of the notice that names all problems of its cause.

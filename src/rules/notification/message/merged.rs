@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::kinds::about;
 use super::{COLUMNS, Notice, REPORT, cap, look, render, time_of_day};
 use crate::event::{self, AnyPayload, HealthReport, Line, Type};
 use crate::rules::loss_text;
@@ -90,10 +91,13 @@ fn several(
     let severity = events().map(|event| event.severity).max().unwrap_or(event::Severity::Info);
     let at = events().map(|event| event.at).max().unwrap_or(now);
     let is_digest = set.iter().any(|due| due.was_quiet);
-    let stake = stake(set, now);
+    let (noun, what) = about(set);
+    let stake = what.clone().unwrap_or_else(|| stake(set, now));
     let what = match set[0].reason {
         _ if is_digest => "while it was quiet".into(),
-        SendReason::Ended => end(set),
+        SendReason::Ended => what.unwrap_or_else(|| end(set)),
+        SendReason::Grew => format!("grown: {stake}"),
+        SendReason::Severity => format!("graver: {stake}"),
         SendReason::Repeat => format!("still open: {stake}"),
         SendReason::AckExpired => format!("the acknowledgement has expired: {stake}"),
         SendReason::Escalated => format!("not acknowledged: {stake}"),
@@ -103,7 +107,7 @@ fn several(
     };
     let subject = match is_digest {
         true => count(set.len() as u64, "notice"),
-        false => count(set.len() as u64, "queue"),
+        false => count(set.len() as u64, noun),
     };
     let what = match title {
         Some(title) => {
@@ -241,6 +245,11 @@ fn render_event(
         let (account, region) = scope.unwrap_or_default();
         notice.severity = event.severity;
         notice.what = super::sentences::polls_again(account, region);
+    }
+    if event.reason == SendReason::Ended && head.known == Some(Type::QueueLinted) {
+        (notice.severity, notice.next) = (event.severity, None);
+        notice.what = "no findings any more".into();
+        notice.below.clear();
     }
     if is_of_cause {
         notice.severity = event.severity;

@@ -7,9 +7,9 @@ use super::PlanInput;
 use super::known::told_causes;
 use crate::rules::notification::amend::{Amended, Amendment, EventHold, amend_each};
 use crate::rules::notification::decision::DropReason;
-use crate::rules::notification::escalate::take_step;
+use crate::rules::notification::due::{Due, judge_due};
+use crate::rules::notification::escalate::{is_called, take_step};
 use crate::rules::notification::group::{DueNotice, gather};
-use crate::rules::notification::judge::{Due, judge_due};
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::policy::{Channel, GroupBy};
 use crate::rules::notification::restraints::Restraints;
@@ -55,6 +55,33 @@ impl DueNotices {
             until,
         }));
     }
+
+    /// Adds the notice of an escalation step, once for all channels whose step it is. A channel that knows of
+    /// the problem already is told by what it knows, so that its alert is one.
+    fn call(
+        &mut self,
+        notices: &mut Notices,
+        input: PlanInput<'_>,
+        to: String,
+        mut notice: DueNotice,
+        source: &Topic,
+        now: Timestamp,
+    ) {
+        let target = notices.topics.entry(Topic::key(&to, &source.problem)).or_default();
+        if is_called(target, source, notice.ordinal) {
+            return;
+        }
+        if target.is_open() {
+            notice.key_incident = target.key_incident().map(str::to_owned);
+            let known = target.told_of_open().map(|told| told.severity);
+            notice.known_severity = notice.known_severity.max(known);
+        }
+        target.channel.clone_from(&to);
+        let policy = input.notifications.policy(source.route, &source.channel);
+        take_step(target, source, policy.clear_wait, now);
+        target.called = Some((notice.ordinal, now));
+        self.by_channel.entry(to).or_default().push(notice);
+    }
 }
 
 /// Collects what is due.
@@ -81,11 +108,15 @@ pub(super) fn collect_due(
             acks: input.acks,
             quiet,
             is_off: input.is_off,
+            has_alerts: !channel.can_merge(),
             since,
         };
         let policy = notifications.policy(topic.route, &topic.channel);
         let problem = notices.problems.get(&topic.problem);
-        for due in judge_due(topic, problem, policy, restraints, now) {
+        let steps =
+            topic.step_route.map(|at| &notifications.policy(Some(at), &topic.channel).escalate);
+        let steps = steps.unwrap_or(&policy.escalate).as_slice();
+        for due in judge_due(topic, problem, (policy.repeat_interval, steps), restraints, now) {
             match due {
                 Due::Notice(notice)
                     if is_of_told_cause(&notice, policy.group_by, channel, &told_causes) =>
@@ -103,10 +134,7 @@ pub(super) fn collect_due(
                 Due::Notice(notice) => {
                     all.by_channel.entry(topic.channel.clone()).or_default().push(notice);
                 }
-                Due::Escalation(to, notice) => {
-                    all.by_channel.entry(to.clone()).or_default().push(notice);
-                    escalated.push((to, topic.clone()));
-                }
+                Due::Escalation(to, notice) => escalated.push((to, notice, topic.clone())),
                 Due::Held(reason, until) => {
                     let silence = input.silences.of_subject(&topic.subject, now);
                     all.hold(topic, reason, until, silence.map(|one| one.glob.clone()));
@@ -114,25 +142,14 @@ pub(super) fn collect_due(
             }
         }
     }
-    take_steps(&mut topics, escalated, now);
     notices.topics = topics;
+    for (to, notice, source) in escalated {
+        all.call(notices, input, to, notice, &source, now);
+    }
     for due in all.by_channel.values_mut() {
         due.sort_by_key(|notice| notice.events.first().map(|event| event.at));
     }
     all
-}
-
-/// Records what the channels of escalation steps were told.
-fn take_steps(
-    topics: &mut BTreeMap<String, Box<Topic>>,
-    escalated: Vec<(String, Box<Topic>)>,
-    now: Timestamp,
-) {
-    for (to, source) in escalated {
-        let target = topics.entry(Topic::key(&to, &source.problem)).or_default();
-        target.channel = to;
-        take_step(target, &source, now);
-    }
 }
 
 /// Returns whether a beginning is left out because the channel knows its cause from another queue. A

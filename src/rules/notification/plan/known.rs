@@ -25,23 +25,25 @@ pub(super) fn told_causes(
     now: Timestamp,
 ) -> Causes {
     let held = held_beginnings(notices, input, now);
-    let (mut told, mut untold) = (Causes::new(), Causes::new());
+    let mut told = Causes::new();
     for (key, topic) in &notices.topics {
         let cause = notices.problems.get(&topic.problem).and_then(|one| one.cause.as_ref());
         let Some(cause) = cause.filter(|_| topic.told.is_some() && topic.joined.is_none()) else {
             continue;
         };
-        let of_channel = || (topic.channel.clone(), cause.id.clone());
-        if topic.is_withdrawn || held.contains(key) {
-            untold.insert(of_channel());
-        } else if topic.is_open() {
-            told.insert(of_channel());
+        // Who has acknowledged it has not acknowledged others.
+        let is_acked =
+            || input.acks.until(topic.incident.as_deref(), &topic.subject, now).is_some();
+        let is_told = topic.told_of_open().is_some() && !topic.is_withdrawn && !held.contains(key);
+        if is_told && !is_acked() {
+            told.insert((topic.channel.clone(), cause.id.clone()));
         }
     }
     for topic in notices.topics.values_mut() {
         let Some(cause) = topic.joined.clone().filter(|_| topic.is_open()) else { continue };
         let of_channel = (topic.channel.clone(), cause);
-        if untold.contains(&of_channel) && !told.contains(&of_channel) {
+        // A notice that names it stands for it whatever becomes of the others.
+        if topic.group_handle.is_none() && !told.contains(&of_channel) {
             amended.extend(begin_anew(topic, now));
         } else {
             told.insert(of_channel);

@@ -46,20 +46,23 @@ pub(super) fn end_failures(
             let end = EventFacts {
                 topic: topic.problem.clone(),
                 subject: topic.subject.clone(),
+                incident: None,
                 change: TopicChange::Ends { lost: false },
                 severity: Severity::Info,
                 ..facts.clone()
             };
+            let problem = notices.problems.entry(topic.problem.clone()).or_default();
+            let standing = problem.take(&end, moment);
             let routing = Routing {
+                standing,
                 policy: input.notifications.policy(topic.route, &channel.name),
                 is_routed: false,
                 is_muted: *is_muted,
                 is_named: false,
                 growth_factor: channel.growth_factor(),
             };
-            let problem = notices.problems.get(&topic.problem).cloned().unwrap_or_default();
             let waited = topic.pending.iter().map(|one| one.key.clone()).collect();
-            let decision = judge_event(topic, &problem, &end, line, routing, moment);
+            let decision = judge_event(topic, problem, &end, line, routing, moment);
             amended.extend(dropped_by(&end.change, waited, topic));
             has_ended |= matches!(decision, NoticeDecision::Send(..));
         }

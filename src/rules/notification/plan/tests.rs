@@ -1,4 +1,5 @@
 mod health;
+mod identity;
 mod reload;
 
 use std::time::Duration;
@@ -26,6 +27,8 @@ struct Story {
     acks: Acks,
     notices: Notices,
     events: usize,
+    /// The queues whose incident is over, and how often each has begun again.
+    over: BTreeMap<String, (bool, usize)>,
     /// The deliveries of the last flush.
     last: Vec<PlannedDelivery>,
     /// The ids of all deliveries.
@@ -59,6 +62,7 @@ impl Story {
             acks: Acks::default(),
             notices: Notices::default(),
             events: 0,
+            over: BTreeMap::new(),
             last: Vec::new(),
             ids: Vec::new(),
             held: 0,
@@ -137,10 +141,23 @@ impl Story {
         let mut arrived = Vec::new();
         for (kind, queue, detail) in events {
             self.events += 1;
-            let line = line(kind, queue, detail, self.events, at(minute));
+            let line = line(kind, &self.incident(kind, queue), detail, self.events, at(minute));
             arrived.push(read(&router, &line, at(minute)));
         }
         arrived
+    }
+
+    /// Returns the incident of an event: a queue that is raised again has another one, unless it is named.
+    fn incident(&mut self, kind: &str, queue: &str) -> String {
+        if queue.contains('#') || kind.starts_with("poll.") {
+            return queue.to_owned();
+        }
+        let (is_over, returns) = self.over.entry(queue.to_owned()).or_default();
+        if kind == "queue.raised" && std::mem::take(is_over) {
+            *returns += 1;
+        }
+        *is_over |= kind == "queue.cleared";
+        if *returns > 0 { format!("{queue}#again-{returns}") } else { queue.to_owned() }
     }
 
     /// Starts with the configuration as it is now.
@@ -180,7 +197,8 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
     let severity = match (kind, detail) {
         ("queue.expiring", "1h") => "FATAL",
         ("queue.raised" | "queue.grew" | "queue.expiring" | "queue.linted" | "poll.failed", _)
-        | ("queue.cleared", "expired") => "ERROR",
+        | ("queue.cleared", "expired")
+        | ("queue.loss_suspected", _) => "ERROR",
         _ => "INFO",
     };
     // Causes of a sample are joined by a plus sign. Those that begin so are messages that are alike.
@@ -197,12 +215,17 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
         "depth": depth, "visible": depth, "in_flight": 0, "delayed": 0, "previous": null,
         "threshold": 1, "retention_s": null, "expires_after": null, "expires_before": loss,
         "raised_depth": 1, "tier": detail, "certain": true, "duration_s": 60, "cause": detail,
-        "session": "s", "agent": "triage", "pid": null, "timeout_at": now,
+        "session": format!("{incident} {detail}"), "agent": "triage", "pid": null,
+        "timeout_at": now.plus(600 * MINUTE),
         "verdict": {"status": "likely"}, "report": "/r", "turns": null,
         "taken": 1, "refused": null, "detail": null, "overseen": 0, "bundle": null,
         "fingerprints": causes,
         "reason": "cooldown", "until": null, "misses": 3, "findings": [],
     });
+    if kind == "queue.loss_suspected" {
+        (data["missing"], data["why"], data["detail"]) =
+            (3.into(), "unexplained".into(), "".into());
+    }
     if kind == "poll.failed" {
         data = serde_json::json!({"account": null, "region": queue, "reason": if detail.is_empty() { "denied" } else { detail }});
     }
@@ -215,11 +238,14 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
             "usd_month": null,
         });
     }
-    serde_json::json!({
+    let mut event = serde_json::json!({
         "specversion": "1.0", "id": format!("{number}"), "source": "test", "type": kind,
-        "subject": queue, "time": now, "incident": incident, "severitytext": severity, "data": data,
-    })
-    .to_string()
+        "subject": queue, "time": now, "severitytext": severity, "data": data,
+    });
+    if !kind.starts_with("poll.") {
+        event["incident"] = incident.into();
+    }
+    event.to_string()
 }
 
 fn told(rows: &[(&str, &[&str])]) -> Vec<Told> {
@@ -235,6 +261,7 @@ mod escalations;
 mod explained;
 mod fallbacks;
 mod joined;
+mod model;
 mod records;
 mod rounds;
 mod routes;
@@ -298,8 +325,8 @@ fn growth_during_work_is_told_once_when_the_work_ends() {
             &[
                 &[("queue.grew", "a", "30")],
                 &[(completed, "a", "")],
-                &[(started, "a", "")],
-                &[(completed, "a", "")],
+                &[(started, "a", "2")],
+                &[(completed, "a", "2")],
             ],
             &["grew", "news"],
         ),

@@ -23,7 +23,7 @@ fn refuse(story: &mut Story, number: usize, minute: f64) -> Vec<OutboxEntry> {
     let entry = OutboxEntry::new(planned, notice, at(minute), at(minute));
     let queued = story.notices.queue.remove(&planned.id).unwrap();
     let to = story.notifications.channels[1].clone();
-    fall_back(&mut story.notices, &to, &entry, &queued.topics, at(minute))
+    fall_back(&mut story.notices, &story.notifications, &to, &entry, &queued.topics, at(minute))
 }
 
 /// Returns key, action and title of entries.

@@ -151,5 +151,5 @@ fn queue_with_a_known_cause_is_told_when_the_notice_of_the_cause_is_not_sent() {
     // An end, and the withdrawal of another cause, change nothing.
     story.silences = Silences::default();
     assert_eq!(story.round(8.0, &[LOST]), told(&[("ended", &["a"])]));
-    assert_eq!(story.round(9.0, &[]), told(&[]), "over");
+    assert_eq!(story.round(9.0, &[]), told(&[("new", &["b", "c"])]), "over");
 }

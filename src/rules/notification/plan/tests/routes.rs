@@ -41,7 +41,7 @@ fn route_of_the_beginning_holds_while_the_problem_goes_on() {
         (
             "graver than it was",
             vec![gravest],
-            &[begins, &[(1.0, &[tier], &["tier"]), (11.0, &[], &["repeat"]), (15.0, &[], &[])]],
+            &[begins, &[(1.0, &[tier], &["tier"]), (11.0, &[], &["repeat"])], &told[..1]],
         ),
     ];
     for (rule, others, rounds) in rows {

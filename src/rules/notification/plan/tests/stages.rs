@@ -364,8 +364,11 @@ fn unrouted_events_matter_as_far_as_they_change_the_problem() {
     story.round(10.0, &[RAISED]);
     story.late(11.0, 4.0, RAISED);
     assert_eq!(story.topic("a").touched, at(10.0), "the newest event");
-    assert_eq!(story.late(11.0, 5.0, CLEARED), told(&[]), "an older end");
-    assert_story("an older end", story, &[(70.0, &[], &["repeat"])]);
+    let older = ("queue.cleared", "a#0", "redriven");
+    assert_eq!(story.late(11.0, 5.0, older), told(&[]), "the end of an older one");
+    story = assert_story("the end of an older one", story, &[(70.0, &[], &["repeat"])]);
+    let end = story.late(71.0, 5.0, CLEARED);
+    assert_eq!(end, told(&[("ended", &["a"])]), "its end, of an older time");
 }
 
 #[test]
@@ -401,11 +404,12 @@ fn reminders_come_at_their_interval_with_what_was_told_last() {
     story.silence(1.0, 120.0);
     assert_story("silenced", story, &[(60.0, &[], &[]), (120.0, &[], &["repeat"])]);
     let failed = ("queue.linted", "a", "");
-    let lasting: [Round<'_>; 4] = [
+    let lasting: [Round<'_>; 5] = [
         (0.0, &[failed], &["new"]),
         (50.0, &[failed], &[]),
         (90.0, &[], &["repeat"]),
-        (200.0, &[], &[]),
+        (200.0, &[], &["ended"]),
+        (210.0, &[failed], &["new"]),
     ];
     assert_story("a failure that ended", Story::new(repeating(90)), &lasting);
     // The highest severity that was told decides whether quiet hours hold a reminder.
