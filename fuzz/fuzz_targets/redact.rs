@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use dlq::rules::evidence::json_text::Json;
 use dlq::rules::evidence::redact::Redactor;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -39,7 +40,8 @@ fuzz_target!(|data: &[u8]| {
 
     let own: Value = serde_json::from_str(&given).unwrap_or(Value::Null);
     let inner = json!({ "own": own, text.as_str(): text.as_str() });
-    let mut value = json!({ "body": inner.to_string(), text.as_str(): [text, inner] });
+    let value = json!({ "body": inner.to_string(), text.as_str(): [text, inner] });
+    let mut value = Json::from(&value);
     redactor.redact_json(&mut value);
     let shown = value.to_string();
     assert!(!shown.contains(gone), "survived in JSON: {shown}");

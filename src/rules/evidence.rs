@@ -7,6 +7,7 @@ pub mod contrast;
 pub mod decode;
 pub mod fingerprint;
 mod inflate;
+pub mod json_text;
 pub mod log_command;
 pub mod logs;
 pub mod message;

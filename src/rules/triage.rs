@@ -23,8 +23,10 @@ mod basis;
 mod case;
 mod commands;
 mod error_patterns;
+mod error_signs;
 mod http_status;
 mod judge;
+mod peer_signs;
 mod proof;
 pub mod report;
 mod sentences;
@@ -92,10 +94,10 @@ impl MessageFacts {
     pub fn from_sample(sampled: &Sampled) -> Self {
         let attribute = |name: &str| sampled.attributes.get(name).cloned();
         // A Lambda destination writes a record instead of attributes.
-        let record =
-            |key: &str| Some(sampled.body.get("requestContext")?.get(key)?.as_str()?.to_owned());
+        let body = sampled.body.value();
+        let record = |key: &str| Some(body.get("requestContext")?.get(key)?.as_str()?.to_owned());
         // The status of a function that ran and failed is 200.
-        let status = sampled.body.pointer("/responseContext/statusCode").and_then(Value::as_u64);
+        let status = body.pointer("/responseContext/statusCode").and_then(Value::as_u64);
         let status = status.filter(|status| *status != 200).map(|status| status.to_string());
         let codes = ServiceCodes {
             letter: attribute("ErrorCode"),

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::error::Error;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, Timeline, files};
+use crate::rules::evidence::json_text::JsonText;
 use crate::rules::triage::{BundleContents, MessageFacts};
 use crate::store;
 use crate::text::shorten;
@@ -65,11 +64,7 @@ pub fn load_logs(bundle: &Path) -> Result<Logs, Error> {
 
 /// Shortens a body, so that a thousand of them need little memory. A body of bytes that are not
 /// text is null and stays null.
-fn excerpt(body: Value) -> Value {
-    let text = match body {
-        Value::Null => return Value::Null,
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    Value::String(shorten(&text, EXCERPT).into_owned())
+fn excerpt(body: JsonText) -> JsonText {
+    let text = body.shown().map(|text| JsonText::from(shorten(&text, EXCERPT).as_ref()));
+    text.unwrap_or(body)
 }

@@ -55,7 +55,7 @@ impl Background {
             read::each_message(bundle, |message, _| {
                 ids.push(message.message_id);
                 if Some(message.fingerprint.as_str()) == largest {
-                    dead.push(message.body);
+                    dead.push(message.body.value());
                 }
                 Ok(dead.len() < COMPARED_MAX)
             })?;

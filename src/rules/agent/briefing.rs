@@ -78,7 +78,7 @@ fn cause_lines(bundle: &BundleContents, causes: &[Triage]) -> Vec<String> {
 }
 
 fn body(message: &Sampled) -> String {
-    let text = message.body.as_str().map_or_else(|| message.form.clone(), str::to_owned);
+    let text = message.body.shown().unwrap_or(message.form.as_str().into());
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     shorten(&words, BODY).into_owned()
 }

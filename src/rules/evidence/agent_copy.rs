@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use super::json_text::indented;
 use crate::text::{floor, safe_json};
 
 /// Longest line, in bytes.
@@ -63,15 +64,12 @@ impl AgentCopy {
     }
 }
 
-/// Returns indented JSON that a terminal shows as it is, with a final line feed.
+/// Returns indented JSON that a terminal shows as it is, with a final line feed. Each token of a body
+/// stays as it was received.
 pub fn pretty<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    // In pretty JSON, line feeds stand between tokens only: keep them, and escape the rest.
-    let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        [safe_json(line).as_ref(), b"\n"].concat()
-    });
+    let text = indented(&serde_json::to_string(value)?);
+    // In indented JSON, line feeds stand between tokens only: keep them, and escape the rest.
+    let lines = text.lines().map(|line| [safe_json(line.as_bytes()).as_ref(), b"\n"].concat());
     Ok(lines.collect::<Vec<_>>().concat())
 }
 

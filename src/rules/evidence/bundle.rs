@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::json_text::JsonText;
 use super::logs::FoundBy;
 use super::logs::answer::AnswerKind;
 use crate::event::{Finding, Queue};
@@ -50,14 +50,14 @@ pub struct Sampled {
     /// SNS topic and subscription of an SNS envelope.
     #[serde(default)]
     pub sns: Option<SnsOrigin>,
-    /// Encodings, outermost first: `base64`, `gzip`, `sns` …
+    /// Encodings, outermost first: `base64`, `gzip`, `sns`, `bom` …
     pub wrapped: Vec<String>,
     /// `json`, `text` or `binary`.
     pub form: String,
     /// Size of the received body in bytes.
     pub size: u64,
-    /// Unwrapped and redacted body: a JSON value, a text, or null for binary.
-    pub body: Value,
+    /// Unwrapped and redacted body: a JSON value as it was spelled, a text, or null for binary.
+    pub body: JsonText,
 }
 
 /// Topic and subscription of an SNS envelope, whose body replaces it in the bundle. Anybody can

@@ -41,10 +41,13 @@ const FIELD_MAX: usize = 4 * 1024;
 pub struct Decoded {
     pub producer: Producer,
     pub payload: PayloadKind,
-    /// Encodings, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`.
+    /// Encodings, outermost first: `base64`, `gzip`, `sns`, `json_string`, `awslogs`, and `bom`, a
+    /// mark of byte order.
     pub wrapped: Vec<&'static str>,
     /// Unwrapped body.
     pub content: Content,
+    /// The text of JSON content, as it came.
+    pub json_text: Option<String>,
     /// Content with the JSON in its strings expanded; a form as an object. None if that changes
     /// nothing.
     pub expanded: Option<Value>,
@@ -59,6 +62,11 @@ pub struct Decoded {
 }
 
 impl Decoded {
+    /// Returns the outermost encoding that is not a mark of byte order.
+    pub fn envelope(&self) -> Option<&'static str> {
+        unwrap::outermost(&self.wrapped)
+    }
+
     /// Returns the JSON to analyse, if the content is or holds any.
     pub fn json(&self) -> Option<&Value> {
         json_of(&self.content, self.expanded.as_ref())
@@ -248,7 +256,7 @@ impl SourcedText {
 
 /// Unwraps a message and extracts its facts.
 pub fn decode(message: &Message) -> Decoded {
-    let unwrap::Unwrapped { layers: wrapped, attributes, content } =
+    let unwrap::Unwrapped { layers: wrapped, attributes, content, json_text } =
         unwrap::unwrap_body(&message.body);
     let attributes = text_attributes(message, attributes);
     let expanded = match &content {
@@ -269,6 +277,7 @@ pub fn decode(message: &Message) -> Decoded {
         trace_id,
         wrapped,
         content,
+        json_text,
         expanded,
         attributes,
     }
@@ -299,6 +308,7 @@ pub fn from_log(text: &str, producer: Producer, payload: PayloadKind) -> Decoded
         payload,
         wrapped: Vec::new(),
         content: Content::Text(String::new()),
+        json_text: None,
         error: error_report::error_in_text(text, "log", false),
         request_id: None,
         trace_id: None,

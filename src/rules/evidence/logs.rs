@@ -31,6 +31,7 @@ use crate::event::words;
 use crate::rules::evidence::bundle::LogLine;
 use crate::rules::evidence::decode::{PayloadKind, Producer, from_log};
 use crate::rules::evidence::fingerprint::{self, Fingerprint};
+use crate::rules::evidence::json_text::Json;
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::sample;
 use crate::text::shorten;
@@ -160,8 +161,8 @@ pub fn cited_lines(
 /// Returns the beginning of a line, redacted. A line of JSON is redacted as JSON, by its keys.
 fn redacted_text(text: &str, redactor: &Redactor) -> String {
     let text = text.trim_end();
-    let redacted = match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(mut value @ serde_json::Value::Object(_)) => {
+    let redacted = match Json::parse(text) {
+        Some(mut value @ Json::Object(_)) => {
             redactor.redact_json(&mut value);
             value.to_string()
         }

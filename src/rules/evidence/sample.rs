@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::bundle::{Group, Sampled, SnsOrigin};
 use super::decode::{Content, Decoded, decode};
 use super::fingerprint::{self, Fingerprint};
+use super::json_text::{Json, JsonString, JsonText};
 use super::message::{Attribute, Message};
 use super::redact::Redactor;
 use super::sender;
@@ -65,11 +66,16 @@ pub fn sampled_message(
         };
         (name.clone(), text)
     });
-    let (form, mut body) = match decoded.content {
-        Content::Json(value) => ("json", value),
-        Content::Text(text) => ("text", Value::String(text)),
-        Content::Binary { .. } => ("binary", Value::Null),
+    let sns = decoded.envelope() == Some("sns");
+    let (form, body) = match decoded.content {
+        Content::Json(value) => {
+            let text = decoded.json_text.as_deref().and_then(Json::parse);
+            ("json", Some(text.unwrap_or_else(|| Json::from(&value))))
+        }
+        Content::Text(text) => ("text", Some(Json::string(&text))),
+        Content::Binary { .. } => ("binary", None),
     };
+    let mut body = body.unwrap_or_else(|| Json::from(&Value::Null));
     if let Some(redactor) = redactor {
         redactor.redact_json(&mut body);
     }
@@ -85,11 +91,11 @@ pub fn sampled_message(
         system: system_attributes(message, redactor),
         attributes: redacted_entries(attributes.collect(), redactor),
         attribute_types: redacted_entries(message.attribute_types.clone(), redactor),
-        sns: (decoded.wrapped.first() == Some(&"sns")).then(|| sns_origin(&message.body)).flatten(),
+        sns: sns.then(|| sns_origin(&message.body)).flatten(),
         wrapped: decoded.wrapped.into_iter().map(str::to_owned).collect(),
         form: form.to_owned(),
         size: message.body.len() as u64,
-        body,
+        body: JsonText::from(&body),
     }
 }
 
@@ -128,11 +134,12 @@ fn redacted_entries(
     redactor: Option<&Redactor>,
 ) -> BTreeMap<String, String> {
     let Some(redactor) = redactor else { return given };
-    let mut all = serde_json::json!(given);
+    let entries = given.iter().map(|(name, text)| (JsonString::new(name), Json::string(text)));
+    let mut all = Json::Object(entries.collect());
     redactor.redact_json(&mut all);
-    let entries = all.as_object_mut().map(std::mem::take).into_iter().flatten();
-    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    entries.map(|(name, value)| (name, text(value))).collect()
+    let Json::Object(entries) = all else { return given };
+    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    entries.iter().map(|(name, value)| (name.text().to_owned(), text(value))).collect()
 }
 
 /// Encodes a message, whose redacted form is `kept`, as a JSON line without its LF: as it came with

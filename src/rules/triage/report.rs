@@ -119,11 +119,7 @@ fn excerpt(bundle: &BundleContents, id: &str) -> String {
     }
     if let Some(seen) = bundle.messages.iter().find(|seen| seen.id == id) {
         let (sent, times) = (shown(seen.sent_at), shown(seen.receives));
-        let body = match &seen.body {
-            serde_json::Value::Null => seen.form.clone(),
-            serde_json::Value::String(text) => span(text),
-            value => span(&value.to_string()),
-        };
+        let body = seen.body.shown().map_or_else(|| seen.form.clone(), |text| span(&text));
         return format!("sent {sent}, received {times}×, {} bytes: {body}", seen.size);
     }
     if let Some(log) = bundle.logs.logs.iter().find(|log| log.id == id) {

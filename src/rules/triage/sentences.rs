@@ -51,7 +51,9 @@ pub(super) fn reason(category: Category, basis: Basis, messages: u64, is_few: bo
 fn what_happened(category: Category, basis: Basis) -> &'static str {
     match category {
         Category::Throttling => "were rejected because too many calls ran at once",
-        Category::Permission => "failed because a permission was missing",
+        Category::Permission => {
+            "failed because a permission was missing, or a credential was not accepted"
+        }
         Category::MissingTarget => "failed because their target does not exist",
         Category::ThirdPartyBurst => {
             "failed while a dependency was failing; all were sent within a short time, and no \
@@ -132,14 +134,18 @@ fn first_step(category: Category) -> &'static str {
              it less at once (MaximumConcurrency)."
         }
         Category::Permission => {
-            "Find which policy changed, and restore the missing permission and no other."
+            "Find which policy changed, and restore the missing permission and no other. Renew a \
+             credential that has expired, and compare the clocks where a signature was refused."
         }
         Category::MissingTarget => {
             "Find out whether the target was deleted or renamed; configure the sender with an \
              existing target."
         }
         Category::ThirdPartyBurst => "Make sure that the dependency answers again.",
-        Category::Dependency => "Find out which dependency it is, and whether it answers again.",
+        Category::Dependency => {
+            "Find out which dependency it is, and whether it answers again. Renew a certificate that \
+             has expired."
+        }
         Category::MisconfiguredQueue => "Raise maxReceiveCount to 5 or more.",
         Category::ExpiredOrDuplicate => {
             "Ask the owner whether these messages still have to be processed, and whether processing \

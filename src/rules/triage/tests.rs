@@ -10,6 +10,7 @@ mod logged;
 mod outside;
 mod rows;
 mod sender;
+mod signs;
 
 const SOURCE: &str = "arn:aws:sqs:eu-west-1:1:orders";
 /// `SenderId` of the Lambda service.

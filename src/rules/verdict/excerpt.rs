@@ -13,8 +13,8 @@ use crate::rules::triage::BundleContents;
 pub fn excerpts(bundle: &BundleContents, claims: &[Claim]) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for message in &bundle.messages {
-        let text = message.body.as_str().unwrap_or(message.form.as_str());
-        all.insert(message.id.clone(), text.to_owned());
+        let text = message.body.shown().unwrap_or(message.form.as_str().into());
+        all.insert(message.id.clone(), text.into_owned());
     }
     for group in &bundle.fingerprints.fingerprints {
         all.insert(group.item.clone(), group.title.clone());

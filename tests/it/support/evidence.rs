@@ -6,7 +6,6 @@ use dlq::event::{Cause, Event, Queue, QueueSampled};
 use dlq::rules::evidence::bundle::{
     Fingerprints, Group, Logs, QueueFacts, Sampled, Timeline, files,
 };
-use serde_json::json;
 
 use super::event_lines::seconds_ago;
 use super::workbench::Bench;
@@ -45,7 +44,7 @@ fn message(id: &str, cause: &Group) -> Sampled {
         wrapped: Vec::new(),
         form: "text".into(),
         size: 4,
-        body: json!("text"),
+        body: "text".into(),
     }
 }
 

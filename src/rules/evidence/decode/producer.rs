@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::unwrap::outermost;
 use super::{Content, Producer};
 use crate::rules::evidence::message::{Attribute, Message};
 
@@ -22,7 +23,7 @@ pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> 
         let code =
             message.attributes.get("ErrorCode").and_then(Attribute::text).unwrap_or_default();
         let is_sns =
-            wrapped.first() == Some(&"sns") || SNS_CODES.iter().any(|p| code.starts_with(p));
+            outermost(wrapped) == Some("sns") || SNS_CODES.iter().any(|p| code.starts_with(p));
         if is_sns && has("RequestID") {
             return Producer::Sns;
         }
@@ -40,7 +41,7 @@ pub(super) fn detect(message: &Message, wrapped: &[&str], content: &Content) -> 
         return Producer::Sqs;
     }
     // SNS's own dead letters never were in a source queue.
-    if wrapped.first() == Some(&"sns") { Producer::Sns } else { Producer::Unknown }
+    if outermost(wrapped) == Some("sns") { Producer::Sns } else { Producer::Unknown }
 }
 
 /// Returns whether a value is Lambda's record of an asynchronous invocation or of a stream batch.

@@ -144,9 +144,11 @@ fn encodings_are_unwrapped() {
     let logs = json!({"awslogs": {"data": packed}}).to_string();
     let broken: Vec<u8> = STANDARD.encode(inner).into_bytes();
     let lines: Vec<&[u8]> = broken.chunks(10).collect();
-    let rows: [(&str, String, &[&str]); 13] = [
+    let rows: [(&str, String, &[&str]); 15] = [
         ("none", inner.into(), &[]),
-        ("a mark of byte order", format!("\u{feff}{inner}"), &[]),
+        ("a mark of byte order", format!("\u{feff}{inner}"), &["bom"]),
+        ("a mark before SNS", format!("\u{feff}{}", sns(inner)), &["bom", "sns"]),
+        ("a mark within base64", STANDARD.encode(format!("\u{feff}{inner}")), &["base64", "bom"]),
         ("base64", STANDARD.encode(inner), &["base64"]),
         ("base64 for URLs", URL_SAFE_NO_PAD.encode(inner), &["base64"]),
         (

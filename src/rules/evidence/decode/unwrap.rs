@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 use super::{Content, binary, is_printable};
 use crate::rules::evidence::inflate::{gunzip, is_gzip};
 
+/// Name of the mark of byte order.
+const MARK: &str = "bom";
 /// Limit on nested encodings; deeper nesting is an attack.
 const LAYERS_MAX: usize = 6;
 /// Limit on the decompressed size: the maximum size of an SQS message.
@@ -31,6 +33,8 @@ pub(super) struct Unwrapped {
     /// Attributes of the envelopes.
     pub attributes: Map<String, Value>,
     pub content: Content,
+    /// The text of JSON content, as it came.
+    pub json_text: Option<String>,
 }
 
 /// Removes all encodings of a body.
@@ -40,9 +44,18 @@ pub(super) fn unwrap_body(body: &str) -> Unwrapped {
     loop {
         match remove_layer(&text, &mut layers, &mut attributes) {
             Ok(inner) => text = Cow::Owned(inner),
-            Err(content) => return Unwrapped { layers, attributes, content },
+            Err(content) => {
+                let is_json = matches!(content, Content::Json(_));
+                let json_text = is_json.then(|| without_mark(&text).trim().to_owned());
+                return Unwrapped { layers, attributes, content, json_text };
+            }
         }
     }
+}
+
+/// Returns the outermost encoding that is not a mark of byte order.
+pub(super) fn outermost<'w>(wrapped: &[&'w str]) -> Option<&'w str> {
+    wrapped.iter().find(|name| **name != MARK).copied()
 }
 
 /// Returns the JSON in base64, compressed or not.
@@ -51,13 +64,33 @@ pub(super) fn json_in_base64(text: &str) -> Option<Value> {
     serde_json::from_str(&text).ok()
 }
 
-/// Returns the text within the outermost encoding, or the content if there is none.
+fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
+}
+
+/// Returns the text within the outermost encoding, or the content if there is none. A mark of byte
+/// order before what is no plain text is an encoding, too: many parsers refuse it.
 fn remove_layer(
     text: &str,
     wrapped: &mut Vec<&'static str>,
     attributes: &mut Map<String, Value>,
 ) -> Result<String, Content> {
-    let trimmed = text.trim_start_matches('\u{feff}').trim();
+    let marked = without_mark(text).len() < text.len() && wrapped.len() < LAYERS_MAX;
+    let at = wrapped.len();
+    wrapped.extend(marked.then_some(MARK));
+    let inner = remove_encoding(text, wrapped, attributes);
+    if marked && matches!(inner, Err(Content::Text(_))) {
+        wrapped.remove(at);
+    }
+    inner
+}
+
+fn remove_encoding(
+    text: &str,
+    wrapped: &mut Vec<&'static str>,
+    attributes: &mut Map<String, Value>,
+) -> Result<String, Content> {
+    let trimmed = without_mark(text).trim();
     let may_unwrap = wrapped.len() < LAYERS_MAX;
     match trimmed.as_bytes().first() {
         Some(b'{' | b'[') => {

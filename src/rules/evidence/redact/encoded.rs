@@ -17,6 +17,7 @@ use super::{
 };
 use crate::rules::evidence::decode::is_printable;
 use crate::rules::evidence::inflate::inflate;
+use crate::rules::evidence::json_text::Json;
 
 /// Minimum length of encoded text; a shorter one is more likely a word.
 const ENCODED_MIN: usize = 16;
@@ -166,7 +167,8 @@ impl Redactor {
             self.redact_string(&mut text, inner);
             return Some(shown + &text);
         }
-        if let Some(mut message) = protobuf::decode(&bytes) {
+        if let Some(message) = protobuf::decode(&bytes) {
+            let mut message = Json::from(&message);
             let Some(inner) = inner else { return Some(opaque(run)) };
             self.redact_nested(&mut message, inner);
             return Some(format!(

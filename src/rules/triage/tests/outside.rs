@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::rules::aws_command::word;
+use crate::rules::evidence::json_text::JsonText;
 
 const HOSTILE: [&str; 12] = [
     "$(touch /tmp/x)",
@@ -192,8 +193,8 @@ fn report_shows_an_excerpt_of_a_hostile_body() {
     let story = rule(3).code("NO_PERMISSIONS");
     let mut bundle = story.bundle();
     let messages = &mut bundle.messages;
-    messages[0].body = serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)});
-    (messages[1].body, messages[1].form) = (serde_json::Value::Null, "binary".into());
+    messages[0].body = (&serde_json::json!({"a": "```\n# Forged\n<img src=x>".repeat(100)})).into();
+    (messages[1].body, messages[1].form) = (JsonText::default(), "binary".into());
     let report = render(&bundle, &story.judge(), no_loss());
     let bare = bare(&report);
     assert!(bare.iter().all(|line| !line.contains("Forged") && !line.contains('<')), "{report}");
@@ -259,14 +260,16 @@ fn commands_name_functions_and_rules_of_a_producer() {
 #[test]
 fn message_facts_read_the_record_of_a_lambda_destination() {
     let mut sampled = rule(1).sampled().remove(0);
-    sampled.body = serde_json::json!({"requestContext":
+    let mut body = serde_json::json!({"requestContext":
         {"condition": "EventAgeExceeded", "functionArn": FUNCTION}});
+    sampled.body = JsonText::from(&body);
     let seen = MessageFacts::from_sample(&sampled);
     assert_eq!(seen.exhausted.as_deref(), Some("EventAgeExceeded"));
     assert_eq!(seen.target_arn.as_deref(), Some(FUNCTION));
     assert_eq!(seen.codes.record.as_deref(), Some("EventAgeExceeded"));
-    sampled.body["responseContext"] = serde_json::json!({"statusCode": 429});
-    sampled.body["responsePayload"] = serde_json::json!({"code": "403"});
+    body["responseContext"] = serde_json::json!({"statusCode": 429});
+    body["responsePayload"] = serde_json::json!({"code": "403"});
+    sampled.body = JsonText::from(&body);
     assert_eq!(MessageFacts::from_sample(&sampled).codes.record.as_deref(), Some("429"));
     sampled.attributes.insert("TARGET_ARN".into(), "other".into());
     assert_eq!(
