@@ -9,19 +9,24 @@ use serde::{Deserialize, Serialize};
 
 pub use super::triage::RedriveAdvice;
 use crate::event::{Verdict, words};
+use crate::text::shorten;
 
 pub use check::{PatchFacts, TestResult, TestRun, VerdictCheck, apply_patch_facts, check};
 pub use citation::{Citation, citable_ids, citations, relative_to};
 pub use excerpt::excerpts;
+pub use instruction::{Repetition, RepetitionSearch};
 pub use parse::parse;
 pub use schema::schema;
 
 mod check;
 mod citation;
 mod excerpt;
+mod instruction;
 mod parse;
+pub mod patch_gate;
 pub mod report;
 mod schema;
+pub mod suspicion;
 
 /// Limits of a parsed verdict, in characters and items.
 pub mod limits {
@@ -132,6 +137,8 @@ impl From<&VerdictCheck> for Verdict {
             category: verdict.category.clone(),
             confidence: verdict.confidence,
             redrive: Some(verdict.redrive.to_string()),
+            needs_person: (!checked.needs_person.is_empty())
+                .then(|| shorten(&checked.needs_person.join("; "), limits::LINE).into_owned()),
         }
     }
 }

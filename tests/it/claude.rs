@@ -10,3 +10,4 @@ mod last_answer;
 mod sandboxed;
 mod session;
 mod stub;
+mod suspicion;

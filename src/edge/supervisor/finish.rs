@@ -23,7 +23,7 @@ use crate::rules::investigation::second_look;
 use crate::rules::investigation::session::{self, SessionStatus};
 use crate::rules::investigation::wait::{self, API_UNAVAILABLE, Wait};
 use crate::rules::triage;
-use crate::rules::verdict::report;
+use crate::rules::verdict::{PatchFacts, report, suspicion};
 use crate::store;
 use crate::time::show_span;
 
@@ -37,6 +37,8 @@ pub(super) struct EmittedEnd {
     again: Option<Wait>,
     /// The status of the verdict.
     verdict: Option<String>,
+    /// Whether its patch may become a pull request.
+    offers_patch: bool,
     pub(super) cost: Option<Usd>,
 }
 
@@ -68,16 +70,25 @@ impl NoResult {
     }
 }
 
+/// Changes of a session without a checked verdict.
+pub(super) struct SavedChanges {
+    /// Sentence that says where they are.
+    pub(super) sentence: String,
+    /// Reason why they are not offered as a pull request.
+    pub(super) held: Option<String>,
+}
+
 /// Emits the end of a session without a result. `changes` describes what it has changed.
 pub(super) fn emit_no_result(
     context: &SessionContext,
     why: NoResult,
     cost: RunCost,
-    changes: Option<&str>,
+    changes: Option<&SavedChanges>,
 ) -> Result<EmittedEnd, Error> {
     let (queue, session) = (context.queue(), context.session.to_owned());
     let RunCost { usd: cost, doubt } = cost;
     let (cost_usd, duration_s) = (cost, context.elapsed().as_secs());
+    let changes = changes.map(|changes| changes.sentence.as_str());
     let detail = |text| with_references(context, text, doubt.as_deref(), changes);
     let (status, again) = match why {
         NoResult::Failed(reason, text) => {
@@ -106,7 +117,7 @@ pub(super) fn emit_no_result(
             (SessionStatus::Stopped, None)
         }
     };
-    Ok(EmittedEnd { status, again, verdict: None, cost })
+    Ok(EmittedEnd { status, again, verdict: None, offers_patch: false, cost })
 }
 
 /// Emits the end of a session whose agent did not run, and so has cost nothing.
@@ -121,7 +132,14 @@ pub(super) fn emit_checked(
     cost: RunCost,
 ) -> Result<EmittedEnd, Error> {
     let report = render_report(context, verdict, cost.usd);
-    emit_completed(context, Verdict::from(&verdict.checked), cost, verdict.turns, &report)
+    let patch = verdict.patch.as_ref().filter(|patch| !patch.files_changed.is_empty());
+    let facts = RunFacts {
+        turns: verdict.turns,
+        denied: Some(verdict.denied()),
+        has_patch: patch.is_some(),
+        patch_held: patch.and_then(PatchFacts::held),
+    };
+    emit_completed(context, Verdict::from(&verdict.checked), cost, facts, &report)
 }
 
 /// Emits the result that an agent other than Claude Code has stated. `cost`, that of the
@@ -130,8 +148,13 @@ pub(super) fn emit_stated(
     context: &SessionContext,
     stated: StatedResult,
     cost: RunCost,
+    denied: Option<u64>,
+    changes: Option<SavedChanges>,
 ) -> Result<EmittedEnd, Error> {
     let StatedResult { verdict, cost_usd, turns } = stated;
+    let has_patch = changes.is_some();
+    let patch_held = changes.and_then(|changes| changes.held);
+    let verdict = suspicion::mark_unchecked(verdict, patch_held.clone());
     let Incident { id, queue, .. } = &context.plan.incident;
     let (took, loss) = (context.elapsed(), context.loss());
     let report = report::render_unchecked(context.session, id, queue, &verdict, took, loss);
@@ -146,7 +169,8 @@ pub(super) fn emit_stated(
         }
         known => known,
     };
-    emit_completed(context, verdict, cost, turns, &report)
+    let facts = RunFacts { turns, denied, has_patch, patch_held };
+    emit_completed(context, verdict, cost, facts, &report)
 }
 
 /// Emits the triage as the result of a session without an agent.
@@ -156,9 +180,21 @@ pub(super) fn emit_triage(
 ) -> Result<EmittedEnd, Error> {
     emit_started(context, "triage", None)?;
     let verdict = triage::verdict(evidence.causes());
-    let end = emit_completed(context, verdict, RunCost::none(), Some(0), &evidence.report)?;
+    let facts = RunFacts { turns: Some(0), ..RunFacts::default() };
+    let end = emit_completed(context, verdict, RunCost::none(), facts, &evidence.report)?;
     let is_due = evidence.needs_second_look(context);
     Ok(EmittedEnd { again: is_due.then(|| second_look::wait(clock::now())), ..end })
+}
+
+/// Facts of a run that has a result.
+#[derive(Default)]
+struct RunFacts {
+    turns: Option<u64>,
+    /// Denied calls of tools.
+    denied: Option<u64>,
+    has_patch: bool,
+    /// Reason why the patch is not offered.
+    patch_held: Option<String>,
 }
 
 /// Writes the report and emits the result.
@@ -166,24 +202,28 @@ fn emit_completed(
     context: &SessionContext,
     verdict: Verdict,
     cost: RunCost,
-    turns: Option<u64>,
+    facts: RunFacts,
     report: &str,
 ) -> Result<EmittedEnd, Error> {
     let path = context.path(files::REPORT);
     store::replace(&path, report.as_bytes())?;
     let status = Some(verdict.status.clone());
+    let offers_patch = facts.has_patch && facts.patch_held.is_none();
     context.emit(InvestigationCompleted {
         queue: context.queue(),
         session: context.session.into(),
         verdict,
         cost_usd: cost.usd,
         cost_note: cost.doubt,
-        turns,
+        turns: facts.turns,
+        denied: facts.denied,
+        patch_held: facts.patch_held,
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
     })?;
     let cost = cost.usd;
-    Ok(EmittedEnd { status: SessionStatus::Completed, again: None, verdict: status, cost })
+    let end = SessionStatus::Completed;
+    Ok(EmittedEnd { status: end, again: None, verdict: status, offers_patch, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
@@ -203,6 +243,7 @@ pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(
         if let Some(session) = sessions.session_mut(context.session) {
             session.status = end.status;
             session.verdict.clone_from(&end.verdict);
+            session.offers_patch = end.offers_patch;
             session.ended_at = Some(now);
             session.cost_usd = end.cost;
             session.cooldown_until = end.again.is_none().then_some(until);

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use super::agent::process_tree;
 use super::check_verdict::CheckedVerdict;
 use super::context::SessionContext;
-use super::finish::NoResult;
+use super::finish::{NoResult, SavedChanges};
 use super::sandbox::{SessionSandbox, plan_file};
 use super::wait::{StopRequest, WaitResult, wait};
 use super::workspace::Workspace;
@@ -18,7 +18,7 @@ use crate::edge::sandbox::launch;
 use crate::error::Error;
 use crate::log;
 use crate::rules::agent::prompt;
-use crate::rules::verdict::{PatchFacts, TestResult, TestRun, apply_patch_facts};
+use crate::rules::verdict::{PatchFacts, TestResult, TestRun, apply_patch_facts, patch_gate};
 use crate::store;
 
 /// Verification of the fix that a session requests.
@@ -35,7 +35,9 @@ pub(super) struct FixCheck<'a> {
 impl FixCheck<'_> {
     /// Adds the facts of a fix to a verdict, and lowers it when they contradict it.
     pub(super) fn verify(&self, mut verdict: CheckedVerdict) -> CheckedVerdict {
-        match self.patch_facts() {
+        let facts = self.patch_facts();
+        let is_unknown = facts.is_err();
+        match facts {
             Ok(None) => {}
             Ok(Some(patch)) => {
                 verdict.checked = apply_patch_facts(verdict.checked, &patch);
@@ -44,24 +46,36 @@ impl FixCheck<'_> {
             // The verdict is still worth reporting.
             Err(error) => verdict.checked.notes.push(format!("its changes are unknown: {error}")),
         }
-        verdict
+        verdict.suspect(is_unknown)
     }
 
-    /// Saves the changes of a fix as `patch.diff`, and describes where they are; `None` without
-    /// changes.
-    pub(super) fn save_changes(&self) -> Option<String> {
+    /// Saves the changes of a fix as `patch.diff`, or, when they are not offered, as `held.diff`;
+    /// `None` without changes.
+    pub(super) fn save_changes(&self) -> Option<SavedChanges> {
         let (_, worktree) = self.fixed()?;
+        let unsaved =
+            |sentence: String| Some(SavedChanges { held: Some(sentence.clone()), sentence });
         let changes = match worktree.changes() {
             Ok(changes) if changes.is_empty() => return None,
             Ok(changes) => changes,
-            Err(error) => return Some(format!("its changes are unknown: {error}")),
+            Err(error) => return unsaved(format!("its changes are unknown: {error}")),
         };
-        let path = self.context.path(files::PATCH);
+        let path = self.patch_path(&changes);
         if let Err(error) = store::replace(&path, &changes.patch) {
-            return Some(format!("its changes cannot be saved: {error}"));
+            return unsaved(format!("its changes cannot be saved: {error}"));
         }
         let branch = &worktree.branch;
-        Some(format!("its changes are in '{}' and on branch '{branch}'", path.display()))
+        let mut sentence =
+            format!("its changes are in '{}' and on branch '{branch}'", path.display());
+        let held = patch_gate::reason(&changes.gated, changes.truncated);
+        held.iter().for_each(|held| sentence.push_str(&format!("; {held}")));
+        Some(SavedChanges { sentence, held })
+    }
+
+    /// Path of a patch, which says whether it is offered.
+    fn patch_path(&self, changes: &Changes) -> PathBuf {
+        let held = patch_gate::reason(&changes.gated, changes.truncated);
+        self.context.path(if held.is_some() { files::HELD } else { files::PATCH })
     }
 
     /// The code that a fix changes; `None` when no fix was requested.
@@ -74,15 +88,15 @@ impl FixCheck<'_> {
     fn patch_facts(&self) -> Result<Option<PatchFacts>, Error> {
         let Some((code, worktree)) = self.fixed() else { return Ok(None) };
         let changes = worktree.changes()?;
-        let patch = self.context.path(files::PATCH);
+        let patch = self.patch_path(&changes);
         if !changes.patch.is_empty() {
             store::replace(&patch, &changes.patch)?;
         }
         let testable = !changes.truncated && !changes.patch.is_empty();
         let argv = code.test_command.as_ref().filter(|_| testable);
         let tests = argv.map(|argv| self.test_patch(argv, worktree, &patch)).transpose()?;
-        let Changes { files: files_changed, truncated, .. } = changes;
-        Ok(Some(PatchFacts { files_changed, truncated, tests }))
+        let Changes { files: files_changed, truncated, gated, .. } = changes;
+        Ok(Some(PatchFacts { files_changed, truncated, gated, tests }))
     }
 
     /// Runs the tests in a worktree with the patch alone: files that git ignores, or that the agent

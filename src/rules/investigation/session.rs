@@ -64,6 +64,9 @@ pub struct Session {
     /// The first session of the conversation that this one resumes.
     #[serde(default)]
     pub resumes: Option<String>,
+    /// Whether its patch may become a pull request. A session that says nothing offers none.
+    #[serde(default)]
+    pub offers_patch: bool,
     /// The lines of its file of events that its supervisor has not written. They were dropped.
     #[serde(default)]
     pub forged: u64,

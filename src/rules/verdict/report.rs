@@ -67,6 +67,7 @@ impl Report<'_> {
         if let Some((from, to)) = self.checked.demoted {
             out.line(format!("- The model stated {from}; lowered to {to}, see 'Checked' below"));
         }
+        needs_person(&mut out, &self.checked.needs_person);
         out.heading(report::CAUSE);
         out.line(format!("{}\n", text_or_unknown(&verdict.root_cause)));
         if let Some(place) = self.place() {
@@ -166,6 +167,9 @@ impl Report<'_> {
             return;
         };
         out.line("Verified by this tool:\n");
+        if let Some(held) = self.patch.and_then(PatchFacts::held) {
+            out.line(format!("- **Held back**: {}", prose(&held)));
+        }
         let changed = |path: &String| format!("- Changed: {}", span(path));
         out.list(files_changed, "file", "- Changed: nothing", changed);
         out.line(match tests {
@@ -214,6 +218,7 @@ pub fn render_unchecked(
         .find(|advice| verdict.redrive.as_deref() == Some(advice.as_str()));
     let redrive = advice.map_or(word(&verdict.redrive), |advice| report::redrive(*advice, queue));
     report::judgement(&mut out, &verdict.status, sure, redrive);
+    needs_person(&mut out, verdict.needs_person.as_slice());
     out.facts([("Category", word(&verdict.category))]);
     out.line("\nNone of this was checked. The agent's output is in `transcript.ndjson`.");
     out.heading("Session");
@@ -224,6 +229,10 @@ pub fn render_unchecked(
     ]);
     report::queue_settings(&mut out, &QueueFacts { queue: queue.clone(), ..QueueFacts::default() });
     out.text()
+}
+
+fn needs_person(out: &mut Page, reasons: &[String]) {
+    out.list(reasons, "reason", "", |why| format!("- **Needs a person**: {}", prose(why)));
 }
 
 fn hypotheses(out: &mut Page, all: &[Hypothesis]) {

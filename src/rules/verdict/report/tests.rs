@@ -118,8 +118,11 @@ fn groups(text: &str) -> Fingerprints {
 fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
     let resolved = ["m1", "src/orders.py:12"].map(str::to_owned).into();
     let run = Some(TestRun { command: format!("pytest -q{name}"), result: TestResult::Passed });
-    let patch =
-        PatchFacts { files_changed: vec!["src/orders.py".into()], tests: run, truncated: false };
+    let patch = PatchFacts {
+        files_changed: vec!["src/orders.py".into()],
+        tests: run,
+        ..PatchFacts::default()
+    };
     let checked = apply_patch_facts(check(found, &resolved, &Default::default()), &patch);
     let moment = Moment {
         id: "t1".into(),

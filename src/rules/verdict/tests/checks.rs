@@ -146,8 +146,10 @@ fn patch_facts_correct_a_claimed_fix() {
             &resolved(),
             &BTreeSet::new(),
         );
-        let checked =
-            apply_patch_facts(checked, &PatchFacts { files_changed, tests, truncated: false });
+        let checked = apply_patch_facts(
+            checked,
+            &PatchFacts { files_changed, tests, ..PatchFacts::default() },
+        );
         assert_eq!(checked.notes, notes, "{rule}");
         assert_eq!(checked.verdict.status, status, "{rule}");
     }
