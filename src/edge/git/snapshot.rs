@@ -164,7 +164,7 @@ impl Worktree {
             let entry = |ChangedFile { object, change }: &&ChangedFile| {
                 format!("{},{object},{}", change.mode, change.path)
             };
-            let entries: Vec<String> = same.map(|one| entry(one)).collect();
+            let entries: Vec<String> = same.map(entry).collect();
             let mut argv = vec!["update-index"];
             argv.extend(entries.iter().flat_map(|entry| ["--cacheinfo", entry]));
             git.must(&argv, TREE)?;

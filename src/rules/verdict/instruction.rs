@@ -139,7 +139,7 @@ impl RepetitionSearch {
         let asks = |phrase: &str| sentence.has(phrase, 0..sentence.words.len());
         let has_no_bug = self.status == VerdictStatus::NotABug;
         let is_safe = self.redrive == RedriveAdvice::Safe;
-        has_no_bug && NO_BUG.split('|').any(|phrase| asks(phrase))
+        has_no_bug && NO_BUG.split('|').any(&asks)
             || is_safe && asks("redrive") && !asks("not redrive")
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::session::session_logs;
 use crate::support::claude_api::{FakeClaudeApi, Script, Step, structured, tool};
 use crate::support::claude_cli::{configure_claude, verdict};
-use crate::support::event_lines::{raised, seconds_ago};
+use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::evidence::{cause, sampled};
 use crate::support::investigate::{investigate, own_events, sessions};
 use crate::support::requirement::claude_cli;
@@ -22,7 +22,11 @@ fn investigated(steps: Vec<Step>) -> Option<(Bench, Value, String)> {
     let mut bench = Bench::new("real-suspicion");
     configure_claude(&mut bench, &cli, &api, ", max_turns: 20", ", fix: true");
     let sample = sampled(&bench, "orders", "i", vec![cause("f1", "error_text", PLANTED, &["m1"])]);
-    let output = investigate(&bench, &[], sample + &raised("orders", "i", seconds_ago(0), None));
+    let output = investigate(
+        &bench,
+        &[],
+        raised("orders", "i", seconds_ago(0), None) + &sample + &heartbeat(seconds_ago(0)),
+    );
     let data = own_events(&output.text()).last().unwrap()["data"].clone();
     let report = data["report"].as_str().map(|path| std::fs::read_to_string(path).unwrap());
     let report = report.unwrap_or_else(|| panic!("{}", session_logs(&bench, &data)));

@@ -191,7 +191,7 @@ fn cooldown_from_clock_behind_is_over() {
 fn spend_that_a_step_forward_makes_old_still_counts() {
     let boot = dlq::clock::reading().boot.expect("the time since the start of the machine");
     let other = json!({"boot": boot.boot ^ 1, "ms": boot.ms});
-    let rows = [(json!(boot), "skipped orders budget"), (other, "completed orders")];
+    let rows = [(json!(boot), "skipped orders budget"), (other, "failed orders no_result")];
     for (boot, last) in rows {
         let mut bench = Bench::new("money-forward");
         let script = agent(&mut bench, QUICK_AGENT, "");
