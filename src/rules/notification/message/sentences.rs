@@ -11,7 +11,7 @@ use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
 use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
-use crate::text::{count, shorten};
+use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
 
 /// The fewest characters of a title that are shown, whatever else is in the line.
@@ -339,7 +339,8 @@ fn completed(data: &event::InvestigationCompleted, context: &Context) -> Sentenc
     let report =
         super::is_operand(&data.report).then(|| format!("{}{}", super::REPORT, data.report));
     let next = if report.is_none() { context.look.clone() } else { None };
-    Sentences::of_what(what).with_next(next).with_lines(report)
+    let person = verdict.needs_person.as_ref().map(|why| format!("needs a person: {}", safe(why)));
+    Sentences::of_what(what).with_next(next).with_lines(person.into_iter().chain(report))
 }
 
 /// Describes an investigation that ended without a result. Further sentences of the reason say
