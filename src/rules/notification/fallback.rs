@@ -8,7 +8,7 @@ use super::escalate::take_step;
 use super::message::Notice;
 use super::notices::{Notices, QueuedDelivery};
 use super::outbox::{OutboxEntry, key_of};
-use super::policy::Channel;
+use super::policy::{Channel, Notifications};
 use super::topic::{SendReason, Topic};
 use crate::event::derived_id;
 use crate::time::Timestamp;
@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 /// them.
 pub fn fall_back(
     notices: &mut Notices,
+    notifications: &Notifications,
     to: &Channel,
     entry: &OutboxEntry,
     topics: &[String],
@@ -48,8 +49,15 @@ pub fn fall_back(
         part.delivery.handle = None;
         part.channel.clone_from(&to.name);
         part.sequence = notices.sequence;
-        part.fallback = None;
+        part.refused_by.push(entry.channel.clone());
+        let next = notifications.fallback(None, &to.name);
+        part.fallback = next.filter(|next| !part.refused_by.contains(next)).cloned();
+        part.delivery
+            .notice
+            .below
+            .push(format!("sent here because '{}' refused it", entry.channel));
         part.attempts = 0;
+        part.perhaps_sent = false;
         part.not_before = None;
         part.silence = None;
         part.silenced_ms = 0;

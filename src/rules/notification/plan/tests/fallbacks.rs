@@ -23,7 +23,8 @@ fn refuse(story: &mut Story, number: usize, minute: f64) -> Vec<OutboxEntry> {
     let entry = OutboxEntry::new(planned, notice, at(minute), at(minute));
     let queued = story.notices.queue.remove(&planned.id).unwrap();
     let to = story.notifications.channels[1].clone();
-    fall_back(&mut story.notices, &to, &entry, &queued.topics, at(minute))
+    let notifications = story.notifications.clone();
+    fall_back(&mut story.notices, &notifications, &to, &entry, &queued.topics, at(minute))
 }
 
 /// Returns key, action and title of entries.
@@ -87,7 +88,8 @@ fn alert_of_a_notice_without_sentences_names_its_queue() {
     assert_eq!(alerts.len(), 20);
     let notice = &alerts[19].delivery.notice;
     assert!(notice.title().starts_with("q19: one of 20 queues: 60 messages"), "{notice:?}");
-    assert!(notice.names.is_empty() && notice.below.is_empty());
+    assert_eq!(notice.below, ["sent here because 'slack' refused it"]);
+    assert!(notice.names.is_empty());
     assert_eq!((alerts[19].subjects.len(), alerts[19].incidents[0].as_str()), (1, "incident-q19"));
 }
 
