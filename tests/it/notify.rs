@@ -5,6 +5,7 @@ mod channels;
 mod commands;
 mod console;
 mod desktop;
+mod faults;
 mod filter;
 mod heartbeat;
 mod hostile;

@@ -58,6 +58,14 @@ fn not_ready(error: &Error) -> Outcome {
     Outcome::Later { cause: error.to_string(), after: None, unknown: false }
 }
 
+#[cfg(test)]
+impl Attempt {
+    /// Returns attempts that a function makes.
+    pub fn made_by(make: impl FnMut(&Delivery) -> Outcome + Send + 'static) -> Self {
+        Attempt { make: Box::new(make), stop: Arc::default() }
+    }
+}
+
 /// The thread of a channel. It ends with the process: an attempt under way is then unknown, and its
 /// entry stays in the outbox.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 
 mod deliveries;
 mod stream;
+mod unrecorded;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use self::deliveries::EndedDeliveries;
 use super::attempt;
 use super::drain::Drain;
-use super::lines::{entry_of, escalated_line, held_line, sent_line};
+use super::lines::{Moments, entry_of, escalated_line, held_line, sent_line};
 use super::records::{DispatcherState, Finished};
 use super::statements::Statements;
 use crate::clock;
@@ -28,6 +29,7 @@ use crate::event::stream_time::StreamClock;
 use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
+use crate::rules::notification::heartbeat::LateRounds;
 use crate::rules::notification::notice_key::{EventKey, KeyHash, NoticeKey};
 use crate::rules::notification::notices::{KEPT_MAX, Notices, TOPICS_MAX};
 use crate::rules::notification::outbox::OutboxEntry;
@@ -77,6 +79,10 @@ pub struct Dispatcher {
     pulse_at: Instant,
     /// The moment from which on this process would have seen them.
     watched_since: Timestamp,
+    /// The last sign that this process runs, by the wall clock.
+    awake_at: Timestamp,
+    late_rounds: LateRounds,
+    is_late_told: bool,
     switches: Switches,
     scopes: SeenScopes,
     clock: StreamClock,
@@ -86,6 +92,8 @@ pub struct Dispatcher {
     /// The events that were judged, as far as this process knows.
     known: HashSet<KeyHash>,
     arrived: Vec<ArrivedEvent>,
+    /// The number of the first ones that only the console was told of, as they cannot be recorded.
+    shown: usize,
     /// The arrival of the first of them.
     arrived_at: Instant,
     ended: EndedDeliveries,
@@ -142,6 +150,9 @@ impl Dispatcher {
             has_pulse,
             pulse_at: clock::tick(),
             watched_since: clock::now(),
+            awake_at: clock::now(),
+            late_rounds: LateRounds::default(),
+            is_late_told: false,
             muted: !switches.now().notify,
             switches,
             scopes: settings.aws.seen_scopes(),
@@ -150,6 +161,7 @@ impl Dispatcher {
             style,
             known,
             arrived: Vec::new(),
+            shown: 0,
             arrived_at: clock::tick(),
             ended: EndedDeliveries::new(console::print_left(
                 unprinted,
@@ -205,6 +217,12 @@ impl Dispatcher {
 
     /// Plans what people are told, and begins to tell them.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
+        if self.gone.is_none() && self.state.is_some() {
+            // A fallback that gets a beginning is known before its end is planned.
+            self.look_for_gone();
+            self.settle(out)?;
+            self.record(true);
+        }
         let arrived = std::mem::take(&mut self.arrived);
         let (now, is_off) = (self.now(), self.muted);
         self.is_plan_due = false;
@@ -220,26 +238,32 @@ impl Dispatcher {
         let Statements { silences, acks, unreadable } = Statements::read(&state.store);
         let notifications = &self.notifications;
         let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final, is_off };
+        // The text is read now, whatever the time of the stream is.
+        let (told_at, scopes) = (clock::now(), &mut self.scopes);
         let planned = state.plan(input, &arrived, now, |plan, titles| {
-            let scopes = &mut self.scopes;
             plan.deliveries
                 .iter()
                 .zip(titles)
-                .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, now))
+                .map(|(delivery, title)| {
+                    entry_of(delivery, title.as_deref(), scopes, Moments { now, told_at })
+                })
                 .collect()
         });
         unreadable.into_iter().for_each(|error| self.report_error(Err(error)));
         self.is_planned = planned.is_ok();
         match planned {
             Ok((plan, entries)) => {
+                self.shown = 0;
                 self.remember(&arrived);
                 self.dispatch(&plan, entries, now, out)
             }
             Err(error) => {
                 self.report_error(Err(error));
+                self.show_unrecorded(&arrived, now);
                 self.arrived = arrived;
                 let excess = self.arrived.len().saturating_sub(BACKLOG_MAX);
                 self.arrived.drain(..excess);
+                self.shown = self.arrived.len();
                 Ok(())
             }
         }
@@ -263,7 +287,8 @@ impl Dispatcher {
     fn show(&mut self, plan: FlushPlan, now: Timestamp, out: &mut Output) -> Result<(), Error> {
         for delivery in &plan.deliveries {
             let title = None;
-            let entry = entry_of(delivery, title, &mut self.scopes, now);
+            let moments = Moments { now, told_at: now };
+            let entry = entry_of(delivery, title, &mut self.scopes, moments);
             if self.is_console(&entry.channel) {
                 console::show(&entry.delivery.notice, self.style);
             } else {

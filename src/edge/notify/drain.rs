@@ -6,6 +6,7 @@
 //! nothing back.
 
 mod overtake;
+mod pauses;
 mod result;
 mod silenced;
 mod together;
@@ -25,7 +26,7 @@ use crate::error::Error;
 use crate::rules::notification::delivery::Outcome;
 use crate::rules::notification::outbox::{ASKED_PAUSE_MAX, OutboxEntry, Withdrawal, digest};
 use crate::rules::notification::overtake::EntryRank;
-use crate::rules::notification::policy::Channel;
+use crate::rules::notification::policy::{Channel, ChannelKind};
 use crate::store::{self, Lock, Store};
 use crate::time::Timestamp;
 
@@ -52,6 +53,8 @@ struct ChannelDrain {
     outbox: ChannelOutbox,
     thread: Option<ChannelThread>,
     can_merge: bool,
+    /// Whether a notice opens an alert, which goes on calling people until its end.
+    keeps_alerts: bool,
     sums_up: bool,
     /// The least time between two attempts.
     interval: Duration,
@@ -97,6 +100,7 @@ impl Drain {
             outbox: ChannelOutbox::new(&self.store, &channel.name),
             thread: attempt.map(|attempt| ChannelThread::start(number, attempt, sender)),
             can_merge: channel.can_merge(),
+            keeps_alerts: channel.kind == ChannelKind::PagerDuty,
             sums_up: channel.sums_up(),
             interval: channel.interval(),
             lock: None,
@@ -178,7 +182,7 @@ impl Drain {
     pub fn tick(&mut self, wait: Duration) -> Vec<Result<DrainResult, Error>> {
         let mut results = Vec::new();
         for number in 0..self.channels.len() {
-            self.look_at_silences(number);
+            self.look_at_silences(number, silenced::INTERVAL);
             results.extend(self.begin(number).transpose());
             self.stop_withdrawn(number);
         }
@@ -195,10 +199,15 @@ impl Drain {
 
     /// Begins the next attempt of a channel. Returns a delivery that needs none.
     fn begin(&mut self, number: usize) -> Result<Option<DrainResult>, Error> {
-        let channel = &mut self.channels[number];
+        let channel = &self.channels[number];
         if self.is_closing || channel.thread.is_none() || !channel.is_due() {
             return Ok(None);
         }
+        if channel.is_stale {
+            // What a silence has held goes before what was decided after its end.
+            self.look_at_silences(number, Duration::ZERO);
+        }
+        let channel = &mut self.channels[number];
         let entry = channel.next_entry().inspect_err(|_| channel.look_later())?;
         let Some(entry) = entry else { return Ok(None) };
         let now = clock::now();
@@ -213,8 +222,17 @@ impl Drain {
             self.unreadable.push(error);
             None
         });
+        let withdrawal = entry.withdrawal(&silences, &acks, now);
+        let ends_alert = channel.keeps_alerts && entry.is_quiet_end();
+        let over = if ends_alert { channel.take_held_before(&entry) } else { None };
+        if let Some(entries) = over {
+            let completion = Completion::Withdrawn(Withdrawal::Outdated);
+            return Ok(Some(DrainResult { channel: number, entries, completion }));
+        }
+        // An open alert goes on calling people: its end does not wait.
+        let withdrawal = withdrawal.filter(|_| !ends_alert);
         let outdated = || channel.is_outdated(&entry).then_some(Withdrawal::Outdated);
-        let why = entry.withdrawal(&silences, &acks, now).or(ended).or_else(outdated);
+        let why = withdrawal.or(ended).or_else(outdated);
         let completion = match why {
             Some(Withdrawal::Silenced) => {
                 channel.waiting.pop_front();
@@ -237,7 +255,7 @@ impl Drain {
         };
         let entries = channel.take_together(entry, is_withdrawn, now);
         let delivery = match entries.as_slice() {
-            [one] => one.delivery.clone(),
+            [one] => one.delivery_at(now),
             several => digest(several, now),
         };
         channel.under_way = entries;
@@ -305,9 +323,10 @@ impl ChannelDrain {
                 entries.iter_mut().for_each(|entry| entry.attempts += 1);
                 Completion::Failed { cause }
             }
-            Outcome::Later { cause, after, .. } => {
+            Outcome::Later { cause, after, unknown } => {
                 let now = clock::now();
                 for entry in entries.iter_mut() {
+                    entry.perhaps_sent |= unknown;
                     entry.postpone(after, now);
                     self.outbox.rewrite(entry)?;
                 }
@@ -319,31 +338,6 @@ impl ChannelDrain {
                 Completion::Postponed { cause }
             }
         })
-    }
-
-    fn look_later(&mut self) {
-        self.next_at = clock::tick() + LOCK_PAUSE;
-    }
-
-    /// Counts an attempt. Time lost against the rate is made up for; a long wait makes no burst.
-    fn take_turn(&mut self, tick: Instant) {
-        let earliest = tick.checked_sub(CATCH_UP.saturating_sub(self.interval)).unwrap_or(tick);
-        self.next_at = self.next_at.max(earliest) + self.interval;
-    }
-
-    /// Pauses the channel. Other processes may look after it in a long pause.
-    fn pause_until(&mut self, at: Timestamp, now: Timestamp) {
-        self.not_before = Some(at);
-        if at.since(now) >= RELEASED_FROM {
-            self.release();
-        }
-    }
-
-    /// Lets other processes deliver, unless they would deliver again what is not recorded yet.
-    fn release(&mut self) {
-        if self.unrecorded.is_empty() {
-            self.lock = None;
-        }
     }
 
     /// Returns the entry to deliver, which stays in the list as its first; None when there is none, or
@@ -399,7 +393,13 @@ impl ChannelDrain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Keys;
+    use crate::event::Severity;
     use crate::rules::notification::connection::Rate;
+    use crate::rules::notification::delivery::{Action, Delivery};
+    use crate::rules::notification::message::Notice;
+    use crate::rules::notification::silence::{Silence, Silences};
+    use crate::rules::notification::topic::SendReason;
 
     /// Returns the attempts that begin within 10 seconds when the channel is looked at every `every`.
     fn attempts(rate: &str, every: Duration) -> u32 {
@@ -435,5 +435,97 @@ mod tests {
         }
         // After a minute without work: what 250 ms allow, at once, and no more.
         assert!(attempts("1000/s", Duration::from_millis(1)) <= 10_251);
+    }
+
+    fn entry(sequence: u64, action: Action) -> OutboxEntry {
+        let at = clock::now();
+        let (id, key) = (format!("id-{sequence}"), "k".to_owned());
+        let severity = if action == Action::Resolve { Severity::Info } else { Severity::Error };
+        let notice = Notice::plain(severity, "a-dlq", "it broke", "look", at);
+        let (problems, event) = (Default::default(), None);
+        let delivery =
+            Delivery { id, action, key, problems, incident: None, event, notice, handle: None, at };
+        OutboxEntry {
+            sequence,
+            channel: "c".into(),
+            reason: SendReason::New,
+            delivery,
+            event: Default::default(),
+            subjects: vec!["a-dlq".into()],
+            incidents: vec![String::new()],
+            ends_problem: action == Action::Resolve,
+            fallback: None,
+            refused_by: Vec::new(),
+            queued_at: at,
+            attempts: 0,
+            perhaps_sent: false,
+            not_before: None,
+            silence: None,
+            silenced_ms: 0,
+            slot: None,
+        }
+    }
+
+    /// A notice is silenced in the outbox; the silence ends, and the end of the problem is queued.
+    #[test]
+    fn end_of_a_silence_lets_no_end_overtake_its_beginning() {
+        use Action::{Resolve, Trigger};
+        let rows = [
+            ("all in order", ChannelKind::Webhook, false, vec![Trigger, Resolve]),
+            ("an alert that is over", ChannelKind::PagerDuty, false, vec![Resolve]),
+            (
+                "the end of an alert waits for no silence",
+                ChannelKind::PagerDuty,
+                true,
+                vec![Resolve],
+            ),
+        ];
+        for (number, (rule, kind, stays, expected)) in rows.into_iter().enumerate() {
+            let dir =
+                std::env::temp_dir().join(format!("dlq-drain-{number}-{}", std::process::id()));
+            let store = Store::open(&dir).unwrap();
+            let silence = |store: &Store, until: u64| {
+                store
+                    .update(&Keys::all(), |silences: &mut Silences| {
+                        let (from, now) =
+                            (clock::now().minus(Duration::from_secs(1)), clock::now());
+                        let until = now.plus(Duration::from_secs(until));
+                        let glob = "a-*".to_owned();
+                        let id = "s".to_owned();
+                        silences.add(Silence { id, glob, from, until, reason: None }, now);
+                        Ok(())
+                    })
+                    .unwrap();
+            };
+            silence(&store, 3600);
+            let made = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+            let seen = made.clone();
+            let attempt = Attempt::made_by(move |delivery| {
+                seen.lock().unwrap().push(delivery.action);
+                Outcome::Delivered { handle: None }
+            });
+            let mut channel = Channel { name: "c".into(), kind, ..Channel::default() };
+            channel.connection.rate = Rate::parse("1000/s");
+            let mut drain = Drain::new(&store);
+            drain.add(&channel, Some(attempt));
+            let queue = |drain: &mut Drain, entry: &OutboxEntry| {
+                drain.outbox(0).draft(entry).unwrap();
+                drain.outbox(0).release(entry).unwrap();
+                drain.wake(0);
+            };
+            queue(&mut drain, &entry(1, Trigger));
+            drain.tick(Duration::ZERO);
+            assert!(made.lock().unwrap().is_empty(), "{rule}: silenced");
+            if !stays {
+                std::fs::remove_file(dir.join("silences.json")).unwrap();
+            }
+            queue(&mut drain, &entry(2, Resolve));
+            let until = clock::tick() + Duration::from_secs(10);
+            while made.lock().unwrap().last() != Some(&Resolve) && clock::tick() < until {
+                drain.tick(Duration::from_millis(20));
+            }
+            assert_eq!(*made.lock().unwrap(), expected, "{rule}");
+            std::fs::remove_dir_all(&dir).unwrap();
+        }
     }
 }

@@ -1,12 +1,12 @@
-//! Entries that wait in the outbox for channels that are not configured any more.
+//! Entries that wait in the outbox for channels that are not configured any more, or that no record knows.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::outbox::{ChannelOutbox, id_of};
+use super::outbox::{ChannelOutbox, id_of, sequence_of};
 use super::records::DispatcherState;
 use crate::document::Keys;
 use crate::error::Error;
-use crate::rules::notification::notices::Notices;
+use crate::rules::notification::notices::{Notices, QueuedDelivery};
 use crate::rules::notification::outbox::OutboxEntry;
 use crate::rules::notification::policy::Notifications;
 use crate::store::Lock;
@@ -44,5 +44,34 @@ impl DispatcherState {
             gone.push(GoneChannel { name: name.to_owned(), outbox, entries, lock });
         }
         Ok(gone)
+    }
+
+    /// Puts the entries of the outbox on the list of a document that begins, such as after people have
+    /// moved a damaged one away, and counts on from them.
+    pub fn take_up_outbox(&self, notifications: &Notifications) -> Result<(), Error> {
+        let mut found = Vec::new();
+        for channel in &notifications.channels {
+            let names = ChannelOutbox::new(&self.store, &channel.name).names()?;
+            found.extend(names.into_iter().map(|name| (channel.name.clone(), name)));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.store.update(&Keys::all(), |notices: &mut Notices| {
+            if *notices != Notices::default() {
+                return Ok(());
+            }
+            for (channel, name) in &found {
+                let Some((id, sequence)) = id_of(name).zip(sequence_of(name)) else { continue };
+                notices.sequence = notices.sequence.max(sequence);
+                let queued = QueuedDelivery {
+                    channel: channel.clone(),
+                    topics: Vec::new(),
+                    is_of_group: false,
+                };
+                notices.queue.insert(id.to_owned(), queued);
+            }
+            Ok(())
+        })
     }
 }

@@ -5,6 +5,7 @@ use crate::event::{
     self, Event, Line, NoticeEscalated, NoticeFailed, NoticeHeld, NoticeSent, Payload, PollMissing,
     PollResumed,
 };
+use crate::rules::notification::group::DueNotice;
 use crate::rules::notification::heartbeat::Pulse;
 use crate::rules::notification::message::merged::compose;
 use crate::rules::notification::notice_key::EventKey;
@@ -15,14 +16,23 @@ use crate::rules::notification::topic::SendReason;
 use crate::rules::speech::sentence::{ToldAgain, of_open_problem};
 use crate::time::Timestamp;
 
+/// The moments of a notice.
+#[derive(Debug, Clone, Copy)]
+pub struct Moments {
+    /// The moment of the decision, in the stream.
+    pub now: Timestamp,
+    /// The moment at which people read it: what is left of a time is counted from it.
+    pub told_at: Timestamp,
+}
+
 /// Returns the entry of a planned delivery.
 pub fn entry_of(
     planned: &PlannedDelivery,
     title: Option<&str>,
     scopes: &mut SeenScopes,
-    now: Timestamp,
+    Moments { now, told_at }: Moments,
 ) -> OutboxEntry {
-    let mut notice = compose(&planned.notices, title, scopes, now);
+    let mut notice = compose(&planned.notices, title, scopes, told_at);
     notice.spoken = spoken_again(planned);
     OutboxEntry::new(planned, notice, now, clock::now())
 }
@@ -32,7 +42,10 @@ fn spoken_again(planned: &PlannedDelivery) -> Option<String> {
     let again = match planned.reason {
         SendReason::Repeat => ToldAgain::Reminder,
         SendReason::AckExpired => ToldAgain::AckExpired,
-        SendReason::Escalated => ToldAgain::Escalation,
+        SendReason::Escalated if planned.notices.iter().any(DueNotice::can_be_acked) => {
+            ToldAgain::Escalation
+        }
+        SendReason::Escalated => ToldAgain::Reminder,
         _ => return None,
     };
     let [due] = planned.notices.as_slice() else { return None };
@@ -109,6 +122,44 @@ mod tests {
     use crate::rules::notification::topic::Pending;
 
     #[test]
+    fn time_that_is_left_is_counted_from_the_telling() {
+        let (at, hour) = (Timestamp::from_millis(0), std::time::Duration::from_secs(3600));
+        let data = event::QueueExpiring {
+            queue: event::Queue { name: "a-dlq".into(), ..event::Queue::default() },
+            tier: "1h".into(),
+            certain: true,
+            depth: Some(3),
+            retention_s: None,
+            expires_after: Some(at.plus(hour)),
+            expires_before: None,
+        };
+        let line = Event::new("i".into(), "a-dlq", at, data).line();
+        let expiring = String::from_utf8(line).unwrap();
+        let rows = [
+            (0, "00:00Z", "3 expiring, lost in 60m or later"),
+            (72, "1970-01-01 00:00Z", "3 expiring, some may be lost"),
+        ];
+        for (hours, when, what) in rows {
+            let mut one = due("a-dlq", SendReason::Tier);
+            one.events[0].line.clone_from(&expiring);
+            let planned = PlannedDelivery {
+                id: "id".into(),
+                sequence: 1,
+                channel: "c".into(),
+                is_update: false,
+                reason: SendReason::Tier,
+                notices: vec![one],
+                handle: None,
+                fallback: None,
+            };
+            let moments = Moments { now: at, told_at: at.plus(hour * hours) };
+            let notice =
+                entry_of(&planned, None, &mut SeenScopes::default(), moments).delivery.notice;
+            assert_eq!((notice.when.as_str(), notice.what.as_str()), (when, what));
+        }
+    }
+
+    #[test]
     fn single_problem_that_is_told_again_is_said_with_its_newest_depth() {
         use SendReason::{AckExpired, Ended, Escalated, Grew, New, Repeat};
         let raised = r#"{"specversion":"1.0","id":"i","source":"s","type":"queue.raised","subject":"orders-dlq"}"#;
@@ -116,6 +167,7 @@ mod tests {
             let mut one = due("orders-dlq", reason);
             one.events[0].line = raised.into();
             one.depth = Some(1);
+            one.incident = Some("i".into());
             let result = raised.replace("queue.raised", "investigation.completed");
             one.events.push(Pending { line: result, ..one.events[0].clone() });
             PlannedDelivery {
@@ -141,7 +193,8 @@ mod tests {
         for (reason, queues, expected) in rows {
             let now = Timestamp::from_millis(0);
             let planned = planned(reason, queues);
-            let entry = entry_of(&planned, None, &mut SeenScopes::default(), now);
+            let moments = Moments { now, told_at: now };
+            let entry = entry_of(&planned, None, &mut SeenScopes::default(), moments);
             let spoken = entry.delivery.notice.spoken;
             assert_eq!(spoken.is_some(), expected.is_some(), "{reason}: {spoken:?}");
             let words = spoken.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::clock;
-use crate::config::{ChannelKind, Env, Settings, state_dir};
+use crate::config::{Channel, ChannelKind, Env, Settings, state_dir};
 use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
 use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot, id_of, is_slot_taken, sequence_of};
@@ -64,6 +64,8 @@ pub struct Finished {
     is_refused: bool,
     /// Whether people have acknowledged it before it was sent.
     is_acked: bool,
+    /// Whether it is an escalation that was not sent, so that its channel is not told the end either.
+    is_uncalled: bool,
 }
 
 impl Finished {
@@ -80,7 +82,8 @@ impl Finished {
         use SendReason::{AckExpired, Escalated, Repeat};
         let tells_again = matches!(entry.reason, AckExpired | Escalated | Repeat);
         let is_acked = why == Withdrawal::Acked && !tells_again;
-        Finished { is_acked, ..Finished::new(FinishedIn::Channel(channel), entry) }
+        let is_uncalled = entry.reason == Escalated && !entry.perhaps_sent;
+        Finished { is_acked, is_uncalled, ..Finished::new(FinishedIn::Channel(channel), entry) }
     }
 
     /// Returns a delivery that no configured channel can make.
@@ -89,12 +92,14 @@ impl Finished {
     }
 
     fn new(place: FinishedIn, entry: OutboxEntry) -> Self {
-        Finished { place, entry, handle: None, is_refused: false, is_acked: false }
+        let (is_refused, is_acked, is_uncalled) = (false, false, false);
+        Finished { place, entry, handle: None, is_refused, is_acked, is_uncalled }
     }
 
     /// Returns whether the end is more than one delivery less on the list.
     pub fn changes_records(&self) -> bool {
-        self.handle.is_some() || self.is_acked || (self.is_refused && self.entry.fallback.is_some())
+        let falls_back = self.is_refused && self.entry.fallback.is_some();
+        self.handle.is_some() || self.is_acked || self.is_uncalled || falls_back
     }
 
     /// Removes the entry from the outbox.
@@ -125,7 +130,11 @@ impl DispatcherState {
     /// Takes up the channels and routes of the configuration.
     pub fn adopt(&self, notifications: &Notifications, router: &Router) -> Result<(), Error> {
         let now = clock::now();
-        if self.store.read::<Notices>(&Keys::all())?.adopt(notifications, router, now) {
+        let mut known = self.store.read::<Notices>(&Keys::all())?;
+        if known == Notices::default() {
+            self.take_up_outbox(notifications)?;
+        }
+        if known.adopt(notifications, router, now) {
             let adopt = |notices: &mut Notices| Ok(notices.adopt(notifications, router, now));
             self.store.update(&Keys::all(), adopt)?;
         }
@@ -291,8 +300,13 @@ impl DispatcherState {
             let dropped = Amendment::Dropped(DropReason::Acked);
             let key = |entry: &OutboxEntry| NoticeKey::new(&entry.channel, &entry.event);
             notices.amend(acked.map(|entry| (key(entry), dropped.clone())).collect());
-            for Finished { entry, handle, is_refused, is_acked, .. } in finished {
+            for Finished { entry, handle, is_refused, is_acked, is_uncalled, .. } in finished {
                 let Some(queued) = notices.queue.remove(&entry.delivery.id) else { continue };
+                let channel = notifications.channel(&entry.channel);
+                if *is_uncalled && channel.is_some_and(Channel::can_merge) {
+                    // An end is harmless where no alert is open.
+                    notices.uncall(&queued, entry.delivery.at);
+                }
                 if *is_acked && matches!(entry.reason, SendReason::New | SendReason::Again) {
                     notices.withdraw(&queued);
                     recorded.is_plan_due = true;
@@ -328,7 +342,8 @@ impl DispatcherState {
 
     /// Records the end of a round. Returns that rounds finish again, when they were missing.
     pub fn beat(&self, at: Timestamp) -> Result<Option<Pulse>, Error> {
-        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at)))
+        let now = clock::now();
+        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at, now)))
     }
 
     /// Returns whether the end of a round is on record.

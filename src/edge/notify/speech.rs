@@ -22,8 +22,6 @@ use crate::rules::speech::sound::Sound;
 const PROGRAM: &str = "dlq-say";
 /// The time for a notice: others that speak, two requests, and the audio.
 pub const DEADLINE: Duration = Duration::from_secs(150);
-/// The exit status of wrong usage or configuration.
-const WRONG: i32 = 2;
 
 /// A channel that speaks.
 #[derive(Debug)]
@@ -93,10 +91,8 @@ fn outcome(status: ExitStatus, errors: &[u8]) -> Outcome {
         return Outcome::Delivered { handle: None };
     }
     let cause = last.map_or(status.to_string(), |line| line.trim_start_matches("fatal: ").into());
-    match status.code() {
-        Some(WRONG) => Outcome::Refused { cause },
-        _ => Outcome::Later { cause, after: None, unknown: false },
-    }
+    // A configuration that it refuses can be mended while the notice waits.
+    Outcome::Later { cause, after: None, unknown: false }
 }
 
 #[cfg(test)]
@@ -187,7 +183,7 @@ mod tests {
             (
                 "wrong",
                 "echo 'dlq-say: warning: x' >&2; echo 'dlq-say: fatal: no channel' >&2; exit 2",
-                Outcome::Refused { cause: "no channel".into() },
+                later("no channel", false),
             ),
             ("hanging", "sleep 600 & wait", later("no answer within 2s", true)),
         ];

@@ -54,8 +54,15 @@ pub fn fall_back(
         part.delivery.handle = None;
         part.channel.clone_from(&to.name);
         part.sequence = notices.sequence;
-        part.fallback = None;
+        part.refused_by.push(entry.channel.clone());
+        let next = notifications.fallback(None, &to.name);
+        part.fallback = next.filter(|next| !part.refused_by.contains(next)).cloned();
+        part.delivery
+            .notice
+            .below
+            .push(format!("sent here because '{}' refused it", entry.channel));
         part.attempts = 0;
+        part.perhaps_sent = false;
         part.not_before = None;
         part.silence = None;
         part.silenced_ms = 0;

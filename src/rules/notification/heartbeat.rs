@@ -15,14 +15,20 @@ use crate::time::Timestamp;
 const SHORTEST_GAP: Duration = Duration::from_secs(60);
 /// The longest time between two rounds that counts as their interval.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+/// The arrivals of two late rounds that are far enough apart to tell them from a replay.
+const LATE_APART: Duration = Duration::from_secs(5);
 
 /// The document `heartbeat.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// The end of the newest round.
     pub last: Option<Timestamp>,
-    /// The time between the two newest rounds, in seconds.
+    /// The usual time between two rounds, in seconds: the shorter one of the last two, so that a single
+    /// long pause is none.
     pub interval_s: Option<u64>,
+    /// The time between the two newest rounds, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_gap_s: Option<u64>,
     /// Whether people were told that rounds are missing.
     pub is_missing: bool,
 }
@@ -49,13 +55,17 @@ pub enum Pulse {
 impl Heartbeat {
     pub const HEARTBEAT: RecordKind = "heartbeat";
 
-    /// Records the end of a round. Returns that rounds finish again, when they were missing.
-    pub fn beat(&mut self, at: Timestamp) -> Option<Pulse> {
+    /// Records the end of a round. Returns that rounds finish again, when they were missing. A time
+    /// ahead of `now` counts as `now`: none would be missing until then.
+    pub fn beat(&mut self, at: Timestamp, now: Timestamp) -> Option<Pulse> {
+        let at = at.min(now);
         let before = self.last.replace(at)?.min(at);
         let gap = at.since(before);
         let resumed = self.is_missing.then_some(Pulse::Resumed(before));
         if !self.is_missing && !gap.is_zero() && gap <= LONGEST_INTERVAL {
-            self.interval_s = Some(gap.as_secs().max(1));
+            let gap = gap.as_secs().max(1);
+            let gap_before = self.newest_gap_s.replace(gap).or(self.interval_s);
+            self.interval_s = Some(gap_before.map_or(gap, |before| before.min(gap)));
         }
         self.is_missing = false;
         resumed
@@ -82,6 +92,27 @@ impl Heartbeat {
     }
 }
 
+/// Rounds that arrive long after their end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LateRounds {
+    /// The end and the arrival of a round before.
+    known: Option<(Timestamp, Timestamp)>,
+}
+
+impl LateRounds {
+    /// Takes a round that is too old to be live. Returns how late rounds arrive, when they arrive one by
+    /// one as they finish: those of a replayed journal come much faster.
+    pub fn arrive(&mut self, at: Timestamp, now: Timestamp) -> Option<Duration> {
+        let (before, arrived) = *self.known.get_or_insert((at, now));
+        let (progress, passed) = (at.since(before), now.since(arrived));
+        if passed < LATE_APART && progress <= LATE_APART * 2 {
+            return None;
+        }
+        self.known = Some((at, now));
+        (!progress.is_zero() && progress <= passed * 2).then(|| now.since(at))
+    }
+}
+
 /// Returns whether a round is a sign of life for a service outside: it has read a queue, or has seen
 /// that there is none. What a part of a round could not read is told by its own events; a service that
 /// misses heartbeats for it would be ignored when nothing is read any more.
@@ -105,14 +136,14 @@ mod tests {
         let (rounds, interval) = (5, Duration::from_secs(30));
         let mut heart = Heartbeat::default();
         assert_eq!(heart.check(rounds, interval, at(0), at(900)), None, "nothing is known");
-        assert_eq!(heart.beat(at(0)), None);
-        assert_eq!(heart.beat(at(30)), None);
+        assert_eq!(heart.beat(at(0), at(0)), None);
+        assert_eq!(heart.beat(at(30), at(30)), None);
         assert_eq!(heart.check(rounds, interval, at(0), at(180)), None);
         let missing = Pulse::Missing(at(30), interval);
         assert_eq!(heart.check(rounds, interval, at(0), at(181)), Some(missing));
         assert_eq!(heart.check(rounds, interval, at(0), at(999)), None, "once");
-        assert_eq!(heart.beat(at(1000)), Some(Pulse::Resumed(at(30))));
-        assert_eq!(heart.beat(at(1030)), None);
+        assert_eq!(heart.beat(at(1000), at(1000)), Some(Pulse::Resumed(at(30))));
+        assert_eq!(heart.beat(at(1030), at(1030)), None);
         assert_eq!(heart.check(0, interval, at(0), at(99_999)), None, "switched off");
     }
 
@@ -137,11 +168,67 @@ mod tests {
         ];
         for (rule, usual, configured, allowed) in rows {
             let mut heart = Heartbeat::default();
-            heart.beat(at(0));
-            heart.beat(at(usual));
+            heart.beat(at(0), at(0));
+            heart.beat(at(usual), at(usual));
             let interval = Duration::from_secs(configured);
             assert_eq!(heart.check(5, interval, at(0), at(usual + allowed)), None, "{rule}");
             assert!(heart.check(5, interval, at(0), at(usual + allowed + 1)).is_some(), "{rule}");
+        }
+    }
+
+    #[test]
+    fn single_pause_is_no_usual_interval() {
+        let (hour, interval) = (3600, Duration::from_secs(30));
+        let usual = |ends: &[u64]| {
+            let mut heart = Heartbeat::default();
+            for end in ends {
+                heart.beat(at(*end), at(*end));
+            }
+            heart.interval_s
+        };
+        let rows: [(&str, &[u64], u64); 4] = [
+            ("maintenance", &[0, 30, 60, 60 + 8 * hour], 30),
+            ("after it", &[0, 30, 8 * hour, 8 * hour + 30], 30),
+            ("a longer interval from now on", &[0, 30, 60, 360, 660], 300),
+            ("the first two", &[0, 300], 300),
+        ];
+        for (rule, ends, expected) in rows {
+            assert_eq!(usual(ends), Some(expected), "{rule}");
+        }
+        // An older version has recorded the interval alone.
+        let old = Heartbeat { last: Some(at(0)), interval_s: Some(30), ..Heartbeat::default() };
+        let mut heart = old;
+        heart.beat(at(8 * hour), at(8 * hour));
+        let missing = Pulse::Missing(at(8 * hour), interval);
+        assert_eq!(heart.check(5, interval, at(0), at(8 * hour + 151)), Some(missing));
+    }
+
+    #[test]
+    fn round_ahead_of_the_clock_counts_as_now() {
+        let mut heart = Heartbeat::default();
+        heart.beat(at(0), at(0));
+        heart.beat(at(30_000_000), at(30));
+        let interval = Duration::from_secs(30);
+        assert!(heart.check(5, interval, at(0), at(181)).is_some(), "{heart:?}");
+    }
+
+    #[test]
+    fn late_rounds_are_told_from_a_replay() {
+        // The end and the arrival of each, in seconds; the lateness that is told of the last.
+        type Row<'a> = (&'a str, &'a [(u64, u64)], Option<u64>);
+        let rows: [Row<'_>; 7] = [
+            ("the first", &[(0, 400)], None),
+            ("every 10 seconds", &[(0, 400), (10, 410)], Some(400)),
+            ("every second", &[(0, 400), (1, 401), (2, 402), (6, 406)], Some(400)),
+            ("ever later", &[(0, 400), (10, 416)], Some(406)),
+            ("a replay", &[(0, 9000), (30, 9000), (60, 9000), (90, 9001)], None),
+            ("a slow replay", &[(0, 9000), (30, 9006), (60, 9012)], None),
+            ("a round that comes twice", &[(0, 400), (0, 410)], None),
+        ];
+        for (rule, rounds, expected) in rows {
+            let mut late = LateRounds::default();
+            let told = rounds.iter().map(|(end, arrival)| late.arrive(at(*end), at(*arrival)));
+            assert_eq!(told.last().unwrap(), expected.map(Duration::from_secs), "{rule}");
         }
     }
 

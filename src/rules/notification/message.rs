@@ -13,6 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{self, AnyPayload, Head, HealthReport, Severity};
+use crate::rules::loss_text;
+use crate::rules::queue::expiry::ExpiryWindow;
 use crate::shell;
 use crate::text::{safe, shorten, wrap};
 use crate::time::Timestamp;
@@ -224,13 +226,7 @@ fn render_within(
     let subject = head.subject.as_deref().filter(|subject| !subject.trim().is_empty());
     let subject = shorten(&safe(subject.unwrap_or(&head.source)), SUBJECT_MAX).into_owned();
     let severity = head.severity();
-    let when = match head.time() {
-        None => "at an unknown time".into(),
-        Some(at) if now.since(at).max(at.since(now)) <= SAME_DAY => time_of_day(at),
-        Some(at) => {
-            format!("{} {}", at.to_string().split('T').next().unwrap_or(""), time_of_day(at))
-        }
-    };
+    let when = head.time().map_or("at an unknown time".into(), |at| moment(at, now));
     let look = look(head.incident.as_deref());
     let used = [&when, severity.as_str(), &subject].map(|part| part.chars().count());
     let context = sentences::Context {
@@ -269,6 +265,23 @@ fn with_depth(data: AnyPayload, depth: Option<u64>) -> AnyPayload {
         }
         (data, _) => data,
     }
+}
+
+/// Returns when messages that are about to expire are lost. The gravest notice does not end with the word
+/// "safe".
+fn near_loss(window: ExpiryWindow, depth: Option<u64>, now: Timestamp) -> String {
+    match window.after.filter(|after| *after > now) {
+        Some(after) => format!("lost in {} or later", loss_text::span(after.since(now))),
+        None => loss_text::phrase(window, depth, now),
+    }
+}
+
+/// Formats a time to the minute, with the date of another day.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    if now.since(at).max(at.since(now)) <= SAME_DAY {
+        return time_of_day(at);
+    }
+    format!("{} {}", at.to_string().split('T').next().unwrap_or(""), time_of_day(at))
 }
 
 /// Formats the time of day to the minute: `19:57Z`.

@@ -15,7 +15,7 @@ use super::decision::NoticeDecision;
 use super::facts::OWN;
 use super::notice_key::{EventKey, KeyHash, NoticeKey};
 use super::problem::Problem;
-use super::topic::Topic;
+use super::topic::{SendReason, Topic};
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::Head;
 use crate::time::Timestamp;
@@ -79,6 +79,9 @@ pub struct KnownRouting {
     /// Events up to this time count as judged for the channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Timestamp>,
+    /// The moment since which the channel is not configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_since: Option<Timestamp>,
 }
 
 /// The document `notices.json`.
@@ -188,6 +191,19 @@ impl Notices {
         }
     }
 
+    /// Records that an escalation decided at `at` was not sent: a channel that knows of a problem by it
+    /// alone is not told its end.
+    pub fn uncall(&mut self, delivery: &QueuedDelivery, at: Timestamp) {
+        for key in &delivery.topics {
+            let Some(topic) = self.topics.get_mut(key) else { continue };
+            let knows_by_it = topic.told.as_ref().is_some_and(|told| told.first_at == at);
+            if knows_by_it {
+                topic.told = None;
+                topic.pending.retain(|one| one.reason != SendReason::Ended);
+            }
+        }
+    }
+
     /// Returns the judgements of an event, one a channel.
     pub fn judged<'a>(&'a self, event: &'a EventKey) -> impl Iterator<Item = &'a JudgedEvent> {
         self.handled.iter().filter(move |one| one.key.event == *event)
@@ -280,7 +296,7 @@ mod tests {
     use super::*;
     use crate::document::Versioned;
     use crate::rules::notification::decision::DropReason;
-    use crate::rules::notification::topic::{Pending, SendReason, Told};
+    use crate::rules::notification::topic::{Pending, Told};
 
     const DAY: Duration = Duration::from_secs(86_400);
 

@@ -20,6 +20,7 @@ use super::plan::PlannedDelivery;
 use super::silence::Silences;
 use super::topic::{Pending, SendReason};
 use crate::event::{Severity, derived_id};
+use crate::rules::loss_text;
 use crate::text::{count, safe, shorten};
 use crate::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub const ASKED_PAUSE_MAX: Duration = Duration::from_secs(3600);
 pub const OLD_NEWS: Duration = Duration::from_secs(3600);
 /// The age at which a delivery is given up.
 pub const GIVEN_UP: Duration = Duration::from_secs(3 * 86_400);
+/// The age from which a notice says how old it is.
+const LATE: Duration = Duration::from_secs(600);
 /// The longest name in a digest, in characters.
 const NAME_MAX: usize = 100;
 
@@ -52,9 +55,15 @@ pub struct OutboxEntry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends_problem: bool,
     pub fallback: Option<String>,
+    /// The channels that have refused it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_by: Vec<String>,
     /// The moment of the decision, by the wall clock.
     pub queued_at: Timestamp,
     pub attempts: u64,
+    /// Whether an attempt had no answer, so that it may have arrived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub perhaps_sent: bool,
     /// No attempt is made before this.
     pub not_before: Option<Timestamp>,
     /// The silence that holds it.
@@ -121,7 +130,7 @@ impl OutboxEntry {
             (false, false) => Action::Trigger,
         };
         let line = match planned.notices.as_slice() {
-            [one] => one.events.last().map(|event| event.line.clone()),
+            [one] => one.main_event().map(|event| event.line.clone()),
             _ => None,
         };
         notice.known_severity = first.known_severity.filter(|_| planned.notices.len() == 1);
@@ -146,8 +155,10 @@ impl OutboxEntry {
             incidents: planned.notices.iter().map(incident_of).collect(),
             ends_problem: planned.notices.iter().any(tells_end),
             fallback: planned.fallback.clone(),
+            refused_by: Vec::new(),
             queued_at: wall,
             attempts: 0,
+            perhaps_sent: false,
             not_before: None,
             silence: None,
             silenced_ms: 0,
@@ -183,9 +194,32 @@ impl OutboxEntry {
         Some(if has_silenced { Withdrawal::Silenced } else { Withdrawal::Acked })
     }
 
-    /// Returns whether it is an edit that a later entry makes needless.
-    pub fn is_outdated_by(&self, later: &OutboxEntry) -> bool {
-        self.delivery.action == Action::Update && self.delivery.key == later.delivery.key
+    /// Returns whether a later entry makes it needless: it is an edit, or the notice of an alert that is
+    /// over. The end is sent all the same, because the notice may have arrived.
+    pub fn is_outdated_by(&self, later: &OutboxEntry, keeps_alerts: bool) -> bool {
+        let is_needless = match self.delivery.action {
+            Action::Update => true,
+            Action::Trigger => keeps_alerts && later.is_quiet_end(),
+            Action::Resolve => false,
+        };
+        is_needless && self.delivery.key == later.delivery.key
+    }
+
+    /// Returns whether it is an end by which nothing was lost.
+    pub fn is_quiet_end(&self) -> bool {
+        self.delivery.action == Action::Resolve && self.delivery.notice.severity <= Severity::Info
+    }
+
+    /// Returns the delivery for an attempt. One that comes late says so: its numbers and times are those of
+    /// the decision.
+    pub fn delivery_at(&self, now: Timestamp) -> Delivery {
+        let mut delivery = self.delivery.clone();
+        let age = now.since(self.queued_at);
+        if age >= LATE {
+            let notice = &mut delivery.notice;
+            notice.what = format!("{} ({} ago)", notice.what, loss_text::lasting(age));
+        }
+        delivery
     }
 
     /// Records the silence that holds it. Returns whether the record has changed.
@@ -240,6 +274,25 @@ impl OutboxEntry {
     /// Returns whether it has become old news.
     pub fn is_old_news(&self, now: Timestamp) -> bool {
         now.since(self.queued_at) >= OLD_NEWS
+    }
+}
+
+impl DueNotice {
+    /// Returns the index of the event that the title tells of: the most severe, the newest of equals.
+    pub fn main_index(&self) -> usize {
+        let severities = self.events.iter().enumerate().map(|(at, event)| (event.severity, at));
+        severities.max().map_or(0, |(_, at)| at)
+    }
+
+    /// Returns whether people can acknowledge it: an incident or a pull request. What cannot be read or
+    /// polled has neither.
+    pub fn can_be_acked(&self) -> bool {
+        self.incident.is_some() || self.subject.contains('#')
+    }
+
+    /// Returns the event that the title tells of.
+    pub fn main_event(&self) -> Option<&Pending> {
+        self.events.get(self.main_index())
     }
 }
 
@@ -361,8 +414,10 @@ mod tests {
             incidents: texts(incidents),
             ends_problem: false,
             fallback: None,
+            refused_by: Vec::new(),
             queued_at: at(0),
             attempts: 0,
+            perhaps_sent: false,
             not_before: None,
             silence: None,
             silenced_ms: 0,
@@ -402,6 +457,63 @@ mod tests {
             assert_eq!(entry.delivery.action, expected, "{told:?}");
             assert_eq!(entry.ends_problem, told.iter().any(|one| one.contains(&Ended)));
         }
+    }
+
+    #[test]
+    fn end_makes_needless_what_has_begun_an_alert() {
+        let with = |action: Action, key: &str, severity: Severity| {
+            let mut one = entry(&["q"], &["i"], SendReason::New);
+            (one.delivery.action, one.delivery.key) = (action, key.into());
+            one.delivery.notice.severity = severity;
+            one
+        };
+        use Action::{Resolve, Trigger, Update};
+        let end = with(Resolve, "k", Severity::Info);
+        let lost = with(Resolve, "k", Severity::Error);
+        let rows = [
+            ("an alert that is over", Trigger, "k", &end, true, true),
+            ("elsewhere people are told", Trigger, "k", &end, false, false),
+            ("a loss is no quiet end", Trigger, "k", &lost, true, false),
+            ("another alert", Trigger, "other", &end, true, false),
+            ("an edit", Update, "k", &end, false, true),
+            ("an end", Resolve, "k", &end, true, false),
+        ];
+        for (rule, action, key, later, keeps_alerts, expected) in rows {
+            let one = with(action, key, Severity::Error);
+            assert_eq!(one.is_outdated_by(later, keeps_alerts), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn delivery_that_comes_late_says_so() {
+        let one = entry(&["q"], &["i"], SendReason::New);
+        let rows = [(0, "it broke"), (599, "it broke"), (36_000, "it broke (10h ago)")];
+        for (age, expected) in rows {
+            let found = one.delivery_at(at(age));
+            assert_eq!((found.notice.what.as_str(), found.id), (expected, "id".to_owned()));
+        }
+    }
+
+    #[test]
+    fn event_of_a_delivery_is_the_one_that_its_title_tells_of() {
+        let event = |line: &str, severity| Pending {
+            key: EventKey::default(),
+            reason: SendReason::Grew,
+            severity,
+            at: at(0),
+            due: at(0),
+            hold: None,
+            line: line.into(),
+            causes: Vec::new(),
+        };
+        let mut planned = planned(&[("queue\na", Some("i"))]);
+        planned.notices[0].events = vec![
+            event("error", Severity::Error),
+            event("fatal", Severity::Fatal),
+            event("newest", Severity::Error),
+        ];
+        let made = OutboxEntry::new(&planned, Notice::default(), at(0), at(0));
+        assert_eq!(made.delivery.event.as_deref(), Some("fatal"));
     }
 
     /// A delivery of notices: the problem and the incident of each.

@@ -4,12 +4,13 @@
 //! Promises: a restart replays the journal, and yet a new channel does not get the history, nor a
 //! changed route the problems of yesterday. What nobody was told because nothing ran is told. Pure.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::notices::{KnownRouting, Notices};
+use super::notices::{KEPT_FOR, KnownRouting, Notices};
 use super::policy::{Channel, Notifications};
 use super::route::Router;
-use super::topic::Topic;
+use super::topic::{SendReason, Topic};
 use crate::event::{self, Line};
 use crate::glob::GlobList;
 use crate::time::Timestamp;
@@ -27,14 +28,17 @@ impl Notices {
         // A time ahead of the present must not swallow what comes until then.
         let newest = self.newest().map(|newest| newest.min(now));
         let floor = newest.filter(|_| !is_first);
-        let before = self.routings.len();
-        self.routings.retain(|name, _| notifications.channels.iter().any(|one| one.name == *name));
-        let mut has_changed = self.routings.len() < before;
+        let mut has_changed = self.note_absent(notifications, now);
+        let mut returned = Vec::new();
         for (at, channel) in notifications.channels.iter().enumerate() {
             let (id, routes) =
                 (routing_id(notifications, channel), routes_of(notifications, channel));
             if let Some(known) = self.routings.get_mut(&channel.name).filter(|known| known.id == id)
             {
+                if known.absent_since.take().is_some() {
+                    has_changed = true;
+                    returned.push(channel.name.as_str());
+                }
                 // Equal routes that stand elsewhere in the file are the same routes.
                 if known.routes != routes {
                     has_changed = true;
@@ -53,13 +57,46 @@ impl Notices {
             }
             has_changed = true;
             let since = if is_first { Timestamp::default() } else { now };
-            self.routings.insert(channel.name.clone(), KnownRouting { id, since, floor, routes });
+            let routing = KnownRouting { id, since, floor, routes, absent_since: None };
+            self.routings.insert(channel.name.clone(), routing);
             let topics = self.topics.values_mut().filter(|topic| topic.channel == channel.name);
             topics.for_each(|topic| {
                 (topic.route, topic.step_route) = (route_of(topic, router, at), None);
             });
         }
+        returned.into_iter().for_each(|channel| self.end_missed(channel, now));
         has_changed
+    }
+
+    /// Notes which channels are not configured: a run with another configuration makes none new, while they
+    /// come back within the time for which events are remembered. Returns whether that has changed.
+    fn note_absent(&mut self, notifications: &Notifications, now: Timestamp) -> bool {
+        let before = self.routings.len();
+        self.routings
+            .retain(|_, known| known.absent_since.is_none_or(|since| now.since(since) < KEPT_FOR));
+        let mut has_changed = self.routings.len() < before;
+        for (name, known) in &mut self.routings {
+            if !notifications.has_channel(name) && known.absent_since.is_none() {
+                known.absent_since = Some(now);
+                has_changed = true;
+            }
+        }
+        has_changed
+    }
+
+    /// Ends the problems of a channel that was away which have ended meanwhile, as other channels know.
+    /// The channel is not told: nothing is left of the event.
+    fn end_missed(&mut self, channel: &str, now: Timestamp) {
+        let of = |topic: &Topic| (topic.problem.clone(), topic.incident.clone());
+        let others = self.topics.values().filter(|topic| topic.channel != channel);
+        let ended: HashSet<_> =
+            others.filter(|topic| topic.ended_at.is_some()).map(|topic| of(topic)).collect();
+        for topic in self.topics.values_mut().filter(|topic| topic.channel == channel) {
+            if topic.is_open() && ended.contains(&of(topic)) {
+                (topic.ended_at, topic.is_end_told) = (Some(now), true);
+                topic.pending.retain(|one| one.reason != SendReason::Ended);
+            }
+        }
     }
 }
 

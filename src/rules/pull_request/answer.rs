@@ -22,7 +22,7 @@ const SENTENCE_MAX: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GithubAnswer {
     Success,
-    /// Nothing has changed since the tag that was sent.
+    /// No change since the tag that was sent.
     NotModified,
     /// A limit on requests: nothing is asked before `until`.
     Limited {
@@ -35,7 +35,7 @@ pub enum GithubAnswer {
         sentence: String,
         permissions: Option<String>,
     },
-    /// It is not there, or the token may not see it.
+    /// Something that is not there, or that the token may not see.
     NotFound,
     Invalid(InvalidRequest),
     /// The server failed, or its answer was cut: trying again may help.

@@ -16,7 +16,7 @@ const AUTOMATED_TITLES: [&str; 5] =
     ["Auto-fix", "DLQ Investigation", "Automated Fix", "Auto-investigation", "Fix DLQ"];
 
 words! {
-    /// Whose pull request it is.
+    /// The origin of a pull request.
     PullRequestOrigin {
         /// Opened by dlq-tools.
         Ours = "ours",

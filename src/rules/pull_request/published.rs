@@ -18,7 +18,7 @@ const EXCERPT_LINES: usize = 20;
 /// The pieces of evidence that are shown.
 const EVIDENCE_MAX: usize = 10;
 
-/// Who may see what is published.
+/// The readers of what is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// The repository is private, or its owner has allowed evidence in it.
@@ -27,7 +27,7 @@ pub enum Audience {
     Everybody,
 }
 
-/// What is known of a fix.
+/// The known facts of a fix.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FixSummary {
     pub fingerprint: String,
@@ -35,12 +35,12 @@ pub struct FixSummary {
     /// The title and the explanation of the model.
     pub title: String,
     pub root_cause: String,
-    /// What was seen of the proof, as sentences of the tool.
+    /// Sentences of the tool about what was seen of the proof.
     pub proof: Vec<String>,
     pub is_proven: bool,
     pub evidence: Vec<EvidenceExcerpt>,
     pub queues: Vec<AffectedQueue>,
-    /// What to do with the messages, as a sentence of the tool.
+    /// A sentence of the tool about what to do with the messages.
     pub redrive: Option<String>,
     pub cost: Option<String>,
     /// The pull request that was merged for this cause before: `owner/repo#12`.
@@ -62,7 +62,7 @@ pub struct EvidenceExcerpt {
 pub struct AffectedQueue {
     pub name: String,
     pub depth: Option<u64>,
-    /// When messages are lost, in words.
+    /// The time of the loss, in words.
     pub loss: String,
 }
 

@@ -40,15 +40,15 @@ pub struct PullRequestSearch {
     pub after: Option<String>,
 }
 
-/// What is watched.
+/// The pull requests that are watched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WatchScope {
     /// `owner/name`.
     pub repos: Vec<String>,
     pub orgs: Vec<String>,
-    /// Those of the account of the token.
+    /// Whether those of the account of the token are watched.
     pub is_mine_wanted: bool,
-    /// Those that the account was asked to review.
+    /// Whether those are watched that the account was asked to review.
     pub is_review_wanted: bool,
 }
 

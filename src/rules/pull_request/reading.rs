@@ -75,7 +75,7 @@ words! {
     }
 }
 
-/// What GitHub says of reviews.
+/// The reviews as GitHub reports them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReviewReading {
     /// The decision where branch protection requires a review; None elsewhere, also after an

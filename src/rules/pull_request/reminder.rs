@@ -23,7 +23,7 @@ pub enum ReminderStep {
     Days(u32),
 }
 
-/// When somebody is reminded.
+/// The times at which somebody is reminded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReminderPolicy {
     /// The ages at which a reminder is due, shortest first. The last one repeats. Without any, nobody

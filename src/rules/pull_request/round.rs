@@ -17,12 +17,12 @@ const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
 /// The pull requests that are watched at most. Of more, the newest are left out, and counted.
 pub const WATCHED_MAX: usize = 5000;
 
-/// What one round has read.
+/// The readings of one round.
 #[derive(Debug, Clone, Default)]
 pub struct RoundReading {
     /// The pull requests that the searches found, or that were asked for by id.
     pub read: Vec<PullRequestReading>,
-    /// Those that were asked for by id and could not be read, with the reason.
+    /// The ids that were asked for and could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
     /// Whether every page of every search was read.
     pub is_whole: bool,

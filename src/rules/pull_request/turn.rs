@@ -18,7 +18,7 @@ words! {
 }
 
 words! {
-    /// Who has to act next.
+    /// The one who has to act next.
     WaitingOn {
         /// The author, or for a pull request of ours the owner of the queue.
         Author = "author",

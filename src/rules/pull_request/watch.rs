@@ -19,7 +19,7 @@ const UNREAD_MIN: u32 = 3;
 /// The opinions against a pull request that are remembered.
 const OPINIONS_MAX: usize = 20;
 
-/// What is remembered of a pull request.
+/// The record of a pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchedPullRequest {
     /// The id of the node.
@@ -39,7 +39,7 @@ pub struct WatchedPullRequest {
     pub checks: ChecksState,
     pub review: ReviewState,
     pub waiting_on: WaitingOn,
-    /// Who had to act last; checks and merge queues are left out.
+    /// The one who had to act last; checks and merge queues are left out.
     pub actor: WaitingOn,
     /// The beginning of the turn of that actor.
     pub turn_since: Timestamp,
@@ -80,7 +80,7 @@ impl PullRequestEnd {
 /// The news of a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PullRequestChange {
-    /// It was not known. `is_baseline`: it may have been there for long, because this is the first
+    /// A pull request that was not known. `is_baseline`: it may have been there for long, because this is the first
     /// look.
     Found {
         is_baseline: bool,
@@ -93,7 +93,7 @@ pub enum PullRequestChange {
     },
     Closed,
     Reopened,
-    /// It could not be read for several looks in a row, with the reason.
+    /// A pull request that could not be read for several looks in a row, with the reason.
     Unreadable {
         reason: String,
     },

@@ -141,6 +141,9 @@ fn of_payload(data: AnyPayload, queue: &str) -> Option<(String, Sound)> {
         AnyPayload::QueueUnreadable(_) => (format!("{queue} cannot be read."), Sound::Alarm),
         AnyPayload::QueueReadable(_) => (format!("{queue} can be read again."), Sound::Relief),
         AnyPayload::QueueGone(_) => (format!("{queue} no longer exists."), Sound::Alarm),
+        AnyPayload::PollFailed(data) if data.account.is_some() || data.region.is_some() => {
+            ("some queues cannot be polled.".to_owned(), Sound::Alarm)
+        }
         AnyPayload::PollFailed(_) => ("the queues cannot be polled.".to_owned(), Sound::Alarm),
         // Only the round that ends a failure is spoken of.
         AnyPayload::PollFinished(_) => {
@@ -158,8 +161,11 @@ fn of_payload(data: AnyPayload, queue: &str) -> Option<(String, Sound)> {
             };
             (format!("the investigation of {queue} {result}."), Sound::Relief)
         }
-        AnyPayload::InvestigationFailed(_) | AnyPayload::InvestigationTimedOut(_) => {
+        AnyPayload::InvestigationFailed(_) => {
             (format!("the investigation of {queue} has failed."), Sound::Alarm)
+        }
+        AnyPayload::InvestigationTimedOut(_) => {
+            (format!("the investigation of {queue} has taken too long."), Sound::Alarm)
         }
         _ => return None,
     };

@@ -131,7 +131,7 @@ fn missing_notifier_warns_once_and_lines_pass() {
     bench.set("PATH", bench.path("nothing-here"));
     let output = bench.run("dlq-notify", &["--drain", "1s"], error_lines(3));
     assert_eq!(output.code(), 0, "{}", output.stderr);
-    let missing = "'desk', tried again: there is no program";
+    let missing = "'desk', will be tried again: there is no program";
     assert_eq!(output.stderr.matches(missing).count(), 1, "{}", output.stderr);
     let waiting = "3 notices wait in the outbox; the next run sends them";
     assert!(output.stderr.contains(waiting), "{}", output.stderr);
@@ -158,7 +158,8 @@ fn failing_notifier_leaves_notices_in_the_outbox() {
     bench.stub("notify-send", "#!/bin/sh\necho 'no bus here' >&2\nexit 3\n");
     let output = bench.run("dlq-notify", &["--drain", "500ms"], error_lines(2));
     assert_eq!(output.code(), 0, "{}", output.stderr);
-    let warning = "dlq-notify: warning: cannot notify channel 'desk', tried again: no bus here\n";
+    let warning =
+        "dlq-notify: warning: cannot notify channel 'desk', will be tried again: no bus here\n";
     assert_eq!(output.stderr.matches(warning).count(), 1, "{}", output.stderr);
     let folder = bench.state("outbox/desk");
     let entries = || {
@@ -202,7 +203,7 @@ fn hanging_notifier_delays_no_line() {
     }
     let output = running.finish();
     assert_eq!(output.code(), 0, "the notices stand in the outbox");
-    let hangs = "'desk', tried again: no answer within 5s";
+    let hangs = "'desk', will be tried again: no answer within 5s";
     assert!(output.stderr.contains(hangs), "{}", output.stderr);
     for pid in pids().lines() {
         wait_for("what it started has gone with it", || !is_alive(pid.parse().unwrap()));

@@ -226,7 +226,7 @@ fn missing_secret_is_named_and_keeps_the_notice() {
         let output = bench.run("dlq-notify", &["--drain", "500ms"], errors(0, 1));
         assert_eq!(output.code(), 0, "{name}: it stands in the outbox: {}", output.stderr);
         let warning = output.stderr.lines().next().unwrap_or_default();
-        let named = "cannot notify channel 'c', tried again: channel 'c': ";
+        let named = "cannot notify channel 'c', will be tried again: channel 'c': ";
         assert!(warning.contains(named) && warning.contains("is not set"), "{name}: {warning}");
         assert_eq!((entries(&bench, "c"), seen.lock().unwrap().len()), (1, 0), "{name}");
         variables.iter().for_each(|(variable, value)| bench.set(variable, value));

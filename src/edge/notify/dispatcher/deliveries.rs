@@ -146,7 +146,7 @@ impl Dispatcher {
 
     /// Decides once about what waits for channels that are not configured any more: its fallback gets
     /// it; without one it waits, until it is given up.
-    fn look_for_gone(&mut self) {
+    pub(super) fn look_for_gone(&mut self) {
         let Some(state) = self.state.as_ref().filter(|_| self.gone.is_none()) else { return };
         let found = state.gone_channels(&self.notifications);
         let held = self.gone.get_or_insert_default();
@@ -199,7 +199,9 @@ impl Dispatcher {
             }
             Completion::Held => {}
             Completion::Postponed { cause } => {
-                self.warn_once(&format!("cannot notify channel '{name}', tried again: {cause}"));
+                self.warn_once(&format!(
+                    "cannot notify channel '{name}', will be tried again: {cause}"
+                ));
             }
             Completion::Failed { cause } => {
                 self.failed = true;

@@ -9,6 +9,7 @@ use crate::edge::notify::outbound_heartbeat::OutboundHeartbeat;
 use crate::error::Error;
 use crate::event::{self, Head, Line, PollFinished, Type};
 use crate::log;
+use crate::rules::loss_text;
 use crate::rules::notification::heartbeat::{Pulse, is_sign_of_life};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
@@ -19,6 +20,8 @@ const ROUND_GAP: Duration = Duration::from_millis(100);
 const SILENT_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval at which heartbeats are looked at.
 const PULSE_INTERVAL: Duration = Duration::from_millis(500);
+/// The time without a look after which this process, and perhaps all of the machine, was suspended.
+const SUSPENDED_FROM: Duration = Duration::from_secs(5);
 
 impl Dispatcher {
     /// Records the end of a round.
@@ -55,6 +58,28 @@ impl Dispatcher {
         }
     }
 
+    /// Notes that this process runs. After a suspension it has missed no round yet.
+    fn stay_awake(&mut self) {
+        let now = clock::now();
+        if now.since(self.awake_at) > SUSPENDED_FROM {
+            self.watched_since = now;
+        }
+        self.awake_at = now;
+    }
+
+    /// Returns whether a round that is too old to be live arrives late, and is none of a replay.
+    fn is_late_round(&mut self, at: Option<Timestamp>) -> bool {
+        let late = at.and_then(|at| self.late_rounds.arrive(at, clock::now()));
+        if late.is_some() && !self.is_late_told {
+            self.is_late_told = true;
+            let late = loss_text::lasting(late.unwrap_or_default());
+            self.warn_once(&format!(
+                "rounds arrive {late} after their end: a program before this one is slow, or a clock is wrong"
+            ));
+        }
+        late.is_some()
+    }
+
     fn take_heartbeat_failure(&mut self, wait: Duration) {
         let failure = self.heartbeat.as_mut().and_then(|heartbeat| heartbeat.failure(wait));
         failure.iter().for_each(|failure| self.warn_once(failure));
@@ -79,12 +104,15 @@ impl StreamFilter for Dispatcher {
         out: &mut Output,
     ) -> Result<(), Error> {
         let Some(head) = head else { return Ok(()) };
+        self.stay_awake();
         let advances = self.clock.observe(head);
         if self.state.is_none() {
             self.newest = self.newest.max(head.time());
         }
         let is_round = head.known == Some(Type::PollFinished);
-        let live = is_round && self.clock.is_live(head.time(), clock::now());
+        let mut live = is_round && self.clock.is_live(head.time(), clock::now());
+        let is_late = is_round && !live && self.is_late_round(head.time());
+        live |= is_late;
         if is_round {
             self.muted = !self.switches.now().notify;
         }
@@ -94,7 +122,7 @@ impl StreamFilter for Dispatcher {
         }
         self.take(head, line);
         if let Some(at) = head.time().filter(|_| live && !self.muted) {
-            self.beat(at, out)?;
+            self.beat(if is_late { clock::now() } else { at }, out)?;
         }
         // Without a routed event an old round has nothing to tell.
         let has_routed = || self.arrived.iter().any(|event| !event.channels.is_empty());
@@ -122,6 +150,7 @@ impl StreamFilter for Dispatcher {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
+        self.stay_awake();
         self.take_heartbeat_failure(Duration::ZERO);
         if !self.arrived.is_empty() {
             return self.flush(false, out);
@@ -141,6 +170,7 @@ impl StreamFilter for Dispatcher {
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
         self.flush(true, out)?;
         self.drain(out)?;
+        self.warn_of_unrecorded();
         self.take_heartbeat_failure(self.drain_for);
         let summary = self.heartbeat.as_ref().and_then(OutboundHeartbeat::summary);
         summary.iter().for_each(|summary| log::warn(summary));
@@ -153,6 +183,7 @@ impl StreamFilter for Dispatcher {
         let mut hidden = Output::hidden();
         let _ = self.flush(true, &mut hidden);
         let _ = self.drain(&mut hidden);
+        self.warn_of_unrecorded();
         Ok(())
     }
 }

@@ -2,10 +2,12 @@
 //! stay in the folder, and hold up no other.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::{ChannelDrain, Drain};
 use crate::clock;
+use crate::edge::notify::outbox::id_of;
 use crate::edge::notify::statements::Statements;
 use crate::error::Error;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
@@ -15,7 +17,7 @@ use crate::time::Timestamp;
 /// The interval at which an attempt that waits for its turn is looked at.
 const WITHDRAWAL_INTERVAL: Duration = Duration::from_millis(300);
 /// The interval at which the end of a silence is looked for.
-const INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 
 /// The entries, and the silences by which they wait.
 #[derive(Debug)]
@@ -40,6 +42,10 @@ impl SilencedEntries {
 
     pub(super) fn contains(&self, id: &str) -> bool {
         self.ids.contains(id)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ids.is_empty()
     }
 
     /// Returns the time until the end of a silence is looked for; None when nothing waits.
@@ -74,6 +80,24 @@ impl ChannelDrain {
         });
         changed.map(|entry| self.outbox.rewrite(entry)).fold(Ok(()), Result::and)
     }
+
+    /// Takes the entries that a silence holds and that the end of their problem makes needless.
+    pub(super) fn take_held_before(&mut self, end: &OutboxEntry) -> Option<Vec<OutboxEntry>> {
+        let names = self.outbox.names().unwrap_or_default();
+        let is_held = |name: &&OsString| {
+            id_of(name)
+                .is_some_and(|id| self.silenced.ids.contains(id) && !self.unrecorded.contains(id))
+        };
+        let held = names.iter().filter(is_held).filter_map(|name| self.outbox.read(name).ok()?);
+        let over: Vec<OutboxEntry> = held
+            .filter(|one| one.sequence < end.sequence && one.is_outdated_by(end, self.keeps_alerts))
+            .collect();
+        for one in &over {
+            self.silenced.ids.remove(&one.delivery.id);
+            self.unrecorded.insert(one.delivery.id.clone());
+        }
+        (!over.is_empty()).then_some(over)
+    }
 }
 
 impl Drain {
@@ -103,10 +127,11 @@ impl Drain {
         }
     }
 
-    /// Lets go what a silence held, when the silences are others than those that held it.
-    pub(super) fn look_at_silences(&mut self, number: usize) {
+    /// Lets go what a silence held, when the silences are others than those that held it, unless the last
+    /// look was within `interval`.
+    pub(super) fn look_at_silences(&mut self, number: usize, interval: Duration) {
         let channel = &mut self.channels[number];
-        if channel.silenced.look_in() != Some(Duration::ZERO) {
+        if channel.silenced.is_empty() || channel.silenced.looked_at.elapsed() < interval {
             return;
         }
         let Statements { silences, unreadable, .. } = Statements::read(&self.store);

@@ -12,16 +12,21 @@ const DIGEST_MAX: usize = 1000;
 
 /// The entries behind an edit among which a later notice is looked for.
 const LOOK_AHEAD: usize = 100;
+/// The entries behind the notice of an alert among which its end is looked for.
+const END_AHEAD: usize = 1000;
 
 impl ChannelDrain {
-    /// Returns whether an entry, which is the first of the list, is an edit that a later one makes needless.
+    /// Returns whether an entry, which is the first of the list, is an edit that a later one makes needless,
+    /// or the notice of an alert whose end waits behind it.
     pub(super) fn is_outdated(&mut self, entry: &OutboxEntry) -> bool {
-        if entry.delivery.action != Action::Update {
-            return false;
-        }
-        let behind = self.waiting.iter().skip(1).take(LOOK_AHEAD);
+        let ahead = match (entry.delivery.action, self.keeps_alerts) {
+            (Action::Update, false) => LOOK_AHEAD,
+            (Action::Update | Action::Trigger, true) => END_AHEAD,
+            _ => return false,
+        };
+        let behind = self.waiting.iter().skip(1).take(ahead);
         let mut later = behind.filter_map(|name| self.outbox.read(name).ok()?);
-        let is_behind = later.any(|later| entry.is_outdated_by(&later));
+        let is_behind = later.any(|later| entry.is_outdated_by(&later, self.keeps_alerts));
         self.outdated.remove(&entry.delivery.id) || is_behind
     }
 
@@ -54,7 +59,8 @@ impl ChannelDrain {
                     continue;
                 }
                 Ok(Some(entry)) if entries.len() <= excess || entry.is_old_news(now) => {
-                    let overtaken = edits.iter().filter(|edit| edit.is_outdated_by(&entry));
+                    let overtaken =
+                        edits.iter().filter(|edit| edit.is_outdated_by(&entry, self.keeps_alerts));
                     self.outdated.extend(overtaken.map(|edit| edit.delivery.id.clone()));
                     entries.push(entry);
                 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::kinds::about;
-use super::{COLUMNS, Notice, REPORT, cap, look, render, time_of_day};
+use super::{COLUMNS, Notice, REPORT, cap, look, moment, near_loss, render, time_of_day};
 use crate::event::{self, AnyPayload, HealthReport, Line, Type};
 use crate::rules::loss_text;
 use crate::rules::notification::facts::{POLL, TopicChange, reread};
@@ -42,12 +42,14 @@ pub fn compose(
 fn single(due: &DueNotice, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
     let mut rendered: Vec<Notice> =
         due.events.iter().map(|event| render_event(event, due, scopes, now)).collect();
-    // The most severe comes first, the newest of equals.
-    let severities = rendered.iter().enumerate().map(|(at, one)| (one.severity, at));
-    let first = severities.max().map_or(0, |(_, at)| at);
+    let first = due.main_index();
     let mut notice = rendered.remove(first);
     if let Some(before) = again(due, now) {
         notice.what = format!("{before}: {}", notice.what);
+    }
+    if tells_again(due.reason) {
+        // The time of the event would stand below those of later notices.
+        notice.when = time_of_day(now);
     }
     let mut reasons: Vec<SendReason> = due.events.iter().map(|event| event.reason).collect();
     let begins = matches!(reasons.remove(first), SendReason::New | SendReason::Again);
@@ -66,6 +68,11 @@ fn single(due: &DueNotice, scopes: &mut SeenScopes, now: Timestamp) -> Notice {
     notice
 }
 
+/// Returns whether a problem is told again at a moment of its own, not at that of an event.
+fn tells_again(reason: SendReason) -> bool {
+    matches!(reason, SendReason::Repeat | SendReason::AckExpired | SendReason::Escalated)
+}
+
 /// Returns why an event is told again.
 fn again(due: &DueNotice, now: Timestamp) -> Option<String> {
     let first = due.events.first()?;
@@ -74,7 +81,8 @@ fn again(due: &DueNotice, now: Timestamp) -> Option<String> {
         SendReason::Again => "again".into(),
         SendReason::Repeat => format!("still open after {}", lasts()),
         SendReason::AckExpired => "the acknowledgement has expired".into(),
-        SendReason::Escalated => format!("not acknowledged for {}", lasts()),
+        SendReason::Escalated if due.can_be_acked() => format!("not acknowledged for {}", lasts()),
+        SendReason::Escalated => format!("still open after {}", lasts()),
         _ => return None,
     })
 }
@@ -89,7 +97,7 @@ fn several(
     // The first names are those of several accounts, too.
     events().for_each(|event| drop(scopes.of_line(event.line.as_bytes())));
     let severity = events().map(|event| event.severity).max().unwrap_or(event::Severity::Info);
-    let at = events().map(|event| event.at).max().unwrap_or(now);
+    let at = events().map(|event| event.at).max().filter(|_| !tells_again(set[0].reason));
     let is_digest = set.iter().any(|due| due.was_quiet);
     let (noun, what) = about(set);
     let stake = what.clone().unwrap_or_else(|| stake(set, now));
@@ -100,6 +108,9 @@ fn several(
         SendReason::Severity => format!("graver: {stake}"),
         SendReason::Repeat => format!("still open: {stake}"),
         SendReason::AckExpired => format!("the acknowledgement has expired: {stake}"),
+        SendReason::Escalated if !set.iter().any(DueNotice::can_be_acked) => {
+            format!("still open: {stake}")
+        }
         SendReason::Escalated => format!("not acknowledged: {stake}"),
         SendReason::Tier => format!("expiring: {stake}"),
         SendReason::NewCause => "a new cause".into(),
@@ -122,8 +133,14 @@ fn several(
         None => what,
     };
     let next = Some("dlq-status".to_owned());
-    let mut notice =
-        Notice { when: time_of_day(at), severity, subject, what, next, ..Notice::default() };
+    let mut notice = Notice {
+        when: moment(at.unwrap_or(now), now),
+        severity,
+        subject,
+        what,
+        next,
+        ..Notice::default()
+    };
     if is_digest || set.len() <= SENTENCES_MAX {
         notice.tell_of(set.iter().map(|due| {
             let one = single(due, scopes, now);
@@ -192,7 +209,9 @@ fn stake(set: &[DueNotice], now: Timestamp) -> String {
         }
     }
     let messages = depth.map_or("depth unknown".into(), |depth| count(depth, "message"));
-    format!("{messages}, {}", loss_text::phrase(window, depth, now))
+    let is_near = set.first().is_some_and(|due| due.reason == SendReason::Tier);
+    let phrase = if is_near { near_loss } else { loss_text::phrase };
+    format!("{messages}, {}", phrase(window, depth, now))
 }
 
 fn earlier(known: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
@@ -289,7 +308,8 @@ mod tests {
             expires_before: None,
         };
         let line = String::from_utf8(Event::new("id".into(), subject, at, raised).line()).unwrap();
-        let mut due = DueNotice { is_worked_on, depth, ..fixtures::due(subject, reason) };
+        let incident = Some("i".to_owned());
+        let mut due = DueNotice { is_worked_on, depth, incident, ..fixtures::due(subject, reason) };
         due.events[0].line = line;
         due
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Sentences, cap, command};
+use super::{Sentences, cap, command, near_loss};
 use crate::event::{self, AnyPayload, HealthCheck, HealthReport};
 use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
@@ -170,10 +170,10 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
             ended("failed", &data.detail, data.duration_s, data.cost_usd, context)
         }
         AnyPayload::InvestigationTimedOut(data) => {
-            ended("ended", &data.detail, Some(data.duration_s), data.cost_usd, context)
+            ended("timed out", &data.detail, Some(data.duration_s), data.cost_usd, context)
         }
         AnyPayload::InvestigationStopped(data) => {
-            ended("ended", &data.detail, Some(data.duration_s), data.cost_usd, context)
+            ended("stopped", &data.detail, Some(data.duration_s), data.cost_usd, context)
         }
     }
 }
@@ -200,7 +200,7 @@ pub(super) fn health(report: &HealthReport) -> Sentences {
 /// Describes a near loss, and what prevents it: first more time, then the move back.
 fn expiring(data: &event::QueueExpiring, context: &Context) -> Sentences {
     let window = ExpiryWindow { after: data.expires_after, before: data.expires_before };
-    let loss = loss_text::phrase(window, data.depth, context.now);
+    let loss = near_loss(window, data.depth, context.now);
     // A raise at the same moment has the same numbers.
     let what = data.depth.map_or("expiring, depth unknown".into(), |n| format!("{n} expiring"));
     let sentences = Sentences::of_what(format!("{what}, {loss}"));
@@ -354,7 +354,11 @@ fn ended(
 ) -> Sentences {
     let took = seconds.map_or("an unknown time".into(), lasted);
     let before = format!("investigation {how} after {took}, {}", cost(usd));
-    let sentences = in_one_line(&before, detail, "", context);
+    let detail = detail.strip_prefix(&format!("{how} after {took}")).unwrap_or(detail);
+    let sentences = match detail.strip_prefix("; ").unwrap_or(detail) {
+        "" => Sentences::of_what(before),
+        detail => in_one_line(&before, detail, "", context),
+    };
     match sentences.below.is_empty() {
         true => sentences.with_lines(context.look.clone()),
         false => sentences,

@@ -11,7 +11,7 @@ use crate::rules::pull_request::reading::{
 };
 use crate::time::Timestamp;
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QueryAnswer {
     /// The pages of the searches, by their index. A page that is missing could not be read.
@@ -37,7 +37,7 @@ pub struct QueryPage {
     pub next: Option<String>,
 }
 
-/// What is left of the points of an hour.
+/// The rest of the points of an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateBudget {
     pub cost: u64,

@@ -149,7 +149,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
         row(
             line_of(expiring(5, true, None)),
-            &format!("ERROR: 12 expiring, safe for 5h: {LOOK}\n    {RAISE}:\n    {SET}"),
+            &format!("ERROR: 12 expiring, lost in 5h or later: {LOOK}\n    {RAISE}:\n    {SET}"),
         ),
         row(
             line_of(expiring(0, true, Some(60))),
@@ -161,7 +161,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         row(
             line_of(expiring(5, true, FOURTEEN_DAYS)),
             &format!(
-                "ERROR: 12 expiring, safe for 5h: {LOOK}\n    once the cause is fixed, move them \
+                "ERROR: 12 expiring, lost in 5h or later: {LOOK}\n    once the cause is fixed, move them \
                  back:\n    {MOVE}"
             ),
         ),
@@ -172,7 +172,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 ..expiring(5, true, FOURTEEN_DAYS)
             }),
             &format!(
-                "ERROR: expiring, depth unknown, safe for 5h: {LOOK}\n    no source queue is \
+                "ERROR: expiring, depth unknown, lost in 5h or later\n    {LOOK}\n    no source queue is \
                  known, so AWS may refuse to move them back: send them to their target again"
             ),
         ),
@@ -182,7 +182,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 ..expiring(5, true, Some(60))
             }),
             &format!(
-                "ERROR: 12 expiring, safe for 5h: {LOOK}\n    once the cause is fixed, move them back"
+                "ERROR: 12 expiring, lost in 5h or later: {LOOK}\n    once the cause is fixed, move them back"
             ),
         ),
         row(
@@ -499,9 +499,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 cost_usd: None,
                 duration_s: 1800,
             }),
-            &format!(
-                "ERROR: investigation ended after 30m, cost unknown: timed out after 30m\n    {LOOK}"
-            ),
+            &format!("ERROR: investigation timed out after 30m, cost unknown\n    {LOOK}"),
         ),
         row(
             line_of(event::InvestigationStopped {
@@ -511,7 +509,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 cost_usd: Usd::from_dollars(0.42),
                 duration_s: 60,
             }),
-            &format!("WARN: investigation ended after 1m, $0.42: stopped on request\n    {LOOK}"),
+            &format!("WARN: investigation stopped after 1m, $0.42: stopped on request\n    {LOOK}"),
         ),
     ]
 }

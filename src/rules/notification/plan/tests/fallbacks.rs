@@ -87,7 +87,8 @@ fn alert_of_a_notice_without_sentences_names_its_queue() {
     assert_eq!(alerts.len(), 20);
     let notice = &alerts[19].delivery.notice;
     assert!(notice.title().starts_with("q19: one of 20 queues: 60 messages"), "{notice:?}");
-    assert!(notice.names.is_empty() && notice.below.is_empty());
+    assert_eq!(notice.below, ["sent here because 'slack' refused it"]);
+    assert!(notice.names.is_empty());
     assert_eq!((alerts[19].subjects.len(), alerts[19].incidents[0].as_str()), (1, "incident-q19"));
 }
 

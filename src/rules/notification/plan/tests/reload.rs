@@ -97,3 +97,41 @@ fn unrelated_route_that_is_put_first_moves_no_clock() {
         assert_eq!(later, expected, "{rule}");
     }
 }
+
+/// A run by hand has another configuration, or somebody takes a channel out for a while.
+#[test]
+fn channel_that_comes_back_is_not_new() {
+    let mut story = Story::new(RoutePolicy::default());
+    story.adopt(0.0);
+    let whole = story.notifications.clone();
+    story.notifications.channels.remove(0);
+    story.adopt(10.0);
+    story.round(10.0, &[("queue.raised", "a", "3")]);
+    story.notifications = whole;
+    story.adopt(20.0);
+    story.events = 0;
+    let raised = [("queue.raised", "a", "3")];
+    assert_eq!(story.round_of(10.0, 20.0, &raised), told(&[("new", &["a"])]), "what it has missed");
+}
+
+#[test]
+fn problem_that_has_ended_while_a_channel_was_away_is_not_open_there() {
+    let step = EscalationStep { after: MINUTE * 15, to: "pager".into() };
+    let repeat_interval = Some(MINUTE * 30);
+    let mut story = Story::new(RoutePolicy { repeat_interval, ..RoutePolicy::default() });
+    story.notifications.routes[1].types = None;
+    story.notifications.routes[0].policy.escalate = vec![step];
+    story.adopt(0.0);
+    story.round(0.0, &[("queue.raised", "a", "3")]);
+    let whole = story.notifications.clone();
+    story.notifications.channels.remove(0);
+    story.adopt(1.0);
+    story.round(2.0, &[("queue.cleared", "a", "redriven")]);
+    story.notifications = whole;
+    story.adopt(10.0);
+    let mut later = Vec::new();
+    (11..=60).for_each(|minute| later.extend(story.round(f64::from(minute), &[])));
+    let of_slack = later.iter().filter(|(what, _)| !what.ends_with("to pager")).count();
+    assert_eq!(of_slack, 0, "{later:?}");
+    assert!(later.iter().all(|(what, _)| !what.starts_with("escalated")), "{later:?}");
+}

@@ -1,0 +1,57 @@
+//! Events that cannot be recorded, such as on a full disk: the console is told all the same.
+
+use super::Dispatcher;
+use crate::clock;
+use crate::document::Keys;
+use crate::edge::notify::console;
+use crate::edge::notify::lines::{Moments, entry_of};
+use crate::log;
+use crate::rules::notification::notices::Notices;
+use crate::rules::notification::plan::{ArrivedEvent, PlanInput, plan};
+use crate::rules::notification::silence::Silences;
+use crate::text::count;
+use crate::time::Timestamp;
+
+impl Dispatcher {
+    /// Tells the console of events whose plan cannot be written. It needs no outbox, and being told twice
+    /// is less than not being told.
+    pub(super) fn show_unrecorded(&mut self, arrived: &[ArrivedEvent], now: Timestamp) {
+        let Some(state) = &self.state else { return };
+        let fresh = arrived.get(self.shown..).unwrap_or_default();
+        if fresh.iter().all(|event| event.channels.is_empty()) {
+            return;
+        }
+        let mut notices: Notices = state.store.read(&Keys::all()).unwrap_or_default();
+        let (silences, acks) = (Silences::default(), Default::default());
+        let notifications = &self.notifications;
+        let input = PlanInput {
+            notifications,
+            silences: &silences,
+            acks: &acks,
+            is_final: true,
+            is_off: self.muted,
+        };
+        let planned = plan(&mut notices, fresh, input, now);
+        for delivery in planned.deliveries {
+            if !self.is_console(&delivery.channel) {
+                continue;
+            }
+            let title = delivery.title(&notices);
+            let moments = Moments { now, told_at: clock::now() };
+            let entry = entry_of(&delivery, title.as_deref(), &mut self.scopes, moments);
+            console::show(&entry.delivery.notice, self.style);
+        }
+    }
+
+    /// Warns of events that were never recorded, so that no channel but the console was told of them.
+    pub(super) fn warn_of_unrecorded(&self) {
+        let lost = self.arrived.iter().filter(|event| !event.channels.is_empty()).count();
+        if lost > 0 {
+            let events = count(lost as u64, "event");
+            log::warn(&format!(
+                "{events} could not be recorded, and nobody is notified but on a console; once that works \
+                 again, run 'dlq-log --json --since 1d | dlq-notify'"
+            ));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Faults around the outbox: a channel that is taken out, a record that is moved away or cannot be
+//! written, a fallback that refuses too.
+
+use super::outbox::entries;
+use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
+use crate::support::workbench::{Bench, event};
+
+/// A command that writes the title of its notice to `told`.
+const NOTING: &str = "#!/bin/sh\necho \"$DLQ_NOTICE_TITLE\" >> \"${0%/*}/../told\"\n";
+
+/// Returns the titles that the command of stub `note` was told.
+fn told(bench: &Bench) -> Vec<String> {
+    let text = std::fs::read_to_string(bench.path("told")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn fallback_of_a_channel_that_is_gone_is_told_the_end_too() {
+    let mut bench = Bench::new("gone-end");
+    let failing = bench.stub("fail", "#!/bin/sh\nexit 1\n").display().to_string();
+    let noting = bench.stub("note", NOTING).display().to_string();
+    let spare = format!("spare: {{type: exec, command: [{noting}]}}");
+    let old = format!("old: {{type: exec, command: [{failing}]}}");
+    let none = "{type: none, channels: [spare], clear_wait: 0s}";
+    bench.configure(&format!(
+        "notifications:\n  heartbeat_rounds: 0\n  channels: {{{spare}, {old}}}\n  \
+         routes: [{{channels: [old], fallback: spare}}, {none}]\n"
+    ));
+    let at = seconds_ago(900);
+    bench.run("dlq-notify", &["--drain", "0s"], raised("a-dlq", "a", at, None) + &heartbeat(at));
+    assert_eq!(entries(&bench, "old"), 1);
+    bench.configure(&format!(
+        "notifications:\n  heartbeat_rounds: 0\n  channels: {{{spare}}}\n  routes: [{none}]\n"
+    ));
+    let (over, end) = (seconds_ago(600), seconds_ago(10));
+    let lines = cleared("a-dlq", "a", over) + &heartbeat(over) + &heartbeat(end);
+    let output = bench.run("dlq-notify", &["--drain", "10s"], lines);
+    let told = told(&bench);
+    assert_eq!(told.len(), 2, "{told:?} {}", output.stderr);
+    assert!(told[0].starts_with("a-dlq: 3 messages"), "{told:?}");
+    assert!(told[1].starts_with("a-dlq: empty again"), "{told:?}");
+}
+
+#[test]
+fn outbox_outlives_a_record_that_was_moved_away() {
+    let mut bench = Bench::new("moved-away");
+    let program = bench.stub("note", "#!/bin/sh\nexit 1\n").display().to_string();
+    bench.configure(&format!(
+        "notifications: {{channels: {{c: {{type: exec, command: [{program}]}}}}}}"
+    ));
+    let error = |id: &str| event("queue.odd", id, "ERROR", "");
+    bench.run("dlq-notify", &["--drain", "0s"], error("a"));
+    assert_eq!(entries(&bench, "c"), 1);
+    std::fs::remove_file(bench.state("notices.json")).unwrap();
+    bench.stub("note", NOTING);
+    bench.run("dlq-notify", &["--drain", "10s"], error("b"));
+    assert_eq!((told(&bench).len(), entries(&bench, "c")), (2, 0));
+}
+
+#[test]
+fn console_is_told_what_cannot_be_recorded_and_the_warning_says_what_to_do() {
+    let mut bench = Bench::new("unrecorded");
+    let program = bench.stub("note", NOTING).display().to_string();
+    bench.configure(&format!(
+        "notifications: {{channels: {{console: {{type: console}}, c: {{type: exec, command: [{program}]}}}}}}"
+    ));
+    let error = |id: &str| event("queue.odd", id, "ERROR", "");
+    bench.run("dlq-notify", &[], error("a"));
+    // A folder in the place of the file that is written.
+    std::fs::create_dir(bench.state("notices.tmp")).unwrap();
+    let output = bench.run("dlq-notify", &["--json"], error("b"));
+    assert_eq!((output.code(), output.text()), (1, error("b")), "{}", output.stderr);
+    assert_eq!(output.stderr.matches("ERROR orders-dlq: ").count(), 1, "{}", output.stderr);
+    let remedy = "1 event could not be recorded, and nobody is notified but on a console";
+    assert!(output.stderr.contains(remedy), "{}", output.stderr);
+    assert_eq!(told(&bench).len(), 1);
+    std::fs::remove_dir(bench.state("notices.tmp")).unwrap();
+    bench.run("dlq-notify", &[], error("a") + &error("b"));
+    assert_eq!(told(&bench).len(), 2);
+}
+
+#[test]
+fn fallback_that_refuses_too_has_its_own_fallback() {
+    let mut bench = Bench::new("fallback-chain");
+    let refusing = bench.stub("refuse", "#!/bin/sh\nexit 64\n").display().to_string();
+    let noting = bench.stub("note", NOTING).display().to_string();
+    bench.configure(&format!(
+        "notifications:\n  channels:\n    first: {{type: exec, command: [{refusing}]}}\n    \
+         second: {{type: exec, command: [{refusing}]}}\n    last: {{type: exec, command: [{noting}]}}\n  \
+         routes:\n    - {{channels: [first], fallback: second}}\n    \
+         - {{type: none, channels: [second], fallback: last}}\n    \
+         - {{type: none, channels: [last], fallback: first}}\n"
+    ));
+    let output = bench.run("dlq-notify", &["--drain", "20s"], event("queue.odd", "a", "ERROR", ""));
+    assert_eq!(output.code(), 1, "{}", output.stderr);
+    assert_eq!(told(&bench).len(), 1, "{}", output.stderr);
+    assert_eq!(entries(&bench, "first") + entries(&bench, "second") + entries(&bench, "last"), 0);
+}
