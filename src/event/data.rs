@@ -441,7 +441,7 @@ payloads! {
         report: String,
         /// The runs of the tests for the fix; null without a fix, and when no tests were run.
         #[serde(default)]
-        proof: Option<FixProof>,
+        proof: Option<Box<FixProof>>,
     }
 
     /// The tests have run again for the fix of a session that has ended, on the base of that time.

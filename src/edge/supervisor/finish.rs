@@ -259,7 +259,7 @@ fn emit_completed(
         patch_held: facts.patch_held,
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
-        proof: facts.proof,
+        proof: facts.proof.map(Box::new),
     })?;
     let cost = cost.usd;
     let end = SessionStatus::Completed;
