@@ -327,9 +327,8 @@ fn skip_reason(word: &str) -> (&'static str, Option<&'static str>) {
 fn completed(data: &event::InvestigationCompleted, context: &Context) -> Sentences {
     let verdict = &data.verdict;
     let title = verdict.title.as_deref().unwrap_or("a result without a title");
-    let sure = verdict.confidence.map_or(String::new(), |confidence| {
-        format!(" ({:.0} %)", confidence.clamp(0.0, 1.0) * 100.0)
-    });
+    let percent = |sure: f64| format!(" ({:.0} %)", sure.clamp(0.0, 1.0) * 100.0);
+    let sure = verdict.confidence.map(percent).unwrap_or_default();
     let status = match verdict.status.as_str() {
         "not_a_bug" => "not a bug".into(),
         status => cap(status),
