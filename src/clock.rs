@@ -6,13 +6,33 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
-use crate::time::Timestamp;
+use crate::time::{BootTime, ClockReading, Timestamp};
 
 /// Returns the present in UTC, to the millisecond.
 pub fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let millis = since.map_or(0, |span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX));
     Timestamp::from_millis(millis)
+}
+
+/// Returns the present in UTC, and since the start of the machine where the system tells it: no step
+/// of the clock changes that.
+pub fn reading() -> ClockReading {
+    ClockReading { wall: now(), boot: boot_time() }
+}
+
+#[cfg(target_os = "linux")]
+fn boot_time() -> Option<BootTime> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let boot = u32::from_str_radix(id.get(..8)?, 16).ok()?;
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let second_ms = u64::try_from(since.tv_sec).ok()?.checked_mul(1000)?;
+    Some(BootTime { boot, ms: second_ms + u64::try_from(since.tv_nsec).ok()? / 1_000_000 })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot_time() -> Option<BootTime> {
+    None
 }
 
 /// Returns the time zone of the system, or that of $TZ; UTC where neither is known.

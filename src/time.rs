@@ -13,6 +13,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// The time since a start of the machine, which no step of the clock changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootTime {
+    /// A number that tells this start from others.
+    pub boot: u32,
+    pub ms: u64,
+}
+
+/// A present by the clock, and since the start of the machine where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockReading {
+    pub wall: Timestamp,
+    pub boot: Option<BootTime>,
+}
+
+impl BootTime {
+    /// Returns the time since an earlier one of the same start.
+    pub fn since(self, earlier: BootTime) -> Option<Duration> {
+        let is_same = self.boot == earlier.boot;
+        is_same.then(|| self.ms.checked_sub(earlier.ms).map(Duration::from_millis))?
+    }
+}
+
+impl From<Timestamp> for ClockReading {
+    fn from(wall: Timestamp) -> Self {
+        ClockReading { wall, boot: None }
+    }
+}
+
 impl Timestamp {
     /// Returns the instant `millis` milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: i64) -> Self {

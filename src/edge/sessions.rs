@@ -18,8 +18,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use super::session_folder::session_folder;
-use super::supervisor::agent_program;
-use super::supervisor::files;
+use super::supervisor::{Redaction, agent_program, files};
 use crate::config::{AutoInvestigation, Env, Secret, SecretValue, Settings, State};
 use crate::document::Keys;
 use crate::error::Error;
@@ -61,6 +60,7 @@ pub struct SessionRunner {
     /// The command line of `dlq-peek`, when that program was found.
     peek: Option<Vec<String>>,
     settings: AutoInvestigation,
+    redaction: Redaction,
     state: State,
     /// The document of a dry run, which is never written.
     dry: Option<RefCell<Sessions>>,
@@ -98,6 +98,10 @@ impl SessionRunner {
         // The session that needs a missing credential reports it.
         let credential = variable.and_then(|auth| auth.resolve(env).ok());
         let journal = Journal::new(&store, state.rotation());
+        let redaction = Redaction {
+            patterns: all.evidence.redact.clone(),
+            allow: all.evidence.redact_allow.clone(),
+        };
         let dry = dry_run.then(|| store.read(&Keys::all()).map(RefCell::new)).transpose()?;
         let warned = RefCell::default();
         Ok(SessionRunner {
@@ -108,6 +112,7 @@ impl SessionRunner {
             credential,
             peek,
             settings,
+            redaction,
             state,
             dry,
             warned,

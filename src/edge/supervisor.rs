@@ -65,7 +65,7 @@ mod workspace;
 pub use clean_up::{clean_up_crashed, discard_worktrees};
 pub use environment::{passed_on, to_hand_over};
 pub use event_log::EventWriter;
-pub use plan::{Code, PLAN_VERSION, Plan};
+pub use plan::{Code, PLAN_VERSION, Plan, Redaction};
 pub use prove::{prove, prove_moved};
 pub use shim::{enter, init, lead, shim};
 pub use wait::watch;
@@ -142,6 +142,8 @@ pub mod files {
     pub const NEEDS_CLEAN_UP: &str = "unswept";
     /// Changes in the worktree.
     pub const PATCH: &str = "patch.diff";
+    /// Changes that no program may offer as a pull request.
+    pub const HELD: &str = "held.diff";
     /// Second worktree, with a part of the patch, in which the tests run.
     pub const TRIAL: &str = "trial";
     /// Output of the tests with the patch, with the new tests alone, and without.
@@ -277,7 +279,7 @@ fn conclude(
     check.note_written(transcript);
     let cost = context.plan.new_cost(transcript);
     let no_result =
-        |why| finish::emit_no_result(context, why, cost.clone(), check.save_changes().as_deref());
+        |why| finish::emit_no_result(context, why, cost.clone(), check.save_changes().as_ref());
     let status = match run.result {
         WaitResult::Exited(status) => status,
         // The agent has written its result.
@@ -303,9 +305,10 @@ fn conclude(
             finish::emit_checked(context, &check.verify(*verdict), cost.clone())
         }
         Ok(CheckOutcome::Stated(stated)) => {
-            // The patch is saved; the result of another agent is not checked.
-            let _ = check.save_changes();
-            finish::emit_stated(context, stated, cost.clone())
+            // The result of another agent is not checked; its patch is saved, and gated.
+            let saved = check.save_changes();
+            let denied = transcript.map(|known| known.denied_tools().count() as u64);
+            finish::emit_stated(context, stated, cost.clone(), denied, saved)
         }
         Err(failure) => {
             let (reason, detail) = run.first.unwrap_or(failure);

@@ -186,6 +186,9 @@ part! {
         confidence: Option<f64>,
         /// `safe`, `after_fix` or `do_not`.
         redrive: Option<String>,
+        /// The reason why a person has to look before anybody acts on it; null when nothing shows one.
+        #[serde(default)]
+        needs_person: Option<String>,
     }
 }
 
@@ -427,12 +430,18 @@ payloads! {
         #[serde(default)]
         cost_note: Option<String>,
         turns: Option<u64>,
+        /// The number of calls of tools that were denied; null when the agent does not report it.
+        #[serde(default)]
+        denied: Option<u64>,
+        /// The reason why its patch is not offered as a pull request; null when it is, and without one.
+        #[serde(default)]
+        patch_held: Option<String>,
         duration_s: u64,
         /// The path of the report.
         report: String,
         /// The runs of the tests for the fix; null without a fix, and when no tests were run.
         #[serde(default)]
-        proof: Option<FixProof>,
+        proof: Option<Box<FixProof>>,
     }
 
     /// The tests have run again for the fix of a session that has ended, on the base of that time.

@@ -32,6 +32,12 @@ impl<T: JsonSchema> JsonSchema for Option<T> {
     }
 }
 
+impl<T: JsonSchema> JsonSchema for Box<T> {
+    fn shape() -> Value {
+        T::shape()
+    }
+}
+
 impl<T: JsonSchema> JsonSchema for Vec<T> {
     fn shape() -> Value {
         json!({"type": "array", "items": T::shape()})

@@ -245,6 +245,7 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
             category: Some(Category::Unknown.to_string()),
             confidence: None,
             redrive: Some(RedriveAdvice::DoNot.to_string()),
+            needs_person: None,
         };
     };
     let (status, confidence) = if triages.iter().all(|each| each.fault == CodeFault::NotACodeBug) {
@@ -272,6 +273,7 @@ pub fn verdict(triages: &[Triage]) -> Verdict {
         category: Some(first.category.to_string()),
         confidence: Some(confidence),
         redrive: redrive.map(|advice| advice.to_string()),
+        needs_person: None,
     }
 }
 

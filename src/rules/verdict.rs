@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 pub use super::triage::RedriveAdvice;
 use crate::event::{Verdict, words};
+use crate::text::shorten;
 
 pub use check::{PatchFacts, VerdictCheck, apply_patch_facts, check, without_patch_facts};
 pub use citation::{Citation, citable_ids, citations, relative_to};
 pub use excerpt::excerpts;
+pub use instruction::{Repetition, RepetitionSearch};
 pub use parse::parse;
 pub use proof::{PatchFile, PatchProof, PatchSplit, ProofGrade, ProofJudgement, TestResult};
 pub use schema::schema;
@@ -22,10 +24,13 @@ pub use written_files::WrittenFiles;
 mod check;
 mod citation;
 mod excerpt;
+mod instruction;
 mod parse;
+pub mod patch_gate;
 pub mod proof;
 pub mod report;
 mod schema;
+pub mod suspicion;
 mod test_files;
 mod test_output;
 mod written_files;
@@ -139,6 +144,8 @@ impl From<&VerdictCheck> for Verdict {
             category: verdict.category.clone(),
             confidence: verdict.confidence,
             redrive: Some(verdict.redrive.to_string()),
+            needs_person: (!checked.needs_person.is_empty())
+                .then(|| shorten(&checked.needs_person.join("; "), limits::LINE).into_owned()),
         }
     }
 }

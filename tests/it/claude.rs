@@ -15,3 +15,4 @@ mod proof;
 mod sandboxed;
 mod session;
 mod stub;
+mod suspicion;

@@ -10,6 +10,8 @@ mod disk_full;
 mod evidence;
 mod filter;
 mod named_queue;
+#[cfg(feature = "aws")]
+mod redaction;
 mod replay;
 mod same_shape;
 #[cfg(feature = "aws")]

@@ -2,19 +2,24 @@
 //!
 //! The files become a tree object (`snapshot.rs`), which is compared with the tree of the base.
 
-use super::command::{ANSWER_MAX, TREE};
-use super::snapshot::{Scratch, Snapshot, texts};
+use super::command::TREE;
+use super::snapshot::{Scratch, Snapshot, raw_changes, texts};
 use super::{EVIDENCE, Worktree, beside};
 use crate::error::Error;
+use crate::rules::verdict::patch_gate::{FileChange, GatedPath, gate};
 
 /// Longest patch in bytes; nobody reviews a longer one.
 pub const PATCH_MAX: u64 = 1 << 20;
+/// Longest list of changes in bytes.
+const LIST_MAX: u64 = 4 << 20;
 
 /// Changes since the base.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Sorted paths in the repository.
     pub files: Vec<String>,
+    /// Changes that a machine or an agent would run.
+    pub gated: Vec<GatedPath>,
     /// Patch for `git apply`, from the base to the files.
     pub patch: Vec<u8>,
     /// Whether something is missing: patch or list was cut, git could not read a file, or there is
@@ -52,16 +57,19 @@ impl Worktree {
             let why = || Error::failed("compare", self.folder.display(), &answer.complaint);
             if answer.ok { Ok(answer) } else { Err(why()) }
         };
-        let names = diff(&["--name-only", "-z"], ANSWER_MAX)?;
+        let listed = diff(&["--raw", "--no-abbrev", "-z"], LIST_MAX)?;
         let patch = diff(&["-p", "--binary", "--full-index"], PATCH_MAX)?;
-        let mut files: Vec<String> = texts(&names.output);
-        if names.more {
+        let mut changes: Vec<FileChange> =
+            raw_changes(&texts(&listed.output)).map(|(_, change)| change).collect();
+        if listed.more {
             // The last name may be cut.
-            files.pop();
+            changes.pop();
         }
-        let truncated = !whole || names.more || patch.more;
+        let gated = gate(&changes);
+        let files = changes.into_iter().map(|change| change.path).collect();
+        let truncated = !whole || listed.more || patch.more;
         let committed = self.is_committed()?;
-        Ok(Changes { files, patch: patch.output, truncated, left_out, committed })
+        Ok(Changes { files, gated, patch: patch.output, truncated, left_out, committed })
     }
 
     /// Whether nothing was changed. For a folder that was removed or replaced only commits count.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::command::{ANSWER_MAX, Git, TREE, argument};
 use super::{EVIDENCE, Worktree};
 use crate::error::Error;
+use crate::rules::verdict::patch_gate::FileChange;
 use crate::store::make_dir;
 
 /// Longest list of files, in bytes: some 500,000 files.
@@ -73,14 +74,19 @@ pub(super) struct Snapshot {
     pub(super) left_out: Vec<String>,
 }
 
-/// File that differs from the base.
+/// File that differs from the base, with its object there.
 struct ChangedFile {
-    /// Mode and object in the base.
-    was: String,
     object: String,
-    /// Mode in the worktree.
-    mode: String,
-    path: String,
+    change: FileChange,
+}
+
+/// Returns the changes of a `--raw -z` listing, each with the object that the base has.
+pub(super) fn raw_changes(listed: &[String]) -> impl Iterator<Item = (String, FileChange)> {
+    listed.chunks_exact(2).filter_map(|pair| {
+        let mut words = pair[0].strip_prefix(':')?.split(' ').map(str::to_owned);
+        let (was, mode, object) = (words.next()?, words.next()?, words.next()?);
+        Some((object, FileChange { was, mode, path: pair[1].clone() }))
+    })
 }
 
 impl Worktree {
@@ -105,7 +111,8 @@ impl Worktree {
             return Err(self.unread(&added.complaint));
         }
         let changed = self.changed(&git)?;
-        whole &= added.ok && !changed.iter().any(|one| one.was == COMMIT || one.mode == COMMIT);
+        let is_nested = |one: &ChangedFile| one.change.was == COMMIT || one.change.mode == COMMIT;
+        whole &= added.ok && !changed.iter().any(is_nested);
         self.restore(&git, &changed, &base, &scratch.0.join("made"))?;
         let left_out = self.leave_out(&git, changed)?;
         let tree = git.must(&["write-tree"], TREE)?.line();
@@ -115,7 +122,10 @@ impl Worktree {
     /// Removes the new files from the index that the agent has not written, and returns them.
     fn leave_out(&self, git: &Git, changed: Vec<ChangedFile>) -> Result<Vec<String>, Error> {
         let written = self.written();
-        let new = changed.into_iter().filter(|one| one.was == ABSENT && one.mode != COMMIT);
+        let new = changed
+            .into_iter()
+            .map(|one| one.change)
+            .filter(|one| one.was == ABSENT && one.mode != COMMIT);
         let left: Vec<String> = new.map(|one| one.path).filter(|path| !written.has(path)).collect();
         for paths in left.chunks(NAMES) {
             let mut argv = vec!["update-index", "--force-remove", "--"];
@@ -165,12 +175,8 @@ impl Worktree {
         let mut argv = vec!["diff-index", "--cached", "--raw", "--no-abbrev", "--no-renames", "-z"];
         argv.extend(["--ignore-submodules=none", &self.base]);
         let listed = self.list(git, &argv)?;
-        let pairs = listed.chunks_exact(2).filter_map(|pair| {
-            let mut words = pair[0].strip_prefix(':')?.split(' ').map(str::to_owned);
-            let (was, mode, object) = (words.next()?, words.next()?, words.next()?);
-            Some(ChangedFile { was, mode, object, path: pair[1].clone() })
-        });
-        Ok(pairs.collect())
+        let changed = raw_changes(&listed).map(|(object, change)| ChangedFile { object, change });
+        Ok(changed.collect())
     }
 
     /// Restores the base's object for files that equal a fresh checkout byte for byte. Git would
@@ -183,20 +189,25 @@ impl Worktree {
         made: &Path,
     ) -> Result<(), Error> {
         let is_file = |mode: &str| mode.starts_with("100");
-        let files: Vec<_> =
-            changed.iter().filter(|one| is_file(&one.was) && is_file(&one.mode)).collect();
+        let files: Vec<_> = changed
+            .iter()
+            .filter(|one| is_file(&one.change.was) && is_file(&one.change.mode))
+            .collect();
         let checkout = git.clone().with("GIT_INDEX_FILE", base);
         let prefix = format!("--prefix={}/", argument(made)?);
         for files in files.chunks(NAMES) {
             let mut argv = vec!["checkout-index", "--quiet", "--force", &prefix, "--"];
-            argv.extend(files.iter().map(|one| one.path.as_str()));
+            argv.extend(files.iter().map(|one| one.change.path.as_str()));
             // A file that it could not write counts as changed.
             checkout.run(&argv, TREE, ANSWER_MAX)?;
             let same = files.iter().filter(|one| {
-                is_same(&made.join(&one.path), &self.folder.join(&one.path)).unwrap_or(false)
+                let path = &one.change.path;
+                is_same(&made.join(path), &self.folder.join(path)).unwrap_or(false)
             });
-            let entries: Vec<String> =
-                same.map(|one| format!("{},{},{}", one.mode, one.object, one.path)).collect();
+            let entry = |ChangedFile { object, change }: &&ChangedFile| {
+                format!("{},{object},{}", change.mode, change.path)
+            };
+            let entries: Vec<String> = same.map(entry).collect();
             let mut argv = vec!["update-index"];
             argv.extend(entries.iter().flat_map(|entry| ["--cacheinfo", entry]));
             git.must(&argv, TREE)?;

@@ -157,7 +157,7 @@ impl SessionRunner {
         }
         let budget: Budget = self.store.read(&Keys::all())?;
         let (cause, loss) = (wait.spends_on.as_deref(), incident.window().first());
-        Ok(budget::judge(&self.policy.limits, &budget, cause, loss, clock::now()).is_ok())
+        Ok(budget::judge(&self.policy.limits, &budget, cause, loss, clock::reading()).is_ok())
     }
 
     /// Returns the result of each rule for a queue, a line each. Changes nothing.

@@ -112,6 +112,7 @@ impl SessionRunner {
                     test_network: rule.test_network,
                 })
             }),
+            redaction: self.redaction.clone(),
             resumes: None,
             spent_usd: Usd::NONE,
             timeout_at: session.timeout_at,

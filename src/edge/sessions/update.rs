@@ -15,7 +15,7 @@ use crate::rules::investigation::incident::{self, Incident, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
 use crate::rules::investigation::session::Session;
 use crate::rules::investigation::session_events::{self, OwnLines};
-use crate::time::Timestamp;
+use crate::time::{ClockReading, Timestamp};
 
 impl SessionRunner {
     /// Applies the changes, then probes, plans, acts and records. Plans again, without the incident,
@@ -63,7 +63,8 @@ impl SessionRunner {
     }
 
     pub(super) fn time(&self, evaluate_at: Option<Timestamp>) -> UpdateTime {
-        UpdateTime { wall: clock::now(), evaluate_at, dry_run: self.dry.is_some() }
+        let ClockReading { wall, boot } = clock::reading();
+        UpdateTime { wall, boot, evaluate_at, dry_run: self.dry.is_some() }
     }
 
     /// Reports the ended sessions and starts the supervisors of the planned ones. A session takes

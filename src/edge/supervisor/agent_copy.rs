@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
-use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile};
+use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile, CopyForm};
 use crate::rules::evidence::bundle::{Log, files};
 use crate::rules::evidence::contrast;
 use crate::rules::evidence::logs::first_error::{FirstError, first_error};
@@ -19,7 +19,7 @@ use crate::rules::triage::BundleContents;
 use crate::time::Timestamp;
 
 /// File with the last commits of the code.
-pub(super) const HISTORY: &str = "history.txt";
+const HISTORY: &str = "history.txt";
 /// Folder with the changes of the commits before the first failure.
 const COMMITS: &str = "commits";
 /// Dead letters that are compared with handled messages.
@@ -37,10 +37,16 @@ pub(super) struct Background {
     pub(super) first_failure: Option<Timestamp>,
     /// Differences of the dead letters of the largest cause from handled messages of the logs.
     pub(super) contrast: Vec<String>,
+    /// The configured redaction, for what the bundle does not hold.
+    redactor: Redactor,
 }
 
 impl Background {
-    pub(super) fn load(bundle: Option<&Path>, worktree: Option<&Worktree>) -> Result<Self, Error> {
+    pub(super) fn load(
+        bundle: Option<&Path>,
+        worktree: Option<&Worktree>,
+        redactor: Redactor,
+    ) -> Result<Self, Error> {
         let contents = bundle.map(read::load).transpose()?.unwrap_or_default();
         let text = |log: &Log| {
             let output = log.file.as_ref().zip(bundle);
@@ -60,12 +66,17 @@ impl Background {
                 Ok(dead.len() < COMPARED_MAX)
             })?;
         }
+        let mut commits = worktree.map(Worktree::commits).transpose()?.unwrap_or_default();
+        for commit in &mut commits {
+            commit.subject = redactor.redact_text(&commit.subject).into_owned();
+        }
         Ok(Background {
             errors: errors.collect(),
             contrast: contrast::differences(&dead, &texts, &ids),
-            commits: worktree.map(Worktree::commits).transpose()?.unwrap_or_default(),
+            commits,
             first_failure: first_failure(&contents.queue, &contents.messages),
             contents,
+            redactor,
         })
     }
 
@@ -74,27 +85,37 @@ impl Background {
         &self,
         bundle: Option<&Path>,
         worktree: Option<&Worktree>,
+        form: CopyForm,
         visit: &mut dyn FnMut(AgentFile) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut copy = AgentCopy::default();
-        let mut add = |name: &str, what: &str, text: &str| {
+        let mut copy = AgentCopy::new(form);
+        self.each_text(bundle, worktree, &mut |name, what, text| {
             copy.add(name, what, text).into_iter().try_for_each(&mut *visit)
-        };
-        if let Some(bundle) = bundle {
-            self.add_bundle(bundle, &mut add)?;
-        }
-        if let Some(worktree) = worktree {
-            let history = worktree.history()?;
-            let what = "the last commits of the code, with their files";
-            add(HISTORY, what, &String::from_utf8_lossy(&history))?;
-            let redactor = Redactor::default();
-            for Commit { hash, at, subject, .. } in suspects(&self.commits, self.first_failure) {
-                let diff = worktree.commit_diff(hash)?;
-                let what = format!("changes of {at}: {}", crate::text::safe(subject));
-                add(&format!("{COMMITS}/{hash}.diff"), &what, &redactor.redact_text(&diff))?;
-            }
-        }
+        })?;
         copy.index().into_iter().try_for_each(visit)
+    }
+
+    /// Passes the name, the description and the whole text of each document to `add`.
+    pub(super) fn each_text(
+        &self,
+        bundle: Option<&Path>,
+        worktree: Option<&Worktree>,
+        add: &mut dyn FnMut(&str, &str, &str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if let Some(bundle) = bundle {
+            self.add_bundle(bundle, add)?;
+        }
+        let Some(worktree) = worktree else { return Ok(()) };
+        let history = worktree.history()?;
+        let history = String::from_utf8_lossy(&history);
+        let what = "the last commits of the code, with their files";
+        add(HISTORY, what, &self.redactor.redact_text(&history))?;
+        for Commit { hash, at, subject, .. } in suspects(&self.commits, self.first_failure) {
+            let diff = worktree.commit_diff(hash)?;
+            let what = format!("changes of {at}: {}", crate::text::safe(subject));
+            add(&format!("{COMMITS}/{hash}.diff"), &what, &self.redactor.redact_text(&diff))?;
+        }
+        Ok(())
     }
 
     fn add_bundle(

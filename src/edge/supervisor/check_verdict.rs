@@ -22,11 +22,13 @@ use crate::rules::agent::last_line;
 use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
-use crate::rules::evidence::agent_copy;
+use crate::rules::evidence::agent_copy::{self, CopyForm};
 use crate::rules::triage::BundleContents;
 use crate::rules::verdict;
 use crate::rules::verdict::report::Report;
-use crate::rules::verdict::{Citation, Claim, PatchFacts, VerdictCheck};
+use crate::rules::verdict::suspicion::{self, Signs};
+use crate::rules::verdict::{Citation, Claim, ModelVerdict, PatchFacts};
+use crate::rules::verdict::{Repetition, RepetitionSearch, VerdictCheck};
 use crate::store;
 use crate::text;
 use crate::text::shorten;
@@ -44,6 +46,10 @@ pub(super) struct CheckedVerdict {
     /// Changes to the code, when a fix was requested.
     pub(super) patch: Option<PatchFacts>,
     pub(super) turns: Option<u64>,
+    /// Whether it cites something that is no text of a message.
+    grounded: bool,
+    /// Instruction of the evidence that it repeats.
+    repetition: Option<Repetition>,
     excerpts: BTreeMap<String, String>,
     /// The evidence; empty without any.
     bundle: BundleContents,
@@ -141,7 +147,11 @@ fn check(
     for tool in transcript.denied_tools() {
         *denied.entry(tool.to_owned()).or_insert(0) += 1;
     }
+    let repetition =
+        find_repetition(&found, workspace, bundle).map_err(|error| error.to_string())?;
     Ok(CheckedVerdict {
+        grounded: suspicion::is_grounded(&found, &resolved),
+        repetition,
         checked: verdict::check(found, &resolved, &changed),
         excerpts,
         bundle: contents,
@@ -199,7 +209,8 @@ fn evidence_lines<'a>(
     if wanted.is_empty() {
         return Ok(found);
     }
-    workspace.background.each_file(bundle, workspace.worktree.as_ref(), &mut |file| {
+    let (background, worktree) = (&workspace.background, workspace.worktree.as_ref());
+    background.each_file(bundle, worktree, CopyForm::Divided, &mut |file| {
         for (citation, name, lines) in &wanted {
             let (first, last) = lines.unwrap_or((1, 1));
             let at = |line: u64| file.text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?);
@@ -211,6 +222,41 @@ fn evidence_lines<'a>(
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Returns the instruction of the evidence that a verdict repeats.
+fn find_repetition(
+    verdict: &ModelVerdict,
+    workspace: &Workspace,
+    bundle: Option<&Path>,
+) -> Result<Option<Repetition>, Error> {
+    let mut search = RepetitionSearch::new(verdict);
+    let worktree = workspace.worktree.as_ref();
+    workspace.background.each_text(bundle, worktree, &mut |name, _, text| {
+        search.read(name, text);
+        Ok(())
+    })?;
+    Ok(search.found())
+}
+
+impl CheckedVerdict {
+    /// Number of denied calls of tools.
+    pub(super) fn denied(&self) -> u64 {
+        self.denied.iter().map(|(_, times)| times).sum()
+    }
+
+    /// Lowers the verdict when the session speaks against it. `unknown_changes`: git has failed.
+    pub(super) fn suspect(mut self, unknown_changes: bool) -> Self {
+        let signs = Signs {
+            grounded: self.grounded,
+            denied: self.denied(),
+            patch: self.patch.as_ref(),
+            unknown_changes,
+            repetition: self.repetition.as_ref(),
+        };
+        self.checked = suspicion::apply(self.checked, &signs);
+        self
+    }
 }
 
 /// Renders the report of a checked verdict.
@@ -225,7 +271,10 @@ pub(super) fn render_report(
         ("the transcript", path(files::TRANSCRIPT)),
     ];
     if let Some(patch) = verdict.patch.as_ref().filter(|patch| !patch.files_changed.is_empty()) {
-        files.push(("the patch", path(files::PATCH)));
+        files.push(match patch.held() {
+            None => ("the patch", path(files::PATCH)),
+            Some(_) => ("the patch, which is not offered", path(files::HELD)),
+        });
         let proof = patch.proof.as_ref();
         let logs = [
             ("the tests with the patch", files::TESTS, proof.is_some()),

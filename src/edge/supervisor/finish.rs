@@ -29,7 +29,7 @@ use crate::rules::investigation::second_look;
 use crate::rules::investigation::session::{self, SessionStatus};
 use crate::rules::investigation::wait::{self, API_UNAVAILABLE, Wait};
 use crate::rules::triage;
-use crate::rules::verdict::{PatchFacts, report};
+use crate::rules::verdict::{PatchFacts, report, suspicion};
 use crate::store;
 use crate::time::show_span;
 
@@ -43,6 +43,8 @@ pub(super) struct EmittedEnd {
     again: Option<Wait>,
     /// The status of the verdict.
     verdict: Option<String>,
+    /// Whether its patch may become a pull request.
+    offers_patch: bool,
     pub(super) cost: Option<Usd>,
 }
 
@@ -74,16 +76,25 @@ impl NoResult {
     }
 }
 
+/// Changes of a session without a checked verdict.
+pub(super) struct SavedChanges {
+    /// Sentence that says where they are.
+    pub(super) sentence: String,
+    /// Reason why they are not offered as a pull request.
+    pub(super) held: Option<String>,
+}
+
 /// Emits the end of a session without a result. `changes` describes what it has changed.
 pub(super) fn emit_no_result(
     context: &SessionContext,
     why: NoResult,
     cost: RunCost,
-    changes: Option<&str>,
+    changes: Option<&SavedChanges>,
 ) -> Result<EmittedEnd, Error> {
     let (queue, session) = (context.queue(), context.session.to_owned());
     let RunCost { usd: cost, doubt } = cost;
     let (cost_usd, duration_s) = (cost, context.elapsed().as_secs());
+    let changes = changes.map(|changes| changes.sentence.as_str());
     let detail = |text| with_references(context, text, doubt.as_deref(), changes);
     let (status, again) = match why {
         NoResult::Failed(reason, text) => {
@@ -112,7 +123,7 @@ pub(super) fn emit_no_result(
             (SessionStatus::Stopped, None)
         }
     };
-    Ok(EmittedEnd { status, again, verdict: None, cost })
+    Ok(EmittedEnd { status, again, verdict: None, offers_patch: false, cost })
 }
 
 /// Emits the end of a session whose agent did not run, and so has cost nothing.
@@ -127,9 +138,15 @@ pub(super) fn emit_checked(
     cost: RunCost,
 ) -> Result<EmittedEnd, Error> {
     let report = render_report(context, verdict, cost.usd);
-    let proof = record_proof(context, verdict)?;
-    let end = Ending { verdict: Verdict::from(&verdict.checked), turns: verdict.turns, proof };
-    emit_completed(context, end, cost, &report)
+    let patch = verdict.patch.as_ref().filter(|patch| !patch.files_changed.is_empty());
+    let facts = RunFacts {
+        turns: verdict.turns,
+        denied: Some(verdict.denied()),
+        has_patch: patch.is_some(),
+        patch_held: patch.and_then(PatchFacts::held),
+        proof: record_proof(context, verdict)?,
+    };
+    emit_completed(context, Verdict::from(&verdict.checked), cost, facts, &report)
 }
 
 /// Records base, patch and proof, before the event: who sees that finds them.
@@ -139,7 +156,9 @@ fn record_proof(
 ) -> Result<Option<FixProof>, Error> {
     let is_whole = |patch: &&PatchFacts| !patch.truncated && !patch.files_changed.is_empty();
     let patch = verdict.patch.as_ref().filter(is_whole);
-    let hash = patch.and_then(|_| patch_hash(&context.path(files::PATCH)).ok());
+    // A patch that is held has another file, and is not proven again.
+    let offered = patch.filter(|patch| patch.held().is_none());
+    let hash = offered.and_then(|_| patch_hash(&context.path(files::PATCH)).ok());
     let proof = patch.and_then(|patch| Some(patch.proof.as_ref()?.record()));
     context.record(|session| {
         session.base.clone_from(&verdict.base);
@@ -166,8 +185,13 @@ pub(super) fn emit_stated(
     context: &SessionContext,
     stated: StatedResult,
     cost: RunCost,
+    denied: Option<u64>,
+    changes: Option<SavedChanges>,
 ) -> Result<EmittedEnd, Error> {
     let StatedResult { verdict, cost_usd, turns } = stated;
+    let has_patch = changes.is_some();
+    let patch_held = changes.and_then(|changes| changes.held);
+    let verdict = suspicion::mark_unchecked(verdict, patch_held.clone());
     let Incident { id, queue, .. } = &context.plan.incident;
     let (took, loss) = (context.elapsed(), context.loss());
     let report = report::render_unchecked(context.session, id, queue, &verdict, took, loss);
@@ -182,7 +206,8 @@ pub(super) fn emit_stated(
         }
         known => known,
     };
-    emit_completed(context, Ending { verdict, turns, proof: None }, cost, &report)
+    let facts = RunFacts { turns, denied, has_patch, patch_held, proof: None };
+    emit_completed(context, verdict, cost, facts, &report)
 }
 
 /// Emits the triage as the result of a session without an agent.
@@ -192,43 +217,53 @@ pub(super) fn emit_triage(
 ) -> Result<EmittedEnd, Error> {
     emit_started(context, "triage", None)?;
     let verdict = triage::verdict(evidence.causes());
-    let end = Ending { verdict, turns: Some(0), proof: None };
-    let end = emit_completed(context, end, RunCost::none(), &evidence.report)?;
+    let facts = RunFacts { turns: Some(0), ..RunFacts::default() };
+    let end = emit_completed(context, verdict, RunCost::none(), facts, &evidence.report)?;
     let is_due = evidence.needs_second_look(context);
     Ok(EmittedEnd { again: is_due.then(|| second_look::wait(clock::now())), ..end })
 }
 
-/// Result of an agent, for the event.
-struct Ending {
-    verdict: Verdict,
+/// Facts of a run that has a result.
+#[derive(Default)]
+struct RunFacts {
     turns: Option<u64>,
+    /// Denied calls of tools.
+    denied: Option<u64>,
+    has_patch: bool,
+    /// Reason why the patch is not offered.
+    patch_held: Option<String>,
+    /// Proof of the patch.
     proof: Option<FixProof>,
 }
 
 /// Writes the report and emits the result.
 fn emit_completed(
     context: &SessionContext,
-    end: Ending,
+    verdict: Verdict,
     cost: RunCost,
+    facts: RunFacts,
     report: &str,
 ) -> Result<EmittedEnd, Error> {
-    let Ending { verdict, turns, proof } = end;
     let path = context.path(files::REPORT);
     store::replace(&path, report.as_bytes())?;
     let status = Some(verdict.status.clone());
+    let offers_patch = facts.has_patch && facts.patch_held.is_none();
     context.emit(InvestigationCompleted {
         queue: context.queue(),
         session: context.session.into(),
         verdict,
         cost_usd: cost.usd,
         cost_note: cost.doubt,
-        turns,
+        turns: facts.turns,
+        denied: facts.denied,
+        patch_held: facts.patch_held,
         duration_s: context.elapsed().as_secs(),
         report: path.display().to_string(),
-        proof,
+        proof: facts.proof.map(Box::new),
     })?;
     let cost = cost.usd;
-    Ok(EmittedEnd { status: SessionStatus::Completed, again: None, verdict: status, cost })
+    let end = SessionStatus::Completed;
+    Ok(EmittedEnd { status: end, again: None, verdict: status, offers_patch, cost })
 }
 
 /// Records an emitted end. Until then the session counts as running.
@@ -248,6 +283,7 @@ pub(super) fn record_end(context: &SessionContext, end: &EmittedEnd) -> Result<(
         if let Some(session) = sessions.session_mut(context.session) {
             session.status = end.status;
             session.verdict.clone_from(&end.verdict);
+            session.offers_patch = end.offers_patch;
             session.ended_at = Some(now);
             session.cost_usd = end.cost;
             session.cooldown_until = end.again.is_none().then_some(until);

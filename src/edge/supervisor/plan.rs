@@ -16,6 +16,7 @@ use crate::money::Usd;
 use crate::regular_file;
 use crate::rules::agent::cost::{self, RunCost};
 use crate::rules::agent::transcript::{LINE_MAX, Transcript};
+use crate::rules::evidence::redact::{Pattern, Redactor};
 use crate::rules::investigation::budget::BudgetLimits;
 use crate::rules::investigation::incident::Incident;
 use crate::store;
@@ -52,6 +53,13 @@ pub struct Code {
     pub test_network: bool,
 }
 
+/// Patterns to redact, and texts that are not redacted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Redaction {
+    pub patterns: Vec<Pattern>,
+    pub allow: Vec<String>,
+}
+
 /// Settings of one session; a supervisor reads no configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -74,6 +82,9 @@ pub struct Plan {
     pub require_evidence: bool,
     /// The code that is mapped to the queue.
     pub code: Option<Code>,
+    /// Redaction of what the evidence does not hold, such as commits.
+    #[serde(default)]
+    pub redaction: Redaction,
     /// Session in which a resumed conversation began.
     pub resumes: Option<String>,
     /// Cost of the earlier sessions of a resumed conversation.
@@ -118,6 +129,11 @@ impl Plan {
         let plan =
             serde_json::to_vec(self).map_err(|error| Error::failed("encode", name, error))?;
         store::replace(&folder.join(name), &plan)
+    }
+
+    pub(super) fn redactor(&self) -> Result<Redactor, Error> {
+        let Redaction { patterns, allow } = &self.redaction;
+        Redactor::new(patterns, allow).map_err(Error::wrong)
     }
 
     /// Cost of this run alone. A resumed conversation reports its total, so the cost of earlier

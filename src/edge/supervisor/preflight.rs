@@ -96,7 +96,7 @@ pub(super) fn reserve_budget(
     let (queue, loss) = (&plan.incident.queue, evidence.loss.window.first());
     // The limits apply to the sum of all runs.
     let refusal = context.store.update(&Keys::all(), |budget: &mut Budget| {
-        let now = clock::now();
+        let now = clock::reading();
         let reserved = budget.reserve(&plan.limits, context.session, &queue.name, cause, loss, now);
         Ok(reserved.err())
     })?;
@@ -122,7 +122,7 @@ pub(super) fn settle_budget(context: &SessionContext, cost: Option<Usd>) -> Resu
     }
     let keys = Keys::one(Budget::SPEND, context.session);
     context.store.update(&keys, |budget: &mut Budget| {
-        budget.settle(context.session, cost, clock::now());
+        budget.settle(context.session, cost, clock::reading());
         Ok(())
     })
 }

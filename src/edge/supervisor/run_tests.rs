@@ -1,14 +1,18 @@
 //! Verification of a fix: the changes as git shows them, and the proof by tests.
 
+use std::path::PathBuf;
+
 use super::check_verdict::CheckedVerdict;
 use super::context::SessionContext;
+use super::finish::SavedChanges;
 use super::prove_patch::{Patch, TestRunner};
 use super::workspace::Workspace;
 use super::{Code, files};
 use crate::edge::git::{Changes, Worktree};
 use crate::error::Error;
 use crate::rules::agent::transcript::Transcript;
-use crate::rules::verdict::{PatchFacts, WrittenFiles, apply_patch_facts, without_patch_facts};
+use crate::rules::verdict::{PatchFacts, WrittenFiles, apply_patch_facts};
+use crate::rules::verdict::{patch_gate, without_patch_facts};
 use crate::store;
 
 /// Verification of the fix that a session requests.
@@ -21,7 +25,9 @@ pub(super) struct FixCheck<'a> {
 impl FixCheck<'_> {
     /// Adds the facts of a fix to a verdict, and lowers it when they contradict it.
     pub(super) fn verify(&self, mut verdict: CheckedVerdict) -> CheckedVerdict {
-        match self.patch_facts(&verdict) {
+        let facts = self.patch_facts(&verdict);
+        let is_unknown = facts.is_err();
+        match facts {
             Ok(None) => {}
             Ok(Some(patch)) => {
                 verdict.checked = apply_patch_facts(verdict.checked, &patch);
@@ -32,7 +38,7 @@ impl FixCheck<'_> {
                 verdict.checked = without_patch_facts(verdict.checked, &error.to_string());
             }
         }
-        verdict
+        verdict.suspect(is_unknown)
     }
 
     /// Tells the worktree which files Claude Code has written, as far as that is known: it has no
@@ -51,21 +57,33 @@ impl FixCheck<'_> {
         }
     }
 
-    /// Saves the changes of a fix as `patch.diff`, and describes where they are; `None` without
-    /// changes.
-    pub(super) fn save_changes(&self) -> Option<String> {
+    /// Saves the changes of a fix as `patch.diff`, or, when they are not offered, as `held.diff`;
+    /// `None` without changes.
+    pub(super) fn save_changes(&self) -> Option<SavedChanges> {
         let (_, worktree) = self.fixed()?;
+        let unsaved =
+            |sentence: String| Some(SavedChanges { held: Some(sentence.clone()), sentence });
         let changes = match worktree.changes() {
             Ok(changes) if changes.is_empty() => return None,
             Ok(changes) => changes,
-            Err(error) => return Some(format!("its changes are unknown: {error}")),
+            Err(error) => return unsaved(format!("its changes are unknown: {error}")),
         };
-        let path = self.context.path(files::PATCH);
+        let path = self.patch_path(&changes);
         if let Err(error) = store::replace(&path, &changes.patch) {
-            return Some(format!("its changes cannot be saved: {error}"));
+            return unsaved(format!("its changes cannot be saved: {error}"));
         }
         let branch = &worktree.branch;
-        Some(format!("its changes are in '{}' and on branch '{branch}'", path.display()))
+        let mut sentence =
+            format!("its changes are in '{}' and on branch '{branch}'", path.display());
+        let held = patch_gate::reason(&changes.gated, changes.truncated);
+        held.iter().for_each(|held| sentence.push_str(&format!("; {held}")));
+        Some(SavedChanges { sentence, held })
+    }
+
+    /// Path of a patch, which says whether it is offered.
+    fn patch_path(&self, changes: &Changes) -> PathBuf {
+        let held = patch_gate::reason(&changes.gated, changes.truncated);
+        self.context.path(if held.is_some() { files::HELD } else { files::PATCH })
     }
 
     /// The code that a fix changes; `None` when no fix was requested.
@@ -78,7 +96,7 @@ impl FixCheck<'_> {
     fn patch_facts(&self, verdict: &CheckedVerdict) -> Result<Option<PatchFacts>, Error> {
         let Some((code, worktree)) = self.fixed() else { return Ok(None) };
         let changes = worktree.changes()?;
-        let path = self.context.path(files::PATCH);
+        let path = self.patch_path(&changes);
         if !changes.patch.is_empty() {
             store::replace(&path, &changes.patch)?;
         }
@@ -88,7 +106,7 @@ impl FixCheck<'_> {
             true => self.tests.prove(code, &Patch { worktree, path: &path, named })?,
             false => None,
         };
-        let Changes { files: files_changed, truncated, left_out, .. } = changes;
-        Ok(Some(PatchFacts { files_changed, truncated, left_out, proof }))
+        let Changes { files: files_changed, truncated, gated, left_out, .. } = changes;
+        Ok(Some(PatchFacts { files_changed, truncated, gated, left_out, proof }))
     }
 }

@@ -1,13 +1,13 @@
 //! Folder in which an agent works: a worktree of the mapped code, or an empty folder, with a copy
-//! of the evidence in `.dlq/`: for Claude Code in files that its tools take, else of the bundle.
+//! of the evidence in `.dlq/`: for Claude Code in files that its tools take, else each text whole, with
+//! all messages in one file too.
 //!
 //! Promises: changes to the copy have no effect on the verdict, which is checked against the
 //! bundle.
 
-use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
-use super::agent_copy::{Background, HISTORY};
+use super::agent_copy::Background;
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::evidence_seal::EvidenceSeal;
@@ -16,6 +16,8 @@ use crate::edge::git::{self, EVIDENCE, Worktree};
 use crate::edge::sandbox::cgroup;
 use crate::error::Error;
 use crate::log;
+use crate::rules::evidence::agent_copy::CopyForm;
+use crate::rules::evidence::bundle::files::MESSAGES;
 use crate::store;
 
 /// Rules for git, and for searches, which git's rules would make blind to the evidence.
@@ -97,8 +99,8 @@ pub(super) fn open_workspace(
     let background = Background::default();
     let (evidence, seals) = (beside, EvidenceSeals::default());
     let mut workspace = Workspace { folder, worktree, has_evidence, evidence, background, seals };
-    let copied = Background::load(bundle, workspace.worktree.as_ref()).and_then(|background| {
-        workspace.background = background;
+    let copied = context.plan.redactor().and_then(|redactor| {
+        workspace.background = Background::load(bundle, workspace.worktree.as_ref(), redactor)?;
         let is_claude = context.plan.agent.as_ref().is_some_and(|agent| agent.claude);
         copy_evidence(&workspace, bundle, is_claude)?;
         workspace.seal(bundle)
@@ -134,17 +136,17 @@ fn copy_evidence(
     if worktree.is_some() {
         IGNORES.iter().try_for_each(|(name, rule)| store::replace(&evidence.join(name), rule))?;
     }
-    if is_claude {
-        return workspace.background.each_file(bundle, worktree, &mut |file| {
-            let path = evidence.join(&file.name);
-            path.parent().map_or(Ok(()), store::make_dir)?;
-            store::replace(&path, file.text.as_bytes())
-        });
+    let form = if is_claude { CopyForm::Divided } else { CopyForm::Whole };
+    workspace.background.each_file(bundle, worktree, form, &mut |file| {
+        let path = evidence.join(&file.name);
+        path.parent().map_or(Ok(()), store::make_dir)?;
+        store::replace(&path, file.text.as_bytes())
+    })?;
+    if let (CopyForm::Whole, Some(bundle)) = (form, bundle) {
+        let (from, to) = (bundle.join(MESSAGES), evidence.join(MESSAGES));
+        std::fs::copy(&from, &to).map_err(|error| Error::file("copy", &from, &error))?;
     }
-    if let Some(worktree) = worktree {
-        store::replace(&evidence.join(HISTORY), &worktree.history()?)?;
-    }
-    bundle.map_or(Ok(()), |bundle| copy(bundle, evidence))
+    Ok(())
 }
 
 /// Removes what is no longer needed. A worktree with changes stays when a fix was requested, for
@@ -156,25 +158,4 @@ pub(super) fn clean_up(context: &SessionContext, workspace: Workspace) {
     let Some(worktree) = workspace.worktree else { return };
     let fix = context.plan.code.as_ref().is_some_and(|code| code.fix);
     log::warn_on_error(if fix { worktree.close().map(drop) } else { worktree.discard() });
-}
-
-/// Copies files and folders. A bundle has nothing else; other kinds are skipped.
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error: std::io::Error| Error::file("copy", &path, &error)
-    };
-    let entries: Vec<DirEntry> =
-        std::fs::read_dir(from).and_then(Iterator::collect).map_err(failed(from))?;
-    for entry in entries {
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().map_err(failed(&path))?;
-        if kind.is_dir() {
-            store::make_dir(&to)?;
-            copy(&path, &to)?;
-        } else if kind.is_file() {
-            std::fs::copy(&path, &to).map_err(failed(&path))?;
-        }
-    }
-    Ok(())
 }

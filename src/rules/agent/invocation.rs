@@ -18,14 +18,9 @@ const READS: [&str; 3] = ["Read", "Grep", "Glob"];
 const WRITES: [&str; 2] = ["Edit", "Write"];
 /// Tools that are always denied.
 const NEVER: [&str; 2] = ["WebFetch", "WebSearch"];
-/// Paths that a fix must not change. Rules for Edit also apply to writes by a shell.
-const KEPT: [&str; 5] = [
-    "Edit(.github/**)",
-    "Edit(.claude/**)",
-    "Edit(.dlq/**)",
-    "Edit(.mcp.json)",
-    "Edit(.gitmodules)",
-];
+/// Writes to the evidence, also by a shell. What a patch must not change is judged of the patch:
+/// see `rules/verdict/patch_gate.rs`.
+const EVIDENCE: &str = "Edit(.dlq/**)";
 /// Variables that disable telemetry, updates, built-in subagents and background tasks. A background task would outlive
 /// the result that it belongs to.
 pub const ENVIRONMENT: [(&str, &str); 10] = [
@@ -152,7 +147,7 @@ impl Invocation<'_> {
 
     fn denied(&self) -> Vec<&'static str> {
         let mut denied = NEVER.to_vec();
-        denied.extend(if self.fix { &KEPT[..] } else { &WRITES[..] });
+        denied.extend(if self.fix { &[EVIDENCE][..] } else { &WRITES[..] });
         denied.extend(self.test_line.is_none().then_some("Bash"));
         denied
     }
@@ -365,7 +360,7 @@ mod tests {
         assert_eq!(value(&argv, "--permission-mode"), "acceptEdits");
         assert_eq!(value(&argv, "--resume"), "s");
         let denied = value(&argv, "--disallowedTools");
-        assert!(denied.contains("Edit(.github/**)") && denied.ends_with(",Bash"), "{denied}");
+        assert!(denied.contains("Edit(.dlq/**)") && denied.ends_with(",Bash"), "{denied}");
 
         let more = Invocation { mcp: Some(("/m".into(), names.clone())), ..call() };
         let argv = more.argv(Some("k 'x'"));

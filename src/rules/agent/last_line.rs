@@ -67,6 +67,7 @@ fn stated_result(line: &[u8]) -> Option<StatedResult> {
         category: text("category"),
         confidence: number("confidence"),
         redrive: text("redrive"),
+        needs_person: None,
     };
     let turns = members.get("turns").and_then(Value::as_u64);
     Some(StatedResult { verdict, cost_usd: number("cost_usd").and_then(Usd::from_dollars), turns })

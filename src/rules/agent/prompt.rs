@@ -290,9 +290,10 @@ impl Facts<'_> {
                          `path: {folder}`: it finds a word in every file. Read opens each file whole."
                     ),
                     false => format!(
-                        "The evidence is in the folder '{folder}': messages.ndjson, queue.json, \
-                         fingerprints.json, timeline.json,\nand logs.json with the files that it \
-                         names."
+                        "The evidence is in the folder '{folder}'; its file index.md lists all: \
+                         fingerprints.json, queue.json,\ntimeline.json, logs.json with the files that \
+                         it names, a file for each message (m1.json), the changes\nof the commits before \
+                         the first failure (commits/HASH.diff), and all messages in messages.ndjson."
                     ),
                 }
             }
@@ -358,7 +359,9 @@ When, and only when, the cause is in this code and you can show it: make the sma
    the test command run, if there is one, and report what it said. Do not commit, do not push, do not
    open a pull request: the tool that started you compares the difference with what you say, runs the
    tests itself, without the change, with the new test alone and with all of it, and does all three.
-   Only a test that fails without the change and passes with it proves it. When the cause is elsewhere, or not proven, change nothing.";
+   Only a test that fails without the change and passes with it proves it. A change of CI, git hooks,
+   agent or editor settings, a symbolic link or an executable bit holds the whole patch back: describe it
+   as a next step instead. When the cause is elsewhere, or not proven, change nothing.";
 
 fn or_unknown(value: Option<impl ToString>) -> String {
     value.map_or_else(none, |value| value.to_string())

@@ -13,6 +13,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::decode::first_eight_bytes;
@@ -92,7 +93,7 @@ const URL_ENCODED: &str = "urlencoded";
 const OPAQUE: &str = "opaque";
 
 /// A configured kind of secret: a match of `regex` becomes `<name:…>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {
     /// Lower-case letters, and `-` between them.
     pub name: String,

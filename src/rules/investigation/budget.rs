@@ -2,7 +2,9 @@
 //!
 //! The worst-case cost of a run is reserved before it starts and settled when it has ended, so that
 //! concurrent runs cannot spend the same money. An open reservation and an unknown cost count in
-//! full. Sums are of micro-dollars, so that 0.1 and 0.2 are 0.3.
+//! full. Sums are of micro-dollars, so that 0.1 and 0.2 are 0.3. Where the time since the start of the
+//! machine is known, a run is no older by the clock than by that: a clock that steps forward frees
+//! nothing.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::eligibility::SkipReason;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::money::Usd;
-use crate::time::{Timestamp, show_span};
+use crate::time::{BootTime, ClockReading, Timestamp, show_span};
 
 /// A day is the 24 hours before a given time, not a calendar day: midnight frees no budget.
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -87,6 +89,9 @@ pub struct Spend {
     /// The time at which its last time was first seen in the future; null while it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_ahead_at: Option<Timestamp>,
+    /// The time since the start of the machine at the reservation or, later, at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<BootTime>,
 }
 
 /// The spend of a day.
@@ -115,8 +120,9 @@ pub fn judge(
     budget: &Budget,
     cause: Option<&str>,
     loss: Option<Timestamp>,
-    now: Timestamp,
+    now: impl Into<ClockReading>,
 ) -> Result<Usd, SkipReason> {
+    let now = now.into();
     let wants = worst_case(limits);
     if let (Some(limit), Some(_)) = (limits.per_fingerprint, cause) {
         let same = |spend: &&Spend| spend.fingerprint.as_deref() == cause;
@@ -124,7 +130,7 @@ pub fn judge(
         let scope = "on this cause in 30 days";
         check_limit(scope, "per_fingerprint", limit, wants, counted, KEPT, now)?;
     }
-    let near = loss.is_some_and(|loss| loss.since(now) <= limits.near);
+    let near = loss.is_some_and(|loss| loss.since(now.wall) <= limits.near);
     let kept = if near { Usd::NONE } else { limits.per_day.share(limits.reserve_for_expiry) };
     let scope = match kept {
         Usd::NONE => "in 24 hours".to_owned(),
@@ -145,10 +151,11 @@ fn check_limit<'a>(
     wants: Usd,
     spends: impl Iterator<Item = &'a Spend>,
     over: Duration,
-    now: Timestamp,
+    now: ClockReading,
 ) -> Result<(), SkipReason> {
     let counted = spends.map(|spend| (spend.last(now).plus(over), spend.counts()));
-    let mut counted: Vec<(Timestamp, Usd)> = counted.filter(|(until, _)| *until > now).collect();
+    let mut counted: Vec<(Timestamp, Usd)> =
+        counted.filter(|(until, _)| *until > now.wall).collect();
     let taken: Usd = counted.iter().map(|(_, usd)| *usd).sum();
     if taken.plus(wants) <= limit {
         return Ok(());
@@ -160,7 +167,9 @@ fn check_limit<'a>(
     };
     let until = counted.iter().map(|(until, _)| *until).find(enough);
     let remedy = match until {
-        Some(until) => format!("available at {until} (in {}), or ", show_span(until.since(now))),
+        Some(until) => {
+            format!("available at {until} (in {}), or ", show_span(until.since(now.wall)))
+        }
         None => String::new(),
     };
     let detail = format!(
@@ -180,18 +189,21 @@ impl Spend {
     /// than a day in the future counts as when it was first seen there: a clock that was years ahead
     /// for a moment would otherwise use up the budget of every day until then. A nearer one counts as
     /// it is: it was right before a clock stepped back.
-    fn last(&self, now: Timestamp) -> Timestamp {
+    fn last(&self, now: ClockReading) -> Timestamp {
         let written = self.settled_at.unwrap_or(self.at);
-        let at = match written > now.plus(DAY) {
-            true => self.seen_ahead_at.unwrap_or(now).min(now),
+        let at = match written > now.wall.plus(DAY) {
+            true => self.seen_ahead_at.unwrap_or(now.wall).min(now.wall),
             false => written,
         };
+        let age = self.boot.and_then(|boot| now.boot?.since(boot));
+        let at = age.map_or(at, |age| at.max(now.wall.minus(age)));
         if self.settled_at.is_some() { at } else { at.plus(RUN_MAX) }
     }
 
     /// Whether the run may still spend.
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        self.settled_at.is_none() && self.last(now) > now
+    pub fn is_open(&self, now: impl Into<ClockReading>) -> bool {
+        let now = now.into();
+        self.settled_at.is_none() && self.last(now) > now.wall
     }
 }
 
@@ -209,9 +221,10 @@ impl Budget {
         queue: &str,
         cause: Option<&str>,
         loss: Option<Timestamp>,
-        now: Timestamp,
+        now: impl Into<ClockReading>,
     ) -> Result<Usd, SkipReason> {
-        self.note_future_times(now);
+        let now = now.into();
+        self.note_future_times(now.wall);
         let mut own = self.spends.iter().filter(|spend| spend.session == session);
         if let Some(spend) = own.find(|spend| spend.is_open(now)) {
             return Ok(spend.reserved_usd);
@@ -222,22 +235,25 @@ impl Budget {
             session: session.to_owned(),
             queue: queue.to_owned(),
             fingerprint: cause.map(str::to_owned),
-            at: now,
+            at: now.wall,
             reserved_usd: amount,
             cost_usd: None,
             settled_at: None,
             seen_ahead_at: None,
+            boot: now.boot,
         });
         Ok(amount)
     }
 
     /// Settles the open reservation of a session at its cost; None, and any invalid amount, is an
     /// unknown cost. Settled runs do not change.
-    pub fn settle(&mut self, session: &str, cost: Option<Usd>, now: Timestamp) {
+    pub fn settle(&mut self, session: &str, cost: Option<Usd>, now: impl Into<ClockReading>) {
+        let now = now.into();
         let mut own = self.spends.iter_mut().filter(|spend| spend.session == session);
         if let Some(spend) = own.rfind(|spend| spend.settled_at.is_none()) {
             spend.cost_usd = cost;
-            spend.settled_at = Some(now);
+            spend.settled_at = Some(now.wall);
+            spend.boot = now.boot;
         }
     }
 
@@ -252,8 +268,8 @@ impl Budget {
     }
 
     /// Removes runs that no limit counts any more.
-    fn forget(&mut self, now: Timestamp) {
-        self.spends.retain(|spend| spend.last(now).plus(KEPT) > now);
+    fn forget(&mut self, now: ClockReading) {
+        self.spends.retain(|spend| spend.last(now).plus(KEPT) > now.wall);
     }
 
     /// Whether a session has reserved at any time.
@@ -262,9 +278,10 @@ impl Budget {
     }
 
     /// Returns the spend of the last 24 hours.
-    pub fn day(&self, now: Timestamp) -> DaySpend {
+    pub fn day(&self, now: impl Into<ClockReading>) -> DaySpend {
+        let now = now.into();
         let mut day = DaySpend::default();
-        for spend in self.spends.iter().filter(|spend| spend.last(now).plus(DAY) > now) {
+        for spend in self.spends.iter().filter(|spend| spend.last(now).plus(DAY) > now.wall) {
             let sum = if spend.is_open(now) { &mut day.reserved } else { &mut day.spent };
             *sum = sum.plus(spend.counts());
         }
@@ -272,9 +289,10 @@ impl Budget {
     }
 
     /// Returns the spend on each cause, the most expensive first.
-    pub fn causes(&self, now: Timestamp) -> Vec<(&str, Usd)> {
+    pub fn causes(&self, now: impl Into<ClockReading>) -> Vec<(&str, Usd)> {
+        let now = now.into();
         let mut sums = std::collections::BTreeMap::<&str, Usd>::new();
-        for spend in self.spends.iter().filter(|spend| spend.last(now).plus(KEPT) > now) {
+        for spend in self.spends.iter().filter(|spend| spend.last(now).plus(KEPT) > now.wall) {
             if let Some(cause) = &spend.fingerprint {
                 let sum = sums.entry(cause).or_default();
                 *sum = sum.plus(spend.counts());

@@ -16,7 +16,7 @@ use super::preflight_skip::PreflightSkip;
 use super::session::{Session, SessionStatus};
 use super::wait::Wait;
 use crate::event::Type;
-use crate::time::Timestamp;
+use crate::time::{BootTime, ClockReading, Timestamp};
 
 /// The settings that an update depends on.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,10 +35,18 @@ pub struct UpdatePolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdateTime {
     pub wall: Timestamp,
+    /// The time since the start of the machine, where it is known.
+    pub boot: Option<BootTime>,
     /// The time of the stream; None when the incidents are not to be evaluated.
     pub evaluate_at: Option<Timestamp>,
     /// A dry run starts nothing: a session counts as running until its deadline.
     pub dry_run: bool,
+}
+
+impl UpdateTime {
+    fn reading(&self) -> ClockReading {
+        ClockReading { wall: self.wall, boot: self.boot }
+    }
 }
 
 /// The state of a session's folder.
@@ -296,17 +304,24 @@ impl Planner<'_> {
         let Some(budget) = &mut self.budget else { return false };
         let (session, cause) = (incident.next_session_id(), wait.spends_on.as_deref());
         let (queue, loss) = (&incident.queue.name, incident.window().first());
-        let (limits, now) = (&self.policy.limits, self.time.wall);
+        let (limits, now) = (&self.policy.limits, self.time.reading());
         budget.reserve(limits, &session, queue, cause, loss, now).is_ok()
     }
 
     /// Reserves for a session that will do so itself.
     fn reserve(&mut self, session: &Session) {
-        let (limits, now) = (&self.policy.limits, self.time.wall);
+        let (limits, now) = (&self.policy.limits, self.time.reading());
         let cause = session.fingerprint.as_deref();
         if let Some(budget) = &mut self.budget {
             // Whether the session is near its loss is not known here: all that is left counts.
-            let _ = budget.reserve(limits, &session.id, &session.queue_name, cause, Some(now), now);
+            let _ = budget.reserve(
+                limits,
+                &session.id,
+                &session.queue_name,
+                cause,
+                Some(now.wall),
+                now,
+            );
         }
     }
 

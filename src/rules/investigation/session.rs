@@ -74,6 +74,9 @@ pub struct Session {
     /// The proofs of its fix, the oldest first.
     #[serde(default)]
     pub proofs: Vec<SessionProof>,
+    /// Whether its patch may become a pull request. A session that says nothing offers none.
+    #[serde(default)]
+    pub offers_patch: bool,
     /// The lines of its file of events that its supervisor has not written. They were dropped.
     #[serde(default)]
     pub forged: u64,

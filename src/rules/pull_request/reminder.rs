@@ -48,7 +48,7 @@ pub struct WaitingTurn {
 /// A decision about a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReminderVerdict {
-    /// Somebody is reminded. `step` counts from 1.
+    /// A reminder is due. `step` counts from 1.
     Due {
         step: u32,
         is_loss_near: bool,

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::citation::{Citation, path_of};
+use super::patch_gate::{self, GatedPath};
 use super::proof::{PatchProof, ProofGrade, ProofJudgement};
 use super::{ModelVerdict, RedriveAdvice, VerdictStatus};
 use crate::text::{safe, shorten};
@@ -29,6 +30,9 @@ pub struct VerdictCheck {
     pub demoted: Option<(VerdictStatus, VerdictStatus)>,
     /// Changes and their reasons, a sentence each.
     pub notes: Vec<String>,
+    /// Reasons why a person has to look, as clauses.
+    #[serde(default)]
+    pub needs_person: Vec<String>,
 }
 
 /// Changes in the repository, read by this tool and not taken from the model.
@@ -38,10 +42,19 @@ pub struct PatchFacts {
     pub files_changed: Vec<String>,
     /// Set when the patch is incomplete: it is too long, or holds a nested repository.
     pub truncated: bool,
+    /// Changes for which the patch is not offered as a pull request.
+    pub gated: Vec<GatedPath>,
     /// Untracked files that the agent has not written.
     pub left_out: Vec<String>,
     /// Runs of the tests; none when this tool ran none.
     pub proof: Option<PatchProof>,
+}
+
+impl PatchFacts {
+    /// Returns why the patch is not offered as a pull request; none when it is.
+    pub fn held(&self) -> Option<String> {
+        patch_gate::reason(&self.gated, self.truncated)
+    }
 }
 
 /// Checks the citations of `verdict`. `resolved` holds those that exist, as [`Citation`] displays
@@ -68,7 +81,8 @@ pub fn check(
         }
     }
     let notes = std::mem::take(&mut verdict.notes);
-    let mut checked = VerdictCheck { verdict, unresolved, demoted: None, notes };
+    let mut checked =
+        VerdictCheck { verdict, unresolved, demoted: None, notes, needs_person: Vec::new() };
     if !checked.unresolved.is_empty() {
         let names = named(checked.unresolved.iter());
         checked.notes.push(format!("citations that do not exist: {names}"));
@@ -95,9 +109,7 @@ pub fn check(
         _ => to == VerdictStatus::Inconclusive && (to != from || hits == 0),
     };
     if is_careless {
-        checked.verdict.redrive = RedriveAdvice::DoNot;
-        let note = format!("the redrive advice was lowered from {advice} to do_not: {why}");
-        checked.notes.push(note);
+        checked.lower_redrive(RedriveAdvice::DoNot, why);
     }
     checked
 }
@@ -166,7 +178,7 @@ pub fn without_patch_facts(mut checked: VerdictCheck, why: &str) -> VerdictCheck
 }
 
 impl VerdictCheck {
-    fn lower(&mut self, to: VerdictStatus, why: &str) {
+    pub(super) fn lower(&mut self, to: VerdictStatus, why: &str) {
         let from = self.verdict.status;
         if from == to {
             return;
@@ -175,6 +187,13 @@ impl VerdictCheck {
         let first = self.demoted.map_or(from, |(first, _)| first);
         self.demoted = Some((first, to));
         self.notes.push(format!("the status was lowered from {from} to {to}: {why}"));
+    }
+
+    pub(super) fn lower_redrive(&mut self, to: RedriveAdvice, why: &str) {
+        let from = std::mem::replace(&mut self.verdict.redrive, to);
+        if from != to {
+            self.notes.push(format!("the redrive advice was lowered from {from} to {to}: {why}"));
+        }
     }
 }
 

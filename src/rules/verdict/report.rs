@@ -68,6 +68,7 @@ impl Report<'_> {
         if let Some((from, to)) = self.checked.demoted {
             out.line(format!("- The model stated {from}; lowered to {to}, see 'Checked' below"));
         }
+        needs_person(&mut out, &self.checked.needs_person);
         out.heading(report::CAUSE);
         out.line(format!("{}\n", text_or_unknown(&verdict.root_cause)));
         if let Some(place) = self.place() {
@@ -167,6 +168,9 @@ impl Report<'_> {
             return;
         };
         out.line("Verified by this tool:\n");
+        if let Some(held) = self.patch.and_then(PatchFacts::held) {
+            out.line(format!("- **Held back**: {}", prose(&held)));
+        }
         let changed = |path: &String| format!("- Changed: {}", span(path));
         out.list(files_changed, "file", "- Changed: nothing", changed);
         match proof {
@@ -210,6 +214,7 @@ pub fn render_unchecked(
         .find(|advice| verdict.redrive.as_deref() == Some(advice.as_str()));
     let redrive = advice.map_or(word(&verdict.redrive), |advice| report::redrive(*advice, queue));
     report::judgement(&mut out, &verdict.status, sure, redrive);
+    needs_person(&mut out, verdict.needs_person.as_slice());
     out.facts([("Category", word(&verdict.category))]);
     out.line(
         "\nNone of this was checked, and the agent ran without a sandbox. Its output is in \
@@ -247,6 +252,10 @@ fn proof_lines(out: &mut Page, proof: &PatchProof) {
         ("On the base with the patch", shown(Some(proof.with_patch))),
         ("Proof", format!("{}: {}", judged.grade, prose(&judged.why))),
     ]);
+}
+
+fn needs_person(out: &mut Page, reasons: &[String]) {
+    out.list(reasons, "reason", "", |why| format!("- **Needs a person**: {}", prose(why)));
 }
 
 fn hypotheses(out: &mut Page, all: &[Hypothesis]) {

@@ -6,6 +6,7 @@ use crate::text::{hidden, safe};
 
 mod checks;
 mod citations;
+mod suspicions;
 
 /// A verdict as a model should write it.
 pub(super) fn full() -> Value {

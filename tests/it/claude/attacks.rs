@@ -326,10 +326,14 @@ fn attempts_of_a_model_that_obeys_fail() {
                 .text(),
             ""
         );
-        let patch = std::fs::read_to_string(format!("{}/patch.diff", session(&bench)));
-        let patch = patch.unwrap_or_default();
-        assert!(patch.contains("+x\n"), "the tests have changed a file: {patch}");
-        assert!(!patch.contains("planted-by-write"), "{patch}");
+        let folder = session(&bench);
+        let held = std::fs::read_to_string(format!("{folder}/held.diff")).unwrap_or_default();
+        assert!(held.contains("+x\n"), "the tests have changed a file: {held}");
+        // The only file that a tool has written, and so the patch is not offered.
+        assert_eq!(held.matches("planted-by-write").count(), 1, "{held}");
+        let why = data["patch_held"].as_str().unwrap_or_default();
+        assert!(why.contains("'.github/workflows/x.yml' runs in CI"), "{data}");
+        assert!(!Path::new(&folder).join("patch.diff").exists(), "{data}");
     }
 }
 

@@ -36,7 +36,7 @@ fn script(bench: &Bench, commit: &str, edits: bool) -> Script {
     let names: Vec<&str> = FIVE.iter().map(|(name, _)| *name).collect();
     let edit = json!({"file_path": "orders.py", "old_string": "order['amount']",
         "new_string": "order.get('amount', 0)"});
-    let escape = json!({"file_path": ".github/workflows/x.yml", "content": "on: push\n"});
+    let escape = json!({"file_path": ".dlq/index.md", "content": "all is well\n"});
     let fix = json!({"summary": "a missing amount counts as 0", "files": ["orders.py"],
         "tests": ["TestAbsent"]});
     let evidence = json!([{"id": "m1", "claim": "it has no amount"},
@@ -164,7 +164,9 @@ fn fix_is_tested_by_supervisor_and_kept() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let patch = read("patch.diff");
     assert!(patch.contains("+    return order.get('amount', 0) * 2"), "{patch}");
-    assert!(!patch.contains(".github") && !patch.contains(".dlq"), "{patch}");
+    assert!(!patch.contains(".dlq"), "{patch}");
+    let session = &sessions(&bench)["sessions"][0];
+    assert_eq!((&done["denied"], &session["offers_patch"]), (&json!(1), &json!(true)), "{done}");
     assert_eq!(read("tests.log"), "--- PASS: TestAbsent\n", "the tool ran them, too");
     assert_eq!(read("tests.base.log"), "--- FAIL: TestAbsent\n", "and without the fix");
     let report = read("report.md");

@@ -5,11 +5,23 @@ use serde_json::{Value, json};
 use super::session::{last_data, run, session_logs};
 use crate::support::claude_api::{FakeClaudeApi, Script, Step, say, structured, tool};
 use crate::support::claude_cli::{configure_claude, verdict};
-use crate::support::requirement::claude_cli;
+use crate::support::requirement::{claude_cli, has_bubblewrap};
 use crate::support::workbench::Bench;
 
 #[test]
 fn run_without_verdict_is_asked_once_for_last_answer() {
+    asked_for_last_answer(", sandbox: off");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn last_answer_is_given_in_the_sandbox() {
+    if has_bubblewrap() {
+        asked_for_last_answer(", sandbox: require");
+    }
+}
+
+fn asked_for_last_answer(sandbox: &str) {
     let Some(cli) = claude_cli() else { return };
     let last = || structured(verdict(Value::Null));
     let look = |n: u32| tool("Grep", json!({"pattern": format!("{n}")}));
@@ -22,7 +34,7 @@ fn run_without_verdict_is_asked_once_for_last_answer() {
     for (rule, steps, more) in rows {
         let api = FakeClaudeApi::start(Script::new(steps));
         let mut bench = Bench::new("real-last");
-        configure_claude(&mut bench, &cli, &api, more, "");
+        configure_claude(&mut bench, &cli, &api, &format!("{more}{sandbox}"), "");
         let events = run(&bench);
         let data = last_data(&events);
         let logs = session_logs(&bench, data);

@@ -58,7 +58,7 @@ fn example_agent_names_most_frequent_cause() {
     assert_eq!(
         last["data"]["verdict"],
         json!({"status": "likely", "title": title, "category": "unknown", "confidence": 0.66,
-            "redrive": "after_fix"})
+            "redrive": "after_fix", "needs_person": null})
     );
     let report = std::fs::read_to_string(last["data"]["report"].as_str().unwrap()).unwrap();
     assert!(report.contains("- Status: likely, ") && report.contains("TypeError"), "{report}");

@@ -186,6 +186,28 @@ fn cooldown_from_clock_behind_is_over() {
     assert_no_process_left(&bench);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn spend_that_a_step_forward_makes_old_still_counts() {
+    let boot = dlq::clock::reading().boot.expect("the time since the start of the machine");
+    let other = json!({"boot": boot.boot ^ 1, "ms": boot.ms});
+    let rows = [(json!(boot), "skipped orders budget"), (other, "failed orders no_result")];
+    for (boot, last) in rows {
+        let mut bench = Bench::new("money-forward");
+        let script = agent(&mut bench, QUICK_AGENT, "");
+        let yaml = read_text(&bench, "config.yaml");
+        let argv = format!("[\"{}\"]", script.display());
+        bench.configure(&yaml.replace(&argv, &format!("{{command: {argv}, format: json}}")));
+        let long_ago = seconds_ago(3 * 86_400);
+        let spend = json!({"session": "s", "queue": "q", "fingerprint": null, "at": long_ago,
+            "reserved_usd": 24.0, "cost_usd": 24.0, "settled_at": long_ago, "boot": boot});
+        bench.write("state/budget.json", json!({"version": 1, "spends": [spend]}).to_string());
+        let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+        assert_eq!(summaries(&output.text()).last().unwrap(), last);
+        assert_no_process_left(&bench);
+    }
+}
+
 #[test]
 fn spend_from_clock_ahead_is_released_within_a_day() {
     let mut bench = Bench::new("money");

@@ -64,7 +64,7 @@ fn builtin_template_names_facts_and_subagents() {
         "fed by: orders\nmessages: 12\nsince: 1970-01-01T00:00:00.000Z\n",
         "no message is lost before: unknown\n",
         "each with a count and one redacted message: unknown\n",
-        "in the folder '.dlq': messages.ndjson",
+        "and all messages in messages.ndjson",
         "made from the branch 'main'.",
         "\n    npm test -- \\u0040acme/orders 'it'\\''s'\n",
         "- dlq-analysis: Reads",

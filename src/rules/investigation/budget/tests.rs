@@ -35,6 +35,7 @@ fn spend(session: &str, from: i64, reserved: f64, end: Option<(Option<f64>, i64)
         cost_usd: end.and_then(|(cost, _)| cost).map(usd),
         settled_at: end.map(|(_, ended)| at(ended)),
         seen_ahead_at: None,
+        boot: None,
     }
 }
 
@@ -183,11 +184,11 @@ fn spends_are_forgotten_when_no_limit_counts_them() {
         spend("never settled", 0, 1.0, None),
         spend("new", 5 * DAYS, 1.0, Some((None, 5 * DAYS))),
     ]);
-    all.forget(at(30 * DAYS + 9));
+    all.forget(at(30 * DAYS + 9).into());
     assert_eq!(all.spends.len(), 3);
-    all.forget(at(30 * DAYS + 10));
+    all.forget(at(30 * DAYS + 10).into());
     assert_eq!(all.spends.len(), 2);
-    all.forget(at(31 * DAYS));
+    all.forget(at(31 * DAYS).into());
     assert_eq!(all.spends[0].session, "new");
 }
 
@@ -240,6 +241,45 @@ fn clock_that_steps_back_and_forth_frees_no_budget() {
     let mut all = budget(month);
     assert!(all.reserve(&limits(), "new", "q", None, None, at(31 * DAYS)).is_err());
     assert_eq!(all.spends.len(), 2);
+}
+
+#[test]
+fn clock_that_steps_forward_frees_no_budget() {
+    let reading = |minutes, boot, since: i64| ClockReading {
+        wall: at(minutes),
+        boot: Some(BootTime { boot, ms: u64::try_from(since * 60_000).unwrap() }),
+    };
+    // The clock, the start of the machine and the minutes since it when a run asks for money.
+    let rows = [
+        ("no step", reading(10, 1, 110), false),
+        ("a day forward", reading(DAYS + 10, 1, 110), false),
+        ("years forward", reading(5000 * DAYS, 1, 110), false),
+        ("a day forward, and the day almost over", reading(2 * DAYS, 1, 100 + DAYS + 4), false),
+        ("a day forward, and the day over", reading(2 * DAYS, 1, 100 + DAYS + 5), true),
+        ("no step, and the day over", reading(DAYS + 5, 1, 100 + DAYS + 5), true),
+        ("a machine that did not count a pause", reading(DAYS + 5, 1, 100 + HOURS), false),
+        ("another start", reading(DAYS + 10, 2, 110), true),
+        ("a time before the run", reading(DAYS + 10, 1, 90), true),
+        ("no such time", at(DAYS + 10).into(), true),
+    ];
+    for (row, now, is_free) in rows {
+        let mut all = Budget::default();
+        let limits = BudgetLimits { per_day: usd(1.75), ..limits() };
+        all.reserve(&limits, "s", "q", None, None, reading(0, 1, 100)).unwrap();
+        all.settle("s", Some(usd(1.75)), reading(5, 1, 105));
+        let found = all.reserve(&limits, "new", "q", None, None, now);
+        assert_eq!(found.is_ok(), is_free, "{row}: {found:?}");
+        if let Err(why) = found {
+            let left = why.until.unwrap().since(now.wall);
+            assert!(left <= DAY && !left.is_zero(), "{row}: {left:?}");
+        }
+    }
+    // A run that is granted forgets nothing that is not 30 days old.
+    let mut all = Budget::default();
+    all.reserve(&limits(), "s", "q", None, None, reading(0, 1, 100)).unwrap();
+    all.reserve(&limits(), "t", "q", None, None, reading(90 * DAYS, 1, 110)).unwrap();
+    assert_eq!(all.spends.len(), 2);
+    assert!(all.spends[0].is_open(reading(90 * DAYS, 1, 110)));
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn policy(max_concurrent: usize) -> UpdatePolicy {
 }
 
 fn live() -> UpdateTime {
-    UpdateTime { wall: at(NOW), evaluate_at: Some(at(NOW)), dry_run: false }
+    UpdateTime { wall: at(NOW), boot: None, evaluate_at: Some(at(NOW)), dry_run: false }
 }
 
 fn dry() -> UpdateTime {
@@ -147,7 +147,8 @@ fn session_with_unknown_folder_runs_until_its_deadline_has_passed() {
     for (now, running) in [(NOW, true), (NOW + 1099, true), (NOW + 1100, false)] {
         let session = session("s", "a", SessionStatus::Running);
         let document = document(vec![incident("b")], vec![session]);
-        let time = UpdateTime { wall: at(now), evaluate_at: Some(at(now)), dry_run: false };
+        let time =
+            UpdateTime { wall: at(now), boot: None, evaluate_at: Some(at(now)), dry_run: false };
         let plan = plan(&policy(1), &document, &folders(&[("s", unknown)]), &time);
         let expected = match running {
             true => vec!["skip b: max_concurrent"],
@@ -297,6 +298,7 @@ fn wait_for_budget_ends_when_it_suffices_for_one_run_at_a_time() {
         cost_usd: cost.map(usd),
         settled_at: cost.map(|_| at(NOW - 30)),
         seen_ahead_at: None,
+        boot: None,
     };
     let open = || Some(vec![spend("s", None)]);
     let settled = || Some(vec![spend("s", Some(0.01))]);

@@ -11,7 +11,7 @@ use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
 use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
-use crate::text::{count, shorten};
+use crate::text::{count, safe, shorten};
 use crate::time::{Timestamp, show_span};
 
 /// The fewest characters of a title that are shown, whatever else is in the line.
@@ -327,9 +327,8 @@ fn skip_reason(word: &str) -> (&'static str, Option<&'static str>) {
 fn completed(data: &event::InvestigationCompleted, context: &Context) -> Sentences {
     let verdict = &data.verdict;
     let title = verdict.title.as_deref().unwrap_or("a result without a title");
-    let sure = verdict.confidence.map_or(String::new(), |confidence| {
-        format!(" ({:.0} %)", confidence.clamp(0.0, 1.0) * 100.0)
-    });
+    let percent = |sure: f64| format!(" ({:.0} %)", sure.clamp(0.0, 1.0) * 100.0);
+    let sure = verdict.confidence.map(percent).unwrap_or_default();
     let status = match verdict.status.as_str() {
         "not_a_bug" => "not a bug".into(),
         status => cap(status),
@@ -339,7 +338,8 @@ fn completed(data: &event::InvestigationCompleted, context: &Context) -> Sentenc
     let report =
         super::is_operand(&data.report).then(|| format!("{}{}", super::REPORT, data.report));
     let next = if report.is_none() { context.look.clone() } else { None };
-    Sentences::of_what(what).with_next(next).with_lines(report)
+    let person = verdict.needs_person.as_ref().map(|why| format!("needs a person: {}", safe(why)));
+    Sentences::of_what(what).with_next(next).with_lines(person.into_iter().chain(report))
 }
 
 /// Describes an investigation that ended without a result. Further sentences of the reason say

@@ -45,7 +45,7 @@ pub struct RateBudget {
     pub reset_at: Timestamp,
 }
 
-/// Why an answer of status 200 says nothing.
+/// Reason why an answer of status 200 says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueryFault {
     /// The points of the hour are spent.

@@ -60,6 +60,8 @@ fn completed(status: &str) -> event::InvestigationCompleted {
         session: "s".into(),
         verdict,
         cost_note: None,
+        denied: None,
+        patch_held: None,
         cost_usd: None,
         turns: None,
         duration_s: 1,

@@ -42,6 +42,8 @@ fn completed(title: &str) -> InvestigationCompleted {
             ..Verdict::default()
         },
         cost_note: None,
+        denied: None,
+        patch_held: None,
         cost_usd: None,
         turns: None,
         duration_s: 61,

@@ -94,6 +94,8 @@ fn completed(status: &str, title: Option<&str>, report: &str) -> event::Investig
             ..Default::default()
         },
         cost_note: None,
+        denied: None,
+        patch_held: None,
         cost_usd: Usd::from_dollars(0.42),
         turns: None,
         duration_s: 90,
@@ -461,6 +463,15 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             )),
             "INFO: likely (80 %): A null customer stops every order, $0.42\n    report: \
              /home/ana/.local/state/dlq/sessions/c0a4f8e3-1111-8222-8333-444455556666/report.md",
+        ),
+        row(
+            line_of({
+                let mut doubted = completed("inconclusive", Some("Nothing"), "/r");
+                doubted.verdict.needs_person = Some("3 calls of tools were denied".into());
+                doubted
+            }),
+            "INFO: inconclusive (80 %): Nothing, $0.42\n    needs a person: 3 calls of tools were denied\n    \
+             report: /r",
         ),
         row(
             line_of(completed("not_a_bug", None, "a path; reboot")),
