@@ -41,7 +41,7 @@ pub fn judge(
         }
         (SandboxMode::Auto, Err(why)) if runs_code => SandboxDecision::Refused(format!(
             "'fix' and 'test_command' need a sandbox, and {why}; or set auto_investigation.sandbox \
-             to 'off', see SANDBOX in dlq-investigate(1)"
+             to 'off', see SANDBOX in dlq-claude(7)"
         )),
         (SandboxMode::Auto, Err(why)) => {
             SandboxDecision::Bare(Some(format!("it runs without a sandbox: {why}")))

@@ -33,12 +33,12 @@ const ROWS: [(&str, &str, &str); 12] = [
     (
         "RTM_NEWADDR",
         "AppArmor forbids user namespaces to bubblewrap",
-        "add the AppArmor profile of dlq-investigate(1), SANDBOX",
+        "add the AppArmor profile of dlq-claude(7), SANDBOX",
     ),
     (
         "setting up uid map: Permission denied",
         "AppArmor forbids user namespaces to bubblewrap",
-        "add the AppArmor profile of dlq-investigate(1), SANDBOX",
+        "add the AppArmor profile of dlq-claude(7), SANDBOX",
     ),
     (
         "setting up uid map: Operation not permitted",
@@ -113,7 +113,7 @@ impl Unavailable {
         let plain = line.strip_prefix("bwrap: ").unwrap_or(line);
         Unavailable::because(
             format!("'bwrap' fails: {}", safe(&shorten(plain, QUOTED))),
-            "see SANDBOX in dlq-investigate(1)",
+            "see SANDBOX in dlq-claude(7)",
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Custom agents, as dlq-investigate(1) describes them: the example program, and the result in each
+//! Custom agents, as dlq-agent(7) describes them: the example program, and the result in each
 //! output format.
 
 use std::path::Path;

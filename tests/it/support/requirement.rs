@@ -59,7 +59,7 @@ pub fn has_bubblewrap() -> bool {
         return false;
     }
     let works = built.is_ok_and(|output| output.status.success());
-    is_met(works, "bubblewrap builds no sandbox here; see SANDBOX in dlq-investigate(1)")
+    is_met(works, "bubblewrap builds no sandbox here; see SANDBOX in dlq-claude(7)")
 }
 
 /// Returns whether `jq` can be run.
