@@ -1,4 +1,4 @@
-//! What `dlq-status` shows, read anew as often as it is asked for: everything, or a part.
+//! The output of `dlq-status`, read anew as often as it is asked for: everything, or a part.
 
 use super::{document, look};
 use crate::clock;

@@ -1,4 +1,4 @@
-//! What an agent gets of the evidence and of the history of the code, and the files of it.
+//! The files in which an agent gets the evidence and the history of the code.
 //!
 //! Promises: the files follow from the bundle and the base commit alone, so that a citation of a line
 //! is looked up in what the agent was given, never in what it may have written since.

@@ -1,4 +1,4 @@
-//! What an agent needs to know before its first question: causes, sources, times, errors of the logs
+//! Facts that an agent needs before its first question: causes, sources, times, errors of the logs
 //! and commits, as lines of external text. Pure.
 
 use crate::rules::evidence::bundle::{Group, Sampled, SourceFacts};

@@ -1,4 +1,4 @@
-//! What is due on a topic as time passes: what waited, ends, reminders and escalation steps. Pure.
+//! Notices that become due on a topic as time passes: what waited, ends, reminders and escalation steps. Pure.
 
 use std::time::Duration;
 

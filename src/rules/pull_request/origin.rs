@@ -1,4 +1,4 @@
-//! Whose pull request it is: of this family, of an automation, or of a person.
+//! The origin of a pull request: of this family, of an automation, or of a person.
 //!
 //! The origin chooses sounds and ladders of reminders. It never permits an act: what is pushed,
 //! commented or closed is decided from the records of `prs.json` alone.

@@ -1,4 +1,4 @@
-//! Whose turn a pull request is: the state of its review, and who has to act next.
+//! The turn of a pull request: the state of its review, and who has to act next.
 
 use super::reading::{ChecksState, PullRequestReading, ReviewDecision, ReviewReading};
 use crate::event::words;

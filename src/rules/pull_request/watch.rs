@@ -1,4 +1,4 @@
-//! What has changed on a pull request since the last look.
+//! Changes of a pull request since the last look.
 //!
 //! Promises: each change is news once, also when a look between could not read a part; a pull request
 //! that an answer leaves out is never taken to be closed. Pure.

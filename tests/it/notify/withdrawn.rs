@@ -1,4 +1,4 @@
-//! What people silence or acknowledge while it waits: in the outbox, for the end of quiet hours, and for
+//! Notices that people silence or acknowledge while they wait: in the outbox, for the end of quiet hours, and for
 //! the voice. Reminders and escalations have their table beside the plan.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is heard: real voices and players into a null sink of PulseAudio, whose recording is compared
+//! Recordings of what is heard: real voices and players into a null sink of PulseAudio, whose recording is compared
 //! with the audio of the sentence, and of another one. Not ffplay: on a busy machine it leaves parts out.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What has happened to several problems at once, by their kind. Pure.
+//! Words for what has happened to several problems at once, by their kind. Pure.
 
 use crate::event::{self, QueueLossSuspected, QueueUnreadable, Type};
 use crate::rules::notification::group::DueNotice;

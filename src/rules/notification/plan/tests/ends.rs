@@ -1,4 +1,4 @@
-//! Who is told the end of a problem.
+//! The channels that are told the end of a problem.
 
 use super::stages::{CLEARED, LOST, RAISED, Round, assert_story};
 use super::*;

@@ -1,4 +1,4 @@
-//! What a fallback is told, and that it is told the end.
+//! The notices of a fallback, the end among them.
 
 use super::stages::{CLEARED, LOST, RAISED, STARTED};
 use super::*;

@@ -1,4 +1,4 @@
-//! What an event is of: the open incident, one that has ended, or a new one. No time decides that.
+//! The incident that an event is of: the open incident, one that has ended, or a new one. No time decides that.
 
 use super::stages::{CLEARED, COMPLETED, LOST, RAISED, Round, STARTED, assert_story};
 use super::*;
