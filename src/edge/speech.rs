@@ -2,7 +2,7 @@
 //!
 //! Promises: one voice at a time, over all processes of a user; audio of ElevenLabs is asked for once
 //! and then taken from the cache; where ElevenLabs cannot speak, a local voice does, and the reason
-//! is said once a day.
+//! is said once a day; where no file can be written, that voice speaks without one.
 
 mod audio_cache;
 mod elevenlabs;
@@ -23,7 +23,7 @@ use crate::rules::speech::sound::Sound;
 use crate::rules::speech::voice::Voice;
 use crate::text::{safe, unknown};
 use crate::{clock, config, log};
-use audio_cache::AudioCache;
+use audio_cache::{AudioCache, CacheError};
 use elevenlabs::ElevenLabs;
 use playback::Programs;
 
@@ -94,17 +94,32 @@ impl<'a> Speaker<'a> {
             log::info("the volume is 0: nothing is said");
             return Ok(());
         }
-        let cache = AudioCache::open(&self.dir)?;
-        let said = self.say_with(&cache, text, sound)?;
+        let said = match self.open_cache()? {
+            Ok(cache) => self.say_with(&cache, text, sound)?,
+            Err(error) if self.settings.engine == SpeechEngine::ElevenLabs => return Err(error),
+            Err(error) => {
+                log::warn(&format!("a local voice speaks by itself: {error}"));
+                self.say_locally(None, text, sound)?
+            }
+        };
         let player = said.player.map_or(String::new(), |player| format!(", played by '{player}'"));
         let cached = if said.is_cached { " from the cache" } else { "" };
         log::info(&format!("said by {}{cached}{player}", said.voice));
         Ok(())
     }
 
+    /// Opens the cache. The inner error is that of a folder in which nothing can be written.
+    fn open_cache(&self) -> Result<Result<AudioCache, Error>, Error> {
+        match AudioCache::open(&self.dir) {
+            Ok(cache) => Ok(Ok(cache)),
+            Err(CacheError::Unusable(error)) => Ok(Err(error)),
+            Err(CacheError::Busy(error)) => Err(error),
+        }
+    }
+
     fn say_with(&self, cache: &AudioCache, text: &str, sound: Sound) -> Result<SaidBy, Error> {
         let wanted = self.settings.voice().filter(|_| self.settings.engine != SpeechEngine::Local);
-        let Some(voice) = wanted else { return self.say_locally(cache, text, sound) };
+        let Some(voice) = wanted else { return self.say_locally(Some(cache), text, sound) };
         match self.audio(cache, &voice, text, false) {
             Ok((file, is_cached)) => {
                 self.play_sound(cache, sound);
@@ -115,7 +130,7 @@ impl<'a> Speaker<'a> {
             }
             Err(failure) => {
                 report(cache, &failure);
-                self.say_locally(cache, text, sound)
+                self.say_locally(Some(cache), text, sound)
             }
         }
     }
@@ -162,25 +177,35 @@ impl<'a> Speaker<'a> {
         }
     }
 
-    /// Says a text with a voice of this machine.
-    fn say_locally(&self, cache: &AudioCache, text: &str, sound: Sound) -> Result<SaidBy, Error> {
+    /// Says a text with a voice of this machine. Where no file can be written, it speaks by itself,
+    /// without a sound.
+    fn say_locally(
+        &self,
+        cache: Option<&AudioCache>,
+        text: &str,
+        sound: Sound,
+    ) -> Result<SaidBy, Error> {
         let failed = |cause: &str| Error::Failed(format!("cannot say the sentence: {cause}"));
         let voice = self.local_voice().ok_or_else(|| failed(NO_VOICE))?;
-        let programs = self.programs();
-        let is_played = voice.writes_audio() && !programs.players(AudioFormat::Wav).is_empty();
-        let argv = voice.command(text, self.settings.language.as_deref(), is_played);
-        let player = if is_played {
-            let wav =
-                synthesize_locally(&argv).map_err(|cause| failed(&format!("{voice}: {cause}")))?;
-            let file = cache.write("local.wav", &wav)?;
+        let of_voice = |cause: String| failed(&format!("{voice}: {cause}"));
+        let language = self.settings.language.as_deref();
+        let is_played =
+            voice.writes_audio() && !self.programs().players(AudioFormat::Wav).is_empty();
+        if let Some(cache) = cache.filter(|_| is_played) {
+            let wav = synthesize_locally(&voice.command(text, language, true)).map_err(of_voice)?;
+            match cache.write("local.wav", &wav) {
+                Ok(file) => {
+                    self.play_sound(cache, sound);
+                    let player = Some(self.play(&file)?);
+                    return Ok(SaidBy { voice: voice.to_string(), player, is_cached: false });
+                }
+                Err(error) => log::warn(&format!("{voice} speaks by itself: {error}")),
+            }
+        } else if let Some(cache) = cache {
             self.play_sound(cache, sound);
-            Some(self.play(&file)?)
-        } else {
-            self.play_sound(cache, sound);
-            playback::speak(&argv).map_err(|cause| failed(&format!("{voice}: {cause}")))?;
-            None
-        };
-        Ok(SaidBy { voice: voice.to_string(), player, is_cached: false })
+        }
+        playback::speak(&voice.command(text, language, false)).map_err(of_voice)?;
+        Ok(SaidBy { voice: voice.to_string(), player: None, is_cached: false })
     }
 
     /// Plays the sound before a sentence. The sentence is said without it when that fails.
@@ -212,19 +237,24 @@ impl<'a> Speaker<'a> {
         if self.settings.volume == 0 {
             return Err(Error::wrong("the volume of the channel is 0: nothing would be heard"));
         }
-        let cache = AudioCache::open(&self.dir)?;
+        let cache = self.open_cache()?;
         let mut results = Vec::new();
         let voice = self.settings.voice().filter(|_| self.settings.engine != SpeechEngine::Local);
         if let Some(voice) = voice {
-            let audio = self.audio(&cache, &voice, TEST_SENTENCE, true);
-            let audio = audio.map_err(|failure| Error::Failed(failure.to_string()));
+            let audio = cache.as_ref().map_err(Error::clone).and_then(|cache| {
+                let audio = self.audio(cache, &voice, TEST_SENTENCE, true);
+                audio.map_err(|failure| Error::Failed(failure.to_string()))
+            });
             let said = audio.and_then(|(file, _)| self.play(&file));
             let result = said.map(|player| elevenlabs_said(player, false));
             results.push(VoiceTest { voice: "ElevenLabs".to_owned(), result });
         }
         if self.settings.engine != SpeechEngine::ElevenLabs {
             let voice = self.local_voice().map_or("local voice".to_owned(), |one| one.to_string());
-            let result = self.say_locally(&cache, TEST_SENTENCE, Sound::None);
+            if let Err(error) = &cache {
+                log::warn(&format!("{voice} speaks by itself: {error}"));
+            }
+            let result = self.say_locally(cache.as_ref().ok(), TEST_SENTENCE, Sound::None);
             results.push(VoiceTest { voice, result });
         }
         Ok(results)

@@ -3,9 +3,10 @@
 //! Promises: text of others is never an argument; a child is killed with its player at the deadline, or
 //! when what it waits to say is withdrawn.
 
+use std::collections::HashSet;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::desktop::not_started;
@@ -22,6 +23,8 @@ use crate::rules::speech::sound::Sound;
 const PROGRAM: &str = "dlq-say";
 /// The time for a notice: others that speak, two requests, and the audio.
 pub const DEADLINE: Duration = Duration::from_secs(150);
+/// The number of different warnings that are passed on.
+const WARNINGS_MAX: usize = 100;
 
 /// A channel that speaks.
 #[derive(Debug)]
@@ -29,6 +32,9 @@ pub struct Speech {
     argv: Vec<String>,
     /// Set to end an attempt under way.
     stop: Arc<AtomicBool>,
+    /// The warnings of `dlq-say` that were passed on: without a folder for its memory it has one for each
+    /// sentence.
+    warned: Mutex<HashSet<String>>,
 }
 
 impl Speech {
@@ -43,7 +49,7 @@ impl Speech {
         if let Some(path) = origin.path.as_ref().filter(|_| origin.trusted) {
             argv.extend(["--config".to_owned(), path.display().to_string()]);
         }
-        Ok(Speech { argv, stop: Arc::default() })
+        Ok(Speech { argv, stop: Arc::default(), warned: Mutex::default() })
     }
 
     /// Lets a flag end the attempts: they may wait long for their turn.
@@ -60,8 +66,19 @@ impl Speech {
             Err(error) => not_started(&argv[0], &error),
             Ok(ran) => match ran.status {
                 None => unanswered(deadline),
-                Some(status) => outcome(status, &ran.errors),
+                Some(status) => {
+                    let (outcome, warnings) = outcome(status, &ran.errors);
+                    warnings.iter().for_each(|warning| self.warn_once(warning));
+                    outcome
+                }
             },
+        }
+    }
+
+    fn warn_once(&self, warning: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.len() < WARNINGS_MAX && warned.insert(warning.to_owned()) {
+            log::warn(warning);
         }
     }
 }
@@ -78,21 +95,20 @@ fn spoken(delivery: &Delivery) -> Spoken {
     }
 }
 
-/// Judges the exit status of `dlq-say`, whose last line is then the cause. Its warnings are passed on.
-fn outcome(status: ExitStatus, errors: &[u8]) -> Outcome {
+/// Judges the exit status of `dlq-say`, whose last line is then the cause. Returns its warnings, too.
+fn outcome(status: ExitStatus, errors: &[u8]) -> (Outcome, Vec<String>) {
     let errors = String::from_utf8_lossy(errors);
     let lines = errors.lines().map(|line| line.strip_prefix("dlq-say: ").unwrap_or(line));
     let mut lines: Vec<&str> = lines.collect();
     let last = if status.success() { None } else { lines.pop() };
-    for line in lines {
-        log::warn(&format!("{PROGRAM}: {}", line.trim_start_matches("warning: ")));
-    }
+    let warning = |line: &&str| format!("{PROGRAM}: {}", line.trim_start_matches("warning: "));
+    let warnings = lines.iter().map(warning).collect();
     if status.success() {
-        return Outcome::Delivered { handle: None };
+        return (Outcome::Delivered { handle: None }, warnings);
     }
     let cause = last.map_or(status.to_string(), |line| line.trim_start_matches("fatal: ").into());
     // A configuration that it refuses can be mended while the notice waits.
-    Outcome::Later { cause, after: None, unknown: false }
+    (Outcome::Later { cause, after: None, unknown: false }, warnings)
 }
 
 #[cfg(test)]
@@ -131,8 +147,8 @@ mod tests {
         std::fs::write(&program, text).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
         let argv = vec![program.display().to_string(), "--channel".into(), "voice".into()];
-        let outcome =
-            Speech { argv, stop: Arc::default() }.deliver(delivery, Duration::from_secs(2));
+        let speech = Speech { argv, stop: Arc::default(), warned: Mutex::default() };
+        let outcome = speech.deliver(delivery, Duration::from_secs(2));
         let taken = std::fs::read_to_string(&out).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
         (outcome, taken)

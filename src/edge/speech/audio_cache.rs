@@ -30,14 +30,24 @@ pub(super) struct AudioCache {
     _voice: Lock,
 }
 
+/// The reason for which a cache is not opened.
+#[derive(Debug)]
+pub(super) enum CacheError {
+    /// Another process has spoken for too long.
+    Busy(Error),
+    /// The folder or the lock cannot be made.
+    Unusable(Error),
+}
+
 impl AudioCache {
     /// Opens the cache, and waits until no other process speaks, for at most 60 seconds.
-    pub(super) fn open(dir: &Path) -> Result<Self, Error> {
-        store::make_dir(dir)?;
-        // Another program, or an earlier umask, may have made the folder.
-        let private = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(dir, private).map_err(|error| Error::file("open", dir, &error))?;
-        let voice = Lock::wait(&dir.join("voice.lock"))?;
+    pub(super) fn open(dir: &Path) -> Result<Self, CacheError> {
+        let path = dir.join("voice.lock");
+        let voice = match prepare(dir).and_then(|()| Lock::try_take(&path)) {
+            Ok(Some(voice)) => voice,
+            Ok(None) => Lock::wait(&path).map_err(CacheError::Busy)?,
+            Err(error) => return Err(CacheError::Unusable(error)),
+        };
         Ok(AudioCache { dir: dir.to_owned(), _voice: voice })
     }
 
@@ -100,6 +110,14 @@ impl AudioCache {
             serde_json::to_vec(log).map_err(|e| Error::failed("encode", path.display(), e))?;
         store::replace(&path, &text)
     }
+}
+
+/// Makes the folder the user's alone.
+fn prepare(dir: &Path) -> Result<(), Error> {
+    store::make_dir(dir)?;
+    // Another program, or an earlier umask, may have made the folder.
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(dir, private).map_err(|error| Error::file("open", dir, &error))
 }
 
 /// Returns whether the folder has audio of a key.

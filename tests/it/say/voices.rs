@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::{bench, cached, configure, lines, mp3};
 use crate::support::elevenlabs::ElevenLabs;
-use crate::support::workbench::Bench;
+use crate::support::workbench::{Bench, event};
 
 fn server() -> ElevenLabs {
     ElevenLabs::start(|_| mp3())
@@ -95,6 +95,71 @@ fn local_voice_speaks_when_elevenlabs_does_not_and_says_so_once() {
             assert_key_is_hidden(&bench, key, &first.stderr);
         }
     }
+}
+
+/// Makes the folder of audio, its lock or its first file one that cannot be written.
+fn block(bench: &Bench, what: &str) {
+    let blocked = bench.path("cache/dlq").join(what);
+    std::fs::create_dir_all(blocked.parent().unwrap()).unwrap();
+    match what {
+        "audio" => std::fs::write(blocked, "").unwrap(),
+        _ => std::fs::create_dir_all(blocked.join("full")).unwrap(),
+    }
+}
+
+#[test]
+fn local_voice_speaks_by_itself_where_nothing_can_be_written() {
+    let server = server();
+    let rows = [
+        ("audio", 1, "a local voice speaks by itself: cannot make folder '"),
+        ("audio/voice.lock", 1, "a local voice speaks by itself: cannot open '"),
+        ("audio/local.tmp", 2, "espeak-ng speaks by itself: cannot write '"),
+    ];
+    for (what, spoken, warning) in rows {
+        let mut bench = bench("say-unwritable");
+        block(&bench, what);
+        let output = bench.run("dlq-say", &["--sound", "alarm", "Hello"], "");
+        assert_eq!(output.code(), 0, "{what}: {}", output.stderr);
+        let warning = format!("dlq-say: warning: {warning}");
+        assert!(output.stderr.starts_with(&warning), "{what}: {}", output.stderr);
+        assert_eq!(output.stderr.lines().count(), 1, "{what}: {}", output.stderr);
+        let said = lines(&bench, "spoken");
+        assert_eq!((said.len(), said.last().unwrap().as_str()), (spoken, "-- Hello"), "{what}");
+        assert_eq!(lines(&bench, "played"), [""; 0], "{what}");
+        // Only ElevenLabs may speak, and its audio has to be kept.
+        if what != "audio/local.tmp" {
+            configure(&mut bench, &server, "good", ", engine: elevenlabs");
+            let output = bench.run("dlq-say", &["Hello"], "");
+            assert_eq!((output.code(), lines(&bench, "spoken").len()), (1, spoken), "{what}");
+        }
+    }
+}
+
+#[test]
+fn each_voice_is_tested_where_nothing_can_be_written() {
+    let server = server();
+    let mut bench = bench("say-test-unwritable");
+    block(&bench, "audio");
+    configure(&mut bench, &server, "good", "");
+    let output = bench.run("dlq-say", &["--test"], "");
+    assert_eq!(output.code(), 1, "{}", output.stderr);
+    let text = output.text();
+    assert!(text.starts_with("ElevenLabs: cannot make folder '"), "{text}");
+    assert!(text.ends_with("\nespeak-ng: said\n"), "{text}");
+}
+
+#[test]
+fn channel_speaks_without_a_cache_and_warns_once() {
+    let mut bench = bench("say-stream-unwritable");
+    block(&bench, "audio");
+    bench.configure("notifications: {channels: {voice: {type: speech, engine: local}}}");
+    let stream = ["one", "two"].map(|id| event("deploy.failed", id, "ERROR", ""));
+    let output = bench.run("dlq-notify", &[], stream.concat());
+    assert_eq!((output.code(), lines(&bench, "spoken").len()), (0, 2), "{}", output.stderr);
+    let warning =
+        "dlq-notify: warning: dlq-say: a local voice speaks by itself: cannot make folder";
+    assert!(output.stderr.starts_with(warning), "{}", output.stderr);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
 }
 
 #[test]
