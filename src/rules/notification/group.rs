@@ -146,6 +146,23 @@ impl DueNotice {
             ordinal: 0,
         }
     }
+
+    /// Returns the index of the event that the title tells of: the most severe, the newest of equals.
+    pub fn main_index(&self) -> usize {
+        let severities = self.events.iter().enumerate().map(|(at, event)| (event.severity, at));
+        severities.max().map_or(0, |(_, at)| at)
+    }
+
+    /// Returns whether people can acknowledge it: an incident or a pull request. What cannot be read or
+    /// polled has neither.
+    pub fn can_be_acked(&self) -> bool {
+        self.incident.is_some() || self.subject.contains('#')
+    }
+
+    /// Returns the event that the title tells of.
+    pub fn main_event(&self) -> Option<&Pending> {
+        self.events.get(self.main_index())
+    }
 }
 
 /// Returns the incident of results that are of no problem which the channel knows as open: it was told the
