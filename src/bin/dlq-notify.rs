@@ -57,7 +57,7 @@ fn check_heartbeat(dispatcher: &mut Dispatcher) -> Result<ExitOutcome, Error> {
     if !dispatcher.check_heartbeat(Timestamp::default(), &mut out)? {
         return Err(Error::Failed("no round of dlq-poll is on record yet".into()));
     }
-    let failed = dispatcher.finish(&mut out)?;
+    let finished = dispatcher.finish(&mut out);
     out.flush()?;
-    Ok(ExitOutcome::from_failed(failed))
+    finished.map(ExitOutcome::from_failed)
 }

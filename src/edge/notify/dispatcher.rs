@@ -6,6 +6,8 @@
 //! shows the console's lines and the events of other deliveries, and records nothing.
 
 mod deliveries;
+mod gone_channels;
+mod start;
 mod stream;
 mod unrecorded;
 
@@ -29,7 +31,7 @@ use crate::event::stream_time::StreamClock;
 use crate::event::{self, Head};
 use crate::log;
 use crate::rules::notification::facts::{EventFacts, can_concern_all};
-use crate::rules::notification::heartbeat::LateRounds;
+use crate::rules::notification::heartbeat::{LateRounds, Watch};
 use crate::rules::notification::notice_key::{EventKey, KeyHash, NoticeKey};
 use crate::rules::notification::notices::{KEPT_MAX, Notices, TOPICS_MAX};
 use crate::rules::notification::outbox::OutboxEntry;
@@ -62,6 +64,9 @@ pub struct Dispatcher {
     /// The records of a dry run.
     memory: Notices,
     drain: Option<Drain>,
+    /// The drain until the records were taken up, and the error by which they were not.
+    unused_drain: Option<Drain>,
+    damage: Option<Error>,
     drain_for: Duration,
     /// The configured time from one round to the next.
     round_interval: Duration,
@@ -77,10 +82,8 @@ pub struct Dispatcher {
     silent_at: Instant,
     /// The last look whether they are.
     pulse_at: Instant,
-    /// The moment from which on this process would have seen them.
-    watched_since: Timestamp,
-    /// The last sign that this process runs, by the wall clock.
-    awake_at: Timestamp,
+    /// The time in which this process would have seen them, by the wall clock.
+    watch: Watch,
     late_rounds: LateRounds,
     is_late_told: bool,
     switches: Switches,
@@ -106,7 +109,7 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Opens the channels, and takes up what earlier runs left. A dry run records nothing.
+    /// Opens the channels, and takes up what earlier runs have left. A dry run records nothing.
     pub fn open(
         settings: &Settings,
         env: &Env,
@@ -116,8 +119,7 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let notifications = settings.notifications.clone();
         let router = Router::new(&notifications);
-        let (mut state, mut drain, mut known) = (None, None, HashSet::new());
-        let (mut unprinted, mut unreadable, mut heartbeat) = (Vec::new(), Vec::new(), None);
+        let (mut state, mut unused_drain, mut heartbeat) = (None, None, None);
         if !dry_run {
             let opened = DispatcherState::open(settings, env)?;
             let mut all = Drain::new(&opened.store);
@@ -127,11 +129,7 @@ impl Dispatcher {
             }
             let url = notifications.heartbeat_url.as_ref();
             heartbeat = url.map(|url| OutboundHeartbeat::start(url, env, &http));
-            opened.adopt(&notifications, &router)?;
-            opened.remove_recorded(&notifications)?;
-            (unprinted, unreadable) = opened.recover(&notifications)?;
-            known = opened.judged(&notifications)?;
-            (state, drain) = (Some(opened), Some(all));
+            (state, unused_drain) = (Some(opened), Some(all));
         }
         let mut switches = Switches::new(settings);
         let has_pulse = state.as_ref().is_some_and(DispatcherState::has_pulse);
@@ -140,7 +138,9 @@ impl Dispatcher {
             notifications,
             state,
             memory: Notices::default(),
-            drain,
+            drain: None,
+            unused_drain,
+            damage: None,
             drain_for,
             round_interval: settings.monitoring.check_interval,
             is_plan_due: false,
@@ -149,8 +149,7 @@ impl Dispatcher {
             silent_at: clock::tick(),
             has_pulse,
             pulse_at: clock::tick(),
-            watched_since: clock::now(),
-            awake_at: clock::now(),
+            watch: Watch::begin(clock::now()),
             late_rounds: LateRounds::default(),
             is_late_told: false,
             muted: !switches.now().notify,
@@ -159,21 +158,17 @@ impl Dispatcher {
             clock: StreamClock::new(dry_run),
             newest: None,
             style,
-            known,
+            known: HashSet::new(),
             arrived: Vec::new(),
             shown: 0,
             arrived_at: clock::tick(),
-            ended: EndedDeliveries::new(console::print_left(
-                unprinted,
-                &settings.notifications,
-                style,
-            )),
+            ended: EndedDeliveries::new(),
             heartbeat,
             warnings: HashSet::new(),
             failed: false,
             gone: None,
         };
-        unreadable.into_iter().for_each(|error| dispatcher.report_error(Err(error)));
+        dispatcher.take_up();
         Ok(dispatcher)
     }
 
@@ -217,12 +212,8 @@ impl Dispatcher {
 
     /// Plans what people are told, and begins to tell them.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
-        if self.gone.is_none() && self.state.is_some() {
-            // A fallback that gets a beginning is known before its end is planned.
-            self.look_for_gone();
-            self.settle(out)?;
-            self.record(true);
-        }
+        self.take_up();
+        self.look_for_gone(out)?;
         let arrived = std::mem::take(&mut self.arrived);
         let (now, is_off) = (self.now(), self.muted);
         self.is_plan_due = false;
@@ -240,14 +231,14 @@ impl Dispatcher {
         let input = PlanInput { notifications, silences: &silences, acks: &acks, is_final, is_off };
         // The text is read now, whatever the time of the stream is.
         let (told_at, scopes) = (clock::now(), &mut self.scopes);
-        let planned = state.plan(input, &arrived, now, |plan, titles| {
-            plan.deliveries
-                .iter()
-                .zip(titles)
-                .map(|(delivery, title)| {
-                    entry_of(delivery, title.as_deref(), scopes, Moments { now, told_at })
-                })
-                .collect()
+        let planned = self.damage.clone().map_or(Ok(()), Err).and_then(|()| {
+            state.plan(input, &arrived, now, |plan, titles| {
+                let planned = plan.deliveries.iter().zip(titles);
+                let moments = Moments { now, told_at };
+                planned
+                    .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, moments))
+                    .collect()
+            })
         });
         unreadable.into_iter().for_each(|error| self.report_error(Err(error)));
         self.is_planned = planned.is_ok();

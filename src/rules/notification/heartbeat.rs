@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 const SHORTEST_GAP: Duration = Duration::from_secs(60);
 /// The longest time between two rounds that counts as their interval.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+/// The time without a sign of a process after which it, and perhaps all of the machine, was suspended.
+const SUSPENDED_FROM: Duration = Duration::from_secs(5);
 /// The arrivals of two late rounds that are far enough apart to tell them from a replay.
 const LATE_APART: Duration = Duration::from_secs(5);
 
@@ -92,6 +94,33 @@ impl Heartbeat {
     }
 }
 
+/// The time in which a process would have seen rounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch {
+    since: Timestamp,
+    /// The last sign that the process runs.
+    awake_at: Timestamp,
+}
+
+impl Watch {
+    pub fn begin(now: Timestamp) -> Self {
+        Watch { since: now, awake_at: now }
+    }
+
+    /// Notes that the process runs. After a suspension it has missed no round yet.
+    pub fn stay_awake(&mut self, now: Timestamp) {
+        if now.since(self.awake_at) > SUSPENDED_FROM {
+            self.since = now;
+        }
+        self.awake_at = now;
+    }
+
+    /// Returns the moment from which on it would have seen them.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+}
+
 /// Rounds that arrive long after their end.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LateRounds {
@@ -157,6 +186,43 @@ mod tests {
             let missing = Pulse::Missing(at(0), interval);
             assert_eq!(found, expected.then_some(missing), "{after} s after the start");
         }
+    }
+
+    #[test]
+    fn suspended_process_has_missed_no_round() {
+        let interval = Duration::from_secs(30);
+        type Row<'a> = (&'a str, &'a [u64], u64, bool);
+        let rows: [Row<'_>; 5] = [
+            ("a pause of more than 5 seconds", &[5, 11], 151, false),
+            ("awake, looked at each second", &[], 151, true),
+            ("a night without a sign", &[36_000], 36_001, false),
+            ("and its rounds after that", &[36_000], 36_151, true),
+            ("a clock that goes back", &[3, 1, 6], 151, true),
+        ];
+        for (rule, signs, now, expected) in rows {
+            let mut watch = Watch::begin(at(0));
+            signs.iter().for_each(|sign| watch.stay_awake(at(*sign)));
+            let last_sign = signs.last().copied().unwrap_or_default();
+            (last_sign..=now).for_each(|second| watch.stay_awake(at(second)));
+            let mut heart = Heartbeat { last: Some(at(0)), ..Heartbeat::default() };
+            let found = heart.check(5, interval, watch.since(), at(now));
+            assert_eq!(found.is_some(), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn first_round_after_a_gap_is_no_interval() {
+        let mut heart = Heartbeat::default();
+        for end in [0, 30, 60] {
+            heart.beat(at(end), at(end));
+        }
+        let interval = Duration::from_secs(30);
+        assert!(heart.check(5, interval, at(0), at(400)).is_some());
+        heart.beat(at(1000), at(1000));
+        heart.beat(at(2000), at(2000));
+        // The gap of 940 seconds was missing rounds; one of 1000 is a pause.
+        assert_eq!(heart.interval_s, Some(30));
+        assert_eq!(heart.newest_gap_s, Some(1000));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::outbox::entries;
 use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
-use crate::support::workbench::{Bench, event};
+use crate::support::workbench::{Bench, event, wait_for};
 
 /// A command that writes the title of its notice to `told`.
 const NOTING: &str = "#!/bin/sh\necho \"$DLQ_NOTICE_TITLE\" >> \"${0%/*}/../told\"\n";
@@ -77,6 +77,59 @@ fn console_is_told_what_cannot_be_recorded_and_the_warning_says_what_to_do() {
     std::fs::remove_dir(bench.state("notices.tmp")).unwrap();
     bench.run("dlq-notify", &[], error("a") + &error("b"));
     assert_eq!(told(&bench).len(), 2);
+}
+
+#[test]
+fn damaged_record_or_outbox_leaves_the_stream_and_the_console() {
+    let error = |id: &str, at| raised(&format!("{id}-dlq"), id, at, None);
+    let rows = [("notices.json", "cannot read"), ("outbox", "cannot make folder")];
+    for (damaged, cause) in rows {
+        for console in ["console: {type: console}, ", ""] {
+            let mut bench = Bench::new("damaged");
+            let noting = bench.stub("note", NOTING).display().to_string();
+            bench.configure(&format!(
+                "notifications: {{heartbeat_rounds: 0, channels: {{{console}c: {{type: exec, command: [{noting}]}}}}}}"
+            ));
+            std::fs::create_dir(bench.path("state")).unwrap();
+            std::fs::write(bench.state(damaged), "{ no").unwrap();
+            let lines = error("old", seconds_ago(7200)) + &error("new", seconds_ago(1));
+            let output = bench.run("dlq-notify", &["--json"], &lines);
+            let told = &output.stderr;
+            assert_eq!((output.code(), output.text()), (1, lines), "{damaged}: {told}");
+            let warning = format!("dlq-notify: warning: {cause} '");
+            assert!(told.starts_with(&warning), "{damaged}: {told}");
+            assert_eq!(told.matches("new-dlq: 3 messages").count(), 1, "{damaged}: {told}");
+            // Without the record nobody knows what people were told.
+            assert_eq!(told.contains("old-dlq"), damaged == "outbox", "{damaged}: {told}");
+            assert_eq!(told.matches("2 events could not be recorded").count(), 1, "{told}");
+            let fatal = format!("dlq-notify: fatal: {cause} '{}", bench.state(damaged).display());
+            assert!(told.lines().last().unwrap().starts_with(&fatal), "{damaged}: {told}");
+            let left = std::fs::read_to_string(bench.state(damaged)).unwrap();
+            assert_eq!(left, "{ no", "a damaged file is never replaced");
+            assert_eq!(self::told(&bench), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn running_stream_goes_on_when_a_damaged_record_is_moved_away() {
+    let mut bench = Bench::new("damaged-moved");
+    let noting = bench.stub("note", NOTING).display().to_string();
+    bench.configure(&format!(
+        "notifications: {{heartbeat_rounds: 0, channels: {{c: {{type: exec, command: [{noting}]}}}}}}"
+    ));
+    bench.run("dlq-notify", &[], raised("a-dlq", "a", seconds_ago(60), None));
+    std::fs::write(bench.state("notices.json"), "{ no").unwrap();
+    let mut running = bench.start("dlq-notify", &["--json"]);
+    running.write(raised("b-dlq", "b", seconds_ago(2), None));
+    wait_for("the console is told", || running.stderr().contains("b-dlq: 3 messages"));
+    assert_eq!(told(&bench).len(), 1, "nothing is delivered meanwhile");
+    std::fs::rename(bench.state("notices.json"), bench.path("damaged.json")).unwrap();
+    running.write(raised("c-dlq", "c", seconds_ago(1), None));
+    wait_for("both are delivered", || told(&bench).len() == 3);
+    let output = running.finish();
+    assert_eq!(output.code(), 1, "a part of its work failed: {}", output.stderr);
+    assert!(!output.stderr.contains("fatal"), "{}", output.stderr);
 }
 
 #[test]

@@ -11,12 +11,11 @@ use crate::clock;
 use crate::edge::command;
 use crate::edge::notify::console;
 use crate::edge::notify::drain::{Completion, Drain, DrainResult};
-use crate::edge::notify::gone::GoneChannel;
 use crate::edge::notify::lines::{failed_line, sent_line};
 use crate::edge::notify::records::Finished;
 use crate::error::Error;
 use crate::log;
-use crate::text::{count, safe};
+use crate::text::count;
 use crate::wire::Output;
 
 /// The intervals at which attempts under way are looked at: the shortest after a result, then longer.
@@ -40,7 +39,7 @@ const KILLED_WITHIN: Duration = Duration::from_secs(1);
 pub(super) struct EndedDeliveries {
     /// Deliveries that are in no record yet, with the events of their results.
     fresh: Vec<Finished>,
-    lines: Vec<Vec<u8>>,
+    pub(super) lines: Vec<Vec<u8>>,
     /// The time of the first of them.
     since: Option<Instant>,
     /// Deliveries whose end changes a record.
@@ -54,13 +53,12 @@ pub(super) struct EndedDeliveries {
 }
 
 impl EndedDeliveries {
-    pub(super) fn new(fresh: Vec<Finished>) -> Self {
+    pub(super) fn new() -> Self {
         let now = clock::tick();
-        let since = (!fresh.is_empty()).then_some(now);
         EndedDeliveries {
-            fresh,
+            fresh: Vec::new(),
             lines: Vec::new(),
-            since,
+            since: None,
             unrecorded: Vec::new(),
             gone: Vec::new(),
             record_at: now,
@@ -123,7 +121,7 @@ impl Dispatcher {
 
     /// Takes the results of attempts, and begins further ones.
     pub(super) fn poll(&mut self, wait: Duration, out: &mut Output) -> Result<(), Error> {
-        self.look_for_gone();
+        self.look_for_gone(out)?;
         let Some(drain) = &mut self.drain else { return Ok(()) };
         let results = drain.tick(wait);
         self.ended.polled_at = clock::tick();
@@ -142,39 +140,6 @@ impl Dispatcher {
         }
         self.record(false);
         Ok(())
-    }
-
-    /// Decides once about what waits for channels that are not configured any more: its fallback gets
-    /// it; without one it waits, until it is given up.
-    pub(super) fn look_for_gone(&mut self) {
-        let Some(state) = self.state.as_ref().filter(|_| self.gone.is_none()) else { return };
-        let found = state.gone_channels(&self.notifications);
-        let held = self.gone.get_or_insert_default();
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return self.report_error(Err(error)),
-        };
-        let (now, mut sentences) = (clock::now(), Vec::new());
-        for GoneChannel { name, outbox, entries, lock } in found {
-            held.push(lock);
-            let (mut moved, mut waiting, mut given_up) = (Vec::new(), 0, 0);
-            for entry in entries {
-                let fallback = entry.fallback.clone();
-                if let Some(to) = fallback.filter(|to| self.notifications.has_channel(to)) {
-                    moved.push(to);
-                } else if entry.is_given_up(now) {
-                    given_up += 1;
-                    self.ended.lines.push(failed_line(&entry, "its channel is gone", now));
-                } else {
-                    waiting += 1;
-                    continue;
-                }
-                self.ended.push(Finished::gone(outbox.clone(), entry));
-            }
-            self.failed |= given_up > 0;
-            sentences.extend(gone_sentences(&name, &moved, waiting, given_up));
-        }
-        sentences.iter().for_each(|sentence| self.warn_once(sentence));
     }
 
     /// Takes the result of an attempt.
@@ -279,7 +244,7 @@ impl Dispatcher {
 
     /// Delivers until everything is delivered, or the time for it is over.
     pub(super) fn drain(&mut self, out: &mut Output) -> Result<(), Error> {
-        self.look_for_gone();
+        self.look_for_gone(out)?;
         let until = clock::tick() + self.drain_for;
         let wall = clock::now().plus(self.drain_for);
         while clock::tick() < until {
@@ -331,71 +296,11 @@ impl Dispatcher {
     }
 }
 
-/// Returns what becomes of the deliveries for a channel that is gone.
-fn gone_sentences(name: &str, moved: &[String], waiting: usize, given_up: usize) -> Vec<String> {
-    let lead = format!("channel '{}' is not configured any more", safe(name));
-    let mut sentences = Vec::new();
-    if let Some(to) = moved.first() {
-        let notices = count(moved.len() as u64, "notice");
-        sentences.push(format!("{lead}: its fallback '{}' gets {notices}", safe(to)));
-    }
-    if waiting > 0 {
-        sentences.push(format!(
-            "{lead}: {} in the outbox until 3 days old; configure the channel again to send {}",
-            waits(waiting),
-            them(waiting)
-        ));
-    }
-    if given_up > 0 {
-        let notices = count(given_up as u64, "notice");
-        let are = if given_up == 1 { "is" } else { "are" };
-        sentences.push(format!("{lead}: {notices} {are} given up after 3 days"));
-    }
-    sentences
-}
-
-fn them(count_of: usize) -> &'static str {
+pub(super) fn them(count_of: usize) -> &'static str {
     if count_of == 1 { "it" } else { "them" }
 }
 
-fn waits(count_of: usize) -> String {
+pub(super) fn waits(count_of: usize) -> String {
     let verb = if count_of == 1 { "waits" } else { "wait" };
     format!("{} {verb}", count(count_of as u64, "notice"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sentences_have_the_grammar_of_their_number() {
-        let one = ["mail".to_owned()];
-        let rows = [
-            (
-                gone_sentences("old", &one, 1, 1),
-                [
-                    "its fallback 'mail' gets 1 notice",
-                    "1 notice waits in the outbox until 3 days old; configure the channel again to \
-                     send it",
-                    "1 notice is given up after 3 days",
-                ],
-            ),
-            (
-                gone_sentences("old", &[one.clone(), one].concat(), 2, 2),
-                [
-                    "its fallback 'mail' gets 2 notices",
-                    "2 notices wait in the outbox until 3 days old; configure the channel again to \
-                     send them",
-                    "2 notices are given up after 3 days",
-                ],
-            ),
-        ];
-        for (found, expected) in rows {
-            let lead = "channel 'old' is not configured any more: ";
-            let expected = expected.map(|rest| format!("{lead}{rest}"));
-            assert_eq!(found, expected);
-        }
-        assert_eq!((waits(1), them(1)), ("1 notice waits".into(), "it"));
-        assert_eq!((waits(2), them(2)), ("2 notices wait".into(), "them"));
-    }
 }

@@ -20,8 +20,6 @@ const ROUND_GAP: Duration = Duration::from_millis(100);
 const SILENT_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval at which heartbeats are looked at.
 const PULSE_INTERVAL: Duration = Duration::from_millis(500);
-/// The time without a look after which this process, and perhaps all of the machine, was suspended.
-const SUSPENDED_FROM: Duration = Duration::from_secs(5);
 
 impl Dispatcher {
     /// Records the end of a round.
@@ -56,15 +54,6 @@ impl Dispatcher {
         if event::read::<PollFinished>(line).is_some_and(|round| is_sign_of_life(&round.data)) {
             heartbeat.beat();
         }
-    }
-
-    /// Notes that this process runs. After a suspension it has missed no round yet.
-    fn stay_awake(&mut self) {
-        let now = clock::now();
-        if now.since(self.awake_at) > SUSPENDED_FROM {
-            self.watched_since = now;
-        }
-        self.awake_at = now;
     }
 
     /// Returns whether a round that is too old to be live arrives late, and is none of a replay.
@@ -104,7 +93,7 @@ impl StreamFilter for Dispatcher {
         out: &mut Output,
     ) -> Result<(), Error> {
         let Some(head) = head else { return Ok(()) };
-        self.stay_awake();
+        self.watch.stay_awake(clock::now());
         let advances = self.clock.observe(head);
         if self.state.is_none() {
             self.newest = self.newest.max(head.time());
@@ -150,14 +139,14 @@ impl StreamFilter for Dispatcher {
     }
 
     fn on_idle(&mut self, out: &mut Output) -> Result<(), Error> {
-        self.stay_awake();
+        self.watch.stay_awake(clock::now());
         self.take_heartbeat_failure(Duration::ZERO);
         if !self.arrived.is_empty() {
             return self.flush(false, out);
         }
         if self.has_pulse && !self.muted && self.pulse_at.elapsed() >= PULSE_INTERVAL {
             self.pulse_at = clock::tick();
-            let checked = self.check_heartbeat(self.watched_since, out).map(drop);
+            let checked = self.check_heartbeat(self.watch.since(), out).map(drop);
             self.report_error(checked);
         }
         if self.live_at.is_some() && self.silent_at.elapsed() >= SILENT_INTERVAL {
@@ -170,6 +159,9 @@ impl StreamFilter for Dispatcher {
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
         self.flush(true, out)?;
         self.drain(out)?;
+        if let Some(error) = &self.damage {
+            return Err(error.clone());
+        }
         self.warn_of_unrecorded();
         self.take_heartbeat_failure(self.drain_for);
         let summary = self.heartbeat.as_ref().and_then(OutboundHeartbeat::summary);

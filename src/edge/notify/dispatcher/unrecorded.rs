@@ -1,4 +1,8 @@
-//! Events that cannot be recorded, such as on a full disk: the console is told all the same.
+//! Events that cannot be recorded, such as on a full disk or beside a damaged record: the console is told all
+//! the same.
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Dispatcher;
 use crate::clock;
@@ -12,16 +16,24 @@ use crate::rules::notification::silence::Silences;
 use crate::text::count;
 use crate::time::Timestamp;
 
+/// The age up to which an event is shown while nobody knows what people were told: a replay has thousands
+/// that they were.
+const SHOWN_FOR: Duration = Duration::from_secs(3600);
+
 impl Dispatcher {
-    /// Tells the console of events whose plan cannot be written. It needs no outbox, and being told twice
-    /// is less than not being told.
+    /// Tells the console of events whose plan cannot be written, also where none is configured. It needs no
+    /// outbox, and being told twice is less than not being told.
     pub(super) fn show_unrecorded(&mut self, arrived: &[ArrivedEvent], now: Timestamp) {
         let Some(state) = &self.state else { return };
+        let read = state.store.read::<Notices>(&Keys::all());
+        let oldest = read.is_err().then(|| clock::now().minus(SHOWN_FOR));
+        let is_shown = |event: &&ArrivedEvent| oldest.is_none_or(|oldest| event.facts.at >= oldest);
         let fresh = arrived.get(self.shown..).unwrap_or_default();
+        let fresh: Vec<ArrivedEvent> = fresh.iter().filter(is_shown).cloned().collect();
         if fresh.iter().all(|event| event.channels.is_empty()) {
             return;
         }
-        let mut notices: Notices = state.store.read(&Keys::all()).unwrap_or_default();
+        let mut notices = read.unwrap_or_default();
         let (silences, acks) = (Silences::default(), Default::default());
         let notifications = &self.notifications;
         let input = PlanInput {
@@ -31,9 +43,17 @@ impl Dispatcher {
             is_final: true,
             is_off: self.muted,
         };
-        let planned = plan(&mut notices, fresh, input, now);
+        let planned = plan(&mut notices, &fresh, input, now);
+        let has_console = notifications.channels.iter().any(|one| self.is_console(&one.name));
+        let mut shown = HashSet::new();
         for delivery in planned.deliveries {
-            if !self.is_console(&delivery.channel) {
+            // Without a console, what several channels are to be told is shown once.
+            let event = delivery.notices.first().and_then(|one| one.events.last());
+            let is_shown = match has_console {
+                true => self.is_console(&delivery.channel),
+                false => shown.insert(event.map(|event| event.key.clone())),
+            };
+            if !is_shown {
                 continue;
             }
             let title = delivery.title(&notices);
