@@ -155,7 +155,12 @@ fn release(
     }
     // A group tells everything that waits.
     let reason = topic.pending.iter().map(|one| one.reason).min_by_key(|one| *one as u8)?;
-    let is_ack_over = topic.pending.iter().all(|one| one.hold == Some(HoldReason::Ack));
+    // Whatever comes at the end of an acknowledgement is told with the problem, which then escalates anew.
+    let is_acked = |one: &Pending| one.hold == Some(HoldReason::Ack);
+    let is_held_by_another =
+        |one: &Pending| one.hold.is_some_and(HoldReason::is_restraint) && !is_acked(one);
+    let was_acked = topic.acked_until.is_some() || topic.pending.iter().any(is_acked);
+    let is_ack_over = was_acked && !topic.pending.iter().any(is_held_by_another);
     let reason = if is_ack_over && topic.is_open() { SendReason::AckExpired } else { reason };
     let mut notice = DueNotice::new(topic, problem, reason, now);
     if let Some(told) = topic.told.as_ref().filter(|_| reason == SendReason::AckExpired) {

@@ -80,19 +80,18 @@ pub fn take_step(target: &mut Topic, source: &Topic, wait: Duration, now: Timest
 mod tests {
     use super::*;
     use crate::event::Severity;
+    use crate::rules::notification::fixtures;
+    use crate::rules::notification::topic::SendReason;
 
-    #[test]
-    fn each_step_is_taken_once_in_its_time() {
-        let at = |minutes: u64| Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes));
-        let step = |minutes: u64, to: &str| EscalationStep {
-            after: Duration::from_secs(60 * minutes),
-            to: to.into(),
-        };
-        let steps = [step(15, "lead"), step(60, "pager")];
-        let told = Told {
-            first_at: at(0),
-            unacked_since: at(0),
-            at: at(50),
+    fn at(minutes: u64) -> Timestamp {
+        Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes))
+    }
+
+    fn told(minutes: u64) -> Told {
+        Told {
+            first_at: at(minutes),
+            unacked_since: at(minutes),
+            at: at(minutes),
             severity: Severity::Error,
             depth: None,
             tiers: Vec::new(),
@@ -100,8 +99,68 @@ mod tests {
             incident: None,
             line: String::new(),
             repeats: 0,
+        }
+    }
+
+    fn open(minutes: u64) -> Topic {
+        Topic { told: Some(told(minutes)), ..Topic::default() }
+    }
+
+    #[test]
+    fn channel_is_called_once_for_the_same_step_of_a_problem() {
+        let source = open(10);
+        let called = |step, minutes| Topic { called: Some((step, at(minutes))), ..open(0) };
+        let ended = Topic { ended_at: Some(at(30)), ..called(1, 20) };
+        let rows = [
+            ("never", open(0), 1, false),
+            ("by this step", called(1, 20), 1, true),
+            ("by a later step", called(2, 20), 1, true),
+            ("by an earlier step", called(1, 20), 2, false),
+            ("before the notice", called(1, 9), 1, false),
+            ("for what has ended there", ended, 1, false),
+        ];
+        for (rule, target, step, expected) in rows {
+            assert_eq!(is_called(&target, &source, step), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn called_channel_waits_for_an_end_as_long_as_any_that_has_called_it() {
+        let with = |topic: Topic, minutes: Option<u64>| Topic {
+            clear_wait_ms: minutes.map(|minutes| minutes * 60_000),
+            ..topic
         };
-        let open = Topic { told: Some(told), ..Topic::default() };
+        let rows = [
+            ("the wait of the caller", Topic::default(), None, None, 5),
+            ("that of who has called the caller", Topic::default(), None, Some(9), 9),
+            ("an earlier caller", open(1), Some(8), None, 8),
+            ("an earlier caller, of what has ended", Topic::default(), Some(8), None, 5),
+        ];
+        for (rule, target, own, of_source, expected) in rows {
+            let (mut target, source) = (with(target, own), with(open(0), of_source));
+            take_step(&mut target, &source, Duration::from_secs(300), at(20));
+            assert_eq!(target.clear_wait_ms, Some(expected * 60_000), "{rule}");
+        }
+    }
+
+    #[test]
+    fn called_channel_keeps_what_waits_and_takes_what_lasts() {
+        let pending = fixtures::due("q", SendReason::News).events;
+        let mut target = Topic { pending: pending.clone(), ..Topic::default() };
+        let source = Topic { persists: true, ..open(3) };
+        take_step(&mut target, &source, Duration::ZERO, at(20));
+        assert_eq!((target.pending, target.persists), (pending, true));
+        assert_eq!(target.told.map(|told| told.first_at), Some(at(20)));
+    }
+
+    #[test]
+    fn each_step_is_taken_once_in_its_time() {
+        let step = |minutes: u64, to: &str| EscalationStep {
+            after: Duration::from_secs(60 * minutes),
+            to: to.into(),
+        };
+        let steps = [step(15, "lead"), step(60, "pager")];
+        let open = open(0);
         let ended = Topic { ended_at: Some(at(1)), ..open.clone() };
         type Row<'a> = (&'a str, &'a Topic, usize, bool, u64, &'a [&'a str]);
         let rows: [Row<'_>; 7] = [

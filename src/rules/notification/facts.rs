@@ -282,3 +282,34 @@ pub fn reread(line: &str) -> Option<EventFacts> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, QueueCleared, QueueGone};
+
+    fn change(line: &[u8]) -> TopicChange {
+        reread(&String::from_utf8_lossy(line)).unwrap().change
+    }
+
+    #[test]
+    fn end_is_a_loss_unless_it_is_known_that_nothing_was_lost() {
+        let at = Timestamp::default();
+        let queue = || Queue { arn: "a".into(), name: "q".into(), ..Queue::default() };
+        for (last_depth, lost) in [(None, true), (Some(0), false), (Some(3), true)] {
+            let gone = Event::new("i".into(), "q", at, QueueGone { queue: queue(), last_depth });
+            assert_eq!(
+                change(&gone.line()),
+                TopicChange::Ends { lost },
+                "gone with {last_depth:?}"
+            );
+        }
+        for (cause, lost) in
+            [("redriven", false), ("purged", false), ("unknown", false), ("expired", true)]
+        {
+            let cleared = QueueCleared { queue: queue(), duration_s: 60, cause: cause.into() };
+            let cleared = Event::new("i".into(), "q", at, cleared);
+            assert_eq!(change(&cleared.line()), TopicChange::Ends { lost }, "{cause}");
+        }
+    }
+}

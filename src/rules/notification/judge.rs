@@ -296,7 +296,7 @@ fn comes_back_untold(
     now: Timestamp,
 ) -> bool {
     let begins = matches!(facts.change, TopicChange::Begins) && topic.told.is_some();
-    let ended = topic.ended_at.filter(|_| begins && !topic.is_end_told);
+    let ended = topic.ended_at.filter(|_| begins);
     ended.is_some_and(|ended| is_flapping(topic, ended, policy, now))
 }
 

@@ -50,6 +50,10 @@ pub fn first_to_deliver(ranks: &[&EntryRank]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::notification::fixtures::due;
+    use crate::rules::notification::message::Notice;
+    use crate::rules::notification::plan::PlannedDelivery;
+    use crate::rules::notification::topic::SendReason;
 
     #[test]
     fn urgent_entry_overtakes_those_of_other_queues() {
@@ -77,6 +81,36 @@ mod tests {
             let ranks: Vec<EntryRank> = entries.iter().map(rank).collect();
             let ranks: Vec<&EntryRank> = ranks.iter().collect();
             assert_eq!(first_to_deliver(&ranks), expected, "{entries:?}");
+        }
+    }
+    #[test]
+    fn beginning_or_later_notice_that_is_fatal_is_urgent() {
+        let at = crate::time::Timestamp::default();
+        let entry = |severity, action| {
+            let planned = PlannedDelivery {
+                id: "id".into(),
+                sequence: 1,
+                channel: "c".into(),
+                is_update: false,
+                reason: SendReason::New,
+                notices: vec![due("q", SendReason::New)],
+                handle: None,
+                fallback: None,
+            };
+            let notice = Notice { severity, ..Notice::default() };
+            let mut entry = OutboxEntry::new(&planned, notice, at, at);
+            entry.delivery.action = action;
+            EntryRank::new(&entry).is_urgent
+        };
+        use Severity::{Error, Fatal};
+        let rows = [
+            (Fatal, Action::Trigger, true),
+            (Error, Action::Trigger, false),
+            (Fatal, Action::Resolve, false),
+            (Fatal, Action::Update, false),
+        ];
+        for (severity, action, expected) in rows {
+            assert_eq!(entry(severity, action), expected, "{severity:?} {action:?}");
         }
     }
 }

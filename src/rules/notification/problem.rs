@@ -269,7 +269,7 @@ mod tests {
         let begins = |session: &str| Work::Begins { session: session.into(), until: at(30) };
         let ends = |session: &str| Work::Ends { session: session.into() };
         type Row<'a> = (&'a str, Vec<(&'a str, Work)>, u64, bool);
-        let rows: [Row<'_>; 8] = [
+        let rows: [Row<'_>; 9] = [
             ("runs", vec![("i2", begins("s"))], 10, true),
             ("ended", vec![("i2", begins("s")), ("i2", ends("s"))], 10, false),
             (
@@ -283,6 +283,7 @@ mod tests {
             ("that of an earlier incident", vec![("i2", begins("s")), ("i1", ends("s"))], 10, true),
             ("begun for an earlier incident", vec![("i1", begins("s"))], 10, false),
             ("lost", vec![("i2", begins("s"))], 36, false),
+            ("late within five minutes", vec![("i2", begins("s"))], 35, true),
         ];
         for (rule, events, minute, expected) in rows {
             let mut problem = Problem::default();
@@ -297,5 +298,34 @@ mod tests {
             assert_eq!(problem.is_worked_on(at(minute)), expected, "{rule}");
             assert_eq!(problem.incident.as_deref(), Some("i2"), "{rule}");
         }
+    }
+    #[test]
+    fn work_ends_with_its_result_also_after_the_problem() {
+        let mut problem = Problem::default();
+        let step = |work| EventFacts { work: Some(work), ..facts(2, "i1", TopicChange::News) };
+        problem.take(&facts(1, "i1", TopicChange::Begins), at(99));
+        problem.take(&step(Work::Begins { session: "s".into(), until: at(90) }), at(99));
+        problem.take(&facts(3, "i1", TopicChange::Ends { lost: false }), at(99));
+        assert!(problem.is_worked_on(at(5)));
+        let standing = problem.take(&step(Work::Ends { session: "s".into() }), at(99));
+        assert_eq!((standing, problem.is_worked_on(at(5))), (IncidentStanding::Ended, false));
+    }
+
+    #[test]
+    fn newest_ended_incidents_are_remembered() {
+        let mut problem = Problem::default();
+        let end = || TopicChange::Ends { lost: false };
+        for number in 0..=PAST_MAX {
+            let (minute, incident) = (number as u64, format!("i{number}"));
+            problem.take(&facts(minute, &incident, TopicChange::Begins), at(99));
+            problem.take(&facts(minute, &incident, end()), at(99));
+        }
+        // Also of a time after the newest beginning.
+        let again = |incident: &str| {
+            problem.clone().take(&facts(50, incident, TopicChange::Begins), at(99))
+        };
+        use IncidentStanding::{Ended, Open, Past};
+        let found = [again("i0"), again("i1"), again("i15"), again("i16")];
+        assert_eq!(found, [Open, Past, Past, Ended]);
     }
 }

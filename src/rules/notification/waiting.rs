@@ -45,3 +45,41 @@ pub fn tells_of_loss(one: &Pending) -> bool {
     let change = || reread(&one.line).map(|facts| facts.change);
     one.reason == SendReason::Ended && change() == Some(TopicChange::Ends { lost: true })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Severity;
+    use crate::rules::notification::notice_key::EventKey;
+
+    #[test]
+    fn oldest_step_makes_room_and_no_beginning_nor_end() {
+        use SendReason::{Again, Ended, Grew, New, News, Tier};
+        let event = |reason: SendReason| Pending {
+            key: EventKey::default(),
+            reason,
+            severity: Severity::Error,
+            at: Timestamp::default(),
+            due: Timestamp::default(),
+            hold: None,
+            line: String::new(),
+            causes: Vec::new(),
+        };
+        let rows = [
+            ([New, Grew, News, News, News, News, News, News], 1),
+            ([Again, Tier, News, News, News, News, News, News], 1),
+            ([Ended, Again, News, News, News, News, News, News], 2),
+            ([News, New, News, News, News, News, News, News], 0),
+            ([Ended, New, Ended, New, Ended, New, Ended, Again], 0),
+        ];
+        for (reasons, out) in rows {
+            let mut topic = Topic { pending: reasons.map(event).into(), ..Topic::default() };
+            wait(&mut topic, event(Tier));
+            let mut expected = reasons.to_vec();
+            expected.remove(out);
+            expected.push(Tier);
+            let found: Vec<SendReason> = topic.pending.iter().map(|one| one.reason).collect();
+            assert_eq!(found, expected, "{reasons:?}");
+        }
+    }
+}

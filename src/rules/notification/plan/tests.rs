@@ -1,6 +1,7 @@
 mod health;
 mod identity;
 mod reload;
+mod returns;
 
 use std::time::Duration;
 

@@ -146,3 +146,25 @@ fn merged_notice_stays_one_where_the_fallback_merges() {
     let sent = story.round(20.0, &[]);
     assert_eq!(sent, told(&[("ended to pager", &QUEUES), ("ended", &QUEUES)]));
 }
+
+#[test]
+fn refused_notice_is_a_delivery_of_its_own_for_the_fallback() {
+    let mut story = story(ChannelKind::Exec);
+    story.notifications.routes[1].policy.fallback = Some("slack".into());
+    story.round(0.0, &[RAISED]);
+    let planned = &story.last[0];
+    let notice = compose(&planned.notices, None, &mut SeenScopes::default(), at(0.0));
+    let mut entry = OutboxEntry::new(planned, notice, at(0.0), at(0.0));
+    entry.delivery.handle = Some("C1/1.2".into());
+    entry.postpone(None, at(1.0));
+    (entry.perhaps_sent, entry.silenced_ms) = (true, 60_000);
+    let queued = story.notices.queue.remove(&planned.id).unwrap();
+    let to = story.notifications.channels[1].clone();
+    let (notices, notifications) = (&mut story.notices, &story.notifications);
+    let entries = fall_back(notices, notifications, &to, &entry, &queued.topics, at(90.0));
+    let [part] = entries.as_slice() else { panic!("{entries:?}") };
+    assert_ne!(part.delivery.id, entry.delivery.id);
+    assert_eq!((&part.delivery.handle, part.not_before, part.attempts), (&None, None, 0));
+    assert_eq!((part.perhaps_sent, part.silenced_ms, part.queued_at), (false, 0, at(90.0)));
+    assert_eq!((part.channel.as_str(), &part.fallback), ("pager", &None), "slack has refused it");
+}

@@ -187,6 +187,31 @@ fn beginning_of_a_queue_that_joined_is_told_when_nothing_stands_for_it() {
     let mut story = both();
     story.ack("a", 6.0, 600.0);
     assert_eq!(story.round(7.0, &[]), told(&[("new", &["b"])]), "the first is acknowledged");
+    let mut story = both();
+    story.notices.queue.clear();
+    story.ack("a", 6.0, 600.0);
+    assert_eq!(story.round(7.0, &[]), told(&[("new", &["b"])]), "also after it has arrived");
+    // A reminder that people hold back does not make untold what it reminds of.
+    let repeat = RoutePolicy { repeat_interval: Some(20 * MINUTE), ..policy.clone() };
+    let mut story = Story::new(repeat);
+    story.round(0.0, &of("a"));
+    story.round(5.0, &of("b"));
+    story.notices.queue.clear();
+    assert_eq!(story.round(20.0, &[]), told(&[("repeat", &["a"])]));
+    let (glob, reason) = ("a".to_owned(), None);
+    let silence = Silence { id: "s".into(), glob, from: at(21.0), until: at(90.0), reason };
+    story.silences.add(silence, at(21.0));
+    assert_eq!(story.round(22.0, &[]), told(&[]), "a reminder waits in the outbox");
+    // The steps of a queue that was left out count from its own notice.
+    let escalate = vec![EscalationStep { after: 15 * MINUTE, to: "pager".into() }];
+    let mut story = Story::new(RoutePolicy { escalate, ..policy.clone() });
+    story.round(0.0, &of("a"));
+    story.round(5.0, &of("b"));
+    story.notices.queue.clear();
+    story.ack("a", 6.0, 600.0);
+    assert_eq!(story.round(7.0, &[]), told(&[("new", &["b"])]));
+    assert_eq!(story.round(21.0, &[]), told(&[]));
+    assert_eq!(story.round(22.0, &[]), told(&[("escalated to pager", &["b"])]));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::stages::{Round, assert_story, repeating};
 use super::*;
+use crate::rules::notification::notice_key::EventKey;
 
 const FAILED: (&str, &str, &str) = ("poll.failed", "eu-west-1", "");
 const NOT_FOUND: (&str, &str, &str) = ("poll.failed", "eu-west-1", "cannot find queue 'q': denied");
@@ -98,4 +99,22 @@ fn end_of_a_failure_to_poll_says_so() {
         at(6.0),
     );
     assert_eq!(notice.line(), "12:01Z INFO test: can poll eu-west-1 again");
+}
+
+#[test]
+fn round_ends_only_what_was_before_it_and_where_it_is_not_kept_away() {
+    let mut story = Story::new(RoutePolicy::default());
+    story.round(5.0, &[FAILED]);
+    assert_eq!(story.late(6.0, 3.0, GOOD), told(&[]));
+    assert_eq!(story.round(30.0, &[]), told(&[]), "it goes on");
+    assert_eq!(story.round(31.0, &[GOOD]), told(&[]));
+    let round = EventKey { source: "test".into(), event: format!("{}", story.events) };
+    assert_eq!(story.notices.judged(&round).count(), 1, "the round is explained");
+    assert_eq!(story.round(36.0, &[GOOD]), told(&[("ended", &["eu-west-1"])]));
+    let mut story = Story::new(RoutePolicy::default());
+    let types = Some(GlobList::any(&["poll.finished"]).unwrap());
+    story.notifications.routes.push(Route { types, ..Route::default() });
+    story.round(0.0, &[FAILED]);
+    story.round(1.0, &[GOOD]);
+    assert_eq!(story.round(30.0, &[]), told(&[]), "a route without channels");
 }
