@@ -12,6 +12,8 @@ use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile, CopyForm};
 use crate::rules::evidence::bundle::{Log, files};
 use crate::rules::evidence::contrast;
 use crate::rules::evidence::logs::first_error::{FirstError, first_error};
+use crate::rules::evidence::logs::handled::handled_lines;
+use crate::rules::evidence::logs::{LogEvent, command_output, lines_file};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::suspect_commits::{Commit, first_failure, suspects};
 use crate::rules::evidence::timeline;
@@ -66,13 +68,19 @@ impl Background {
                 Ok(dead.len() < COMPARED_MAX)
             })?;
         }
+        let entries = logs.iter().zip(&texts).map(|(log, text)| match log.answer {
+            Some(_) => lines_file::read(text),
+            None => command_output::events_of(text),
+        });
+        let entries: Vec<Vec<LogEvent>> = entries.collect();
+        let handled: Vec<&str> = entries.iter().flat_map(|log| handled_lines(log)).collect();
         let mut commits = worktree.map(Worktree::commits).transpose()?.unwrap_or_default();
         for commit in &mut commits {
             commit.subject = redactor.redact_text(&commit.subject).into_owned();
         }
         Ok(Background {
             errors: errors.collect(),
-            contrast: contrast::differences(&dead, &texts, &ids),
+            contrast: contrast::differences(&dead, &handled, &ids),
             commits,
             first_failure: first_failure(&contents.queue, &contents.messages),
             contents,

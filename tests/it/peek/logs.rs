@@ -154,6 +154,42 @@ fn planted_secrets_of_log_lines_are_in_no_output_file_or_prompt() {
     }
 }
 
+/// The search keeps what the function logged of messages that it handled, and the prompt says how the
+/// dead letter differs from them.
+#[test]
+fn prompt_names_what_differs_from_handled_messages() {
+    let Some(folder) = aws_v1() else { return };
+    let invocation = |n: i64, texts: &[String]| {
+        let request = format!("0d6f3b1c-5e0e-4a4e-9d2a-0c1a5d0e6a{n:02}");
+        let start = format!("START RequestId: {request} Version: $LATEST");
+        let report = format!("REPORT RequestId: {request}\tDuration: 60 ms");
+        let all: Vec<String> = [&[start], texts, &[report]].concat();
+        all.into_iter().zip(0..).map(|(text, k)| (n * 1000 - 9800 + k, text)).collect::<Vec<_>>()
+    };
+    let handled = |n: i64| {
+        let body = json!({"order": 70 + n, "currency": "EUR"});
+        invocation(n, &[format!("received {body}"), "done".into()])
+    };
+    let failed = invocation(
+        10,
+        &[
+            "received {\"order\": 1}".into(),
+            format!("[ERROR] failed {MESSAGE}: KeyError: 'currency'"),
+        ],
+    );
+    let lines = (1..6).flat_map(handled).chain(failed).collect();
+    let aws = FakeAws::start(Setup { log: Log::Lines(lines), group: None, may_list: true });
+    let mut bench = bench_with("logs-contrast", &aws.url, &folder);
+    secrets::configure(&mut bench);
+    let output = bench.shell("dlq-poll --queue orders-dlq | dlq-peek | dlq-investigate");
+    let prompts = bench.shell("cat agent.prompts bin/agent.prompts 2>/dev/null").text();
+    let expected = "currency: absent in all 1 dead letters, and in none of 5 handled messages, such as \"EUR\"";
+    assert!(prompts.contains(expected), "{prompts} {} {}", output.text(), output.stderr);
+    let file = bench.shell("cat $(find . -name log-1.txt)").text();
+    assert!(file.contains("(m1): [ERROR] failed"), "{file}");
+    assert_eq!(file.matches("(): received").count(), 6, "{file}");
+}
+
 /// The invocations of three receives, which all fail in the same way.
 fn recurring() -> Vec<(i64, String)> {
     let invocation = |receive: i64| {
