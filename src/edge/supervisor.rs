@@ -146,9 +146,11 @@ pub mod files {
     pub const HELD: &str = "held.diff";
     /// Second worktree, with a part of the patch, in which the tests run.
     pub const TRIAL: &str = "trial";
-    /// Output of the tests with the patch, with the new tests alone, and without.
+    /// Output of the tests with the patch, with the new tests alone, without, and with the patch but
+    /// what runs the tests.
     pub const TESTS: &str = "tests.log";
     pub const NEW_TESTS: &str = "tests.new.log";
+    pub const RUNNER_TESTS: &str = "tests.runner.log";
     pub const BASE_TESTS: &str = "tests.base.log";
     /// Request to end the session.
     pub const STOP: &str = "stop";

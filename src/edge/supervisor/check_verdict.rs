@@ -288,6 +288,11 @@ pub(super) fn render_report(
                 files::BASE_TESTS,
                 proof.is_some_and(|one| one.on_base.is_some()),
             ),
+            (
+                "the tests with the patch, run as on the base",
+                files::RUNNER_TESTS,
+                proof.is_some_and(|one| one.with_old_runner.is_some()),
+            ),
         ];
         let logs = logs.into_iter().filter(|(.., is_there)| *is_there);
         files.extend(logs.map(|(what, name, _)| (what, path(name))));

@@ -4,7 +4,7 @@
 //! Promises: only results that were seen prove something; a run that did not end is unknown. A fix is
 //! proven when a test fails without it and passes with it.
 
-use super::test_files::{TestFiles, holds_tests};
+use super::test_files::{TestFiles, decides_run, holds_tests};
 use super::test_output::{self, Results};
 use crate::event::{FixProof, words};
 use crate::text::{safe, shorten};
@@ -66,6 +66,10 @@ pub struct PatchProof {
     /// Result with the new tests and without the fix; none: not run.
     pub with_tests: Option<TestResult>,
     pub with_patch: TestResult,
+    /// Files of the patch that decide how the tests run, and are no tests.
+    pub runner_files: Vec<String>,
+    /// Result with the patch and these files as the base has them; none: not run.
+    pub with_old_runner: Option<TestResult>,
     /// Test that the verdict names, that fails without the fix and passes with it.
     pub named: Option<String>,
 }
@@ -89,6 +93,13 @@ pub fn split(files: &[PatchFile], rules: &TestFiles) -> (PatchSplit, Vec<String>
         (true, _) => PatchSplit::NoTests,
     };
     (split, tests.into_iter().map(|file| file.path.clone()).collect())
+}
+
+/// Returns the files of a patch that decide how its tests run: those that the command names, and those
+/// that its programs read.
+pub fn runner_files(files: &[PatchFile], rules: &TestFiles, argv: &[String]) -> Vec<String> {
+    let decides = |path: &str| !rules.is_test(path) && decides_run(path, argv);
+    files.iter().map(|file| &file.path).filter(|path| decides(path)).cloned().collect()
 }
 
 /// Returns the test that a verdict names and that only the fix makes pass, from the outputs of the
@@ -154,15 +165,33 @@ impl PatchProof {
         if !self.with_patch.is_known() {
             return (Unknown, format!("the tests {how} with the patch"));
         }
+        if self.split == PatchSplit::TestsOnly {
+            return (Unproven, "the patch changes tests alone".to_owned());
+        }
+        if let Some(file) = self.runner_files.first() {
+            let file = shorten(&safe(file), NAME_MAX).into_owned();
+            match self.with_old_runner {
+                Some(TestResult::Passed) => {}
+                Some(TestResult::Failed) => {
+                    let why = format!(
+                        "the tests pass only with the patch's own '{file}', which decides how they run"
+                    );
+                    return (Unproven, why);
+                }
+                other => {
+                    return (
+                        Unknown,
+                        unknown(&format!("the patch with '{file}' of the base"), other),
+                    );
+                }
+            }
+        }
         let (green, red) = (Some(TestResult::Passed), Some(TestResult::Failed));
         if (self.split, self.on_base, self.with_tests) == (PatchSplit::Apart, green, red) {
             return (Proven, "the new tests fail on the base and pass with the patch".to_owned());
         }
         if let Some(test) = &self.named {
             return (Proven, format!("the test '{test}' fails without the fix and passes with it"));
-        }
-        if self.split == PatchSplit::TestsOnly {
-            return (Unproven, "the patch changes tests alone".to_owned());
         }
         match self.on_base.filter(|result| result.is_known()) {
             None => return (Unknown, unknown("the base", self.on_base)),
@@ -226,7 +255,43 @@ mod tests {
         with_patch: TestResult,
     ) -> PatchProof {
         let (command, base) = ("pytest".to_owned(), "c".repeat(40));
-        PatchProof { command, base, split, on_base, with_tests, with_patch, named: None }
+        PatchProof {
+            command,
+            base,
+            split,
+            on_base,
+            with_tests,
+            with_patch,
+            runner_files: Vec::new(),
+            with_old_runner: None,
+            named: None,
+        }
+    }
+
+    #[test]
+    fn patch_of_what_runs_the_tests_proves_nothing_by_it() {
+        let with = |result| PatchProof {
+            runner_files: vec!["run.sh".into()],
+            with_old_runner: result,
+            ..proof(Apart, Some(Passed), Some(Failed), Passed)
+        };
+        let rows = [
+            (Some(Passed), Proven, "the new tests fail"),
+            (Some(Failed), Unproven, "pass only with the patch's own 'run.sh'"),
+            (Some(TooLate), Unknown, "on the patch with 'run.sh' of the base"),
+            (None, Unknown, "were not run on the patch with"),
+        ];
+        for (result, grade, why) in rows {
+            let judged = with(result).judge();
+            assert!(judged.grade == grade && judged.why.contains(why), "{result:?}: {judged:?}");
+            let named = PatchProof { named: Some("a".into()), ..with(result) };
+            assert_eq!(named.judge().grade, grade, "{result:?}, with a named test");
+        }
+        let file = |path: &str| PatchFile { path: path.into(), texts: String::new() };
+        let paths = ["a.py", "run.sh", "tests/run.sh", "Makefile", "web/package.json"];
+        let argv = ["sh", "./run.sh", "tests/run.sh"].map(str::to_owned);
+        let found = runner_files(&paths.map(file), &TestFiles::default(), &argv);
+        assert_eq!(found, ["run.sh", "Makefile", "web/package.json"]);
     }
 
     #[test]
@@ -301,9 +366,10 @@ mod tests {
             assert!(judged.why.contains(why), "{row}: {judged:?}");
             let says_red = judged.why.matches(ALREADY).count();
             assert_eq!(says_red, usize::from(proof.is_base_red()), "{row}: {judged:?}");
-            // A named test proves what the others do not, when all pass with the patch.
+            // A named test proves what the others do not, when all pass with a patch of code.
             let named = PatchProof { named: Some("tests::absent".into()), ..proof.clone() };
-            let expected = if proof.with_patch == Passed { Proven } else { grade };
+            let is_code = proof.split != TestsOnly && proof.with_patch == Passed;
+            let expected = if is_code { Proven } else { grade };
             assert_eq!(named.judge().grade, expected, "{row}, with a named test");
             let record = proof.record();
             assert_eq!(record.grade, grade.as_str());

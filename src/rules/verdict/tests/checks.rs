@@ -111,7 +111,17 @@ fn patch_facts_correct_a_claimed_fix() {
         let (command, base) = ("pytest -q".to_owned(), "c".repeat(40));
         let (on_base, with_tests) = (Some(TestResult::Passed), Some(TestResult::Failed));
         let split = PatchSplit::Apart;
-        Some(PatchProof { command, base, split, on_base, with_tests, with_patch, named: None })
+        Some(PatchProof {
+            command,
+            base,
+            split,
+            on_base,
+            with_tests,
+            with_patch,
+            runner_files: Vec::new(),
+            with_old_runner: None,
+            named: None,
+        })
     };
     let red = PatchProof { on_base: Some(TestResult::Failed), ..run(TestResult::Passed).unwrap() };
     let named = PatchProof { named: Some("tests::absent".into()), ..red.clone() };
