@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
+use crate::log;
 use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile, CopyForm};
 use crate::rules::evidence::bundle::{Log, files};
 use crate::rules::evidence::contrast;
@@ -114,12 +115,13 @@ impl Background {
             self.add_bundle(bundle, add)?;
         }
         let Some(worktree) = worktree else { return Ok(()) };
-        let history = worktree.history()?;
+        // What git cannot tell is missing for the agent, and for the check of what it cites.
+        let history = worktree.history().unwrap_or_else(unread);
         let history = String::from_utf8_lossy(&history);
         let what = "the last commits of the code, with their files";
         add(HISTORY, what, &self.redactor.redact_text(&history))?;
         for Commit { hash, at, subject, .. } in suspects(&self.commits, self.first_failure) {
-            let diff = worktree.commit_diff(hash)?;
+            let diff = worktree.commit_diff(hash).unwrap_or_else(unread);
             let what = format!("changes of {at}: {}", crate::text::safe(subject));
             add(&format!("{COMMITS}/{hash}.diff"), &what, &self.redactor.redact_text(&diff))?;
         }
@@ -163,6 +165,12 @@ impl Background {
             Ok(true)
         })
     }
+}
+
+/// Warns of what cannot be read.
+fn unread<T: Default>(error: Error) -> T {
+    log::warn(&error.to_string());
+    T::default()
 }
 
 /// Returns the output of a log command; empty when it cannot be read.

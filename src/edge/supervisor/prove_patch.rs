@@ -6,7 +6,7 @@
 //! not end has no result.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -152,15 +152,7 @@ impl TestRunner<'_> {
 
     /// The end of the output of a run; empty when there is none.
     fn output(&self, name: &str) -> String {
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = regular_file::open(&self.context.path(name))?;
-            let size = file.seek(SeekFrom::End(0))?;
-            file.seek(SeekFrom::Start(size.saturating_sub(OUTPUT_MAX)))?;
-            let mut bytes = Vec::new();
-            file.take(OUTPUT_MAX).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+        regular_file::read_end(&self.context.path(name), OUTPUT_MAX).unwrap_or_default()
     }
 
     /// Whether the sandbox of the tests was built, if there is one.
