@@ -227,7 +227,7 @@ fn run(
     let opened = open_workspace(context, &evidence, sandboxed);
     let end = match &opened {
         Ok(workspace) => run_agent(context, agent, workspace, &evidence),
-        Err(error) => emit_not_run(context, NoResult::not_started(error)),
+        Err(error) => emit_not_run(context, NoResult::not_started(context, error)),
     };
     // Order matters: after a crash between any two steps the next filter can finish the rest.
     let cost = match &opened {
@@ -263,7 +263,7 @@ fn run_agent(
             let check = FixCheck { context, workspace, tests };
             conclude(context, &agent, evidence, run, &check)
         }
-        Err(error) => emit_not_run(context, NoResult::not_started(&error)),
+        Err(error) => emit_not_run(context, NoResult::not_started(context, &error)),
     };
     watchdog.dismiss()?;
     end

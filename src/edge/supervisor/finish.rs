@@ -71,7 +71,14 @@ pub(super) enum NoResult {
 }
 
 impl NoResult {
-    pub(super) fn not_started(error: &Error) -> Self {
+    /// Returns why an agent did not start: a request or the deadline ends what prepares it, too.
+    pub(super) fn not_started(context: &SessionContext, error: &Error) -> Self {
+        if context.path(files::STOP).exists() {
+            return NoResult::Stopped;
+        }
+        if context.time_remaining().is_zero() {
+            return NoResult::TimedOut;
+        }
         NoResult::Failed("could_not_start", error.to_string())
     }
 }
