@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::python_literal;
 use crate::text::shorten;
 
 /// Fewest handled messages of which a difference is stated.
@@ -83,13 +84,15 @@ fn messages(text: &str, is_same_kind: &dyn Fn(&Members) -> bool) -> Vec<Members>
         return Vec::new();
     };
     let mut found = Vec::new();
-    search(&value, 0, &mut VALUES_MAX.clone(), is_same_kind, &mut found);
+    let mut rest = VALUES_MAX;
+    search(&value, 0, &mut rest, is_same_kind, &mut found);
     found
 }
 
-/// Returns the JSON value at the begin of a text.
+/// Returns the value at the begin of a text, in JSON or as Python prints it.
 fn json_at(text: &str) -> Option<Value> {
-    serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()
+    let json = serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok();
+    json.or_else(|| python_literal::json_value(text))
 }
 
 /// Adds the objects of one kind in a value, also those in its strings of JSON.
@@ -162,12 +165,16 @@ mod tests {
             format!("event {}", json!({"Records": all.collect::<Vec<_>>()}))
         };
         let nested = (10..14).map(|id| json!({"level": "info", "message": {"order": body(id, 1)}}));
+        let python = (10..14).map(|id| {
+            format!("[INFO] {{'id': {id}, 'customer': {{'id': 7}}, 'region': 'eu', 'v': 1}}")
+        });
         let noise = ["nothing", "{}", "{\"a\": 1}", "{broken"];
         // Of the dead letters themselves, without their ids.
         let again: Vec<String> = dead.iter().map(|body| format!("received {body}")).collect();
         let logs = [
             ("plain", plain.clone()),
             ("records", vec![records(10..12), records(12..14)]),
+            ("as Python prints it", python.collect()),
             ("nested", nested.map(|line| line.to_string()).collect()),
             ("of dead letters", [again, plain.clone()].concat()),
         ];

@@ -5,17 +5,9 @@
 
 use serde_json::{Map, Value};
 
+pub use super::text_line::LineError;
 use super::text_line::text_error;
 use crate::time::Timestamp;
-
-/// An error that a line reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineError {
-    /// The text to decode: without level, time and request id.
-    pub text: String,
-    /// Whether it ended the invocation: not handled, timed out, killed.
-    pub terminal: bool,
-}
 
 /// A line's place in an invocation of Lambda.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,7 +67,7 @@ pub fn redacted(events: &[LogEvent], redactor: &Redactor) -> Vec<LogEvent> {
 }
 
 /// A place in a log: a stream, or all streams, and a time.
-struct Place {
+struct LogPlace {
     at: Timestamp,
     stream: Option<String>,
     window: Window,
@@ -78,7 +78,7 @@ fn places(
     letters: &[Letter],
     consumer: &Consumer,
     seen: Timestamp,
-) -> Vec<Place> {
+) -> Vec<LogPlace> {
     let mut known = Vec::new();
     let mut all = Vec::new();
     for cause in &found.causes {
@@ -89,14 +89,14 @@ fn places(
         known.push(&cause.fingerprint.id);
         let at = line.event.at;
         let window = Window { from: at.minus(BEFORE), to: at.plus(AFTER) };
-        all.push(Place { at, stream: Some(line.event.stream.clone()), window });
+        all.push(LogPlace { at, stream: Some(line.event.stream.clone()), window });
     }
     let is_silent = !matches!(found.answer.kind, AnswerKind::NoCause | AnswerKind::NotYet);
     if all.is_empty() && !is_silent {
         let first = letters.iter().find_map(|one| windows::trusted_first_receive(one, seen));
         all.extend(first.map(|at| {
             let to = at.plus(consumer.timeout + RECEIVE_AFTER);
-            Place { at, stream: None, window: Window { from: at.minus(RECEIVE_BEFORE), to } }
+            LogPlace { at, stream: None, window: Window { from: at.minus(RECEIVE_BEFORE), to } }
         }));
     }
     all.truncate(PLACES_MAX);
@@ -105,7 +105,7 @@ fn places(
 
 /// Asks for the lines around a place.
 fn around(
-    place: &Place,
+    place: &LogPlace,
     consumer: &Consumer,
     ask: Ask<'_>,
 ) -> Result<Vec<LogEvent>, super::answer::LogAnswer> {

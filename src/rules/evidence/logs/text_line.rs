@@ -1,8 +1,6 @@
 //! Errors on the lines of loggers that write text: by a word for the level, by the class of an
 //! exception, or, where a line has neither, by its words.
 
-use super::line::LineError;
-
 /// Bytes of a line within which a word for its level is looked for.
 const LEVEL_COLUMN_MAX: usize = 160;
 
@@ -53,6 +51,15 @@ const FAILURES: [&str; 26] = [
 /// Words before the number of an exit status that is not 0, in lower case.
 const EXITS: [&str; 5] =
     ["exit code ", "exit status ", "exited with code ", "exited with status ", "exited with "];
+
+/// An error that a line reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineError {
+    /// The text to decode: without level, time and request id.
+    pub text: String,
+    /// Whether it ended the invocation: not handled, timed out, killed.
+    pub terminal: bool,
+}
 
 /// Parses lines of other loggers: a level before the text, or an exception.
 pub(super) fn text_error(line: &str) -> Option<LineError> {

@@ -56,7 +56,7 @@ fn continues(entry: &str, line: &str) -> bool {
     if first.starts_with("panic: ") || first.starts_with("fatal error: ") {
         return continues_panic(line);
     }
-    let is_indented = line.starts_with([' ', '\t', '\u{a0}']);
+    let is_indented = is_indent(line);
     let is_deeper = is_indent(last) && entry.contains('\n');
     let inside = is_frame(last) || is_opening(last) || is_deeper;
     if is_frame(line) {

@@ -173,7 +173,8 @@ fn cause_by_id_is_found_in_words_and_in_split_traces() {
     let named = format!("failed to reserve stock for {M}");
     let handled = format!("INFO {M} failed to find a price");
     let frame = "\tat com.acme.Worker.run(Worker.java:42)";
-    let rows: [(&str, Vec<&str>, Option<&str>); 7] = [
+    let dump = format!("{{\"Records\":[\"{M}\",\"{OTHER}\"]}}");
+    let rows: [(&str, Vec<&str>, Option<&str>); 8] = [
         ("words with the id", vec![&start, &named, &ended], Some("failed to reserve stock")),
         (
             "words behind the id",
@@ -196,6 +197,7 @@ fn cause_by_id_is_found_in_words_and_in_split_traces() {
             Some("java.io.IOException: closed"),
         ),
         ("information", vec![&start, &handled, &ended], None),
+        ("words about a batch", vec![&start, &dump, "failed to pay", &ended], None),
         ("nothing", vec![&start, &begun, &ended], None),
     ];
     for (name, texts, title) in rows {
@@ -210,6 +212,48 @@ fn cause_by_id_is_found_in_words_and_in_split_traces() {
             _ => panic!("{name}: {found:?}"),
         }
     }
+}
+
+#[test]
+fn error_of_an_earlier_invocation_is_found_when_the_last_has_none() {
+    let begun = format!("[INFO]\tT\t{R}\tprocessing {M}");
+    let other = format!("{}d", &R[..35]);
+    let again = format!("[INFO]\tT\t{other}\tprocessing {M}");
+    let lines = [
+        event(100_000, 1, &begun),
+        event(100_010, 2, &format!("[ERROR]\tT\t{R}\tValueError: no quantity")),
+        event(136_100, 3, &again),
+        event(136_110, 4, &format!("REPORT RequestId: {other}\tDuration: 1 ms")),
+    ];
+    let found = found(&lines, Some(99_900));
+    let cause = found.causes.first().unwrap_or_else(|| panic!("{found:?}"));
+    assert!(cause.fingerprint.title.starts_with("ValueError"), "{cause:?}");
+    assert_eq!(cause.lines[0].receive, Some(1));
+}
+
+#[test]
+fn recurrence_takes_what_ended_the_invocations_before_what_was_handled() {
+    let lines = |receive: i64| {
+        let at = 100_000 + receive * 36_000 + 100;
+        let request = format!("{}{receive}", &R[..35]);
+        [
+            (at, format!("START RequestId: {request} Version: $LATEST")),
+            (at + 10, format!("[ERROR]\tT\t{request}\tCacheError: cold")),
+            (at + 20, "[ERROR] KeyError: 'sku'\nTraceback (most recent call last):".to_owned()),
+            (at + 60, format!("REPORT RequestId: {request}\tDuration: 60 ms")),
+        ]
+    };
+    // Another invocation succeeds between the receives.
+    let between = [
+        (118_500, format!("START RequestId: {}9 Version: $LATEST", &R[..35])),
+        (118_560, format!("REPORT RequestId: {}9\tDuration: 60 ms", &R[..35])),
+    ];
+    let mut all: Vec<(i64, String)> = (0..3).flat_map(lines).chain(between).collect();
+    all.sort();
+    let all: Vec<LogEvent> = (1..).zip(all).map(|(n, (at, text))| event(at, n, &text)).collect();
+    let found = found(&all, Some(100_000));
+    let cause = found.causes.first().unwrap_or_else(|| panic!("{found:?}"));
+    assert!(cause.fingerprint.title.starts_with("KeyError: 'sku'"), "{cause:?}");
 }
 
 #[test]
