@@ -96,7 +96,8 @@ impl TestRunner<'_> {
             proof.with_old_runner = self.run_more(argv, patch, part, files::RUNNER_TESTS)?;
         }
         if proof.with_patch == TestResult::Passed {
-            let without = [files::BASE_TESTS, files::NEW_TESTS].map(|name| self.output(name));
+            let with_tests = proof.with_tests.map(|_| self.output(files::NEW_TESTS));
+            let without = proof::without_fix(split, self.output(files::BASE_TESTS), with_tests);
             let with = match proof.with_old_runner {
                 None => files::TESTS,
                 Some(_) => files::RUNNER_TESTS,

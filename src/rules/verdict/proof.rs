@@ -102,6 +102,16 @@ pub fn runner_files(files: &[PatchFile], rules: &TestFiles, argv: &[String]) -> 
     files.iter().map(|file| &file.path).filter(|path| decides(path)).cloned().collect()
 }
 
+/// Returns the outputs of the runs in which a test has to fail without the fix. Where the tests of a
+/// patch can be run alone, only that run shows what they say without the fix: the patch may have
+/// weakened a test that the base has.
+pub fn without_fix(split: PatchSplit, on_base: String, with_tests: Option<String>) -> Vec<String> {
+    match split {
+        PatchSplit::Apart => with_tests.into_iter().collect(),
+        PatchSplit::Shared | PatchSplit::NoTests | PatchSplit::TestsOnly => vec![on_base],
+    }
+}
+
 /// Returns the test that a verdict names and that only the fix makes pass, from the outputs of the
 /// runs without the fix and of that with it.
 pub fn named_test(named: &[String], without: &[String], with: &str) -> Option<String> {

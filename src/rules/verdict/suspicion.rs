@@ -168,7 +168,8 @@ fn denials(denied: u64) -> String {
     format!("{} of tools {verb} denied", count(denied, "call"))
 }
 
-/// Marks the result of an agent whose citations nobody has checked.
+/// Marks the result of an agent whose citations nobody has checked. `held` says what is wrong with its
+/// changes, if it has any.
 pub fn mark_unchecked(mut verdict: Verdict, held: Option<String>) -> Verdict {
     // An agent of one's own chooses its spelling, and a person reads 'Not a bug' all the same.
     let is = |text: &str, word: &str| {

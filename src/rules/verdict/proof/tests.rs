@@ -135,3 +135,21 @@ fn patch_is_split_by_its_files() {
         assert_eq!(tests.is_empty(), matches!(expected, Shared | NoTests), "{row}: {tests:?}");
     }
 }
+
+/// A patch that weakens a test, beside a change of code.
+#[test]
+fn test_of_a_patch_has_to_fail_with_the_tests_alone() {
+    let named = ["tests::red".to_owned()];
+    let (red, green) = ("test tests::red ... FAILED\n", "test tests::red ... ok\n");
+    let rows = [
+        ("weakened", Apart, red, Some(green), false),
+        ("new, and seen by the fix alone", Apart, green, Some(red), true),
+        ("not run with the tests alone", Apart, red, None, false),
+        ("of the base, which the fix turns", NoTests, red, None, true),
+        ("in a file with the fix", Shared, red, None, true),
+    ];
+    for (row, split, base, with_tests, is_named) in rows {
+        let without = without_fix(split, base.to_owned(), with_tests.map(str::to_owned));
+        assert_eq!(named_test(&named, &without, green).is_some(), is_named, "{row}");
+    }
+}
