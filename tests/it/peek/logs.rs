@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::secrets;
 use crate::support::aws_logs::{FakeAws, Log, MESSAGE, Setup, VISIBILITY, aws_v1, aws_v2};
+use crate::support::claude_stub::{INIT_LINE, bench_with_stub, result_line, verdict};
 use crate::support::peek::peek;
 use crate::support::poll::bench;
 use crate::support::workbench::Bench;
@@ -179,10 +180,31 @@ fn prompt_names_what_differs_from_handled_messages() {
     );
     let lines = (1..6).flat_map(handled).chain(failed).collect();
     let aws = FakeAws::start(Setup { log: Log::Lines(lines), group: None, may_list: true });
-    let mut bench = bench_with("logs-contrast", &aws.url, &folder);
-    secrets::configure(&mut bench);
+    let body = format!("cat > @/prompt; {INIT_LINE}; {}", result_line(&verdict()));
+    let mut bench = bench_with_stub("logs-contrast", "2.1.330", &body, "");
+    let programs = Path::new(env!("CARGO_BIN_EXE_dlq-log")).parent().unwrap();
+    let others = std::env::var("PATH").unwrap_or_default();
+    let stubs = bench.path("stubs");
+    bench.set(
+        "PATH",
+        format!("{}:{}:{}:{others}", stubs.display(), folder.display(), programs.display()),
+    );
+    let variables = [
+        ("AWS_ENDPOINT_URL", aws.url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("NO_PROXY", "127.0.0.1"),
+        ("AWS_CONFIG_FILE", "/nonexistent"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+    ];
+    for (name, value) in variables {
+        bench.set(name, value);
+    }
+    bench.unset("DLQ_EVIDENCE_LOGS");
     let output = bench.shell("dlq-poll --queue orders-dlq | dlq-peek | dlq-investigate");
-    let prompts = bench.shell("cat stubs/agent.prompts").text();
+    let prompts = bench.shell("cat prompt").text();
     let expected = "currency: absent in all 1 dead letters, and in none of 5 handled messages, such as \"EUR\"";
     assert!(prompts.contains(expected), "{prompts} {} {}", output.text(), output.stderr);
     let file = bench.shell("cat $(find . -name log-1.txt)").text();
