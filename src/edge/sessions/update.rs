@@ -15,7 +15,6 @@ use crate::rules::investigation::incident::{self, Incident, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
 use crate::rules::investigation::session::Session;
 use crate::rules::investigation::session_events::{self, OwnLines};
-use crate::store;
 use crate::time::{ClockReading, Timestamp};
 
 impl SessionRunner {
@@ -130,9 +129,7 @@ impl SessionRunner {
                 continue;
             }
             let path = self.folder(&session.id).join(files::EVENTS);
-            let lock = self.folder(&session.id).join(files::LOCK);
-            let supervised = store::is_locked(&lock).unwrap_or(true);
-            match new_events(&path, session, supervised) {
+            match new_events(&path, session) {
                 Ok((own, read)) => {
                     if own.foreign > 0 {
                         session.forged += own.foreign;
@@ -160,24 +157,12 @@ impl SessionRunner {
 const EVENTS_MAX: u64 = 1 << 20;
 
 /// Reads the events behind those that were printed. Returns them and how many bytes were read.
-fn new_events(
-    path: &Path,
-    session: &mut Session,
-    supervised: bool,
-) -> std::io::Result<(OwnLines, u64)> {
+fn new_events(path: &Path, session: &mut Session) -> std::io::Result<(OwnLines, u64)> {
     if !ndjson::begins_line_at(path, session.printed)? {
         // The file was rewritten.
         session.printed = 0;
     }
-    let mut bytes = ndjson::lines_after(path, session.printed, EVENTS_MAX)?;
-    if supervised && !bytes.is_empty() {
-        // The agent may have written it: its supervisor finds that out before it ends.
-        let until_end = session_events::before_end(&bytes, session);
-        bytes.truncate(until_end);
-        if until_end == 0 {
-            return Ok((OwnLines::default(), 0));
-        }
-    }
+    let bytes = ndjson::lines_after(path, session.printed, EVENTS_MAX)?;
     let size = std::fs::symlink_metadata(path)?.len();
     if bytes.is_empty() && size.saturating_sub(session.printed) >= EVENTS_MAX {
         // A line without end.
