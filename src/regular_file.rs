@@ -4,7 +4,7 @@
 //! sparse file fills the memory. Each of them is an error that names what was found.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -27,6 +27,16 @@ pub fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it has more than {max} bytes")));
     }
     Ok(bytes)
+}
+
+/// Reads the last `max` bytes of a file, which may be of any length, as text.
+pub fn read_end(path: &Path, max: u64) -> io::Result<String> {
+    let mut file = open(path)?;
+    let size = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(size.saturating_sub(max)))?;
+    let mut bytes = Vec::new();
+    file.take(max).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Returns the file when it is a regular one.
@@ -92,6 +102,11 @@ mod tests {
             let found = found.as_deref().map_err(String::as_str);
             assert_eq!(found, expected.map(str::as_bytes), "{name}");
         }
+        std::fs::write(at("long"), "begin and end").unwrap();
+        assert_eq!(read_end(&at("long"), 3).unwrap(), "end");
+        assert_eq!(read_end(&at("long"), 300).unwrap(), "begin and end");
+        assert_eq!(read_end(&at("sparse"), 5).unwrap(), "\0\0\0\0\0");
+        assert!(read_end(&at("link"), 5).is_err());
         let device = read(Path::new("/dev/null"), 5).unwrap_err().to_string();
         assert_eq!(device, "it is a device, not a file");
         std::fs::remove_dir_all(folder).unwrap();

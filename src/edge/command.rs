@@ -82,8 +82,16 @@ pub fn run_for_status(
 ) -> Result<(Option<ExitStatus>, Vec<u8>), String> {
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
-    command.args(arguments).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    run_to_status(&mut command, deadline)
+}
+
+/// Runs a command as [`run_for_status`] does, with its own environment, input and output.
+pub fn run_to_status(
+    command: &mut Command,
+    deadline: Duration,
+) -> Result<(Option<ExitStatus>, Vec<u8>), String> {
+    command.process_group(0).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
     let errors = child.stderr.take().map(read_end);
     let status = wait(&mut child, deadline.into());

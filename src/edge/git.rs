@@ -19,6 +19,8 @@ pub use self::test_worktree::{PatchPart, remove_test_worktree};
 pub use crate::rules::investigation::branch_name::branch;
 
 use crate::error::Error;
+use crate::regular_file;
+use crate::rules::investigation::branch_name;
 use crate::rules::verdict::WrittenFiles;
 use crate::store;
 
@@ -256,11 +258,15 @@ fn note(folder: &Path) -> PathBuf {
     beside(folder, "base")
 }
 
+/// Bytes of the note.
+const NOTE_MAX: u64 = 4096;
+
 fn read_note(folder: &Path) -> Option<(String, String)> {
-    let text = std::fs::read_to_string(note(folder)).ok()?;
+    // An agent without a sandbox can have replaced the note: only a branch of ours is ever deleted.
+    let text = String::from_utf8(regular_file::read(&note(folder), NOTE_MAX).ok()?).ok()?;
     let (base, branch) = text.strip_suffix('\n')?.split_once('\n')?;
     let is_hash = base.len() >= 40 && base.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_hash && !branch.is_empty()).then(|| (base.to_owned(), branch.to_owned()))
+    (is_hash && branch_name::is_own(branch)).then(|| (base.to_owned(), branch.to_owned()))
 }
 
 mod command;
@@ -270,6 +276,7 @@ mod history_clone;
 mod repository;
 mod sizes;
 mod snapshot;
+mod special_files;
 mod test_worktree;
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,8 @@ pub struct SessionRunner {
     dry: Option<RefCell<Sessions>>,
     /// The warnings that were given.
     warned: RefCell<HashSet<String>>,
+    /// Ended sessions that could not be cleaned up.
+    unclean: RefCell<HashSet<String>>,
     /// The process that proves fixes again.
     prover: RefCell<Option<Child>>,
 }
@@ -116,6 +118,7 @@ impl SessionRunner {
             state,
             dry,
             warned,
+            unclean: RefCell::default(),
             prover: RefCell::default(),
         })
     }
@@ -142,13 +145,24 @@ impl SessionRunner {
 
     /// Cleans up after ended sessions. Called without the lock, because git may take long, and after
     /// the lines of the update were printed, which no later update would repeat.
-    pub fn clean_up(&self, plan: &UpdatePlan) -> Result<(), Error> {
+    /// Returns whether all of it was done.
+    pub fn clean_up(&self, plan: &UpdatePlan) -> bool {
         if self.dry.is_some() {
-            return Ok(());
+            return true;
         }
-        plan.clean_up.iter().try_for_each(|session| self.run_clean_up("clean-up", session))?;
+        let mut is_done = true;
+        for session in &plan.clean_up {
+            // What fails is tried once by each filter: it can be a failure of that session alone.
+            if !self.unclean.borrow().contains(session)
+                && let Err(error) = self.run_clean_up("clean-up", session)
+            {
+                is_done = false;
+                log::warn(&error.to_string());
+                self.unclean.borrow_mut().insert(session.clone());
+            }
+        }
         plan.prune.iter().for_each(|session| self.delete_folder(session));
-        Ok(())
+        is_done
     }
 
     /// Whether a session runs by its record, or has unprinted events. Takes no lock.

@@ -10,7 +10,7 @@ pub use watch::watch;
 use std::collections::BTreeMap;
 
 use super::closed_folder::{self, ClosedFolders};
-use super::session_folder::session_folder;
+use super::session_folder::{self, session_folder};
 use super::supervisor::files;
 use crate::clock;
 use crate::document::{Document, Keys};
@@ -26,7 +26,7 @@ use crate::rules::notification::silence::Silences;
 use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{LastEvent, RoundFacts, SessionProbe, StateDocuments, StatusView};
-use crate::store::{self, Store};
+use crate::store::Store;
 
 /// Reads the documents and probes the session folders.
 pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
@@ -93,7 +93,7 @@ fn all(
         let folder = session_folder(store.dir(), &session.id);
         let mut found = SessionProbe::default();
         if session.status == SessionStatus::Running {
-            match store::is_locked(&folder.join(files::LOCK)) {
+            match session_folder::is_supervised(&folder.join(files::LOCK)) {
                 Ok(held) => found.held = Some(held),
                 Err(_) if closed.take(&folder) => {}
                 Err(error) => problems.push(error.to_string()),

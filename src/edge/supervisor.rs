@@ -146,9 +146,11 @@ pub mod files {
     pub const HELD: &str = "held.diff";
     /// Second worktree, with a part of the patch, in which the tests run.
     pub const TRIAL: &str = "trial";
-    /// Output of the tests with the patch, with the new tests alone, and without.
+    /// Output of the tests with the patch, with the new tests alone, without, and with the patch but
+    /// what runs the tests.
     pub const TESTS: &str = "tests.log";
     pub const NEW_TESTS: &str = "tests.new.log";
+    pub const RUNNER_TESTS: &str = "tests.runner.log";
     pub const BASE_TESTS: &str = "tests.base.log";
     /// Request to end the session.
     pub const STOP: &str = "stop";
@@ -225,7 +227,7 @@ fn run(
     let opened = open_workspace(context, &evidence, sandboxed);
     let end = match &opened {
         Ok(workspace) => run_agent(context, agent, workspace, &evidence),
-        Err(error) => emit_not_run(context, NoResult::not_started(error)),
+        Err(error) => emit_not_run(context, NoResult::not_started(context, error)),
     };
     // Order matters: after a crash between any two steps the next filter can finish the rest.
     let cost = match &opened {
@@ -261,7 +263,7 @@ fn run_agent(
             let check = FixCheck { context, workspace, tests };
             conclude(context, &agent, evidence, run, &check)
         }
-        Err(error) => emit_not_run(context, NoResult::not_started(&error)),
+        Err(error) => emit_not_run(context, NoResult::not_started(context, &error)),
     };
     watchdog.dismiss()?;
     end

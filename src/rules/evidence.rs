@@ -12,6 +12,7 @@ pub mod log_command;
 pub mod logs;
 pub mod message;
 pub mod peek_limit;
+pub mod python_literal;
 pub mod redact;
 pub mod sample;
 pub mod sender;

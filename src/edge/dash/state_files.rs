@@ -14,7 +14,7 @@ use super::input::ScreenMessage;
 use crate::clock;
 use crate::document::{Document, Keys};
 use crate::edge::closed_folder::{self, ClosedFolders};
-use crate::edge::session_folder::session_folder;
+use crate::edge::session_folder::{self, session_folder};
 use crate::edge::supervisor::files;
 use crate::error::{Error, if_found};
 use crate::regular_file;
@@ -144,7 +144,7 @@ impl FolderReader {
 
     fn probe_running(&self, session: &Session, into: &mut SessionReading) -> Result<(), Error> {
         let folder = session_folder(self.store.dir(), &session.id);
-        into.is_dead = !store::is_locked(&folder.join(files::LOCK))?;
+        into.is_dead = !session_folder::is_supervised(&folder.join(files::LOCK))?;
         into.usage = usage(&folder.join(files::USAGE))?;
         Ok(())
     }

@@ -17,7 +17,9 @@ use crate::rules::evidence::logs::answer::{AnswerKind, LogAnswer};
 use crate::rules::evidence::logs::aws_cli::{self, CallScope, FunctionFacts, MappingsPage};
 use crate::rules::evidence::logs::query::{self, LogPage, LogQuery};
 use crate::rules::evidence::logs::search::search;
-use crate::rules::evidence::logs::{Consumer, Letter, LogSource, LoggedCause};
+use crate::rules::evidence::logs::{
+    Consumer, Letter, LogEvent, LogSource, LoggedCause, neighbours::neighbours,
+};
 use crate::time::Timestamp;
 
 /// Limits of one search: calls, bytes of all answers, and time.
@@ -58,28 +60,23 @@ struct Caller<'a> {
 }
 
 /// Searches in the log of the consumer of `source`. `seen` is when the messages were seen in the
-/// dead-letter queue. The log that is returned is not redacted, and has no id.
+/// dead-letter queue. The log and the lines around its own that are returned are not redacted, and the
+/// log has no id.
 pub(super) fn search_log(
     letters: &[Letter],
     source: &SourceFacts,
     seen: Timestamp,
     settings: &LogSettings<'_>,
-) -> (Log, Vec<LoggedCause>) {
+) -> (Log, Vec<LoggedCause>, Vec<LogEvent>) {
     let begun = clock::tick();
-    let mut caller = Caller {
-        settings,
-        environment: environment(&settings.variables),
-        until: begun + SEARCH_MAX,
-        cost: SearchCost::default(),
-        shown: Vec::new(),
-        disabled: None,
-        may_have_dropped_group: false,
-    };
+    let mut caller = Caller::new(settings, begun + SEARCH_MAX);
+    let mut around = Vec::new();
     let (mut answer, mut causes, mut group) = match caller.consumer(source) {
         Err(answer) => (answer, Vec::new(), None),
         Ok(consumer) => {
             let mut ask = |asked: &LogQuery| caller.lines(asked);
             let found = search(letters, &consumer, seen, clock::now(), &mut ask);
+            around = neighbours(&found, letters, &consumer, seen, &mut ask);
             (found.answer, found.causes, Some(consumer.group))
         }
     };
@@ -91,6 +88,7 @@ pub(super) fn search_log(
         && let Some(why) = caller.old_version()
     {
         (answer, causes, group) = (why, Vec::new(), None);
+        around.clear();
     }
     caller.cost.millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     if let Some(disabled) = caller.disabled {
@@ -104,7 +102,7 @@ pub(super) fn search_log(
         cost: Some(caller.cost),
         ..Log::default()
     };
-    (log, causes)
+    (log, causes, around)
 }
 
 /// Returns the environment of the command: that of this process, with a pager and retries that suit
@@ -120,7 +118,19 @@ fn environment(variables: &[(&'static str, String)]) -> Vec<(OsString, OsString)
     inherited.into_iter().chain(set).collect()
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    fn new(settings: &'a LogSettings<'a>, until: Instant) -> Self {
+        Caller {
+            settings,
+            environment: environment(&settings.variables),
+            until,
+            cost: SearchCost::default(),
+            shown: Vec::new(),
+            disabled: None,
+            may_have_dropped_group: false,
+        }
+    }
+
     /// Finds the consumer of a queue: the configured one, else the function that the queue invokes.
     fn consumer(&mut self, source: &SourceFacts) -> Result<Consumer, LogAnswer> {
         let visibility = Duration::from_secs(source.visibility_s.unwrap_or(30));
@@ -283,5 +293,104 @@ impl Caller<'_> {
             Some(status) if status.success() => Ok(ran.output),
             Some(_) => Err(aws_cli::refusal(&String::from_utf8_lossy(&ran.errors), operation)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::rules::evidence::logs::Window;
+
+    /// Folder with an `aws` command of its own.
+    struct Stub {
+        folder: PathBuf,
+    }
+
+    impl Stub {
+        fn new(name: &str, script: &str) -> Self {
+            let name = format!("dlq-cloudwatch-{name}-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            let path = folder.join("aws");
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+            Stub { folder }
+        }
+
+        fn caller<'a>(&self, settings: &'a LogSettings<'a>, until: Instant) -> Caller<'a> {
+            let mut caller = Caller::new(settings, until);
+            caller.environment.retain(|(name, _)| name != "PATH");
+            let path = format!("{}:/usr/bin:/bin", self.folder.display());
+            caller.environment.push(("PATH".into(), path.into()));
+            caller
+        }
+
+        fn settings(&self) -> LogSettings<'_> {
+            let scope = CallScope { region: "eu-west-1".into(), ..CallScope::default() };
+            LogSettings { scope, variables: Vec::new(), source: None, state: &self.folder }
+        }
+    }
+
+    impl Drop for Stub {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    fn asked() -> LogQuery {
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let window = Window { from: at, to: at };
+        LogQuery { group: "/ecs/orders".into(), window, pattern: None, stream: None, pages: 9 }
+    }
+
+    fn cut(answer: Result<LogPage, LogAnswer>) -> String {
+        let answer = answer.unwrap_err();
+        assert_eq!(answer.kind, AnswerKind::Cut, "{answer}");
+        answer.reason
+    }
+
+    #[test]
+    fn search_ends_at_4_mib_of_answers() {
+        // Each page has 1.5 MB, and names a next one.
+        let page = "printf '{\"events\":[],\"nextToken\":\"%s\",\"x\":\"' $$; head -c 1500000 /dev/zero | tr '\\0' x; echo '\"}'";
+        let stub = Stub::new("bytes", page);
+        let settings = stub.settings();
+        let mut caller = stub.caller(&settings, clock::tick() + SEARCH_MAX);
+        assert_eq!(cut(caller.lines(&asked())), "4 MiB were read");
+        assert_eq!(caller.cost.calls, 3, "two pages and a part of the third");
+        assert!(caller.cost.bytes <= BYTES_MAX, "{:?}", caller.cost);
+        // Nothing more is asked for.
+        caller.cost.bytes = BYTES_MAX;
+        assert_eq!(cut(caller.lines(&asked())), "4 MiB were read");
+        assert_eq!(caller.cost.calls, 3);
+    }
+
+    #[test]
+    fn search_ends_at_its_deadline() {
+        let stub = Stub::new("time", "exec sleep 30");
+        let settings = stub.settings();
+        let begun = clock::tick();
+        let mut caller = stub.caller(&settings, begun + Duration::from_millis(700));
+        let silent = caller.lines(&asked()).unwrap_err();
+        assert!([AnswerKind::Failed, AnswerKind::Cut].contains(&silent.kind), "{silent}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "the command was stopped");
+        assert_eq!(caller.cost.calls, 1);
+        assert_eq!(cut(caller.lines(&asked())), "60 seconds have passed");
+        assert_eq!(caller.cost.calls, 1, "nothing is started after the deadline");
+        assert_eq!(SEARCH_MAX, Duration::from_secs(60));
+        assert_eq!(BYTES_MAX, 4 * 1024 * 1024);
+    }
+
+    #[test]
+    fn search_ends_after_30_calls() {
+        let stub = Stub::new("calls", "echo '{\"events\":[]}'");
+        let settings = stub.settings();
+        let mut caller = stub.caller(&settings, clock::tick() + SEARCH_MAX);
+        caller.cost.calls = CALLS_MAX - 1;
+        assert!(caller.lines(&asked()).is_ok_and(|page| page.complete));
+        assert_eq!(cut(caller.lines(&asked())), "30 calls were made");
     }
 }

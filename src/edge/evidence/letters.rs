@@ -1,13 +1,14 @@
 //! The dead letters of a bundle until its end: their fingerprints, which a log may still change.
 
+use std::collections::BTreeMap;
+
 use super::cloudwatch::{self, LogSettings};
-use crate::rules::evidence::bundle::{
-    Fingerprints, Log, LogLine, Logs, QueueFacts, Sampled, SourceFacts,
-};
+use crate::rules::evidence::bundle::{Fingerprints, Log, Logs, QueueFacts, Sampled, SourceFacts};
 use crate::rules::evidence::decode::{Decoded, PayloadKind, Producer};
 use crate::rules::evidence::fingerprint::{Fingerprint, Grouper, Kind};
 use crate::rules::evidence::logs::answer::{AnswerKind, LogAnswer};
-use crate::rules::evidence::logs::{Letter, LoggedCause, cited_lines};
+use crate::rules::evidence::logs::neighbours::redacted;
+use crate::rules::evidence::logs::{Letter, LogEvent, LoggedCause, cited_lines};
 use crate::rules::evidence::redact::Redactor;
 use crate::time::Timestamp;
 
@@ -93,7 +94,8 @@ impl Letters {
         }
     }
 
-    /// Searches in CloudWatch Logs for the causes of unexplained letters, by their source queues.
+    /// Searches in CloudWatch Logs for the causes of unexplained letters, by their source queues. Returns
+    /// the redacted lines around those that were found, by the id of the log.
     pub(super) fn search(
         &mut self,
         logs: &mut Logs,
@@ -101,22 +103,25 @@ impl Letters {
         raised_at: Option<Timestamp>,
         settings: &LogSettings<'_>,
         redactor: &Redactor,
-    ) {
+    ) -> BTreeMap<String, Vec<LogEvent>> {
+        let mut neighbours = BTreeMap::new();
         let now = crate::clock::now();
         let seen = raised_at.into_iter().chain(queue.asked_at).min().unwrap_or(now);
         for (source, letters) in self.by_source(queue, settings).into_iter().take(SOURCES_MAX) {
             let receives = source.as_ref().and_then(|source| source.max_receive_count);
-            let (mut log, causes) = match source {
+            let (mut log, causes, around) = match source {
                 Some(source) => cloudwatch::search_log(&letters, &source, seen, settings),
-                None => (unknown_source(), Vec::new()),
+                None => (unknown_source(), Vec::new(), Vec::new()),
             };
             log.id = format!("log:{}", logs.logs.len() + 1);
             let redact = |text: &String| redactor.redact_text(text).into_owned();
             log.command = log.command.iter().map(redact).collect();
             log.detail = log.detail.as_ref().map(redact);
             self.explain(&mut log, causes, receives, redactor);
+            neighbours.insert(log.id.clone(), redacted(&around, redactor));
             logs.logs.push(log);
         }
+        neighbours
     }
 
     /// Returns the unexplained letters by source queue; none for a source that cannot be told.
@@ -184,14 +189,4 @@ fn unknown_source() -> Log {
     let reason = "the messages do not tell which of several source queues they come from";
     let answer = LogAnswer::new(AnswerKind::UnknownGroup, reason);
     Log { answer: Some(answer.kind), detail: Some(answer.reason), ..Log::default() }
-}
-
-/// Returns the text of the lines of a log, one a line, for a file of the bundle.
-pub(super) fn lines_file(lines: &[LogLine]) -> String {
-    let line = |line: &LogLine| {
-        let LogLine { at, stream, event, messages, text, .. } = line;
-        let text = crate::text::safe(text);
-        format!("{at} {} {event} ({}): {text}\n", crate::text::safe(stream), messages.join(", "))
-    };
-    lines.iter().map(line).collect()
 }

@@ -1,17 +1,19 @@
 //! Writing an evidence bundle: its folder has the name `N.part` until it is complete.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::cloudwatch::LogSettings;
-use super::letters::{Letters, lines_file};
+use super::letters::Letters;
 use super::logs;
 use crate::clock;
 use crate::error::Error;
 use crate::rules::evidence::bundle::{Fingerprints, Logs, QueueFacts, Sampled, files};
 use crate::rules::evidence::log_command::{LogCommandValues, LoggedIds};
+use crate::rules::evidence::logs::{LogEvent, lines_file};
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::{agent_copy, decode, sample, timeline};
@@ -116,10 +118,9 @@ impl<'a> BundleWriter<'a> {
         };
         let (letters, redactor) = (&mut self.letters, self.redactor);
         let mut logs = logs::run_all(commands, &values, letters, redactor, &self.part)?;
-        if let Some(settings) = settings {
-            letters.search(&mut logs, &queue_facts, raised_at, settings, redactor);
-        }
-        self.write_lines(&mut logs)?;
+        let neighbours = settings
+            .map(|settings| letters.search(&mut logs, &queue_facts, raised_at, settings, redactor));
+        self.write_lines(&mut logs, &neighbours.unwrap_or_default())?;
         self.rewrite_fingerprints()?;
         let mut prints = self.letters.group();
         for group in &mut prints.fingerprints {
@@ -138,11 +139,21 @@ impl<'a> BundleWriter<'a> {
         Ok((prints, self.path.clone(), logs.is_early()))
     }
 
-    /// Writes the lines that searches cite into files of their own, as the output of commands is.
-    fn write_lines(&self, logs: &mut Logs) -> Result<(), Error> {
-        for log in logs.logs.iter_mut().filter(|log| log.file.is_none() && !log.lines.is_empty()) {
+    /// Writes the lines that searches cite, and those around them, into files of their own, as the
+    /// output of commands is.
+    fn write_lines(
+        &self,
+        logs: &mut Logs,
+        neighbours: &BTreeMap<String, Vec<LogEvent>>,
+    ) -> Result<(), Error> {
+        for log in logs.logs.iter_mut().filter(|log| log.file.is_none()) {
+            let around = neighbours.get(&log.id).map(Vec::as_slice).unwrap_or_default();
+            let text = lines_file::write(&log.lines, around);
+            if text.is_empty() {
+                continue;
+            }
             let name = format!("{}.txt", log.id.replace(':', "-"));
-            store::replace(&self.part.join(&name), lines_file(&log.lines).as_bytes())?;
+            store::replace(&self.part.join(&name), text.as_bytes())?;
             log.file = Some(name);
         }
         Ok(())

@@ -37,9 +37,8 @@ pub fn end_by(end: Instant) {
     let _ = END.set(end);
 }
 
-/// Shortens a deadline to the end of all calls.
-fn bounded(deadline: Duration) -> Duration {
-    let remaining = END.get().map(|end| end.saturating_duration_since(clock::tick()));
+/// Shortens a deadline to the end of all calls, when that is set.
+fn shortened(deadline: Duration, remaining: Option<Duration>) -> Duration {
     remaining.map_or(deadline, |remaining| deadline.min(remaining.max(LEAST)))
 }
 
@@ -204,7 +203,8 @@ impl Git {
 
     fn once(&self, argv: &[&str], deadline: Duration, max: u64) -> Result<GitOutput, Error> {
         let failed = |cause: String| Error::failed("run", command_name(argv), cause);
-        let deadline = bounded(deadline);
+        let remaining = END.get().map(|end| end.saturating_duration_since(clock::tick()));
+        let deadline = shortened(deadline, remaining);
         let mut all = vec!["git".to_owned(), "--no-pager".to_owned()];
         all.extend(self.location.iter().cloned());
         all.extend(argv.iter().map(|word| (*word).to_owned()));
@@ -284,4 +284,25 @@ pub fn argument(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| {
         Error::wrong(format!("cannot use '{}' with git: its name is not UTF-8", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadline_of_a_call_ends_with_that_of_the_session() {
+        let seconds = Duration::from_secs;
+        let rows = [
+            ("no session", TREE, None, TREE),
+            ("much time", ASK, Some(seconds(600)), ASK),
+            ("little time", TREE, Some(seconds(12)), seconds(12)),
+            ("hardly any", TREE, Some(seconds(1)), LEAST),
+            ("none", ASK, Some(Duration::ZERO), LEAST),
+            ("a short call", seconds(2), Some(Duration::ZERO), seconds(2)),
+        ];
+        for (row, deadline, remaining, expected) in rows {
+            assert_eq!(shortened(deadline, remaining), expected, "{row}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Commits up to the base of a worktree, for an agent that cannot run git.
 
-use super::Worktree;
-use super::command::TREE;
+use super::command::{Git, TREE, argument};
+use super::snapshot::Scratch;
+use super::{Worktree, beside};
 use crate::error::Error;
 use crate::rules::evidence::suspect_commits::{self, Commit};
 
@@ -26,7 +27,17 @@ impl Worktree {
     fn log(&self, form: &[&str]) -> Result<Vec<u8>, Error> {
         let argv = ["log", "--max-count=100", "--no-color", "--no-show-signature"];
         let argv = [&argv[..], form, &[self.base.as_str()]].concat();
-        Ok(self.git()?.run(&argv, TREE, HISTORY_MAX)?.output)
+        let (_empty, git) = self.reader()?;
+        Ok(git.run(&argv, TREE, HISTORY_MAX)?.output)
+    }
+
+    /// Returns a git that works in an empty folder, and the folder: of the agent's files it would read
+    /// `.gitattributes`, which can be a FIFO.
+    fn reader(&self) -> Result<(Scratch, Git), Error> {
+        let empty = Scratch::new(beside(&self.folder, "reads"))?;
+        let admin = self.repository.admin(&self.folder)?;
+        let git = Git::within(argument(&admin)?, argument(empty.folder())?);
+        Ok((empty, git))
     }
 
     /// Returns what a commit changed, against its first parent, and says where the text is cut.
@@ -35,7 +46,8 @@ impl Worktree {
         let form = ["--submodule=short", "-m", "--first-parent", "--stat", "--patch"];
         let head = ["--date=iso-strict", "--format=commit %H%n%ad %an%n%s", hash, "--"];
         let argv = [&argv[..], &form[..], &head[..]].concat();
-        let shown = self.git()?.disarmed()?.run(&argv, TREE, DIFF_MAX)?;
+        let (_empty, git) = self.reader()?;
+        let shown = git.disarmed()?.run(&argv, TREE, DIFF_MAX)?;
         let mut text = String::from_utf8_lossy(&shown.output).into_owned();
         if shown.more {
             text.push_str(&format!("\n(cut after {} KiB)\n", DIFF_MAX >> 10));

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use super::command::{ANSWER_MAX, Git, TREE, argument};
-use super::{EVIDENCE, Worktree};
+use super::{EVIDENCE, Worktree, special_files};
 use crate::error::Error;
 use crate::rules::verdict::patch_gate::FileChange;
 use crate::store::make_dir;
@@ -18,6 +18,8 @@ use crate::store::make_dir;
 const INDEX_MAX: u64 = 64 << 20;
 /// File names in one call.
 pub(super) const NAMES: usize = 200;
+/// Bytes of the file names in one call: an eighth of what Linux allows.
+const ARGUMENTS_MAX: usize = 256 << 10;
 /// Mode of a commit in a tree: a nested repository.
 const COMMIT: &str = "160000";
 
@@ -101,6 +103,7 @@ impl Worktree {
         std::fs::copy(&base, &index).map_err(|error| Error::file("copy", &base, &error))?;
 
         let git = scratch.git(&self.git()?, &self.repository.common)?.with("GIT_INDEX_FILE", index);
+        special_files::refuse(&self.folder)?;
         let (paths, mut whole) = self.paths_to_add(&git)?;
         self.refuse_large(&git)?;
         // One unreadable file, or a nested repository without a commit, is no reason to fail.
@@ -127,10 +130,14 @@ impl Worktree {
             .map(|one| one.change)
             .filter(|one| one.was == ABSENT && one.mode != COMMIT);
         let left: Vec<String> = new.map(|one| one.path).filter(|path| !written.has(path)).collect();
-        for paths in left.chunks(NAMES) {
+        // Each call writes the whole index: few calls.
+        let mut rest = left.as_slice();
+        while !rest.is_empty() {
+            let (paths, more) = rest.split_at(fitting(rest, ARGUMENTS_MAX));
             let mut argv = vec!["update-index", "--force-remove", "--"];
             argv.extend(paths.iter().map(String::as_str));
             git.must(&argv, TREE)?;
+            rest = more;
         }
         Ok(left)
     }
@@ -230,6 +237,16 @@ impl Worktree {
     }
 }
 
+/// Returns how many of the first names have at most `max` bytes, and at least one.
+fn fitting(names: &[String], max: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |name: &&String| {
+        bytes += name.len() + 1;
+        bytes <= max
+    };
+    names.iter().take_while(fits).count().max(1)
+}
+
 /// Whether two files have the same bytes.
 fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
     let (size, other_size) = (one.symlink_metadata()?.len(), other.symlink_metadata()?.len());
@@ -240,4 +257,17 @@ fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
 pub(super) fn texts(bytes: &[u8]) -> Vec<String> {
     let parts = bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty());
     parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_call_fit_into_its_arguments() {
+        let names: Vec<String> = ["a", "bb", "ccc"].map(str::to_owned).into();
+        for (max, count) in [(0, 1), (1, 1), (4, 1), (5, 2), (8, 2), (9, 3), (100, 3)] {
+            assert_eq!(fitting(&names, max), count, "{max}");
+        }
+    }
 }

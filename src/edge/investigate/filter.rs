@@ -88,7 +88,7 @@ impl Filter {
             out.flush()?;
             self.runner.mark_printed(&result.printed)?;
         }
-        self.runner.clean_up(&result.plan)?;
+        self.failed |= !self.runner.clean_up(&result.plan);
         Ok(result)
     }
 
@@ -154,6 +154,7 @@ impl StreamFilter for Filter {
             return Ok(());
         }
         let result = self.runner.update(std::mem::take(&mut self.changes), None)?;
-        self.runner.clean_up(&result.plan)
+        self.runner.clean_up(&result.plan);
+        Ok(())
     }
 }

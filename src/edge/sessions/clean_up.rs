@@ -3,8 +3,10 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::SessionRunner;
+use crate::edge::command;
 use crate::edge::supervisor::{EventWriter, Plan, files};
 use crate::error::Error;
 use crate::event::{Event, InvestigationFailed, Type};
@@ -15,6 +17,8 @@ use crate::{clock, log, ndjson};
 
 /// The bytes of a session's events that are copied into the journal.
 const EVENTS_MAX: u64 = 16 << 20;
+/// The time for one clean-up, in which git removes worktrees.
+const CLEAN_UP_MAX: Duration = Duration::from_secs(120);
 
 impl SessionRunner {
     /// Reports the end of a session whose supervisor is gone, and ends an agent that outlived it.
@@ -88,11 +92,13 @@ impl SessionRunner {
     /// messages become messages of this program.
     pub(super) fn run_clean_up(&self, word: &str, session: &str) -> Result<(), Error> {
         let failed = |cause: &str| Error::failed("clean up after session", session, cause);
-        let mut command = self.supervisor(&[word, session], false)?;
-        command.stderr(Stdio::piped());
-        let ran = store::output_of(&mut command).map_err(|error| failed(&error.to_string()))?;
-        let fatal = self.repeat_messages(&ran.stderr);
-        match ran.status.success() {
+        // Without the secrets of this program: an agent may have outlived its supervisor.
+        let mut command = self.supervisor(&[word, session], true)?;
+        let ran = command::run_to_status(&mut command, CLEAN_UP_MAX);
+        let (status, errors) = ran.map_err(|cause| failed(&cause))?;
+        let fatal = self.repeat_messages(&errors);
+        let Some(status) = status else { return Err(failed("it did not end in time")) };
+        match status.success() {
             true => Ok(()),
             false => Err(failed(fatal.as_deref().unwrap_or("it ended without a reason"))),
         }

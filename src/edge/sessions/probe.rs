@@ -5,6 +5,7 @@ use std::path::Path;
 use super::SessionRunner;
 use crate::clock;
 use crate::document::Keys;
+use crate::edge::session_folder;
 use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::event::{self, Type};
@@ -61,7 +62,11 @@ impl SessionRunner {
     fn probe_folder(&self, session: &Session) -> FolderState {
         let folder = self.folder(&session.id);
         let is_running = session.status == SessionStatus::Running;
-        let locked = match store::is_locked(&folder.join(files::LOCK)) {
+        let probed = match is_running {
+            true => session_folder::is_supervised(&folder.join(files::LOCK)),
+            false => store::is_locked(&folder.join(files::LOCK)),
+        };
+        let locked = match probed {
             Ok(locked) => locked,
             Err(error) => {
                 if is_running {

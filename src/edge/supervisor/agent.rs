@@ -23,6 +23,7 @@ use crate::edge::supervisor::agent_program::Program;
 use crate::error::Error;
 use crate::event::InvestigationProgressed;
 use crate::log;
+use crate::regular_file;
 use crate::rules::agent::invocation::Invocation;
 use crate::rules::agent::last_answer;
 use crate::rules::agent::last_line::{Exit, Failure};
@@ -33,6 +34,9 @@ use crate::rules::investigation::incident::Incident;
 use crate::rules::sandbox::limits;
 use crate::rules::sandbox::refusal::Unavailable;
 use crate::store::{self, Lock};
+
+/// Bytes of standard error in which the message of bubblewrap is.
+const SAID_MAX: u64 = 64 << 10;
 
 /// A validated agent and the files loaded for it.
 pub(super) struct PreparedAgent<'a> {
@@ -238,7 +242,7 @@ fn end_of_sandbox(
     if agent.sandbox().is_none() || status.code() != Some(1) || started() {
         return result;
     }
-    let said = std::fs::read_to_string(context.path(files::STDERR)).unwrap_or_default();
+    let said = regular_file::read_end(&context.path(files::STDERR), SAID_MAX).unwrap_or_default();
     let why = format!("there is no sandbox: {}", Unavailable::from_message(&said));
     WaitResult::Cut(NoResult::Failed("could_not_start", why))
 }

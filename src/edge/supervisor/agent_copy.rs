@@ -8,10 +8,13 @@ use std::path::Path;
 use crate::edge::evidence::read;
 use crate::edge::git::Worktree;
 use crate::error::Error;
+use crate::log;
 use crate::rules::evidence::agent_copy::{self, AgentCopy, AgentFile, CopyForm};
 use crate::rules::evidence::bundle::{Log, files};
 use crate::rules::evidence::contrast;
 use crate::rules::evidence::logs::first_error::{FirstError, first_error};
+use crate::rules::evidence::logs::handled::handled_lines;
+use crate::rules::evidence::logs::{LogEvent, command_output, lines_file};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::suspect_commits::{Commit, first_failure, suspects};
 use crate::rules::evidence::timeline;
@@ -66,13 +69,19 @@ impl Background {
                 Ok(dead.len() < COMPARED_MAX)
             })?;
         }
+        let entries = logs.iter().zip(&texts).map(|(log, text)| match log.answer {
+            Some(_) => lines_file::read(text),
+            None => command_output::events_of(text),
+        });
+        let entries: Vec<Vec<LogEvent>> = entries.collect();
+        let handled: Vec<&str> = entries.iter().flat_map(|log| handled_lines(log)).collect();
         let mut commits = worktree.map(Worktree::commits).transpose()?.unwrap_or_default();
         for commit in &mut commits {
             commit.subject = redactor.redact_text(&commit.subject).into_owned();
         }
         Ok(Background {
             errors: errors.collect(),
-            contrast: contrast::differences(&dead, &texts, &ids),
+            contrast: contrast::differences(&dead, &handled, &ids),
             commits,
             first_failure: first_failure(&contents.queue, &contents.messages),
             contents,
@@ -106,12 +115,13 @@ impl Background {
             self.add_bundle(bundle, add)?;
         }
         let Some(worktree) = worktree else { return Ok(()) };
-        let history = worktree.history()?;
+        // What git cannot tell is missing for the agent, and for the check of what it cites.
+        let history = worktree.history().unwrap_or_else(unread);
         let history = String::from_utf8_lossy(&history);
         let what = "the last commits of the code, with their files";
         add(HISTORY, what, &self.redactor.redact_text(&history))?;
         for Commit { hash, at, subject, .. } in suspects(&self.commits, self.first_failure) {
-            let diff = worktree.commit_diff(hash)?;
+            let diff = worktree.commit_diff(hash).unwrap_or_else(unread);
             let what = format!("changes of {at}: {}", crate::text::safe(subject));
             add(&format!("{COMMITS}/{hash}.diff"), &what, &self.redactor.redact_text(&diff))?;
         }
@@ -155,6 +165,12 @@ impl Background {
             Ok(true)
         })
     }
+}
+
+/// Warns of what cannot be read.
+fn unread<T: Default>(error: Error) -> T {
+    log::warn(&error.to_string());
+    T::default()
 }
 
 /// Returns the output of a log command; empty when it cannot be read.

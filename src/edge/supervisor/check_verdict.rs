@@ -23,10 +23,11 @@ use crate::rules::agent::last_line::{Exit, Failure, StatedResult};
 use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::agent_copy::{self, CopyForm};
+use crate::rules::evidence::bundle::Log;
 use crate::rules::triage::BundleContents;
 use crate::rules::verdict;
 use crate::rules::verdict::report::Report;
-use crate::rules::verdict::suspicion::{self, Signs};
+use crate::rules::verdict::suspicion::{self, Cited, Signs};
 use crate::rules::verdict::{Citation, Claim, ModelVerdict, PatchFacts};
 use crate::rules::verdict::{Repetition, RepetitionSearch, VerdictCheck};
 use crate::store;
@@ -121,6 +122,7 @@ fn check(
     let worktree = workspace.worktree.as_ref();
     let folder = workspace.folder.display().to_string();
     let found = verdict::parse(&verdict::relative_to(result, &[&folder]))?;
+    let silent_logs = bundle.map(silent_logs).transpose().map_err(|error| error.to_string())?;
     let (mut resolved, mut excerpts, contents) = match bundle {
         Some(bundle) => read_citable(bundle, &found.evidence).map_err(|error| error.to_string())?,
         None => Citable::default(),
@@ -150,7 +152,14 @@ fn check(
     let repetition =
         find_repetition(&found, workspace, bundle).map_err(|error| error.to_string())?;
     Ok(CheckedVerdict {
-        grounded: suspicion::is_grounded(&found, &resolved),
+        grounded: suspicion::is_grounded(
+            &found,
+            Cited {
+                resolved: &resolved,
+                texts: &excerpts,
+                silent_logs: &silent_logs.unwrap_or_default(),
+            },
+        ),
         repetition,
         checked: verdict::check(found, &resolved, &changed),
         excerpts,
@@ -175,6 +184,16 @@ fn read_citable(bundle: &Path, claims: &[Claim]) -> Result<Citable, Error> {
     Ok((resolved, excerpts, all))
 }
 
+/// Returns the ids of the logs of a bundle whose output has no line.
+fn silent_logs(bundle: &Path) -> Result<BTreeSet<String>, Error> {
+    let logs = read::load_logs(bundle)?;
+    let is_silent = |log: &Log| {
+        let output = log.file.as_ref().map(|file| bundle.join(file).symlink_metadata());
+        log.lines.is_empty() && !output.is_some_and(|file| file.is_ok_and(|file| file.len() > 1))
+    };
+    Ok(logs.logs.into_iter().filter(is_silent).map(|log| log.id).collect())
+}
+
 /// The cited line or commit, or `None` when it does not exist or cannot be read: a citation counts
 /// only when it is shown to be true.
 fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
@@ -182,7 +201,9 @@ fn cited_text(worktree: &Worktree, citation: &Citation) -> Option<String> {
         Citation::Item(_) | Citation::Items { .. } | Citation::Evidence { .. } => None,
         Citation::Commit(hash) => Some(shorten(&worktree.commit(hash).ok()??, LINE).into_owned()),
         Citation::File { path, lines: None } => {
-            worktree.has_file(path).ok()?.then(|| "the file as a whole".to_owned())
+            let is_there = worktree.has_file(path).ok()?;
+            let is_empty = || worktree.cited(path, 1).is_ok_and(|line| line.is_none());
+            is_there.then(|| if is_empty() { "" } else { "the file as a whole" }.to_owned())
         }
         Citation::File { path, lines: Some((first, last)) } => {
             if last != first {
@@ -287,6 +308,11 @@ pub(super) fn render_report(
                 "the tests on the base",
                 files::BASE_TESTS,
                 proof.is_some_and(|one| one.on_base.is_some()),
+            ),
+            (
+                "the tests with the patch, run as on the base",
+                files::RUNNER_TESTS,
+                proof.is_some_and(|one| one.with_old_runner.is_some()),
             ),
         ];
         let logs = logs.into_iter().filter(|(.., is_there)| *is_there);

@@ -162,7 +162,11 @@ impl PreparedClaude<'_> {
                 command.args(["--pipe", &path]);
             } else {
                 readable.push(context.path(files::KEY));
-                let words = ["cat".to_owned(), path];
+                // Claude Code asks again for a key that was refused. The mount of a sandbox keeps the
+                // pipe, which has no writer then.
+                let wait: &[&str] = if self.sandbox.is_some() { &["timeout", "5"] } else { &[] };
+                let words = wait.iter().copied().chain(["cat", path.as_str()]);
+                let words: Vec<String> = words.map(str::to_owned).collect();
                 key_program = Some(prompt::command_line(&words).map_err(Error::wrong)?);
             }
         }

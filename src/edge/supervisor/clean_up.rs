@@ -12,11 +12,21 @@ use crate::log;
 use crate::store::{self, Store};
 
 /// Settles the cost of a crashed session and removes its worktrees. Changes for a fix stay. Does
-/// nothing while its agent still runs: the agent may write files and spend money.
+/// nothing while its agent still runs: the agent may write files and spend money. Where that cannot be
+/// known, the session counts as reserved, and its worktree stays until its folder is deleted.
 pub fn clean_up_crashed(store: &Store, session: &str) -> Result<(), Error> {
     let folder = canonical_session_folder(store.dir(), session);
-    if store::is_locked(&folder.join(files::STDERR))? {
-        return Ok(());
+    match store::is_locked(&folder.join(files::STDERR)) {
+        Ok(false) => {}
+        Ok(true) => return Ok(()),
+        Err(error) => {
+            log::warn(&error.to_string());
+            if let Ok(plan) = plan::read(&folder, files::PLAN) {
+                settle_budget(&SessionContext::new(store, session, plan), None)?;
+            }
+            let _ = std::fs::remove_file(folder.join(files::NEEDS_CLEAN_UP));
+            return Ok(());
+        }
     }
     let _ = std::fs::remove_file(folder.join(files::KEY));
     cgroup::remove(&folder);

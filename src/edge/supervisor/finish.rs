@@ -71,7 +71,14 @@ pub(super) enum NoResult {
 }
 
 impl NoResult {
-    pub(super) fn not_started(error: &Error) -> Self {
+    /// Returns why an agent did not start: a request or the deadline ends what prepares it, too.
+    pub(super) fn not_started(context: &SessionContext, error: &Error) -> Self {
+        if context.path(files::STOP).exists() {
+            return NoResult::Stopped;
+        }
+        if context.time_remaining().is_zero() {
+            return NoResult::TimedOut;
+        }
         NoResult::Failed("could_not_start", error.to_string())
     }
 }
@@ -191,7 +198,9 @@ pub(super) fn emit_stated(
     let StatedResult { verdict, cost_usd, turns } = stated;
     let has_patch = changes.is_some();
     let patch_held = changes.and_then(|changes| changes.held);
-    let verdict = suspicion::mark_unchecked(verdict, patch_held.clone());
+    // No tests are run for such an agent.
+    let unproven = || has_patch.then(|| "nobody has tested its changes".to_owned());
+    let verdict = suspicion::mark_unchecked(verdict, patch_held.clone().or_else(unproven));
     let Incident { id, queue, .. } = &context.plan.incident;
     let (took, loss) = (context.elapsed(), context.loss());
     let report = report::render_unchecked(context.session, id, queue, &verdict, took, loss);

@@ -6,7 +6,7 @@
 //! not end has no result.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -62,6 +62,8 @@ impl TestRunner<'_> {
             on_base: None,
             with_tests: None,
             with_patch: TestResult::NotApplied,
+            runner_files: Vec::new(),
+            with_old_runner: None,
             named: None,
         };
         let files = match patch.worktree.patch_files(patch.path)? {
@@ -72,8 +74,10 @@ impl TestRunner<'_> {
             }
         };
         let patterns = GlobList::any(&code.tests).map_err(Error::wrong)?;
-        let (split, tests) = proof::split(&files, &TestFiles::new(patterns));
+        let rules = TestFiles::new(patterns);
+        let (split, tests) = proof::split(&files, &rules);
         proof.split = split;
+        proof.runner_files = proof::runner_files(&files, &rules, argv);
         // The whole patch first: without it the others say nothing.
         proof.with_patch = self.run(argv, patch, PatchPart::Whole, files::TESTS)?;
         if split == PatchSplit::Apart && proof.with_patch == TestResult::Passed {
@@ -83,9 +87,22 @@ impl TestRunner<'_> {
         if matches!(proof.with_patch, TestResult::Passed | TestResult::Failed) {
             proof.on_base = self.run_more(argv, patch, PatchPart::None, files::BASE_TESTS)?;
         }
+        if proof.with_patch == TestResult::Passed && !proof.runner_files.is_empty() {
+            // What the patch itself lets run says nothing of its fix.
+            let others = files.iter().map(|file| file.path.clone());
+            let others: Vec<String> =
+                others.filter(|path| !proof.runner_files.contains(path)).collect();
+            let part = PatchPart::Only(&others);
+            proof.with_old_runner = self.run_more(argv, patch, part, files::RUNNER_TESTS)?;
+        }
         if proof.with_patch == TestResult::Passed {
-            let without = [files::BASE_TESTS, files::NEW_TESTS].map(|name| self.output(name));
-            proof.named = proof::named_test(patch.named, &without, &self.output(files::TESTS));
+            let with_tests = proof.with_tests.map(|_| self.output(files::NEW_TESTS));
+            let without = proof::without_fix(split, self.output(files::BASE_TESTS), with_tests);
+            let with = match proof.with_old_runner {
+                None => files::TESTS,
+                Some(_) => files::RUNNER_TESTS,
+            };
+            proof.named = proof::named_test(patch.named, &without, &self.output(with));
         }
         Ok(Some(proof))
     }
@@ -136,15 +153,7 @@ impl TestRunner<'_> {
 
     /// The end of the output of a run; empty when there is none.
     fn output(&self, name: &str) -> String {
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut file = regular_file::open(&self.context.path(name))?;
-            let size = file.seek(SeekFrom::End(0))?;
-            file.seek(SeekFrom::Start(size.saturating_sub(OUTPUT_MAX)))?;
-            let mut bytes = Vec::new();
-            file.take(OUTPUT_MAX).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+        regular_file::read_end(&self.context.path(name), OUTPUT_MAX).unwrap_or_default()
     }
 
     /// Whether the sandbox of the tests was built, if there is one.

@@ -20,8 +20,10 @@ use crate::rules::evidence::agent_copy::CopyForm;
 use crate::rules::evidence::bundle::files::MESSAGES;
 use crate::store;
 
-/// Rules for git, and for searches, which git's rules would make blind to the evidence.
-const IGNORES: [(&str, &[u8]); 2] = [(".gitignore", b"*\n"), (".ignore", b"!*\n")];
+/// Rules for git, and for searches, which the rules of git or of the repository would make blind to the
+/// evidence.
+const IGNORES: [(&str, &[u8]); 3] =
+    [(".gitignore", b"*\n"), (".ignore", b"!*\n"), (".rgignore", b"!*\n")];
 
 pub(super) struct Workspace {
     /// Current folder of the agent.

@@ -357,8 +357,9 @@ When, and only when, the cause is in this code and you can show it: make the sma
    that takes a message as it died, without its personal data, and that fails without the change. Put
    it into a file of tests, not into one that the change is in, where the language allows that. Have
    the test command run, if there is one, and report what it said. Do not commit, do not push, do not
-   open a pull request: the tool that started you compares the difference with what you say, runs the
-   tests itself, without the change, with the new test alone and with all of it, and does all three.
+   open a pull request: the tool that started you compares the difference with what you say, and runs the
+   tests itself, without the change, with the new test alone and with all of it. What decides how tests run,
+   such as a Makefile or package.json, is taken from the base in one more run.
    Only a test that fails without the change and passes with it proves it. A change of CI, git hooks,
    agent or editor settings, a symbolic link or an executable bit holds the whole patch back: describe it
    as a next step instead. When the cause is elsewhere, or not proven, change nothing.";

@@ -123,6 +123,7 @@ impl Transcript {
             Some("assistant") => self.assistant(&fields),
             Some("user") => {
                 self.record_name(&fields);
+                self.record_absent_tools(&fields);
                 None
             }
             Some("stream_event" | "rate_limit_event" | "conversation_reset") => None,

@@ -1,7 +1,7 @@
 //! Logs as evidence: the cause of a dead letter that carries no error, from the log of its consumer.
 //!
 //! Two rules find a cause. By id: the error on a line with the message's id, else in the invocation
-//! of that line. By recurrence: the one error of the invocations that start when the message was
+//! of that line, else a failure that such a line states in words. By recurrence: the one error of the invocations that start when the message was
 //! received, at every receive, and at none of as many control moments. Promises: text of a log is
 //! data that senders can write; it never is the word of a service. A search that was cut, denied or
 //! too early is never the answer 'no cause'. Pure: the caller asks for lines through a function.
@@ -12,12 +12,17 @@ mod by_id;
 mod by_recurrence;
 pub mod command_output;
 pub mod first_error;
+pub mod handled;
 mod invocation;
 mod known_lines;
 pub mod line;
+pub mod lines_file;
+pub mod neighbours;
 pub mod query;
 pub mod search;
 mod servers;
+mod text_line;
+mod trace_lines;
 mod windows;
 
 #[cfg(test)]
@@ -36,6 +41,7 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::sample;
 use crate::text::shorten;
 use crate::time::Timestamp;
+pub use windows::Window;
 
 /// Lines of one search that a bundle keeps.
 const LINES_MAX: usize = 50;
@@ -150,7 +156,7 @@ pub fn cited_lines(
                     found_by: cause.by,
                     receive: *receive,
                     receives: receives.filter(|_| receive.is_some()),
-                    text: redacted_text(&event.text, redactor),
+                    text: redacted_text(&event.text, TEXT_MAX, redactor),
                 });
             }
         }
@@ -158,8 +164,9 @@ pub fn cited_lines(
     all
 }
 
-/// Returns the beginning of a line, redacted. A line of JSON is redacted as JSON, by its keys.
-fn redacted_text(text: &str, redactor: &Redactor) -> String {
+/// Returns the first `max` characters of a line, redacted. A line of JSON is redacted as JSON, by its
+/// keys.
+fn redacted_text(text: &str, max: usize, redactor: &Redactor) -> String {
     let text = text.trim_end();
     let redacted = match Json::parse(text) {
         Some(mut value @ Json::Object(_)) => {
@@ -168,7 +175,7 @@ fn redacted_text(text: &str, redactor: &Redactor) -> String {
         }
         _ => redactor.redact_text(text).into_owned(),
     };
-    shorten(&redacted, TEXT_MAX).into_owned()
+    shorten(&redacted, max).into_owned()
 }
 
 /// Returns the fingerprint of an error text of a log, as if a message had carried the error. Matches

@@ -24,6 +24,15 @@ pub fn branch(queue: &str, fingerprint: Option<&str>, session: &str) -> String {
     format!("{ROOT}/{}/{}", named(short(stem(queue), QUEUE_MAX)), named(last))
 }
 
+/// Whether a branch has the form of those of investigations, or of a proof.
+pub fn is_own(branch: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && named(part.to_owned()) == part;
+    let mut parts = branch.split('/');
+    let is_rooted = parts.next() == Some(ROOT);
+    let rest: Vec<&str> = parts.collect();
+    is_rooted && (1..=2).contains(&rest.len()) && rest.into_iter().all(is_part)
+}
+
 /// Returns the `n`th branch of a name, with the suffix `-2`, `-3` and so on.
 pub fn numbered(branch: &str, n: u32) -> String {
     if n < 2 { branch.to_owned() } else { format!("{branch}-{n}") }
@@ -47,6 +56,32 @@ fn short(text: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn branch_of_an_investigation_is_told_from_others() {
+        let own = [
+            branch("orders-dlq", Some("4f2a91c0"), "s"),
+            branch("a.b", None, "x"),
+            numbered("dlq/a/b", 2),
+        ];
+        for name in own.iter().map(String::as_str).chain(["dlq/proof-baed08e6"]) {
+            assert!(is_own(name), "{name}");
+        }
+        for name in [
+            "main",
+            "dlq",
+            "dlq/",
+            "dlq//a",
+            "dlq/a/b/c",
+            "feature/dlq",
+            "dlq/a b",
+            "-D",
+            "dlq/..",
+            "dlq/-x",
+        ] {
+            assert!(!is_own(name), "{name}");
+        }
+    }
 
     #[test]
     fn branch_is_named_by_queue_and_cause() {

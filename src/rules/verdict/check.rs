@@ -159,8 +159,13 @@ pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> Verdi
             Some("this tool has run no tests on the patch")
         }
     };
+    let unproven = match (changed.is_empty() && !patch.truncated, fix.is_some()) {
+        (true, true) => Some("its fix has changed no file"),
+        (true, false) => None,
+        (false, _) => unproven,
+    };
     checked.notes.extend(notes);
-    if let Some(why) = unproven.filter(|_| !changed.is_empty())
+    if let Some(why) = unproven
         && checked.verdict.status == VerdictStatus::Confirmed
     {
         checked.lower(VerdictStatus::Likely, why);

@@ -22,12 +22,13 @@ const KINDS: [&str; 4] = ["m", "f", "t", LOG];
 /// Kinds of items with names.
 const NAMED: [&str; 2] = ["q.", "lint."];
 /// Documents of the evidence folder.
-const DOCUMENTS: [(&str, &str); 5] = [
+const DOCUMENTS: [(&str, &str); 6] = [
     ("queue", "json"),
     ("fingerprints", "json"),
     ("timeline", "json"),
     ("logs", "json"),
     ("index", "md"),
+    ("history", "txt"),
 ];
 /// Members of messages, groups and moments that a model names behind an id.
 const FIELDS: [&str; 34] = [
@@ -103,9 +104,9 @@ impl Citation {
         if is_evidence_name(inside) {
             return evidence_file(inside);
         }
-        let hash =
+        let named =
             text.strip_prefix("commit").map_or(text, |rest| rest.trim_start_matches([':', ' ']));
-        if (7..=40).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if let Some(hash) = hash_of(named) {
             return Some(Citation::Commit(hash.to_ascii_lowercase()));
         }
         let (path, lines) = path_and_lines(text)?;
@@ -186,6 +187,41 @@ pub fn citable_ids(bundle: &BundleContents, logs: &Logs) -> BTreeSet<String> {
     all
 }
 
+/// Returns the hash that a text is, or begins with: `4f2a91c: its subject`, `4f2a91c:src/a.rs`.
+fn hash_of(text: &str) -> Option<&str> {
+    let end = text.bytes().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(text.len());
+    let (hash, rest) = text.split_at(end);
+    // A word such as `defaced` is none.
+    let is_begin = rest.starts_with([':', ' ', '(']) && hash.contains(|c: char| c.is_ascii_digit());
+    ((7..=40).contains(&end) && (rest.is_empty() || is_begin)).then_some(hash)
+}
+
+/// Returns an item in its own spelling: of `M1`, `message m1`, `log 1` and `log-1:2`.
+fn spelled(text: &str) -> Option<String> {
+    let short = |kind: char| {
+        let rest = text.strip_prefix(kind).filter(|rest| number(rest).is_some())?;
+        Some(format!("{}{rest}", kind.to_ascii_lowercase()))
+    };
+    let words = [("message m", "m"), ("Message m", "m"), ("log ", LOG), ("log-", LOG)];
+    let long = words.iter().find_map(|(word, kind)| {
+        let rest = text.strip_prefix(word)?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let is_whole = digits == rest.len() || *kind == LOG && rest[digits..].starts_with(':');
+        (number(&rest[..digits]).is_some() && is_whole).then(|| format!("{kind}{rest}"))
+    });
+    long.or_else(|| ['M', 'F', 'T'].into_iter().find_map(short))
+}
+
+/// Whether a text that begins like a named item is a file, such as `lint.py:2`.
+fn is_file_name(text: &str) -> bool {
+    const ENDS: [&str; 20] = [
+        "py", "js", "mjs", "cjs", "ts", "tsx", "jsx", "rs", "go", "java", "kt", "rb", "php", "sh",
+        "cs", "c", "h", "yml", "yaml", "json",
+    ];
+    let end = text.split('.').nth(1).unwrap_or_default();
+    ENDS.contains(&end.split([':', '#']).next().unwrap_or_default())
+}
+
 fn is_item(text: &str) -> bool {
     let named = |rest: &str| !rest.is_empty() && rest.bytes().all(is_name);
     KINDS.iter().any(|kind| text.strip_prefix(kind).is_some_and(|rest| number(rest).is_some()))
@@ -204,6 +240,12 @@ fn number(text: &str) -> Option<u32> {
 
 /// Parses an item, a range of items, a field of an item, or a line of a log.
 fn item(text: &str) -> Option<Citation> {
+    if let Some(text) = spelled(text) {
+        return item(&text);
+    }
+    if NAMED.iter().any(|kind| text.starts_with(kind)) && is_file_name(text) {
+        return None;
+    }
     if is_item(text) {
         return Some(Citation::Item(text.to_owned()));
     }
@@ -224,7 +266,7 @@ fn item(text: &str) -> Option<Citation> {
         return (first < last).then_some(Citation::Items { kind, first, last });
     }
     let item = format!("{kind}{first}");
-    let field = rest.trim_start_matches(['.', ':', ' ', '/', '#', '>', '[', '\'', '"', 'L']);
+    let field = rest.trim_start_matches(['.', ':', ' ', '/', '#', '>', '[', '(', '\'', '"', 'L']);
     let line = field.strip_prefix("line").unwrap_or(field).trim();
     if let Some(lines) = line_numbers(line).filter(|_| rest.len() > field.len()) {
         return Some(match kind {
@@ -247,6 +289,10 @@ fn range_end(kind: &str, rest: &str) -> Option<u32> {
 /// Returns whether a text begins with the name of a file that only the evidence has.
 fn is_evidence_name(text: &str) -> bool {
     let name = path_and_lines(text).map_or(text, |(path, _)| path);
+    let diff = name.strip_prefix("commits/").and_then(|rest| rest.strip_suffix(".diff"));
+    if diff.is_some_and(|hash| hash_of(hash) == Some(hash)) {
+        return true;
+    }
     let (stem, end) = name.split_once('.').unwrap_or((name, ""));
     let whole = end.rsplit('.').next().unwrap_or_default();
     match stem.strip_prefix("log-").or(stem.strip_prefix('m')).and_then(number) {

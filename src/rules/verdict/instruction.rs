@@ -19,6 +19,8 @@ const SHORTEST: usize = 3;
 const FOLLOWING: usize = 2;
 /// Nested texts of JSON in JSON.
 const LEVELS: usize = 4;
+/// Longest text of lines that are read as one, in bytes.
+const PARAGRAPH: usize = 8 << 10;
 /// Limit of a quoted sentence, in characters.
 const QUOTE: usize = 160;
 
@@ -75,6 +77,26 @@ impl RepetitionSearch {
             }
             self.read_line(file, line, LEVELS);
         }
+        self.read_paragraphs(file, text);
+    }
+
+    /// Looks into the lines of a text that follow one another as one: a break can stand in a sentence.
+    fn read_paragraphs(&mut self, file: &str, text: &str) {
+        let mut paragraph = String::new();
+        for line in text.lines().chain([""]) {
+            let line = line.trim();
+            let is_json = line.starts_with(['{', '[', '}', ']']) || is_member(line);
+            if line.is_empty() || is_json || paragraph.len() + line.len() > PARAGRAPH {
+                if paragraph.contains(' ') {
+                    self.read_sentences(file, &paragraph);
+                }
+                paragraph.clear();
+            }
+            if !is_json {
+                paragraph.push_str(line);
+                paragraph.push(' ');
+            }
+        }
     }
 
     pub fn found(self) -> Option<Repetition> {
@@ -98,6 +120,9 @@ impl RepetitionSearch {
         match value {
             Value::String(text) => {
                 text.lines().for_each(|line| self.read_line(file, line, levels));
+                if text.contains('\n') {
+                    self.read_paragraphs(file, text);
+                }
             }
             Value::Array(items) => items.iter().for_each(|one| self.read_value(file, one, levels)),
             Value::Object(members) => {
@@ -270,6 +295,14 @@ impl Sentence {
         let range = range.start.min(self.words.len())..range.end.min(self.words.len());
         self.words[range].windows(phrase.len()).any(|run| run == phrase.as_slice())
     }
+}
+
+/// Whether a line is one of indented JSON: a text, or a member.
+fn is_member(line: &str) -> bool {
+    let line = line.trim_end_matches(',');
+    let opens = line.starts_with('"') && line.ends_with(['{', '[']);
+    let reads = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    opens || line.starts_with('"') && (reads(line) || reads(&format!("{{{line}}}")))
 }
 
 fn is_one(word: &str, words: &str) -> bool {

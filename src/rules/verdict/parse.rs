@@ -133,7 +133,8 @@ impl Clip {
         for Claim { id: ids, claim } in claims {
             let split: Vec<&str> = ids.split([',', ';']).map(trim_citation).collect();
             let is_list = split.iter().all(|id| Citation::parse(id).is_some());
-            for id in if is_list { split } else { vec![trim_citation(ids)] } {
+            let split = if is_list { split } else { vec![trim_citation(ids)] };
+            for id in split.into_iter().flat_map(items) {
                 let id = self.text(id, "evidence.id", limits::NAME);
                 kept.push(Claim { id, claim: claim.clone() });
             }
@@ -145,6 +146,18 @@ impl Clip {
 }
 
 /// Removes the brackets, quotes and punctuation that models put around an id.
+/// Divides `m1 and m2` and `m1/m2`; a path stays whole.
+fn items(id: &str) -> Vec<&str> {
+    let is_item = |part: &&str| matches!(Citation::parse(part), Some(Citation::Item(_)));
+    for mark in [" and ", " & ", "/"] {
+        let parts: Vec<&str> = id.split(mark).map(trim_citation).collect();
+        if parts.len() > 1 && parts.iter().all(is_item) {
+            return parts;
+        }
+    }
+    vec![id]
+}
+
 fn trim_citation(id: &str) -> &str {
     let is_around = |c: char| c.is_whitespace() || "[]()`'\"".contains(c);
     id.trim_start_matches(is_around).trim_end_matches(|c| is_around(c) || ":.".contains(c))

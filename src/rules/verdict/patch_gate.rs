@@ -5,7 +5,11 @@
 //! too. Promises: a name counts in any folder and in any case, as a file system without case, or one
 //! that ignores hidden characters or trailing dots, would read it.
 
+mod names;
+
 use serde::{Deserialize, Serialize};
+
+use self::names::NAMES;
 
 use crate::text::{hidden, safe, shorten};
 
@@ -17,138 +21,6 @@ const COMMIT: &str = "160000";
 const NAMED: usize = 3;
 /// Limit of a path in a sentence, in characters.
 const PATH: usize = 120;
-
-const CI: &str = "runs in CI";
-const HOOK: &str = "runs as a hook of git";
-const AGENT: &str = "directs an agent or an editor";
-const GIT: &str = "changes how git reads the repository";
-const TOOL: &str = "changes which programs a build tool runs";
-
-/// Names of files and folders, in lower case. A `*` at an end stands for any characters.
-const NAMES: [(&str, &[&str]); 5] = [
-    (
-        CI,
-        &[
-            ".github",
-            ".gitea",
-            ".forgejo",
-            ".gitlab",
-            ".gitlab-ci*",
-            "*.gitlab-ci.yml",
-            ".circleci",
-            "jenkinsfile*",
-            "*.jenkinsfile",
-            "azure-pipelines*",
-            ".azure-pipelines*",
-            ".azuredevops",
-            ".pipelines",
-            ".buildkite",
-            ".drone.*",
-            ".woodpecker*",
-            "bitbucket-pipelines*",
-            ".travis.*",
-            "appveyor.*",
-            ".appveyor.*",
-            ".cirrus.*",
-            ".semaphore",
-            ".teamcity",
-            ".tekton",
-            "buildspec.*",
-            "cloudbuild.*",
-            "codefresh.*",
-            "wercker.*",
-            "action.yml",
-            "action.yaml",
-        ],
-    ),
-    (
-        HOOK,
-        &[
-            ".git",
-            ".githooks",
-            ".husky",
-            ".huskyrc*",
-            ".pre-commit-config.*",
-            ".pre-commit-hooks.*",
-            "lefthook*",
-            ".lefthook*",
-            ".overcommit.*",
-            ".lintstagedrc*",
-            "lint-staged.config.*",
-            "applypatch-msg",
-            "commit-msg",
-            "post-applypatch",
-            "post-checkout",
-            "post-commit",
-            "post-merge",
-            "post-rewrite",
-            "pre-applypatch",
-            "pre-commit",
-            "pre-merge-commit",
-            "pre-push",
-            "pre-rebase",
-            "prepare-commit-msg",
-        ],
-    ),
-    (
-        AGENT,
-        &[
-            ".claude*",
-            "claude.md",
-            "claude.local.md",
-            "agent.md",
-            "agents.md",
-            "agents.override.md",
-            "gemini.md",
-            ".gemini",
-            ".codex",
-            ".mcp.json",
-            "mcp.json",
-            ".cursor*",
-            ".windsurf*",
-            ".clinerules*",
-            ".roo*",
-            ".aider*",
-            ".continue",
-            ".kiro",
-            ".amazonq",
-            ".junie",
-            ".goosehints",
-            ".opencode*",
-            "opencode.json*",
-            ".vscode",
-            "*.code-workspace",
-            ".idea",
-            ".zed",
-            ".fleet",
-            ".devcontainer*",
-            ".dir-locals.el",
-            ".exrc",
-            ".nvimrc",
-            ".nvim.lua",
-            ".vimrc",
-            ".envrc",
-            ".mise*",
-            "mise.toml",
-        ],
-    ),
-    (GIT, &[".gitattributes", ".gitmodules", ".gitconfig", ".lfsconfig"]),
-    (
-        TOOL,
-        &[
-            ".npmrc",
-            ".pnpmfile.*",
-            ".pnp.*",
-            ".yarn",
-            ".yarnrc*",
-            ".cargo",
-            ".mvn",
-            ".bazelrc",
-            ".pypirc",
-            "pip.conf",
-        ],
-    ),
-];
 
 /// A difference between base and worktree, as `git diff-tree --raw` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,15 +91,18 @@ fn as_read(name: &str) -> String {
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
-    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-        (Some(end), _) => name.ends_with(end),
-        (_, Some(start)) => name.starts_with(start),
-        _ => name == pattern,
+    match pattern.split_once('*') {
+        Some((start, end)) => {
+            let rest = name.strip_prefix(start);
+            rest.is_some_and(|rest| rest.ends_with(end))
+        }
+        None => name == pattern,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::names::{AGENT, CI, GIT, HOOK, TOOL};
     use super::*;
 
     fn change(was: &str, mode: &str, path: &str) -> FileChange {
@@ -259,6 +134,13 @@ mod tests {
             (CI, "bitbucket-pipelines.yml"),
             (CI, "tools/lint/action.yml"),
             (CI, "buildspec.yml"),
+            (CI, "deploy/buildspec-prod.yml"),
+            (CI, "cloudbuild_staging.yaml"),
+            (CI, ".builds/ci.yml"),
+            (CI, "Earthfile"),
+            (CI, "zuul.d/jobs.yaml"),
+            (CI, "netlify.toml"),
+            (CI, "renovate.json5"),
             (HOOK, ".git/config"),
             (HOOK, "a/.GIT/hooks/pre-push"),
             (HOOK, "a/git~1/config"),
@@ -279,12 +161,19 @@ mod tests {
             (AGENT, ".vscode/tasks.json"),
             (AGENT, ".vſcode/tasks.json"),
             (AGENT, ".envrc"),
+            (AGENT, ".agents/x.md"),
+            (AGENT, "copilot-instructions.md"),
+            (AGENT, "QWEN.md"),
+            (AGENT, ".tool-versions"),
             (GIT, ".gitattributes"),
             (GIT, "src/.gitattributes"),
             (GIT, ".gitmodules"),
             (TOOL, ".npmrc"),
             (TOOL, ".cargo/config.toml"),
             (TOOL, ".yarn/releases/yarn.cjs"),
+            (TOOL, "gradle/wrapper/gradle-wrapper.properties"),
+            (TOOL, "bunfig.toml"),
+            (TOOL, "site/x.pth"),
         ];
         for (why, path) in rows {
             for (was, mode) in [(FILE, FILE), (NEW, FILE), (FILE, NEW)] {
@@ -315,6 +204,9 @@ mod tests {
             "jenkins/README.md",
             "src/a b.py",
             "src/naïve.py",
+            "src/buildspec_parser.py",
+            "zuul.py",
+            "gradle/libs.versions.toml",
         ];
         for path in paths {
             assert_eq!(gate(&[change(FILE, FILE, path), change(NEW, FILE, path)]), [], "{path}");

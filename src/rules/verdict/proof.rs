@@ -4,7 +4,7 @@
 //! Promises: only results that were seen prove something; a run that did not end is unknown. A fix is
 //! proven when a test fails without it and passes with it.
 
-use super::test_files::{TestFiles, holds_tests};
+use super::test_files::{TestFiles, decides_run, holds_tests};
 use super::test_output::{self, Results};
 use crate::event::{FixProof, words};
 use crate::text::{safe, shorten};
@@ -66,6 +66,10 @@ pub struct PatchProof {
     /// Result with the new tests and without the fix; none: not run.
     pub with_tests: Option<TestResult>,
     pub with_patch: TestResult,
+    /// Files of the patch that decide how the tests run, and are no tests.
+    pub runner_files: Vec<String>,
+    /// Result with the patch and these files as the base has them; none: not run.
+    pub with_old_runner: Option<TestResult>,
     /// Test that the verdict names, that fails without the fix and passes with it.
     pub named: Option<String>,
 }
@@ -89,6 +93,23 @@ pub fn split(files: &[PatchFile], rules: &TestFiles) -> (PatchSplit, Vec<String>
         (true, _) => PatchSplit::NoTests,
     };
     (split, tests.into_iter().map(|file| file.path.clone()).collect())
+}
+
+/// Returns the files of a patch that decide how its tests run: those that the command names, and those
+/// that its programs read.
+pub fn runner_files(files: &[PatchFile], rules: &TestFiles, argv: &[String]) -> Vec<String> {
+    let decides = |path: &str| !rules.is_test(path) && decides_run(path, argv);
+    files.iter().map(|file| &file.path).filter(|path| decides(path)).cloned().collect()
+}
+
+/// Returns the outputs of the runs in which a test has to fail without the fix. Where the tests of a
+/// patch can be run alone, only that run shows what they say without the fix: the patch may have
+/// weakened a test that the base has.
+pub fn without_fix(split: PatchSplit, on_base: String, with_tests: Option<String>) -> Vec<String> {
+    match split {
+        PatchSplit::Apart => with_tests.into_iter().collect(),
+        PatchSplit::Shared | PatchSplit::NoTests | PatchSplit::TestsOnly => vec![on_base],
+    }
 }
 
 /// Returns the test that a verdict names and that only the fix makes pass, from the outputs of the
@@ -154,15 +175,33 @@ impl PatchProof {
         if !self.with_patch.is_known() {
             return (Unknown, format!("the tests {how} with the patch"));
         }
+        if self.split == PatchSplit::TestsOnly {
+            return (Unproven, "the patch changes tests alone".to_owned());
+        }
+        if let Some(file) = self.runner_files.first() {
+            let file = shorten(&safe(file), NAME_MAX).into_owned();
+            match self.with_old_runner {
+                Some(TestResult::Passed) => {}
+                Some(TestResult::Failed) => {
+                    let why = format!(
+                        "the tests pass only with the patch's own '{file}', which decides how they run"
+                    );
+                    return (Unproven, why);
+                }
+                other => {
+                    return (
+                        Unknown,
+                        unknown(&format!("the patch with '{file}' of the base"), other),
+                    );
+                }
+            }
+        }
         let (green, red) = (Some(TestResult::Passed), Some(TestResult::Failed));
         if (self.split, self.on_base, self.with_tests) == (PatchSplit::Apart, green, red) {
             return (Proven, "the new tests fail on the base and pass with the patch".to_owned());
         }
         if let Some(test) = &self.named {
             return (Proven, format!("the test '{test}' fails without the fix and passes with it"));
-        }
-        if self.split == PatchSplit::TestsOnly {
-            return (Unproven, "the patch changes tests alone".to_owned());
         }
         match self.on_base.filter(|result| result.is_known()) {
             None => return (Unknown, unknown("the base", self.on_base)),
@@ -212,132 +251,4 @@ fn unknown(of: &str, result: Option<TestResult>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use PatchSplit::{Apart, NoTests, Shared, TestsOnly};
-    use ProofGrade::{Proven, Unknown, Unproven};
-    use TestResult::{Failed, NotStarted, Passed, Stopped, TooLate};
-
-    fn proof(
-        split: PatchSplit,
-        on_base: Option<TestResult>,
-        with_tests: Option<TestResult>,
-        with_patch: TestResult,
-    ) -> PatchProof {
-        let (command, base) = ("pytest".to_owned(), "c".repeat(40));
-        PatchProof { command, base, split, on_base, with_tests, with_patch, named: None }
-    }
-
-    #[test]
-    fn runs_of_the_tests_grade_a_fix() {
-        const ALREADY: &str = "the tests fail on the base already";
-        let green = Some(Passed);
-        let red = Some(Failed);
-        let rows = [
-            (
-                "a proof",
-                proof(Apart, green, red, Passed),
-                Proven,
-                "the new tests fail on the base and",
-            ),
-            (
-                "tests that pass without",
-                proof(Apart, green, green, Passed),
-                Unproven,
-                "pass without",
-            ),
-            (
-                "no test sees it",
-                proof(NoTests, green, None, Passed),
-                Unproven,
-                "no test sees the fix",
-            ),
-            ("one file for both", proof(Shared, green, None, Passed), Unproven, "share a file"),
-            ("tests alone", proof(TestsOnly, green, None, Passed), Unproven, "changes tests alone"),
-            (
-                "tests alone, red",
-                proof(TestsOnly, red, None, Passed),
-                Unproven,
-                "changes tests alone",
-            ),
-            ("fails", proof(Apart, green, None, Failed), Unproven, "did not pass with the patch"),
-            ("fails, red", proof(Apart, red, None, Failed), Unproven, ALREADY),
-            ("red", proof(Apart, red, red, Passed), Unproven, ALREADY),
-            ("red, no tests", proof(NoTests, red, None, Passed), Unproven, ALREADY),
-            ("red, shared", proof(Shared, red, None, Passed), Unproven, ALREADY),
-            (
-                "late",
-                proof(Apart, None, None, TooLate),
-                Unknown,
-                "did not finish by the deadline with",
-            ),
-            (
-                "not started",
-                proof(NoTests, None, None, NotStarted),
-                Unknown,
-                "could not be started",
-            ),
-            (
-                "stopped",
-                proof(Apart, green, Some(Stopped), Passed),
-                Unknown,
-                "on the base with the new",
-            ),
-            (
-                "late tests",
-                proof(Apart, green, Some(TooLate), Passed),
-                Unknown,
-                "by the deadline on",
-            ),
-            ("late base", proof(Apart, Some(TooLate), red, Passed), Unknown, "on the base"),
-            ("base not run", proof(Apart, None, red, Passed), Unknown, "were not run on the base"),
-            ("base not run, no tests", proof(NoTests, None, None, Passed), Unknown, "not run"),
-            ("tests not run", proof(Apart, green, None, Passed), Unknown, "were not run"),
-        ];
-        for (row, proof, grade, why) in rows {
-            let judged = proof.judge();
-            assert_eq!(judged.grade, grade, "{row}: {judged:?}");
-            assert!(judged.why.contains(why), "{row}: {judged:?}");
-            let says_red = judged.why.matches(ALREADY).count();
-            assert_eq!(says_red, usize::from(proof.is_base_red()), "{row}: {judged:?}");
-            // A named test proves what the others do not, when all pass with the patch.
-            let named = PatchProof { named: Some("tests::absent".into()), ..proof.clone() };
-            let expected = if proof.with_patch == Passed { Proven } else { grade };
-            assert_eq!(named.judge().grade, expected, "{row}, with a named test");
-            let record = proof.record();
-            assert_eq!(record.grade, grade.as_str());
-            assert_eq!(record.on_base.is_none(), proof.on_base.is_none());
-        }
-    }
-
-    #[test]
-    fn name_of_a_test_is_short_and_safe_to_show() {
-        let name = format!("tests::{}\u{1b}[2J", "x".repeat(5000));
-        let (old, new) = (format!("test {name} ... FAILED\n"), format!("test {name} ... ok\n"));
-        let found = named_test(std::slice::from_ref(&name), &[old], &new).unwrap();
-        assert!(found.chars().count() <= NAME_MAX && !found.contains('\u{1b}'), "{found}");
-        let proof = PatchProof { named: Some(found), ..proof(NoTests, None, None, Passed) };
-        assert!(proof.judge().why.len() < 1000);
-    }
-
-    #[test]
-    fn patch_is_split_by_its_files() {
-        let file = |path: &str, texts: &str| PatchFile { path: path.into(), texts: texts.into() };
-        let (code, test) = (file("a.py", "def a(): pass\n"), file("test_a.py", ""));
-        let rust = file("src/lib.rs", "#[cfg(test)]\nmod tests {}\n");
-        let rows = [
-            ("apart", vec![code.clone(), test.clone()], Apart),
-            ("apart, and shared", vec![rust.clone(), file("tests/it.rs", "")], Apart),
-            ("shared", vec![rust], Shared),
-            ("no tests", vec![code], NoTests),
-            ("tests alone", vec![test], TestsOnly),
-            ("nothing", vec![], NoTests),
-        ];
-        for (row, files, expected) in rows {
-            let (found, tests) = split(&files, &TestFiles::default());
-            assert_eq!(found, expected, "{row}");
-            assert_eq!(tests.is_empty(), matches!(expected, Shared | NoTests), "{row}: {tests:?}");
-        }
-    }
-}
+mod tests;

@@ -250,8 +250,13 @@ fn proof_lines(out: &mut Page, proof: &PatchProof) {
         ("On the base", shown(proof.on_base)),
         ("On the base with the new tests", with_tests),
         ("On the base with the patch", shown(Some(proof.with_patch))),
-        ("Proof", format!("{}: {}", judged.grade, prose(&judged.why))),
     ]);
+    if !proof.runner_files.is_empty() {
+        let names: Vec<String> = proof.runner_files.iter().map(|path| span(path)).collect();
+        let what = format!("With the patch, but {} of the base", names.join(", "));
+        out.facts([(what.as_str(), shown(proof.with_old_runner))]);
+    }
+    out.facts([("Proof", format!("{}: {}", judged.grade, prose(&judged.why)))]);
 }
 
 fn needs_person(out: &mut Page, reasons: &[String]) {

@@ -162,6 +162,79 @@ fn is_word_start(stem: &str, start: &str) -> bool {
     rest.is_some_and(|next| !start.ends_with(char::is_alphabetic) || !next.is_lowercase())
 }
 
+/// Names of files, in any folder, that decide how tests run: what `make`, `npm` and the runners read.
+/// A part before a star is the begin of a name.
+const RUNNER_FILES: [&str; 48] = [
+    "Makefile",
+    "makefile",
+    "GNUmakefile",
+    "*.mk",
+    "justfile",
+    "Justfile",
+    ".justfile",
+    "Taskfile.*",
+    "Rakefile",
+    "package.json",
+    ".npmrc",
+    "jest.config.*",
+    "vitest.config.*",
+    "vite.config.*",
+    "babel.config.*",
+    ".babelrc*",
+    ".mocharc*",
+    "karma.conf.*",
+    "ava.config.*",
+    "playwright.config.*",
+    "cypress.config.*",
+    "pytest.ini",
+    ".pytest.ini",
+    "tox.ini",
+    "noxfile.py",
+    "setup.cfg",
+    "setup.py",
+    "pyproject.toml",
+    "manage.py",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "*.pth",
+    "Cargo.toml",
+    ".cargo/config.toml",
+    ".cargo/config",
+    "go.work",
+    "pom.xml",
+    "build.gradle*",
+    "settings.gradle*",
+    "gradle.properties",
+    "build.sbt",
+    "phpunit.xml*",
+    "composer.json",
+    ".rspec",
+    "mix.exs",
+    "build.zig",
+    "CMakeLists.txt",
+    "Directory.Build.*",
+];
+
+/// Whether a file at a path decides how the tests of a command run: the command names it, or its
+/// programs read it by its name.
+pub fn decides_run(path: &str, argv: &[String]) -> bool {
+    let is_named = argv.iter().any(|word| {
+        word.split(char::is_whitespace).any(|part| part.trim_start_matches("./") == path)
+    });
+    is_named
+        || RUNNER_FILES.iter().any(|known| {
+            let name = match known.contains('/') {
+                true => path,
+                false => path.rsplit('/').next().unwrap_or(path),
+            };
+            match (known.strip_prefix('*'), known.strip_suffix('*')) {
+                (Some(end), _) => name.ends_with(end),
+                (_, Some(start)) => name.starts_with(start),
+                _ => name == *known || known.contains('/') && name.ends_with(&format!("/{known}")),
+            }
+        })
+}
+
 /// Whether a file that is no test holds tests, as those of Rust do: it then has test and code alike.
 pub fn holds_tests(path: &str, text: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -235,6 +308,30 @@ mod tests {
         ];
         for (path, is_test) in rows {
             assert_eq!(files.is_test(path), is_test, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_that_decide_how_tests_run_are_known() {
+        let argv = ["sh", "-c", "exec ./ci/run.sh --all"].map(str::to_owned);
+        let rows = [
+            ("ci/run.sh", true),
+            ("run.sh", false),
+            ("Makefile", true),
+            ("app/Makefile", true),
+            ("Makefile.md", false),
+            ("rules/test.mk", true),
+            ("web/jest.config.mjs", true),
+            ("jest.configuration.md", false),
+            ("build.gradle.kts", true),
+            (".cargo/config.toml", true),
+            ("a/.cargo/config.toml", true),
+            ("config.toml", false),
+            ("src/package.rs", false),
+            ("orders.py", false),
+        ];
+        for (path, decides) in rows {
+            assert_eq!(decides_run(path, &argv), decides, "{path}");
         }
     }
 

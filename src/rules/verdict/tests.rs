@@ -127,6 +127,17 @@ fn evidence_ids_are_trimmed_and_split() {
         ("an item", json!([{"id": "m1", "claim": "a"}]), vec![claim("m1", "a")]),
         ("in brackets", json!([{"id": "[`m1`]:", "claim": "a"}]), vec![claim("m1", "a")]),
         ("two", json!([{"id": "m1, f1", "claim": "a"}]), vec![claim("m1", "a"), claim("f1", "a")]),
+        (
+            "and",
+            json!([{"id": "m1 and f1", "claim": "a"}]),
+            vec![claim("m1", "a"), claim("f1", "a")],
+        ),
+        (
+            "a slash",
+            json!([{"id": "m1/m2", "claim": "a"}]),
+            vec![claim("m1", "a"), claim("m2", "a")],
+        ),
+        ("a path", json!([{"id": "m1/a.py", "claim": "a"}]), vec![claim("m1/a.py", "a")]),
         ("no list", json!([{"id": "/etc, m1", "claim": "a"}]), vec![claim("/etc, m1", "a")]),
         ("no id", json!([{"claim": "a"}]), vec![claim("", "a")]),
         ("no claim", json!([{"id": "src/a.rs:12"}]), vec![claim("src/a.rs:12", "")]),

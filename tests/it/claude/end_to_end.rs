@@ -166,7 +166,8 @@ fn fix_is_tested_by_supervisor_and_kept() {
     assert!(patch.contains("+    return order.get('amount', 0) * 2"), "{patch}");
     assert!(!patch.contains(".dlq"), "{patch}");
     let session = &sessions(&bench)["sessions"][0];
-    assert_eq!((&done["denied"], &session["offers_patch"]), (&json!(1), &json!(true)), "{done}");
+    // A command, and a subagent that is not offered without logs.
+    assert_eq!((&done["denied"], &session["offers_patch"]), (&json!(2), &json!(true)), "{done}");
     assert_eq!(read("tests.log"), "--- PASS: TestAbsent\n", "the tool ran them, too");
     assert_eq!(read("tests.base.log"), "--- FAIL: TestAbsent\n", "and without the fix");
     let report = read("report.md");

@@ -140,6 +140,39 @@ fn fix_with_a_test_that_fails_without_it_is_confirmed() {
     assert_eq!(trees.trim(), "2");
 }
 
+/// A patch that makes its own tests pass by the way they are run.
+#[test]
+fn patch_that_changes_how_the_tests_run_proves_nothing_by_that() {
+    let rows = [
+        ("run.sh", "python3 -m unittest -v\n", "true\n", "test_command: [sh, run.sh]"),
+        (
+            "Makefile",
+            "test:\n\tpython3 -m unittest -v\n",
+            "test:\n\ttrue\n",
+            "test_command: [make, test]",
+        ),
+    ];
+    for (file, before, after, keys) in rows {
+        let base = [("total.py", CODE), ("test_total.py", TEST), (file, before)];
+        let tests = ("test_absent.py", NEW_TEST);
+        let bench = project(&format!("proof-of-{file}"), &base, &[(file, after), tests], keys);
+        let data = run(&bench);
+        let log = session_file(&bench, "tests.runner.log");
+        let why = data["proof"]["detail"].as_str().unwrap();
+        assert_eq!(results(&data["proof"]), ["passed", "failed", "passed", "unproven"], "{data}");
+        assert!(why.contains(&format!("only with the patch's own '{file}'")), "{why}");
+        assert!(log.contains("KeyError"), "{log}");
+        assert_eq!(data["verdict"]["status"], "likely", "{data}");
+    }
+    // A fix beside such a change is seen by the run without it.
+    let base = [("total.py", CODE), ("test_total.py", TEST), ("setup.cfg", "[metadata]\n")];
+    let changes =
+        [("total.py", FIXED), ("test_absent.py", NEW_TEST), ("setup.cfg", "[metadata]\nname=t\n")];
+    let data = run(&project("proof-beside-settings", &base, &changes, UNITTEST));
+    assert_eq!(data["proof"]["grade"], "proven", "{data}");
+    assert_eq!(data["verdict"]["status"], "confirmed", "{data}");
+}
+
 /// Code and tests in one file.
 const INLINE: &str = "import unittest\ndef total(order):\n    return order[\"amount\"] * 2\n\
                       class T(unittest.TestCase):\n    def test_two(self):\n        \

@@ -344,6 +344,24 @@ fn killed_supervisor_ends_the_sandbox() {
         .find(|pid| arguments_of(*pid).contains("dlq-supervise run "));
     signal("KILL", supervisor.unwrap());
     wait_for("nothing of it is left", || inside(&bench).is_empty());
+    // The next filter removes its control groups, once the last of its processes has ended.
+    wait_for("no control group is left", || {
+        investigate(&bench, &[], "");
+        control_groups(&bench).is_empty()
+    });
+    assert_eq!(sessions(&bench)["sessions"][0]["status"], "crashed");
+}
+
+/// Returns the control groups of the first session, which are named after its folder.
+fn control_groups(bench: &Bench) -> Vec<String> {
+    use sha2::{Digest, Sha256};
+    let session = sessions(bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let folder = bench.state(&format!("sessions/{session}")).canonicalize().unwrap();
+    let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let found =
+        bench.shell(&format!("find /sys/fs/cgroup -type d -name 'dlq-{digits}-*' 2>/dev/null"));
+    found.text().lines().map(str::to_owned).collect()
 }
 
 /// Puts text of the configuration in the place of other text.
@@ -364,6 +382,24 @@ fn failed_preparation_starts_no_agent() {
     assert_eq!(data["reason"], "could_not_start", "{data}");
     let why = data["detail"].as_str().unwrap();
     assert!(why.contains("no such package") && why.contains("prepare.log"), "{why}");
+    assert!(api.requests().is_empty());
+}
+
+#[test]
+fn stop_during_the_preparation_stops_the_session() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let api = FakeClaudeApi::start(tested());
+    let mut bench = Bench::new("sandbox-prepare-stop");
+    let rule = ", test_command: [sh, test.sh], prepare: [sh, -c, 'echo begun; exec sleep 600']";
+    configure_claude(&mut bench, &cli, &api, ", sandbox: require", rule);
+    investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
+    let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let log = bench.state(&format!("sessions/{session}/prepare.log"));
+    wait_for("the code is being prepared", || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("begun"))
+    });
+    assert_eq!(bench.run("dlq-investigate", &["--stop", &session], "").code(), 0);
+    assert_eq!(sessions(&bench)["sessions"][0]["status"], "stopped");
     assert!(api.requests().is_empty());
 }
 

@@ -14,7 +14,7 @@ use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
     assert_no_process_left, investigate, own_events, sessions, summaries,
 };
-use crate::support::requirement::claude_cli;
+use crate::support::requirement::{claude_cli, has_bubblewrap};
 use crate::support::workbench::{Bench, arguments_of, processes_of, signal, wait_for};
 
 /// Runs an investigation of `orders` to its end.
@@ -43,7 +43,7 @@ fn failure_has_reason_and_cost() {
     let spent = structured(verdict(Value::Null)).costing(400_000, 1_000);
     let many = (0..9).map(|n| tool("Grep", json!({"pattern": format!("{n}")})));
     let busy = structured(verdict(Value::Null)).after_errors(99, 529, "overloaded_error");
-    let rows: [(&str, Script, &str, Option<&str>); 6] = [
+    let mut rows: Vec<(&str, Script, &str, Option<&str>)> = vec![
         ("an API that stays busy", Script::new([busy]), "", Some("api_unavailable")),
         ("a refused key", Script::new([say("")]).only_with_key("x"), "", Some("unauthorized")),
         ("no structured output", Script::new(never), "", Some("no_structured_output")),
@@ -65,6 +65,15 @@ fn failure_has_reason_and_cost() {
             None,
         ),
     ];
+    if has_bubblewrap() {
+        let refused = Script::new([say("")]).only_with_key("x");
+        rows.push((
+            "a refused key in a sandbox",
+            refused,
+            ", sandbox: require",
+            Some("unauthorized"),
+        ));
+    }
     for (rule, script, more, reason) in rows {
         let api = FakeClaudeApi::start(script);
         let mut bench = Bench::new("real-ends");

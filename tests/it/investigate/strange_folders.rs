@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::claude_cli::commit_all;
 use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{
     agent, assert_no_process_left, investigate, read_text, sessions, summaries,
@@ -35,6 +36,8 @@ fn kill_all(bench: &Bench) {
 fn folder_that_cannot_be_probed_keeps_its_slot_and_stops_no_other() {
     let rows = [
         ("file-for-folder", r#"mv "$d" "$d.away"; echo x > "$d""#, "not a directory"),
+        ("no-lock", r#"rm "$d/supervisor.lock""#, "no such file"),
+        ("no-folder", r#"mv "$d" "$d.away""#, "no such file"),
         ("fifo-for-lock", r#"rm "$d/supervisor.lock"; mkfifo "$d/supervisor.lock""#, "FIFO"),
         ("folder-for-lock", r#"rm "$d/supervisor.lock"; mkdir "$d/supervisor.lock""#, "a folder"),
         (
@@ -67,6 +70,45 @@ fn folder_that_cannot_be_probed_keeps_its_slot_and_stops_no_other() {
         let status = bench.run("dlq-status", &["--json"], "");
         assert!(status.text().contains(cause), "{row}: {}", status.text());
         kill_all(&bench);
+    }
+}
+
+/// What a dead supervisor leaves is strange: the clean-up is a failure of that session, and its money
+/// counts as spent.
+#[test]
+fn clean_up_of_a_strange_folder_stops_no_filter() {
+    let rows = [
+        ("fifo-for-note", r#"rm -f "$d/tree.base"; mkfifo "$d/tree.base""#),
+        ("fifo-for-stderr", r#"rm "$d/stderr.log"; mkfifo "$d/stderr.log""#),
+        ("folder-for-stderr", r#"rm "$d/stderr.log"; mkdir "$d/stderr.log""#),
+        ("link-for-stderr", r#"rm "$d/stderr.log"; ln -s /dev/zero "$d/stderr.log""#),
+    ];
+    for (row, mischief) in rows {
+        let bench = misbehaving(&format!("clean-{row}"), mischief, "exec sleep 600", "");
+        bench.write("repo/a.py", "a = 1\n");
+        assert_eq!(bench.shell("git init -q repo").code(), 0);
+        commit_all(&bench);
+        let config = read_text(&bench, "config.yaml");
+        let repo = format!("queues: [{{match: '*', repo: '{}'}}], ", bench.path("repo").display());
+        bench.write(
+            "config.yaml",
+            config.replace("max_concurrent", &format!("{repo}max_concurrent")),
+        );
+        let now = seconds_ago(0);
+        investigate(&bench, &["--no-wait"], raised("orders", "i", now, None));
+        wait_for("the mischief is done", || bench.path("done").exists());
+        kill_all(&bench);
+        let input = [raised("users", "j", now, None), heartbeat(now)].concat();
+        let output = bench.run("dlq-investigate", &[], input);
+        let found = summaries(&output.text());
+        assert_eq!(output.code(), 0, "{row}: {} {found:?}", output.stderr);
+        assert!(found.contains(&"completed users".to_owned()), "{row}: {found:?}");
+        let failed = found.iter().filter(|summary| summary.starts_with("failed orders")).count();
+        assert_eq!(failed, 1, "{row}: {found:?}");
+        // The next filter goes on as well.
+        let output = bench.run("dlq-investigate", &[], heartbeat(now));
+        assert_eq!(output.code(), 0, "{row}: {}", output.stderr);
+        assert_no_process_left(&bench);
     }
 }
 

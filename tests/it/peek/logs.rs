@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::secrets;
 use crate::support::aws_logs::{FakeAws, Log, MESSAGE, Setup, VISIBILITY, aws_v1, aws_v2};
+use crate::support::claude_stub::{INIT_LINE, bench_with_stub, result_line, verdict};
 use crate::support::peek::peek;
 use crate::support::poll::bench;
 use crate::support::workbench::Bench;
@@ -107,8 +108,8 @@ fn cause_is_found_by_message_id_with_both_versions() {
         assert_eq!((&line["receive"], &line["receives"]), (&json!(1), &json!(2)));
         let cost = &log["cost"];
         assert!(
-            cost["calls"].as_u64().unwrap() <= 6,
-            "mapping, function, ids, a block each: {cost}"
+            cost["calls"].as_u64().unwrap() <= 7,
+            "mapping, function, ids, a block each, the lines around: {cost}"
         );
         assert!(cost["bytes"].as_u64().unwrap() < 100_000, "{cost}");
         assert_nowhere(&bench, secret);
@@ -152,6 +153,63 @@ fn planted_secrets_of_log_lines_are_in_no_output_file_or_prompt() {
         let seen = secrets::forms(core).into_iter().find(|form| everything.contains(form));
         assert!(seen.is_none(), "{secret}: {}", seen.unwrap());
     }
+}
+
+/// The search keeps what the function logged of messages that it handled, and the prompt says how the
+/// dead letter differs from them.
+#[test]
+fn prompt_names_what_differs_from_handled_messages() {
+    let Some(folder) = aws_v1() else { return };
+    let invocation = |n: i64, texts: &[String]| {
+        let request = format!("0d6f3b1c-5e0e-4a4e-9d2a-0c1a5d0e6a{n:02}");
+        let start = format!("START RequestId: {request} Version: $LATEST");
+        let report = format!("REPORT RequestId: {request}\tDuration: 60 ms");
+        let all: Vec<String> = [&[start], texts, &[report]].concat();
+        all.into_iter().zip(0..).map(|(text, k)| (n * 1000 - 9800 + k, text)).collect::<Vec<_>>()
+    };
+    let handled = |n: i64| {
+        let body = json!({"order": 70 + n, "currency": "EUR"});
+        invocation(n, &[format!("received {body}"), "done".into()])
+    };
+    let failed = invocation(
+        10,
+        &[
+            "received {\"order\": 1}".into(),
+            format!("[ERROR] failed {MESSAGE}: KeyError: 'currency'"),
+        ],
+    );
+    let lines = (1..6).flat_map(handled).chain(failed).collect();
+    let aws = FakeAws::start(Setup { log: Log::Lines(lines), group: None, may_list: true });
+    let body = format!("cat > @/prompt; {INIT_LINE}; {}", result_line(&verdict()));
+    let mut bench = bench_with_stub("logs-contrast", "2.1.330", &body, "");
+    let programs = Path::new(env!("CARGO_BIN_EXE_dlq-log")).parent().unwrap();
+    let others = std::env::var("PATH").unwrap_or_default();
+    let stubs = bench.path("stubs");
+    bench.set(
+        "PATH",
+        format!("{}:{}:{}:{others}", stubs.display(), folder.display(), programs.display()),
+    );
+    let variables = [
+        ("AWS_ENDPOINT_URL", aws.url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("NO_PROXY", "127.0.0.1"),
+        ("AWS_CONFIG_FILE", "/nonexistent"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+    ];
+    for (name, value) in variables {
+        bench.set(name, value);
+    }
+    bench.unset("DLQ_EVIDENCE_LOGS");
+    let output = bench.shell("dlq-poll --queue orders-dlq | dlq-peek | dlq-investigate");
+    let prompts = bench.shell("cat prompt").text();
+    let expected = "currency: absent in all 1 dead letters, and in none of 5 handled messages, such as \"EUR\"";
+    assert!(prompts.contains(expected), "{prompts} {} {}", output.text(), output.stderr);
+    let file = bench.shell("cat $(find . -name log-1.txt)").text();
+    assert!(file.contains("(m1): [ERROR] failed"), "{file}");
+    assert_eq!(file.matches("(): received").count(), 6, "{file}");
 }
 
 /// The invocations of three receives, which all fail in the same way.

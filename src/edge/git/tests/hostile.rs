@@ -332,3 +332,24 @@ fn patch_shows_text_whatever_attributes_say() {
     assert!(patch.contains("\n+changed\n"), "{patch}");
     assert_eq!(patch.matches("GIT binary patch").count(), 1, "the picture: {patch}");
 }
+
+/// Git would open the names of its own files in each folder, and wait for a writer.
+#[cfg(target_os = "linux")]
+#[test]
+fn fifo_in_the_place_of_gits_files_makes_nothing_wait() {
+    let begun = crate::clock::tick();
+    for name in [".gitattributes", "src/.gitignore"] {
+        let bench = Bench::new("fifo");
+        let workspace = bench.open("s");
+        let path = workspace.folder.join(name);
+        let _ = std::fs::remove_file(&path);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let why = workspace.changes().unwrap_err().to_string();
+        assert!(why.contains(&format!("'{name}' is no file")), "{why}");
+        let base = workspace.base().to_owned();
+        assert!(workspace.commit_diff(&base).unwrap().contains(&base), "{name}");
+        assert!(!workspace.history().unwrap().is_empty(), "{name}");
+        assert_eq!(workspace.commits().unwrap()[0].hash, base, "{name}");
+    }
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}

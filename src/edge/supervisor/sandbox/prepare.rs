@@ -15,6 +15,7 @@ use super::super::workspace::Workspace;
 use super::SessionSandbox;
 use crate::edge::git::EVIDENCE;
 use crate::error::Error;
+use crate::regular_file;
 use crate::rules::sandbox::arguments::Mount;
 use crate::store;
 use crate::text::{safe, shorten};
@@ -23,6 +24,8 @@ use crate::text::{safe, shorten};
 pub(super) const HOME: &str = "/home/dlq";
 /// Characters of the output that a message quotes.
 const QUOTED: usize = 200;
+/// Bytes at the end of the output in which its last line is.
+const SAID_MAX: u64 = 64 << 10;
 
 /// Folders that a preparation has made, as paths in the worktree.
 #[derive(Debug, Clone, Default)]
@@ -116,7 +119,7 @@ fn run(
     match wait(child, context.time_remaining(), &mut stopped) {
         WaitResult::Exited(status) if status.success() => Ok(()),
         WaitResult::Exited(_) => {
-            let said = std::fs::read_to_string(&path).unwrap_or_default();
+            let said = regular_file::read_end(&path, SAID_MAX).unwrap_or_default();
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
             let cause = format!("{}; see '{}'", safe(&shorten(last, QUOTED)), path.display());
             Err(Error::failed("prepare the code with", safe(&name), cause))

@@ -1,13 +1,17 @@
 //! Lines between start and result: progress, names of subagents, and a refused key.
 
 use super::fields::JsonMembers;
-use super::{Init, Progress, Transcript, TranscriptEvent, WRITTEN_MAX};
+use super::{Init, Progress, Transcript, TranscriptEvent, WRITTEN_MAX, word};
 
 /// Tools that write a file.
 const WRITES: [&str; 4] = ["Write", "Edit", "MultiEdit", "NotebookEdit"];
 
 /// Error that the CLI reports for a refused key.
 const UNAUTHORIZED: &str = "authentication_failed";
+
+/// Beginnings of the CLI's answers to a call of what it does not have.
+const NO_TOOL: &str = "No such tool available: ";
+const NO_AGENT: &str = "Agent type '";
 
 /// Model name in messages that the CLI itself writes.
 const SYNTHETIC: &str = "<synthetic>";
@@ -114,6 +118,32 @@ impl Transcript {
             && let Some(name) = call.object("input").and_then(|input| input.word("subagent_type"))
         {
             self.names.insert(id, name);
+        }
+    }
+
+    /// Records calls of tools, and of subagents, that the session does not offer, as denied: the CLI
+    /// answers them by an error alone.
+    pub(super) fn record_absent_tools(&mut self, fields: &JsonMembers) {
+        let blocks = fields.object("message").map(|message| message.objects("content"));
+        for block in blocks.unwrap_or_default() {
+            let (Some(call), Some(text)) =
+                (block.word("tool_use_id"), block.get::<String>("content"))
+            else {
+                continue;
+            };
+            if block.get::<bool>("is_error") != Some(true) {
+                continue;
+            }
+            let text = text.trim_start_matches("<tool_use_error>").trim_start_matches("Error: ");
+            let tool = match text.strip_prefix(NO_TOOL) {
+                Some(rest) => {
+                    let is_end = |c: char| c == '.' || c == '<' || c.is_whitespace();
+                    rest.split(is_end).next().unwrap_or_default()
+                }
+                None if text.starts_with(NO_AGENT) && text.contains("' not found") => "Agent",
+                None => continue,
+            };
+            self.denials.entry(call).or_insert_with(|| Some(word(tool)));
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::invocation::{self, LoggedRun};
 use super::line::{self, Mark, uuids};
-use super::{Consumer, LogEvent, fingerprint_of};
+use super::text_line::worded_error;
+use super::{Consumer, LogEvent, fingerprint_of, trace_lines};
 use crate::rules::evidence::fingerprint::Fingerprint;
 
 /// Invocations of one letter that are examined, the newest first.
@@ -38,7 +39,8 @@ pub(super) fn cause<E>(
             vague = vague.or(Some((found, (*hit).clone())));
         }
     }
-    for first in firsts.into_iter().rev().take(INVOCATIONS_MAX) {
+    let mut blocks = Vec::new();
+    for first in firsts.iter().rev().take(INVOCATIONS_MAX) {
         let mut events = block(first, if consumer.function.is_some() { span } else { SPLIT })?;
         invocation::sort(&mut events);
         if consumer.function.is_none()
@@ -50,13 +52,36 @@ pub(super) fn cause<E>(
             }
             continue;
         }
+        let events = trace_lines::join(events, |event| is_same(event, first));
         match in_block(id, first, &events) {
             InBlock::Found(found) => return Ok(Some(*found)),
             InBlock::Ambiguous => return Ok(vague),
-            InBlock::Nothing => {}
+            InBlock::Nothing => blocks.push((*first, events)),
         }
     }
-    Ok(vague)
+    Ok(vague.or_else(|| in_words(id, hits, &blocks)))
+}
+
+/// Returns a failure that has no level and no class: on a line with the id, the newest first, else on
+/// one behind it in its invocation.
+fn in_words(id: &str, hits: &[&LogEvent], blocks: &[(&LogEvent, Vec<LogEvent>)]) -> Option<Found> {
+    let found = |event: &LogEvent| {
+        let print = fingerprint_of(&worded_error(&event.text)?.text)?;
+        Some((print, event.clone()))
+    };
+    let mut named = hits.iter().rev().filter(|hit| !is_about_another(id, hit));
+    named.find_map(|hit| found(hit)).or_else(|| {
+        blocks.iter().find_map(|(hit, events)| {
+            let invocations = invocation::group(events);
+            let own =
+                invocations.iter().find(|one| one.lines.iter().any(|own| is_same(own, hit)))?;
+            (!own.names_others(id, hit)).then(|| after(id, own, hit).find_map(found))?
+        })
+    })
+}
+
+fn is_same(event: &LogEvent, other: &LogEvent) -> bool {
+    event.id == other.id && event.at == other.at
 }
 
 /// Returns whether a text names a message: its whole id, and no longer word.
@@ -110,8 +135,9 @@ enum InBlock {
 /// Finds the error in the lines of a stream from the hit on.
 fn in_block(id: &str, hit: &LogEvent, events: &[LogEvent]) -> InBlock {
     let invocations = invocation::group(events);
-    let is_hit = |event: &&LogEvent| event.id == hit.id && event.at == hit.at;
-    let Some(own) = invocations.iter().find(|one| one.lines.iter().any(is_hit)) else {
+    let is_hit = |event: &&&LogEvent| is_same(event, hit);
+    let Some(own) = invocations.iter().find(|one| one.lines.iter().any(|own| is_same(own, hit)))
+    else {
         return InBlock::Nothing;
     };
     let found = |event: &LogEvent, text: &str| {
@@ -121,20 +147,42 @@ fn in_block(id: &str, hit: &LogEvent, events: &[LogEvent]) -> InBlock {
     if let Some((event, error)) = own.errors().find(|(_, error)| error.terminal) {
         return found(event, &error.text);
     }
-    let others = |event: &LogEvent| {
-        let request = own.request.as_deref().unwrap_or_default();
-        uuids(&event.text).any(|other| other != id && other != request)
-    };
-    if hit.text.contains("Records") || others(hit) {
+    // The events of a trace that follow the hit are a part of it now.
+    if let Some(joined) = own.lines.iter().find(is_hit).filter(|joined| joined.text != hit.text)
+        && let Some(error) = line::error_of(&joined.text)
+        && let InBlock::Found(found) = found(joined, &error.text)
+        && found.0.exception.is_some()
+    {
+        return InBlock::Found(found);
+    }
+    if own.names_others(id, hit) {
         return one_of(id, own, found);
     }
-    let after = own.lines.iter().skip_while(|event| !is_hit(event)).skip(1);
-    for event in after.take_while(|event| !others(event)) {
+    for event in after(id, own, hit) {
         if let Some(error) = line::error_of(&event.text) {
             return found(event, &error.text);
         }
     }
     InBlock::Nothing
+}
+
+/// Returns the lines of an invocation behind the hit that are about no other message.
+fn after<'e>(id: &str, own: &LoggedRun<'e>, hit: &LogEvent) -> impl Iterator<Item = &'e LogEvent> {
+    let rest = own.lines.iter().copied().skip_while(|event| !is_same(event, hit)).skip(1);
+    rest.take_while(move |event| !own.names_another(id, event))
+}
+
+impl LoggedRun<'_> {
+    /// Whether a line names other messages than that of `id`.
+    fn names_another(&self, id: &str, event: &LogEvent) -> bool {
+        let request = self.request.as_deref().unwrap_or_default();
+        uuids(&event.text).any(|other| other != id && other != request)
+    }
+
+    /// Whether a hit shows a batch of several messages.
+    fn names_others(&self, id: &str, hit: &LogEvent) -> bool {
+        hit.text.contains("Records") || self.names_another(id, hit)
+    }
 }
 
 /// Returns the error of an invocation whose line names all messages of the batch: the only one.

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::{CitedLine, Consumer, FoundBy, Letter, LogEvent, LoggedCause, aws_cli, by_id, line};
+use super::{text_line, trace_lines};
 use crate::time::Timestamp;
 
 /// Lines after a hit that are searched where the output shows invocations.
@@ -45,21 +46,22 @@ pub fn causes(output: &str, letters: &[Letter]) -> Vec<LoggedCause> {
         .collect()
 }
 
-/// Returns the first entry that reports an error, with the frames of its trace. Its time is none
-/// where the output has none.
+/// Returns the first entry that reports an error, with the frames of its trace, else the first that
+/// states a failure in words. Its time is none where the output has none.
 pub fn first_error(output: &str) -> Option<(Option<Timestamp>, String)> {
     let is_error = |event: &LogEvent| event.text.lines().any(|text| line::error_of(text).is_some());
-    let found = events_of(output).into_iter().find(is_error)?;
+    let events = events_of(output);
+    let in_words = || events.iter().find(|event| text_line::worded_error(&event.text).is_some());
+    let found = events.iter().find(|event| is_error(event)).or_else(in_words)?.clone();
     Some((Some(found.at).filter(|at| *at != Timestamp::default()), found.text))
 }
 
-fn events_of(output: &str) -> Vec<LogEvent> {
-    let mut events = match aws_cli::read_events(output.as_bytes()) {
-        Some(page) => page.events,
-        None => entries(output),
-    };
+/// Returns the entries of an output in the order of time, each error with its trace.
+pub fn events_of(output: &str) -> Vec<LogEvent> {
+    let page = aws_cli::read_events(output.as_bytes());
+    let mut events = page.map_or_else(|| entries(output), |page| page.events);
     super::invocation::sort(&mut events);
-    events
+    trace_lines::join(events, |_| false)
 }
 
 /// Splits text into entries: a line, and those that continue it. Their ids are the numbers of their

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::LogEvent;
 use super::line;
 use super::query::LogPage;
+use super::trace_lines;
 use super::windows::Window;
 
 /// Known spans, and how many lines the log has.
@@ -49,21 +50,24 @@ impl KnownLines {
             let page = ask(piece)?;
             asked += 1;
             if page.complete {
-                lines.extend(page.events.into_iter().filter(matters));
+                lines.extend(page.events);
                 from = piece.to.plus(Duration::from_millis(1));
             } else {
                 self.too_long = Some(length);
             }
         }
-        super::invocation::sort(&mut lines);
-        self.spans.push((span, lines));
+        self.spans.push((span, what_matters(lines)));
         Ok(true)
     }
 }
 
-/// Whether a line is a start, an end or an error.
-pub(super) fn matters(event: &LogEvent) -> bool {
-    line::mark(&event.text).is_some() || line::error_of(&event.text).is_some()
+/// Returns the starts, ends and errors among lines in the order of time, each error with its trace.
+pub(super) fn what_matters(mut lines: Vec<LogEvent>) -> Vec<LogEvent> {
+    super::invocation::sort(&mut lines);
+    let mut lines = trace_lines::join(lines, |_| false);
+    lines
+        .retain(|event| line::mark(&event.text).is_some() || line::error_of(&event.text).is_some());
+    lines
 }
 
 #[cfg(test)]

@@ -1,23 +1,13 @@
 //! Lines of a log: what they say about an invocation, and the error that they report.
 //!
 //! Knows the text and the JSON form of Lambda's platform and of its runtimes, and the common forms
-//! of other loggers. A line that names no level and no exception reports no error.
+//! of other loggers (`text_line.rs`). A line that names no level and no exception reports no error.
 
 use serde_json::{Map, Value};
 
+pub use super::text_line::LineError;
+use super::text_line::text_error;
 use crate::time::Timestamp;
-
-/// Bytes of a line within which a word for its level is looked for.
-const LEVEL_COLUMN_MAX: usize = 160;
-
-/// An error that a line reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineError {
-    /// The text to decode: without level, time and request id.
-    pub text: String,
-    /// Whether it ended the invocation: not handled, timed out, killed.
-    pub terminal: bool,
-}
 
 /// A line's place in an invocation of Lambda.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,38 +163,6 @@ fn runtime_error(line: &str) -> Option<LineError> {
             Some(text) => Some(LineError { text: text.trim().to_owned(), terminal: true }),
             None => handled(rest),
         };
-    }
-    None
-}
-
-/// Parses lines of other loggers: a level before the text, or an exception.
-fn text_error(line: &str) -> Option<LineError> {
-    const LEVELS: [&str; 5] = ["ERROR", "FATAL", "CRITICAL", "SEVERE", "PANIC"];
-    const OTHER_LEVELS: [&str; 7] = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "FINE"];
-    const STARTS: [&str; 4] =
-        ["Traceback (most recent call last)", "panic: ", "Exception in thread ", "fatal error: "];
-    let starts = STARTS.iter().any(|start| line.starts_with(start));
-    if starts || line.contains("\n\tat ") || line.contains("\n    at ") {
-        let terminal = line.starts_with("panic: ");
-        return Some(LineError { text: line.to_owned(), terminal });
-    }
-    let first = line.lines().next()?;
-    let head = &first[..first.floor_char_boundary(LEVEL_COLUMN_MAX)];
-    // Behind a brace begins what a sender may have written.
-    let head = head.split('{').next().unwrap_or(head);
-    let mut from = 0;
-    for word in head.split(|c: char| !c.is_ascii_alphabetic() && c != '_') {
-        let end = from + word.len();
-        if OTHER_LEVELS.contains(&word) {
-            return None;
-        }
-        if LEVELS.contains(&word) {
-            let text =
-                line[end..].trim_start_matches(|c: char| c.is_whitespace() || "]):|-".contains(c));
-            return Some(LineError { text: text.to_owned(), terminal: false });
-        }
-        // All separators before the end of the head are characters of known width.
-        from = end + head[end..].chars().next().map_or(0, char::len_utf8);
     }
     None
 }

@@ -316,7 +316,7 @@ impl Search<'_> {
         }
         let page = self.lines(span, Some(ERRORS_PATTERN), None, PAGES_MAX)?;
         self.is_partial |= !page.complete;
-        Ok(page.events.into_iter().filter(known_lines::matters).collect())
+        Ok(known_lines::what_matters(page.events))
     }
 
     /// Adds a recurring cause of letters.
@@ -361,7 +361,7 @@ impl Search<'_> {
 }
 
 /// Returns whether a stream may be one of this function: a shared group has `DATE/NAME[VERSION]ID`.
-fn is_of(function: Option<&str>, stream: &str) -> bool {
+pub(super) fn is_of(function: Option<&str>, stream: &str) -> bool {
     let (Some(function), Some((head, _))) = (function, stream.split_once('[')) else { return true };
     let name = head.rsplit('/').next().unwrap_or_default();
     name.is_empty() || name == function

@@ -2,6 +2,7 @@
 
 mod all_fail;
 mod cli;
+mod wider;
 
 use std::time::Duration;
 

@@ -124,6 +124,8 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
         on_base: Some(TestResult::Passed),
         with_tests: Some(TestResult::Failed),
         with_patch: TestResult::Passed,
+        runner_files: vec![format!("Makefile{name}")],
+        with_old_runner: Some(TestResult::Passed),
         named: None,
     };
     let files_changed = vec!["src/orders.py".into(), "tests/test_orders.py".into()];

@@ -111,7 +111,17 @@ fn patch_facts_correct_a_claimed_fix() {
         let (command, base) = ("pytest -q".to_owned(), "c".repeat(40));
         let (on_base, with_tests) = (Some(TestResult::Passed), Some(TestResult::Failed));
         let split = PatchSplit::Apart;
-        Some(PatchProof { command, base, split, on_base, with_tests, with_patch, named: None })
+        Some(PatchProof {
+            command,
+            base,
+            split,
+            on_base,
+            with_tests,
+            with_patch,
+            runner_files: Vec::new(),
+            with_old_runner: None,
+            named: None,
+        })
     };
     let red = PatchProof { on_base: Some(TestResult::Failed), ..run(TestResult::Passed).unwrap() };
     let named = PatchProof { named: Some("tests::absent".into()), ..red.clone() };
@@ -132,9 +142,10 @@ fn patch_facts_correct_a_claimed_fix() {
     let bad = lowered("its fix is not proven");
     let unknown = lowered("whether its fix is proven is unknown");
     let none = lowered("this tool has run no tests on the patch");
+    let nothing = lowered("its fix has changed no file");
     let rows = [
         ("as it says", own(), run(TestResult::Passed), VerdictStatus::Confirmed, vec![]),
-        ("no difference", vec![], None, VerdictStatus::Confirmed, vec![no_diff, no_run]),
+        ("no difference", vec![], None, VerdictStatus::Likely, vec![no_diff, no_run, &nothing]),
         ("no tests", own(), None, VerdictStatus::Likely, vec![no_run, &none]),
         ("failed", own(), run(TestResult::Failed), VerdictStatus::Likely, vec![failed, &bad]),
         ("late", own(), run(TestResult::TooLate), VerdictStatus::Likely, vec![late, &unknown]),
@@ -168,6 +179,17 @@ fn patch_facts_correct_a_claimed_fix() {
         );
         assert_eq!(checked.notes, notes, "{rule}");
         assert_eq!(checked.verdict.status, status, "{rule}");
+    }
+    // A verdict without a fix needs no change; a cut patch needs a proof.
+    let rows = [(false, VerdictStatus::Confirmed), (true, VerdictStatus::Likely)];
+    for (truncated, status) in rows {
+        let without = ModelVerdict {
+            fix: None,
+            ..found(VerdictStatus::Confirmed, &["m1"], RedriveAdvice::AfterFix)
+        };
+        let checked = check(without, &resolved(), &BTreeSet::new());
+        let patch = PatchFacts { truncated, ..PatchFacts::default() };
+        assert_eq!(apply_patch_facts(checked, &patch).verdict.status, status, "{truncated}");
     }
     let left = PatchFacts { left_out: vec!["a/b.pyc".into()], ..PatchFacts::default() };
     let told = check(

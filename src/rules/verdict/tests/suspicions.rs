@@ -1,6 +1,6 @@
 use super::*;
 use crate::rules::verdict::patch_gate::GatedPath;
-use crate::rules::verdict::suspicion::{Signs, apply, is_grounded, mark_unchecked};
+use crate::rules::verdict::suspicion::{Cited, Signs, apply, is_grounded, mark_unchecked};
 
 fn checked(status: VerdictStatus, redrive: RedriveAdvice) -> VerdictCheck {
     let said = ModelVerdict { status, redrive, ..parse(&full()).unwrap() };
@@ -29,8 +29,28 @@ fn citation_of_code_log_or_queue_is_ground() {
         ("log:1-log:2", true),
         (".dlq/log-1.txt:20", true),
         (".dlq/logs.json:2", true),
+        (".dlq/logs.json:1", false),
+        (".dlq/logs.json:3", false),
+        (".dlq/logs.json", false),
         (".dlq/queue.json:2", true),
-        (".dlq/history.txt:1", true),
+        (".dlq/queue.json:1", false),
+        (".dlq/queue.json:3", false),
+        (".dlq/queue.json:4", false),
+        (".dlq/history.txt:2", true),
+        (".dlq/history.txt:1", false),
+        ("log:3", false),
+        ("log:3-log:4", false),
+        ("log:2-log:3", true),
+        ("q.queue", false),
+        ("q.asked_at", false),
+        ("q.visible", false),
+        ("README.md:2", false),
+        ("README.md", false),
+        ("docs/notes.txt:1", false),
+        ("LICENSE:1", false),
+        ("requirements.txt:1", true),
+        ("src/empty.py", false),
+        ("src/orders.py:13", false),
         (".dlq/commits/4f2a91c.diff:9", true),
         ("src/missing.py:1", false),
         ("", false),
@@ -40,14 +60,31 @@ fn citation_of_code_log_or_queue_is_ground() {
         .filter(|(id, _)| !id.contains("missing"))
         .filter_map(|(id, _)| Some(Citation::parse(id)?.to_string()));
     let mut resolved: std::collections::BTreeSet<String> = resolved.collect();
-    resolved.extend(["m2", "log:2"].map(str::to_owned));
+    resolved.extend(["m2", "log:2", "log:4"].map(str::to_owned));
+    let texts = [
+        ("src/orders.py", "the file as a whole"),
+        ("src/orders.py:13", "}"),
+        ("src/empty.py", ""),
+        ("q.visible", "null"),
+        (".dlq/logs.json:1", "{"),
+        (".dlq/logs.json:2", "\"text\": \"KeyError: 'x'\","),
+        (".dlq/logs.json:3", "\"status\": 0,"),
+        (".dlq/queue.json:1", "{"),
+        (".dlq/queue.json:2", "\"q.retention_s\": 345600,"),
+        (".dlq/queue.json:3", "\"name\": \"orders\","),
+        (".dlq/queue.json:4", "\"q.visible\": null,"),
+        (".dlq/history.txt:1", ""),
+    ];
+    let texts = texts.map(|(id, text)| (id.to_owned(), text.to_owned())).into();
+    let silent_logs = ["log:3", "log:4"].map(str::to_owned).into();
+    let cited = Cited { resolved: &resolved, texts: &texts, silent_logs: &silent_logs };
     for (id, is) in rows {
         let evidence = vec![
             Claim { id: "m1".into(), claim: "c".into() },
             Claim { id: id.into(), claim: "c".into() },
         ];
         let verdict = ModelVerdict { evidence, ..parse(&full()).unwrap() };
-        assert_eq!(is_grounded(&verdict, &resolved), is, "{id}");
+        assert_eq!(is_grounded(&verdict, cited), is, "{id}");
     }
 }
 
@@ -63,7 +100,7 @@ fn calming_verdict_is_lowered_by_each_sign() {
     let edits = Signs { patch: Some(&changed), ..none };
     let unknown = Signs { unknown_changes: true, ..none };
     let repeats = Signs { repetition: Some(&repetition), ..none };
-    let rests = "it rests on messages alone";
+    let rests = "it rests on messages or prose alone";
     let rows = [
         ("nothing", none, NotABug, Safe, NotABug, Safe, None),
         ("alone", alone, NotABug, AfterFix, Inconclusive, DoNot, Some(rests)),
@@ -130,7 +167,7 @@ fn several_signs_are_all_named() {
     assert_eq!(
         found.needs_person,
         [
-            "it rests on messages alone: it cites no code, log or fact of the queue",
+            "it rests on messages or prose alone: it cites no code, log or fact of the queue",
             "3 calls of tools were denied",
         ]
     );
@@ -152,6 +189,9 @@ fn calming_result_of_unchecked_agent_is_marked() {
     let rows = [
         ("not_a_bug", "do_not", None, Some("nothing of it was checked")),
         ("likely", "safe", None, Some("nothing of it was checked")),
+        ("Not a bug", "do_not", None, Some("nothing of it was checked")),
+        ("likely", "SAFE ", None, Some("nothing of it was checked")),
+        ("likely", "unsafe", None, None),
         ("likely", "after_fix", None, None),
         ("likely", "after_fix", Some("held"), Some("held")),
         ("not_a_bug", "safe", Some("held"), Some("nothing of it was checked; held")),

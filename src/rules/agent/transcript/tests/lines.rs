@@ -112,6 +112,39 @@ fn denial_counts_once() {
     assert_eq!(found, ["Write", "Bash", "Read", "unknown"]);
 }
 
+/// The CLI reports no denial of a call of what a session does not have.
+#[test]
+fn call_of_an_absent_tool_is_denied() {
+    let answer = |id: &str, is_error: bool, text: &str| {
+        json!({"type": "user", "message": {"role": "user", "content": [
+            {"type": "text", "text": "No such tool available: Text"},
+            {"type": "tool_result", "tool_use_id": id, "is_error": is_error, "content": text}]}})
+        .to_string()
+    };
+    let lines = [
+        answer(
+            "c1",
+            true,
+            "<tool_use_error>Error: No such tool available: Bash. Bash is disabled</tool_use_error>",
+        ),
+        answer(
+            "c2",
+            true,
+            "<tool_use_error>Error: No such tool available: mcp__x</tool_use_error>",
+        ),
+        answer("c3", true, "Agent type 'general-purpose' not found. Available agents: a"),
+        answer("c4", false, "Error: No such tool available: Bash."),
+        answer("c5", true, "grep: No such tool available: Bash"),
+        answer("c6", true, "Agent type 'a' failed"),
+        r#"{"type":"result","permission_denials":[{"tool_name":"Bash","tool_use_id":"c1"}]}"#
+            .to_owned(),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let transcript = transcript_of(&lines);
+    let found: Vec<&str> = transcript.denied_tools().collect();
+    assert_eq!(found, ["Bash", "mcp__x", "Agent"]);
+}
+
 #[test]
 fn line_yields_its_event() {
     let rows = [

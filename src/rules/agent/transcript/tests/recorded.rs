@@ -134,6 +134,10 @@ fn recorded_runs_match_their_index() {
             assert_eq!(transcript.turns().unwrap_or(0), turns, "{file}: turns");
         }
         let denied: u64 = results.iter().map(|r| r["permission_denials"].as_u64().unwrap()).sum();
+        let absent = String::from_utf8_lossy(&super::recorded::read(file))
+            .matches("\"<tool_use_error>Error: No such tool available")
+            .count();
+        let denied = denied + absent as u64;
         assert_eq!(transcript.denied_tools().count() as u64, denied, "{file}: denials");
         let structured = results.iter().any(|result| result["structured_output"] == true);
         assert_eq!(transcript.structured().is_some(), structured, "{file}: structured output");

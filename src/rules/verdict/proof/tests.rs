@@ -1,0 +1,155 @@
+//! Grades by the runs of the tests, and parts of a patch.
+
+use super::*;
+
+use PatchSplit::{Apart, NoTests, Shared, TestsOnly};
+use ProofGrade::{Proven, Unknown, Unproven};
+use TestResult::{Failed, NotApplied, NotStarted, Passed, Stopped, TooLate};
+
+fn proof(
+    split: PatchSplit,
+    on_base: Option<TestResult>,
+    with_tests: Option<TestResult>,
+    with_patch: TestResult,
+) -> PatchProof {
+    let (command, base) = ("pytest".to_owned(), "c".repeat(40));
+    PatchProof {
+        command,
+        base,
+        split,
+        on_base,
+        with_tests,
+        with_patch,
+        runner_files: Vec::new(),
+        with_old_runner: None,
+        named: None,
+    }
+}
+
+#[test]
+fn patch_of_what_runs_the_tests_proves_nothing_by_it() {
+    let with = |result| PatchProof {
+        runner_files: vec!["run.sh".into()],
+        with_old_runner: result,
+        ..proof(Apart, Some(Passed), Some(Failed), Passed)
+    };
+    let rows = [
+        (Some(Passed), Proven, "the new tests fail"),
+        (Some(Failed), Unproven, "pass only with the patch's own 'run.sh'"),
+        (Some(TooLate), Unknown, "on the patch with 'run.sh' of the base"),
+        (None, Unknown, "were not run on the patch with"),
+    ];
+    for (result, grade, why) in rows {
+        let judged = with(result).judge();
+        assert!(judged.grade == grade && judged.why.contains(why), "{result:?}: {judged:?}");
+        let named = PatchProof { named: Some("a".into()), ..with(result) };
+        assert_eq!(named.judge().grade, grade, "{result:?}, with a named test");
+    }
+    let file = |path: &str| PatchFile { path: path.into(), texts: String::new() };
+    let paths = ["a.py", "run.sh", "tests/run.sh", "Makefile", "web/package.json"];
+    let argv = ["sh", "./run.sh", "tests/run.sh"].map(str::to_owned);
+    let found = runner_files(&paths.map(file), &TestFiles::default(), &argv);
+    assert_eq!(found, ["run.sh", "Makefile", "web/package.json"]);
+}
+
+#[test]
+fn runs_of_the_tests_grade_a_fix() {
+    const ALREADY: &str = "the tests fail on the base already";
+    let green = Some(Passed);
+    let red = Some(Failed);
+    let rows = [
+        ("a proof", proof(Apart, green, red, Passed), Proven, "the new tests fail on the base and"),
+        ("tests that pass without", proof(Apart, green, green, Passed), Unproven, "pass without"),
+        ("no test sees it", proof(NoTests, green, None, Passed), Unproven, "no test sees the fix"),
+        ("one file for both", proof(Shared, green, None, Passed), Unproven, "share a file"),
+        ("tests alone", proof(TestsOnly, green, None, Passed), Unproven, "changes tests alone"),
+        ("tests alone, red", proof(TestsOnly, red, None, Passed), Unproven, "changes tests alone"),
+        ("fails", proof(Apart, green, None, Failed), Unproven, "did not pass with the patch"),
+        ("fails, red", proof(Apart, red, None, Failed), Unproven, ALREADY),
+        ("red", proof(Apart, red, red, Passed), Unproven, ALREADY),
+        ("red, no tests", proof(NoTests, red, None, Passed), Unproven, ALREADY),
+        ("red, shared", proof(Shared, red, None, Passed), Unproven, ALREADY),
+        ("late", proof(Apart, None, None, TooLate), Unknown, "did not finish by the deadline with"),
+        ("not started", proof(NoTests, None, None, NotStarted), Unknown, "could not be started"),
+        (
+            "stopped",
+            proof(Apart, green, Some(Stopped), Passed),
+            Unknown,
+            "on the base with the new",
+        ),
+        ("late tests", proof(Apart, green, Some(TooLate), Passed), Unknown, "by the deadline on"),
+        (
+            "not applied",
+            proof(Apart, None, None, NotApplied),
+            Unproven,
+            "does not apply to the base",
+        ),
+        ("late base", proof(Apart, Some(TooLate), red, Passed), Unknown, "on the base"),
+        ("base not run", proof(Apart, None, red, Passed), Unknown, "were not run on the base"),
+        ("base not run, no tests", proof(NoTests, None, None, Passed), Unknown, "not run"),
+        ("tests not run", proof(Apart, green, None, Passed), Unknown, "were not run"),
+    ];
+    for (row, proof, grade, why) in rows {
+        let judged = proof.judge();
+        assert_eq!(judged.grade, grade, "{row}: {judged:?}");
+        assert!(judged.why.contains(why), "{row}: {judged:?}");
+        let says_red = judged.why.matches(ALREADY).count();
+        assert_eq!(says_red, usize::from(proof.is_base_red()), "{row}: {judged:?}");
+        // A named test proves what the others do not, when all pass with a patch of code.
+        let named = PatchProof { named: Some("tests::absent".into()), ..proof.clone() };
+        let is_code = proof.split != TestsOnly && proof.with_patch == Passed;
+        let expected = if is_code { Proven } else { grade };
+        assert_eq!(named.judge().grade, expected, "{row}, with a named test");
+        let record = proof.record();
+        assert_eq!(record.grade, grade.as_str());
+        assert_eq!(record.on_base.is_none(), proof.on_base.is_none());
+    }
+}
+
+#[test]
+fn name_of_a_test_is_short_and_safe_to_show() {
+    let name = format!("tests::{}\u{1b}[2J", "x".repeat(5000));
+    let (old, new) = (format!("test {name} ... FAILED\n"), format!("test {name} ... ok\n"));
+    let found = named_test(std::slice::from_ref(&name), &[old], &new).unwrap();
+    assert!(found.chars().count() <= NAME_MAX && !found.contains('\u{1b}'), "{found}");
+    let proof = PatchProof { named: Some(found), ..proof(NoTests, None, None, Passed) };
+    assert!(proof.judge().why.len() < 1000);
+}
+
+#[test]
+fn patch_is_split_by_its_files() {
+    let file = |path: &str, texts: &str| PatchFile { path: path.into(), texts: texts.into() };
+    let (code, test) = (file("a.py", "def a(): pass\n"), file("test_a.py", ""));
+    let rust = file("src/lib.rs", "#[cfg(test)]\nmod tests {}\n");
+    let rows = [
+        ("apart", vec![code.clone(), test.clone()], Apart),
+        ("apart, and shared", vec![rust.clone(), file("tests/it.rs", "")], Apart),
+        ("shared", vec![rust], Shared),
+        ("no tests", vec![code], NoTests),
+        ("tests alone", vec![test], TestsOnly),
+        ("nothing", vec![], NoTests),
+    ];
+    for (row, files, expected) in rows {
+        let (found, tests) = split(&files, &TestFiles::default());
+        assert_eq!(found, expected, "{row}");
+        assert_eq!(tests.is_empty(), matches!(expected, Shared | NoTests), "{row}: {tests:?}");
+    }
+}
+
+/// A patch that weakens a test, beside a change of code.
+#[test]
+fn test_of_a_patch_has_to_fail_with_the_tests_alone() {
+    let named = ["tests::red".to_owned()];
+    let (red, green) = ("test tests::red ... FAILED\n", "test tests::red ... ok\n");
+    let rows = [
+        ("weakened", Apart, red, Some(green), false),
+        ("new, and seen by the fix alone", Apart, green, Some(red), true),
+        ("not run with the tests alone", Apart, red, None, false),
+        ("of the base, which the fix turns", NoTests, red, None, true),
+        ("in a file with the fix", Shared, red, None, true),
+    ];
+    for (row, split, base, with_tests, is_named) in rows {
+        let without = without_fix(split, base.to_owned(), with_tests.map(str::to_owned));
+        assert_eq!(named_test(&named, &without, green).is_some(), is_named, "{row}");
+    }
+}
