@@ -20,20 +20,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from github_parts.control import Control  # noqa: E402
-from github_parts.service import Service  # noqa: E402
+from github_parts.standin import StandIn  # noqa: E402
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    service = control = None
-
     def handle_any(self):
         try:
             body = self.read_body()
             if self.path.startswith("/_control/"):
                 self.reply(*control.answer(self.command, self.path, body))
             else:
-                self.reply(*service.answer(self.command, self.path, self.headers, body, self))
+                self.reply(*standin.answer(self.command, self.path, self.headers, body, self))
         except (BrokenPipeError, ConnectionError):
             self.close_connection = True
 
@@ -106,8 +104,8 @@ def watch_input():
 folder, parts = (os.path.abspath(path) for path in sys.argv[1:3])
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda received, _frame: end(128 + received))
-service = Service(folder, parts)
-control = Control(service)
+standin = StandIn(folder, parts)
+control = Control(standin)
 server = Server(("127.0.0.1", 0), Handler)
 threading.Thread(target=watch_input, daemon=True).start()
 try:

@@ -4,9 +4,12 @@
     GET    count?method=&path=        their number
     DELETE log | faults | violations  forgets them
     GET    violations                 what GitHub's OpenAPI document does not allow
+    GET    shapes                     how the answers of REST deviate from recorded ones (recorded.py)
     GET    state?repo=                refs, pull requests, issues and more of a repository
     GET    tree?repo=&ref=            the files of a commit, by path
     GET    faults                     queued faults, with how often each was met
+    POST   query                      {"text"}: what GitHub's schema does not allow in a text
+    POST   faults                     queues faults (faults.py)
     POST   NAME                       a function of control_acts.py: account, token, repo, pull ...
 
 A mistake in a call is answered with status 400 and {"error": ...}.
@@ -23,8 +26,8 @@ from .state import Refusal, moment
 
 
 class Control:
-    def __init__(self, service):
-        self.service, self.world = service, service.world
+    def __init__(self, standin):
+        self.standin, self.world = standin, standin.world
 
     def answer(self, method, target, body):
         split = urlsplit(target)
@@ -47,8 +50,10 @@ class Control:
     def act(self, name, given):
         if name == "faults":
             for fault in given if isinstance(given, list) else [given]:
-                self.service.faults.add(fault)
-            return {"queued": len(self.service.faults.queued)}
+                self.standin.faults.add(fault)
+            return {"queued": len(self.standin.faults.queued)}
+        if name == "query":
+            return {"errors": self.standin.engine.faults_of(given["text"])}
         function = getattr(control_acts, f"do_{name}")
         known = inspect.signature(function).parameters
         is_open = any(one.kind is one.VAR_KEYWORD for one in known.values())
@@ -56,12 +61,12 @@ class Control:
         if unknown and not is_open:
             raise ValueError(f"'{name}' does not know {', '.join(sorted(unknown))}")
         with self.world.lock:
-            return function(self.service, **given)
+            return function(self.standin, **given)
 
     def get_log(self, method=".*", path="", token=None):
-        with self.service.log_lock:
+        with self.standin.log_lock:
             return [
-                entry for entry in self.service.log
+                entry for entry in self.standin.log
                 if re.fullmatch(method, entry["method"]) and re.search(path, entry["path"])
                 and token in (None, entry.get("token"))]
 
@@ -69,28 +74,31 @@ class Control:
         return {"count": len(self.get_log(**query))}
 
     def delete_log(self):
-        with self.service.log_lock:
-            self.service.log.clear()
+        with self.standin.log_lock:
+            self.standin.log.clear()
         return {}
 
     def get_faults(self):
-        return self.service.faults.queued
+        return self.standin.faults.queued
 
     def delete_faults(self):
-        self.service.faults.queued.clear()
+        self.standin.faults.queued.clear()
         return {}
 
     def get_violations(self):
-        found = self.service.judge.violations()
-        return {"judged": self.service.judge.judged, "violations": found}
+        found = self.standin.judge.violations()
+        return {"judged": self.standin.judge.judged, "violations": found}
+
+    def get_shapes(self):
+        return self.standin.judge.shapes()
 
     def delete_violations(self):
-        self.service.judge.violations().clear()
+        self.standin.judge.violations().clear()
         return {}
 
     def get_tree(self, repo, ref):
         with self.world.lock:
-            return control_acts.tree(self.service, repo, ref)
+            return control_acts.tree(self.standin, repo, ref)
 
     def get_state(self, repo):
         with self.world.lock:

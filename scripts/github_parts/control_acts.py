@@ -4,6 +4,7 @@ The keys of the JSON are the parameters. `login` is who does it; an account that
 """
 
 import os
+import time
 
 from .git_store import change, data
 from .rest import Request
@@ -27,17 +28,17 @@ def item_of(world, repo, number):
     return found
 
 
-def do_account(service, login, kind="User", members=None):
-    account = service.world.account(login, kind)
+def do_account(standin, login, kind="User", members=None):
+    account = standin.world.account(login, kind)
     for member in members or []:
-        account.members.add(service.world.account(member).login)
+        account.members.add(standin.world.account(member).login)
     return {"id": account.id, "node_id": account.node_id}
 
 
-def do_token(service, token, login=None, kind=None, scopes=None, permissions=None, repos=None,
+def do_token(standin, token, login=None, kind=None, scopes=None, permissions=None, repos=None,
              forbidden=None, expires_in_s=None, requests_left=None, remove=False):
     """Makes or changes a token: classic with scopes, or fine_grained, app, actions with permissions."""
-    world = service.world
+    world = standin.world
     if remove:
         del world.tokens[token]
         return {}
@@ -58,11 +59,11 @@ def do_token(service, token, login=None, kind=None, scopes=None, permissions=Non
     return {"fingerprint": known.fingerprint}
 
 
-def do_repo(service, name, files=None, fork_of=None, roles=None, organization=False, message="begin",
+def do_repo(standin, name, files=None, fork_of=None, roles=None, organization=False, message="begin",
             **settings):
     """Makes a repository, or changes one: private, default_branch, has_drafts, has_issues, archived,
     required_reviews, topics, teams, description."""
-    world, git = service.world, service.git
+    world, git = standin.world, standin.git
     if name.lower() in world.repos:
         repo = world.repos[name.lower()]
     else:
@@ -90,13 +91,13 @@ def do_repo(service, name, files=None, fork_of=None, roles=None, organization=Fa
             "sha": repo.refs.get(f"refs/heads/{repo.default_branch}")}
 
 
-def do_rename(service, repo, to):
-    service.world.rename(repo_of(service.world, repo), to)
+def do_rename(standin, repo, to):
+    standin.world.rename(repo_of(standin.world, repo), to)
     return {}
 
 
-def do_delete_repo(service, repo):
-    world = service.world
+def do_delete_repo(standin, repo):
+    world = standin.world
     found = world.repos.pop(repo.lower())
     world.by_id.pop(found.id)
     for one in (found, *found.items.values()):
@@ -108,35 +109,48 @@ def do_delete_repo(service, repo):
     return {}
 
 
-def do_commit(service, repo, files, branch="main", message="change", login="person", base=None,
+def do_commit(standin, repo, files, branch="main", message="change", login="person", base=None,
               at=None):
     """A person's push: one commit on a branch, which is made if it is not there."""
-    account = service.world.account(login)
-    sha = service.git.commit(
-        repo_of(service.world, repo), branch, files, message, who=account.login, base=base,
+    account = standin.world.account(login)
+    sha = standin.git.commit(
+        repo_of(standin.world, repo), branch, files, message, who=account.login, base=base,
         at=at and seconds_of(at))
     return {"sha": sha}
 
 
-def do_ref(service, repo, ref, sha=None):
+def do_ref(standin, repo, ref, sha=None):
     """Sets a ref by force; without sha it is deleted."""
-    repo = repo_of(service.world, repo)
+    repo = repo_of(standin.world, repo)
     if sha is None:
-        service.git.delete(repo, ref)
+        standin.git.delete(repo, ref)
     else:
-        service.git.update(repo, ref, sha)
+        standin.git.update(repo, ref, sha)
     return {}
 
 
-def do_pull(service, repo, title, login="person", head=None, base="main", body="", draft=False,
+def do_push_rule(standin, repo, text=None):
+    """Lets the server refuse every push with a text, as rulesets do; without one, lets it in again."""
+    path = os.path.join(repo_of(standin.world, repo).path, "hooks", "pre-receive")
+    if text is None:
+        os.remove(path)
+        return {}
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as hook:
+        hook.write(f"#!/bin/sh\ncat >&2 <<'END'\n{text}\nEND\nexit 1\n")
+    os.chmod(path, 0o755)
+    return {}
+
+
+def do_pull(standin, repo, title, login="person", head=None, base="main", body="", draft=False,
             files=None, labels=None, head_repo=None, at=None):
     """Opens a pull request; with `files`, its branch gets a commit first."""
-    world = service.world
+    world = standin.world
     target, source = repo_of(world, repo), repo_of(world, head_repo or repo)
     head = head or f"branch-{target.next_number()}"
     if files:
-        service.git.commit(source, head, files, title, who=world.account(login).login, base=base)
-    request = Request("POST", "", {}, {}, b"", world, service.git)
+        standin.git.commit(source, head, files, title, who=world.account(login).login, base=base)
+    request = Request("POST", "", {}, {}, b"", world, standin.git)
     request.token = Token("", world.account(login))
     pull = open_pull(request, target, {
         "title": title, "body": body, "draft": draft, "base": base,
@@ -150,33 +164,33 @@ def do_pull(service, repo, title, login="person", head=None, base="main", body="
     return {"number": pull.number, "node_id": pull.node_id, "sha": pull.head_sha}
 
 
-def do_merge(service, repo, number, login="person", method="merge"):
-    pull = item_of(service.world, repo, number)
+def do_merge(standin, repo, number, login="person", method="merge"):
+    pull = item_of(standin.world, repo, number)
     pull.draft = False
-    sha = merge_pull(service.world, service.git, pull, service.world.account(login),
+    sha = merge_pull(standin.world, standin.git, pull, standin.world.account(login),
                      {"merge_method": method})
     return {"sha": sha}
 
 
-def do_state(service, repo, number, state, login="person", reason=None):
+def do_state(standin, repo, number, state, login="person", reason=None):
     """Closes or opens an issue or a pull request."""
-    item = item_of(service.world, repo, number)
-    set_state(service.world, item, state, service.world.account(login), reason)
-    item.touch(service.world.now())
+    item = item_of(standin.world, repo, number)
+    set_state(standin.world, item, state, standin.world.account(login), reason)
+    item.touch(standin.world.now())
     return {}
 
 
-def do_draft(service, repo, number, draft, login="person"):
-    pull = item_of(service.world, repo, number)
+def do_draft(standin, repo, number, draft, login="person"):
+    pull = item_of(standin.world, repo, number)
     pull.draft = draft
     kind = "ConvertToDraftEvent" if draft else "ReadyForReviewEvent"
-    service.world.event(pull, kind, service.world.account(login))
-    pull.touch(service.world.now())
+    standin.world.event(pull, kind, standin.world.account(login))
+    pull.touch(standin.world.now())
     return {}
 
 
-def do_edit(service, repo, number, title=None, body=None, labels=None, assignees=None):
-    world, item = service.world, item_of(service.world, repo, number)
+def do_edit(standin, repo, number, title=None, body=None, labels=None, assignees=None):
+    world, item = standin.world, item_of(standin.world, repo, number)
     item.title, item.body = title or item.title, item.body if body is None else body
     if labels is not None:
         item.labels = [add_label(world, item.repo, name) for name in labels]
@@ -186,16 +200,16 @@ def do_edit(service, repo, number, title=None, body=None, labels=None, assignees
     return {}
 
 
-def do_review(service, repo, number, login, state="APPROVED", body=""):
-    world = service.world
+def do_review(standin, repo, number, login, state="APPROVED", body=""):
+    world = standin.world
     review = add_review(
         world, item_of(world, repo, number), world.account(login), state.upper(), body)
     return {"id": review.id}
 
 
-def do_request(service, repo, number, logins=None, teams=None, login="person"):
+def do_request(standin, repo, number, logins=None, teams=None, login="person"):
     """Asks for reviews. Accounts and teams become able to review first."""
-    world, pull = service.world, item_of(service.world, repo, number)
+    world, pull = standin.world, item_of(standin.world, repo, number)
     for one in logins or []:
         if pull.repo.role(world.account(one)) is None:
             pull.repo.roles[world.account(one).login] = "read"
@@ -204,59 +218,59 @@ def do_request(service, repo, number, logins=None, teams=None, login="person"):
     return {}
 
 
-def sha_of(service, repo, number=None, ref=None):
+def sha_of(standin, repo, number=None, ref=None):
     if number is not None:
-        return item_of(service.world, repo, number).head_sha
-    found = service.git.resolve(repo_of(service.world, repo), ref or "HEAD")
+        return item_of(standin.world, repo, number).head_sha
+    found = standin.git.resolve(repo_of(standin.world, repo), ref or "HEAD")
     if found is None:
         raise LookupError(f"no commit '{ref}'")
     return found
 
 
-def do_check(service, repo, number=None, ref=None, name="ci", status="completed", conclusion=None):
+def do_check(standin, repo, number=None, ref=None, name="ci", status="completed", conclusion=None):
     """Sets a check run of a commit: of a pull request's head, or of a ref."""
-    sha = sha_of(service, repo, number, ref)
+    sha = sha_of(standin, repo, number, ref)
     run = add_check_run(
-        service.world, repo_of(service.world, repo), sha, name, status, conclusion)
+        standin.world, repo_of(standin.world, repo), sha, name, status, conclusion)
     return {"id": run["id"], "sha": sha}
 
 
-def do_status(service, repo, state, number=None, ref=None, context="ci", login="person"):
-    sha = sha_of(service, repo, number, ref)
-    account = service.world.account(login)
-    add_status(service.world, repo_of(service.world, repo), sha, state, context, account)
+def do_status(standin, repo, state, number=None, ref=None, context="ci", login="person"):
+    sha = sha_of(standin, repo, number, ref)
+    account = standin.world.account(login)
+    add_status(standin.world, repo_of(standin.world, repo), sha, state, context, account)
     return {"sha": sha}
 
 
-def do_deployment(service, repo, ref="main", environment="production", state="success",
+def do_deployment(standin, repo, ref="main", environment="production", state="success",
                   login="person"):
     """Makes a deployment of a commit, with a status unless `state` is null."""
-    world, found = service.world, repo_of(service.world, repo)
+    world, found = standin.world, repo_of(standin.world, repo)
     account = world.account(login)
-    sha = sha_of(service, repo, ref=ref)
+    sha = sha_of(standin, repo, ref=ref)
     one = add_deployment(world, found, sha, ref, environment, account)
     if state is not None:
         add_deployment_status(world, one, state, account)
     return {"id": one["id"], "sha": sha}
 
 
-def do_comment(service, repo, number, body, login="person"):
-    world = service.world
+def do_comment(standin, repo, number, body, login="person"):
+    world = standin.world
     comment = add_comment(world, item_of(world, repo, number), body, world.account(login))
     return {"id": comment.id}
 
 
-def do_issue(service, repo, title, body="", login="person", labels=None):
-    world = service.world
+def do_issue(standin, repo, title, body="", login="person", labels=None):
+    world = standin.world
     item = add_issue(world, repo_of(world, repo), {"title": title, "body": body}, world.account(login))
     item.labels = [add_label(world, item.repo, name) for name in labels or []]
     item.touch(world.now())
     return {"number": item.number, "node_id": item.node_id}
 
 
-def do_merging(service, repo, number, queue=None, auto=None, login="person"):
+def do_merging(standin, repo, number, queue=None, auto=None, login="person"):
     """Puts a pull request into the merge queue, or lets it merge itself; false takes it out."""
-    world, pull = service.world, item_of(service.world, repo, number)
+    world, pull = standin.world, item_of(standin.world, repo, number)
     if queue is not None:
         pull.merge_queue = {"state": "QUEUED", "position": 1, "id": "MQE_1"} if queue else None
     if auto is not None:
@@ -265,36 +279,38 @@ def do_merging(service, repo, number, queue=None, auto=None, login="person"):
     return {}
 
 
-def do_settings(service, **settings):
-    """search_lag_s, search_follows_renames, core, graphql, search, points_per_query, graphql_width
+def do_settings(standin, **settings):
+    """search_lag_s, search_frozen: whether the index stands still, search_follows_renames, core, graphql, search, points_per_query, graphql_width
     with graphql_width_answer: "502" or else RESOURCE_LIMITS_EXCEEDED."""
-    unknown = set(settings) - set(service.world.settings)
+    unknown = set(settings) - set(standin.world.settings)
     if unknown:
         raise ValueError(f"no setting {', '.join(sorted(unknown))}")
-    service.world.settings.update(settings)
-    return service.world.settings
+    if "search_frozen" in settings:
+        settings["search_frozen"] = time.time() if settings["search_frozen"] else None
+    standin.world.settings.update(settings)
+    return standin.world.settings
 
 
-def do_limit(service, login, bucket, used, reset_in_s=3600):
+def do_limit(standin, login, bucket, used, reset_in_s=3600):
     """Sets how much of the budget of an account is spent: bucket core, graphql or search."""
-    world = service.world
+    world = standin.world
     world.used[(login, bucket)] = [used, float(int(world.now()) + reset_in_s)]
     return {}
 
 
-def do_clock(service, advance_s):
+def do_clock(standin, advance_s):
     """Moves the clock of the stand-in: windows of limits, tokens, and the moments it writes."""
-    service.world.skew += advance_s
+    standin.world.skew += advance_s
     return {}
 
 
-def do_seed(service, repos=40, pulls=300, owner="acme", login="person", files=None):
+def do_seed(standin, repos=40, pulls=300, owner="acme", login="person", files=None):
     """Makes many repositories with pull requests over them, each with a branch of one commit."""
-    world, git = service.world, service.git
+    world, git = standin.world, standin.git
     account, made = world.account(login), []
     for index in range(repos):
         name = f"{owner}/seed-{index:03}"
-        do_repo(service, name, files=files, organization=True)
+        do_repo(standin, name, files=files, organization=True)
         repo = repo_of(world, name)
         base = repo.refs["refs/heads/main"]
         mine = range(index, pulls, repos)
@@ -318,19 +334,19 @@ def do_seed(service, repos=40, pulls=300, owner="acme", login="person", files=No
     return {"pulls": made}
 
 
-def tree(service, repo, ref):
-    repo = repo_of(service.world, repo)
-    sha = service.git.resolve(repo, ref)
+def tree(standin, repo, ref):
+    repo = repo_of(standin.world, repo)
+    sha = standin.git.resolve(repo, ref)
     if sha is None:
         raise LookupError(f"no commit '{ref}'")
-    listed = service.git.must(repo, "ls-tree", "-r", "-z", sha)
+    listed = standin.git.must(repo, "ls-tree", "-r", "-z", sha)
     found = {}
     for line in listed.split("\0"):
         if line:
             facts, path = line.split("\t", 1)
             mode, _, blob = facts.split(" ")
-            found[path] = {"mode": mode, "text": service.git.must(repo, "cat-file", "blob", blob)}
-    parents = service.git.known(repo, sha)
+            found[path] = {"mode": mode, "text": standin.git.must(repo, "cat-file", "blob", blob)}
+    parents = standin.git.known(repo, sha)
     return {"sha": sha, "files": found, "parents": parents["parents"], "message": parents["message"],
             "author": parents["author"][:2], "committer": parents["committer"][:2]}
 

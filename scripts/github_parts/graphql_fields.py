@@ -194,6 +194,15 @@ def reviews(pull, arguments, _context):
     return Listed(one for one in pull.reviews if not states or one.state in states)
 
 
+def files(pull, _arguments, context):
+    listed = context["request"].git.git(
+        pull.repo, "diff", "--numstat", f"{pull.base_sha}...{pull.head_sha}") or ""
+    rows = [line.split("\t") for line in listed.splitlines()]
+    return Listed({"__typename": "PullRequestChangedFile", "path": path, "changeType": "MODIFIED",
+                   "additions": int(added), "deletions": int(removed)}
+                  for added, removed, path in rows)
+
+
 def mergeable(pull, context):
     found = context["request"].git.is_mergeable(pull)
     return {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}[found]
@@ -208,9 +217,9 @@ def check_contexts(commit, _arguments, _context):
     runs = [{"__typename": "CheckRun", "name": one["name"], "status": one["status"].upper(),
              "conclusion": one["conclusion"] and one["conclusion"].upper(),
              "startedAt": moment(one["at"]), "completedAt": when(one["ended"]),
-             "detailsUrl": None, "checkSuite": {"__typename": "CheckSuite", "workflowRun": None}}
+             "detailsUrl": None, "isRequired": False, "checkSuite": {"__typename": "CheckSuite", "workflowRun": None}}
             for one in latest(repo.check_runs.get(sha, []), "name")]
-    statuses = [{"__typename": "StatusContext", "context": one["context"], "targetUrl": None,
+    statuses = [{"__typename": "StatusContext", "context": one["context"], "targetUrl": None, "isRequired": False,
                  "state": one["state"].upper(), "createdAt": moment(one["at"])}
                 for one in latest(repo.statuses.get(sha, []), "context")]
     return Listed(runs + statuses)

@@ -32,7 +32,14 @@ def resolve(source, info, **arguments):
     if function is None:
         raise Fault("STANDIN", f"the stand-in does not know the field {kind}.{name}")
     found = function(source, arguments, context)
-    return on.connection(found, arguments, name) if isinstance(found, on.Listed) else found
+    if not isinstance(found, on.Listed):
+        return found
+    # GitHub wants a size of the page only from those who read the page.
+    shown = {one.name.value for one in info.field_nodes[0].selection_set.selections
+             if one.kind == "field"}
+    if shown <= {"totalCount", "__typename"} and not {"first", "last"} & set(arguments):
+        arguments["first"] = 0
+    return on.connection(found, arguments, name)
 
 
 def the(function):
@@ -46,6 +53,10 @@ def with_context(function):
 
 def web(source, context):
     return context["request"].render.web
+
+
+def association(source, context):
+    return context["request"].render.association(source.item.repo, source.author)
 
 
 ACTOR = {
@@ -69,7 +80,8 @@ COMMENTABLE = {
     "labels": the(lambda one: on.Listed({"__typename": "Label", **label} for label in one.labels)),
     "assignees": the(lambda one: on.Listed(one.assignees)),
     "comments": the(lambda one: on.Listed(one.comments)), "timelineItems": on.timeline,
-    "projectItems": the(lambda one: on.Listed([])), "reactionGroups": the(lambda one: []),
+    "projectItems": the(lambda one: on.Listed([])),
+    "projectCards": the(lambda one: on.Listed([])), "reactionGroups": the(lambda one: []),
     "authorAssociation": with_context(
         lambda one, context: context["request"].render.association(one.repo, one.author)),
     "participants": the(lambda one: on.Listed([one.author])),
@@ -88,6 +100,7 @@ PULL = COMMENTABLE | {
     "headRepository": the(lambda one: one.head_repo), "baseRepository": the(lambda one: one.repo),
     "headRepositoryOwner": the(lambda one: one.head_repo and one.head_repo.owner),
     "isCrossRepository": the(lambda one: one.head_repo is not one.repo),
+    "isMergeQueueEnabled": the(lambda one: False), "viewerCanMergeAsAdmin": the(lambda one: False),
     "isInMergeQueue": the(lambda one: one.merge_queue is not None),
     "mergeQueueEntry": the(lambda one: one.merge_queue and {
         "__typename": "MergeQueueEntry", **one.merge_queue}),
@@ -107,7 +120,7 @@ PULL = COMMENTABLE | {
     "statusCheckRollup": lambda one, arguments, context: on.status_rollup(
         on.commit_of(one.repo, one.head_sha), arguments, context),
     "maintainerCanModify": the(lambda one: one.can_modify),
-    "changedFiles": on.numbers_of(0), "additions": on.numbers_of(1), "deletions": on.numbers_of(2),
+    "files": on.files, "changedFiles": on.numbers_of(0), "additions": on.numbers_of(1), "deletions": on.numbers_of(2),
     "totalCommentsCount": the(lambda one: len(one.comments)),
     "viewerCanUpdate": with_context(lambda one, context: one.repo.role(
         context["request"].account) in ("write", "maintain", "admin")),
@@ -138,6 +151,9 @@ REPOSITORY = {
     "assignableUsers": with_context(lambda one, context: on.Listed(
         account for account in context["request"].world.accounts.values()
         if account.kind == "User" and one.role(account))),
+    "label": lambda one, arguments, _context: (
+        lambda label: label and {"__typename": "Label", **label})(
+            one.labels.get(arguments["name"].lower())),
     "ref": lambda one, arguments, _context: (
         on.reference(one, arguments["qualifiedName"].removeprefix("refs/heads/"))
         if "refs/heads/" + arguments["qualifiedName"].removeprefix("refs/heads/") in one.refs
@@ -173,17 +189,19 @@ REVIEW = {
     "id": the(lambda one: node_id("PRR", one.id)), "state": the(lambda one: one.state),
     "author": the(lambda one: one.author), "body": the(lambda one: one.body),
     "submittedAt": the(lambda one: moment(one.at)), "createdAt": the(lambda one: moment(one.at)),
-    "commit": the(lambda one: {"__typename": "Commit", "oid": one.commit, "repo": None}),
-    "authorAssociation": the(lambda one: "MEMBER"), "includesCreatedEdit": the(lambda one: False),
-    "reactionGroups": the(lambda one: []), "url": the(lambda one: "http://127.0.0.1/"),
+    "commit": the(lambda one: on.commit_of(one.item.repo, one.commit)),
+    "authorAssociation": with_context(association), "includesCreatedEdit": the(lambda one: False),
+    "reactionGroups": the(lambda one: []), "url": with_context(
+        lambda one, context: f"{on.page_of(one.item, context)}#pullrequestreview-{one.id}"),
 }
 
 COMMENT = {
     "id": the(lambda one: node_id("IC", one.id)), "author": the(lambda one: one.author),
     "body": the(lambda one: one.body), "createdAt": the(lambda one: moment(one.at)),
-    "authorAssociation": the(lambda one: "MEMBER"), "includesCreatedEdit": the(lambda one: False),
+    "authorAssociation": with_context(association), "includesCreatedEdit": the(lambda one: False),
     "isMinimized": the(lambda one: False), "minimizedReason": the(lambda one: None),
-    "reactionGroups": the(lambda one: []), "url": the(lambda one: "http://127.0.0.1/"),
+    "reactionGroups": the(lambda one: []), "url": with_context(
+        lambda one, context: f"{on.page_of(one.item, context)}#issuecomment-{one.id}"),
     "viewerDidAuthor": with_context(lambda one, context: one.author is context["request"].account),
 }
 

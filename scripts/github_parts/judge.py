@@ -9,13 +9,18 @@ import queue
 import re
 import threading
 
+from .recorded import Recorded
+
+# The answers of a path that are kept for the comparison with recorded ones.
+ANSWERS_MAX = 20
 # Statuses that GitHub answers on any path, whatever the document says.
 ANYWHERE = (301, 307, 401, 403, 404, 410, 422, 429)
 
 
 class Judge:
-    def __init__(self, path):
+    def __init__(self, path, recorded):
         self.path, self.found, self.judged = path, [], 0
+        self.recorded, self.answers = recorded, {}
         self.waiting = queue.Queue()
         self.validators = {}
         threading.Thread(target=self.run, daemon=True).start()
@@ -29,6 +34,19 @@ class Judge:
         """Returns all violations so far, after everything that waits has been judged."""
         self.waiting.join()
         return self.found
+
+    def shapes(self):
+        """Returns how the answers so far deviate from those that PyGithub has recorded."""
+        self.waiting.join()
+        recorded, found, compared = Recorded(self.recorded), [], []
+        for (method, template), answers in sorted(self.answers.items()):
+            for answer in answers:
+                deviations = recorded.deviations(method, template, json.loads(answer))
+                if deviations is not None:
+                    compared.append(f"{method} {template}")
+                    found += [f"{method} {template}: {one}" for one in deviations]
+        return {"recorded": recorded.count, "compared": sorted(set(compared)),
+                "deviations": sorted(set(found))}
 
     def run(self):
         try:
@@ -76,6 +94,10 @@ class Judge:
 
     def judge(self, method, template, path, query, body, status, answer):
         self.judged += 1
+        if status < 300 and answer is not None and template is not None:
+            known = self.answers.setdefault((method, template), [])
+            if len(known) < ANSWERS_MAX:
+                known.append(answer)
         key = re.sub(r"\{\w+\}", "{}", template or "")
         item = self.paths.get(key)
         if template is None:

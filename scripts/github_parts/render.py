@@ -1,5 +1,6 @@
 """Objects of GitHub's REST interface, in the form that its OpenAPI document asks for."""
 
+import hashlib
 import zlib
 
 from .state import moment, node_id
@@ -64,7 +65,8 @@ class Render:
         public = sum(not one.private for one in owned)
         return self.user(account) | {
             "name": account.login, "company": None, "blog": "", "location": None, "email": None,
-            "hireable": None, "bio": None, "twitter_username": None, "notification_email": None,
+            "hireable": None, "bio": None, "twitter_username": None,
+            "notification_email": f"{account.login}@example.com",
             "public_repos": public, "public_gists": 0, "followers": 0, "following": 0,
             "created_at": "2012-01-01T00:00:00Z", "updated_at": "2012-01-01T00:00:00Z",
         }
@@ -213,7 +215,9 @@ class Render:
         issue = f"{self.repo_url(pull.repo)}/issues/{pull.number}"
         page = f"{self.web}/{pull.repo.full_name}/pull/{pull.number}"
         status = f"{self.repo_url(pull.repo)}/statuses/{pull.head_sha}"
-        merge_commit = pull.merge_commit
+        # Before a merge it is that of a merge on trial: no proof of one.
+        trial = hashlib.sha1(f"{pull.base_sha} {pull.head_sha}".encode()).hexdigest()
+        merge_commit = pull.merge_commit or trial
         found = self.item(pull) | {
             "url": url, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch",
             "issue_url": issue, "merged_at": when(pull.merged), "merge_commit_sha": merge_commit,

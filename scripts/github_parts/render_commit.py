@@ -73,6 +73,18 @@ class CommitRender(Render):
             })
         return found
 
+    def app(self):
+        """Returns the app that runs workflows; it owns all check runs here."""
+        owner = self.world.account("github", "Organization")
+        page = f"{self.web}/apps/github-actions"
+        return {
+            "id": 15368, "node_id": node_id("A", 15368), "slug": "github-actions",
+            "name": "GitHub Actions", "description": "Automate your workflow", "html_url": page,
+            "owner": self.user(owner), "client_id": "Iv1.05c79e9ad1f6bdfa",
+            "external_url": page, "permissions": {"checks": "write", "contents": "read"},
+            "events": ["push"], "created_at": "2018-07-30T09:30:17Z",
+            "updated_at": "2024-04-10T20:33:16Z"}
+
     def check_run(self, repo, run):
         url = f"{self.repo_url(repo)}/check-runs/{run['id']}"
         page = f"{self.web}/{repo.full_name}/runs/{run['id']}"
@@ -84,7 +96,7 @@ class CommitRender(Render):
             "output": {
                 "title": None, "summary": None, "text": None, "annotations_count": 0,
                 "annotations_url": url + "/annotations"},
-            "check_suite": {"id": repo.id}, "app": None, "pull_requests": [],
+            "check_suite": {"id": repo.id}, "app": self.app(), "pull_requests": [],
         }
 
     def status(self, repo, status, whole=True):
@@ -93,7 +105,8 @@ class CommitRender(Render):
             "url": f"{self.repo_url(repo)}/statuses/{status['sha']}", "id": status["id"],
             "avatar_url": f"{self.web}/avatars/u/{account.id}?v=4",
             "node_id": node_id("SC", status["id"]), "state": status["state"],
-            "description": status["description"], "target_url": None,
+            "description": status["description"] or "",
+            "target_url": f"{self.web}/{repo.full_name}/commit/{status['sha']}/checks",
             "context": status["context"], "created_at": moment(status["at"]),
             "updated_at": moment(status["at"]),
         }

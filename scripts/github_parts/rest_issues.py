@@ -144,7 +144,7 @@ def create_comment(request, owner, repo, issue_number):
 
 def add_comment(world, item, text, account):
     now = world.now()
-    comment = Comment(world.new_id(), account, text, now, now)
+    comment = Comment(world.new_id(), account, text, now, now, item)
     item.comments.append(comment)
     world.event(item, "IssueComment", account, comment=comment)
     item.touch(now)
@@ -200,6 +200,19 @@ def add_labels(request, owner, repo, issue_number):
     set_labels(request, item, wanted)
     item.touch(request.world.now())
     return [request.render.label(repo, one) for one in item.labels]
+
+
+@route("DELETE", "/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}")
+def remove_label(request, owner, repo, issue_number, name):
+    repo = find_repo(request, owner, repo)
+    item = find_item(request, repo, issue_number)
+    need(request, repo, permission_of(item), role="triage")
+    left = [one for one in item.labels if one["name"].lower() != name.lower()]
+    if len(left) == len(item.labels):
+        raise Refusal(404, "Label does not exist")
+    item.labels = left
+    item.touch(request.world.now())
+    return [request.render.label(repo, one) for one in left]
 
 
 def names_of(labels):

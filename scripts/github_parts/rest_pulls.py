@@ -214,7 +214,7 @@ def create_review(request, owner, repo, pull_number):
 
 
 def add_review(world, pull, account, state, body=""):
-    review = Review(world.new_id(), account, state, body, pull.head_sha, world.now())
+    review = Review(world.new_id(), account, state, body, pull.head_sha, world.now(), pull)
     pull.reviews.append(review)
     if account in pull.reviewers:
         pull.reviewers.remove(account)

@@ -1,6 +1,6 @@
 """Accounts, repositories, refs and commits over REST."""
 
-
+import base64
 
 from .render_commit import CommitRender
 from .rest import Answer, find_repo, need, page, route
@@ -194,6 +194,28 @@ def compare(request, owner, repo, basehead):
         "behind_by": len(behind), "total_commits": len(ahead),
         "commits": [render.commit(repo, known[one]) for one in ahead],
         "files": render.files(repo, fork, head),
+    }
+
+
+@route("GET", "/repos/{owner}/{repo}/contents/{tail}")
+def get_file(request, owner, repo, tail):
+    repo = find_repo(request, owner, repo)
+    need(request, repo, "contents", "read")
+    ref = request.first("ref", repo.default_branch)
+    sha = request.git.resolve(repo, ref)
+    blob = sha and request.git.git(repo, "rev-parse", "--verify", "--quiet", f"{sha}:{tail}")
+    content = blob and request.git.git(repo, "cat-file", "blob", blob.strip())
+    if content is None:  # also a folder: a list of files is not served
+        raise Refusal(404, "Not Found")
+    blob, url = blob.strip(), f"{request.render.repo_url(repo)}/contents/{tail}?ref={ref}"
+    page_url = f"{request.render.web}/{repo.full_name}/blob/{ref}/{tail}"
+    git_url = f"{request.render.repo_url(repo)}/git/blobs/{blob}"
+    return {
+        "type": "file", "encoding": "base64", "size": len(content.encode()), "sha": blob,
+        "name": tail.split("/")[-1], "path": tail, "url": url, "html_url": page_url,
+        "content": base64.encodebytes(content.encode()).decode(), "git_url": git_url,
+        "download_url": f"{request.render.web}/{repo.full_name}/raw/{ref}/{tail}",
+        "_links": {"self": url, "git": git_url, "html": page_url},
     }
 
 

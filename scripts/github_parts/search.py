@@ -1,6 +1,6 @@
 """Searches for issues and pull requests, by the words that REST and GraphQL share.
 
-The index may lag: an item is judged as it was `search_lag_s` ago, and one created since is not found.
+The index may lag: an item is judged as it was `search_lag_s` ago, or when the index was frozen, and one created since is not found.
 """
 
 import re
@@ -144,7 +144,7 @@ def find_items(request, text, over_rest=False):
             "The listed users and repositories cannot be searched either because the resources do "
             "not exist or you do not have permission to view them."))
     login = request.account.login.lower() if request.account else ""
-    edge = time.time() - world.settings["search_lag_s"]
+    edge = (world.settings["search_frozen"] or time.time()) - world.settings["search_lag_s"]
     found = []
     for repo in visible:
         for item in repo.items.values():

@@ -51,9 +51,12 @@ def serve(request, query):
     key = f"{owner}/{name}".lower()
     with world.lock:
         repo = world.repos.get(key)
-        if repo is None and key in world.moved and is_visible(request.token, world.moved[key]):
-            place = f"{request.render.web}/{world.moved[key].full_name}.git/{service}"
-            return refused(301, "Moved", Location=place + (f"?{query}" if query else ""))
+        if repo is None and key in world.moved:
+            repo = world.moved[key]
+            if request.token is None and service == "info/refs" and not repo.private:
+                place = f"{request.render.web}/{repo.full_name}.git/{service}?{query}"
+                return refused(301, "Moved", Location=place)
+            # With a token, the former name is served: git follows no redirection after a login.
         refusal = check(request, world, repo, is_push)
     if refusal is not None:
         return refusal

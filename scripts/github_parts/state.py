@@ -67,6 +67,7 @@ class Review:
     body: str
     commit: str
     at: float
+    item: object = None
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Comment:
     body: str
     at: float
     updated: float
+    item: object = None
 
 
 @dataclass
@@ -249,7 +251,8 @@ class World:
         self.moved = {}  # former lower-case full name: repository
         self.by_id, self.nodes = {}, {}
         self.settings = {
-            "search_lag_s": 0.0, "search_follows_renames": False, "graphql_width": None, "graphql_width_answer": None,
+            "search_lag_s": 0.0, "search_frozen": None,
+            "search_follows_renames": False, "graphql_width": None, "graphql_width_answer": None,
             "core": 5000, "graphql": 5000, "search": 30, "points_per_query": None,
         }
         self.used = {}  # (login, bucket): [used, end of the window]

@@ -22,12 +22,13 @@ from .state import Refusal, World
 HIDDEN = ("authorization", "cookie")
 
 
-class Service:
+class StandIn:
     def __init__(self, folder, parts):
         self.world = World(folder)
         self.git = GitStore(self.world)
         self.engine = Engine(os.path.join(parts, "schema.json"))
-        self.judge = Judge(os.path.join(parts, "openapi.json"))
+        self.judge = Judge(os.path.join(parts, "openapi.json"), os.path.join(
+            os.path.dirname(parts), "github-recorded", "ReplayData"))
         self.faults = Faults()
         self.log, self.log_lock = [], threading.Lock()
 
