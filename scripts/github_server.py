@@ -8,6 +8,8 @@ answers. Ends at end of input or on a signal. It also answers as a proxy, to req
 Tests steer it by paths below /_control; scripts/github_parts/control.py lists them.
 """
 
+import fcntl
+import glob
 import json
 import os
 import shutil
@@ -95,6 +97,17 @@ def end(status):
     os._exit(status)
 
 
+def sweep():
+    """Removes the folders of servers that were killed: those whose lock nobody holds."""
+    for path in glob.glob(os.path.join(os.path.dirname(folder), "github-work-*", "lock")):
+        try:
+            with open(path, "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+        except OSError:
+            pass  # held by a running server, or removed by another sweep
+
+
 def watch_input():
     while os.read(0, 4096):
         pass
@@ -102,6 +115,10 @@ def watch_input():
 
 
 folder, parts = (os.path.abspath(path) for path in sys.argv[1:3])
+held = os.open(os.path.join(folder, "lock.new"), os.O_WRONLY | os.O_CREAT, 0o600)
+fcntl.flock(held, fcntl.LOCK_EX)
+os.rename(os.path.join(folder, "lock.new"), os.path.join(folder, "lock"))
+sweep()
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda received, _frame: end(128 + received))
 standin = StandIn(folder, parts)

@@ -34,7 +34,7 @@ KINDS = {
     "non_json": {"status": 200, "body": "<html>login</html>",
                  "headers": {"Content-Type": "text/html"}},
     "secondary_limit": {"status": 403, "body": body(SECONDARY, status="403"),
-                        "headers": {"Retry-After": "60"}},
+                        "headers": {"Retry-After": "90"}},
     "secondary_limit_bare": {"status": 403, "body": body(SECONDARY, status="403")},
     "too_many_requests": {"status": 429, "body": body(SECONDARY, status="429"),
                           "headers": {"Retry-After": "30"}},

@@ -19,6 +19,7 @@ from .render import Render
 from .rest import Request, answer, by_place, refusal_body
 from .state import Refusal, World
 
+VERSIONS = ("2022-11-28", "2026-03-10")
 HIDDEN = ("authorization", "cookie")
 
 
@@ -161,7 +162,9 @@ class StandIn:
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Request-Id": f"{len(self.log):04X}:{id(request) & 0xffff:04X}",
             "X-GitHub-Api-Version-Selected": request.headers.get(
-                "x-github-api-version", "2022-11-28"), **self.limit_headers(request)}
+                "x-github-api-version", VERSIONS[0]), **self.limit_headers(request)}
+        if request.render.api.endswith("/api/v3"):
+            headers["X-GitHub-Enterprise-Version"] = "3.19.0"
         token = request.token
         if token is not None and token.kind == "classic":
             headers["X-OAuth-Scopes"] = ", ".join(token.scopes)
@@ -185,6 +188,9 @@ class StandIn:
         if not request.headers.get("user-agent"):
             raise Refusal(403, "Request forbidden by administrative rules. Please make sure your "
                           "request has a User-Agent header.")
+        version = request.headers.get("x-github-api-version", VERSIONS[0])
+        if version not in VERSIONS:
+            raise Refusal(410, f"The API version '{version}' is not supported.")
         by_place(request)
         try:
             found = answer(request)

@@ -28,7 +28,7 @@ fn fault_has_its_meaning_once() {
         ("server_error", GithubAnswer::ServerFault { status: 500 }),
         ("unavailable", GithubAnswer::ServerFault { status: 503 }),
         ("cut", GithubAnswer::ServerFault { status: 200 }),
-        ("secondary_limit", limited(60)),
+        ("secondary_limit", limited(90)),
         ("secondary_limit_bare", limited(60)),
         ("too_many_requests", limited(30)),
         ("too_many_requests_bare", limited(60)),

@@ -88,6 +88,9 @@ fn part_that_a_token_may_not_read_is_null_with_an_error() {
     let answer = read(&server, &body).unwrap();
     assert_eq!(checks(&answer), ChecksState::Unavailable);
     assert!(answer.error.unwrap().contains("Resource not accessible"));
+    let narrow = json!({"token": "token", "kind": "fine_grained", "forbidden": []});
+    server.act("token", narrow);
+    assert_eq!(checks(&read(&server, &body).unwrap()), ChecksState::Unavailable);
 
     let fault = json!({"path": "graphql", "null": ["s0/nodes/0"]});
     server.act("faults", fault);
