@@ -280,8 +280,9 @@ def do_merging(standin, repo, number, queue=None, auto=None, login="person"):
 
 
 def do_settings(standin, **settings):
-    """search_lag_s, search_frozen: whether the index stands still, search_follows_renames, core, graphql, search, points_per_query, graphql_width
-    with graphql_width_answer: "502" or else RESOURCE_LIMITS_EXCEEDED."""
+    """Sets how the server behaves: search_lag_s, search_frozen (whether the index stands still),
+    search_follows_renames; limits core, graphql, search, and points_per_query; graphql_width, with
+    graphql_width_answer: "502" or else RESOURCE_LIMITS_EXCEEDED."""
     unknown = set(settings) - set(standin.world.settings)
     if unknown:
         raise ValueError(f"no setting {', '.join(sorted(unknown))}")

@@ -51,7 +51,7 @@ class GitStore:
         subprocess.run([*start, repo.path], env=self.environment, check=True)
         with open(os.path.join(repo.path, "config"), "a", encoding="utf-8") as config:
             config.write(
-                "[http]\n\treceivepack = true\n[uploadpack]\n\tallowAnySHA1InWant = true\n"
+                "[core]\n\tquotePath = false\n[http]\n\treceivepack = true\n[uploadpack]\n\tallowAnySHA1InWant = true\n"
                 "\tallowFilter = true\n[receive]\n\thideRefs = refs/pull\n\tautogc = false\n"
                 "[gc]\n\tauto = 0\n"
             )

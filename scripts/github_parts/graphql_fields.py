@@ -1,4 +1,4 @@
-"""Functions that find what a field of GitHub's GraphQL interface holds; graphql_table.py names them."""
+"""Functions that find what a field of GraphQL holds; graphql_table.py names them."""
 
 import base64
 
@@ -217,10 +217,11 @@ def check_contexts(commit, _arguments, _context):
     runs = [{"__typename": "CheckRun", "name": one["name"], "status": one["status"].upper(),
              "conclusion": one["conclusion"] and one["conclusion"].upper(),
              "startedAt": moment(one["at"]), "completedAt": when(one["ended"]),
-             "detailsUrl": None, "isRequired": False, "checkSuite": {"__typename": "CheckSuite", "workflowRun": None}}
+             "detailsUrl": None, "isRequired": False,
+             "checkSuite": {"__typename": "CheckSuite", "workflowRun": None}}
             for one in latest(repo.check_runs.get(sha, []), "name")]
-    statuses = [{"__typename": "StatusContext", "context": one["context"], "targetUrl": None, "isRequired": False,
-                 "state": one["state"].upper(), "createdAt": moment(one["at"])}
+    statuses = [{"__typename": "StatusContext", "context": one["context"], "targetUrl": None,
+                 "isRequired": False, "state": one["state"].upper(), "createdAt": moment(one["at"])}
                 for one in latest(repo.statuses.get(sha, []), "context")]
     return Listed(runs + statuses)
 

@@ -122,7 +122,8 @@ PULL = COMMENTABLE | {
     "statusCheckRollup": lambda one, arguments, context: on.status_rollup(
         on.commit_of(one.repo, one.head_sha), arguments, context),
     "maintainerCanModify": the(lambda one: one.can_modify),
-    "files": on.files, "changedFiles": on.numbers_of(0), "additions": on.numbers_of(1), "deletions": on.numbers_of(2),
+    "files": on.files, "changedFiles": on.numbers_of(0),
+    "additions": on.numbers_of(1), "deletions": on.numbers_of(2),
     "totalCommentsCount": the(lambda one: len(one.comments)),
     "viewerCanUpdate": with_context(lambda one, context: one.repo.role(
         context["request"].account) in ("write", "maintain", "admin")),

@@ -1,6 +1,7 @@
 """Searches for issues and pull requests, by the words that REST and GraphQL share.
 
-The index may lag: an item is judged as it was `search_lag_s` ago, or when the index was frozen, and one created since is not found.
+The index may lag: an item is judged as it was `search_lag_s` ago, or when the index was frozen, and
+one created since is not found.
 """
 
 import re
