@@ -9,6 +9,7 @@ mod dash;
 #[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
+mod github_server;
 mod golden;
 mod http;
 mod investigate;

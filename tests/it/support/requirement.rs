@@ -36,6 +36,19 @@ pub fn notice_judge() -> Option<PathBuf> {
     is_met(program.is_some(), missing).then_some(program)?
 }
 
+/// Returns the program that starts a stand-in for GitHub.
+pub fn github_server() -> Option<PathBuf> {
+    let program = std::env::var_os("DLQ_GITHUB_SERVER").map(PathBuf::from);
+    let missing = "DLQ_GITHUB_SERVER is not set; run scripts/test, which sets it unless offline";
+    is_met(program.is_some(), missing).then_some(program)?
+}
+
+/// Returns whether `gh` can be run.
+pub fn has_gh() -> bool {
+    let version = std::process::Command::new("gh").arg("--version").output();
+    is_met(version.is_ok(), "gh is not installed; install the package gh")
+}
+
 /// Returns the real Claude Code.
 pub fn claude_cli() -> Option<PathBuf> {
     let program = std::env::var_os("DLQ_E2E_CLAUDE").map(PathBuf::from);
