@@ -263,10 +263,12 @@ fn read_note(folder: &Path) -> Option<(String, String)> {
     (is_hash && !branch.is_empty()).then(|| (base.to_owned(), branch.to_owned()))
 }
 
+pub mod askpass;
 mod command;
 mod diff;
 mod history;
 mod history_clone;
+pub mod remote;
 mod repository;
 mod sizes;
 mod snapshot;

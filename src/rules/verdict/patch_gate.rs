@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{hidden, safe, shorten};
 
+pub use listing::{Difference, DifferingFile, ListedChange};
+
+pub mod listing;
+
 /// Modes of git.
 const EXECUTABLE: &str = "100755";
 const SYMLINK: &str = "120000";
