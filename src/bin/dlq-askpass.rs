@@ -1,7 +1,7 @@
 //! dlq-askpass - private program of dlq-prs: gives git the token that a server asks for
 //!
 //! Not for people. git starts it with its question as the only word, dlq-prs with `exec` and a git to
-//! become (edge/git/askpass.rs).
+//! run (edge/git/askpass.rs).
 
 use std::process::ExitCode;
 
@@ -20,8 +20,9 @@ fn run(words: &[String]) -> Result<ExitOutcome, Error> {
         [EXEC, parent, _, ..] => {
             let number = parent.parse();
             let parent = number.map_err(|_| Error::wrong(format!("'{parent}' is not a number")))?;
-            let error = askpass::exec(parent, &words[2..]);
-            return Err(Error::failed("run", &words[2], error));
+            let status = askpass::exec(parent, &words[2..]);
+            let status = status.map_err(|error| Error::failed("run", &words[2], error))?;
+            return Ok(ExitOutcome::Exited(status));
         }
         ["--version"] => wire::print(format!("{NAME} {}\n", env!("CARGO_PKG_VERSION")).as_bytes())?,
         [question] => match askpass::answer(question) {

@@ -73,27 +73,20 @@ pub fn follow_parent(parent: i32) -> io::Result<()> {
 /// Replaces this program by `argv`. Returns only on failure. `pipe` is a variable and a FIFO: the
 /// FIFO is opened for reading, and the variable holds the number of its descriptor.
 pub fn become_program(argv: &[String], pipe: Option<(&str, &Path)>) -> io::Error {
-    let Some((variable, path)) = pipe else {
-        return become_program_with(argv, None);
-    };
-    // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec
-    // keeps the descriptor.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(pipe) => {
-            let number = pipe.into_raw_fd().to_string();
-            become_program_with(argv, Some((variable, &number)))
-        }
-        Err(error) => error.into(),
-    }
-}
-
-/// Replaces this program by `argv`, with one more variable. Returns only on failure.
-pub fn become_program_with(argv: &[String], variable: Option<(&str, &str)>) -> io::Error {
     let Some((program, args)) = argv.split_first() else {
         return io::Error::other("no program is given");
     };
-    Command::new(program).args(args).envs(variable).exec()
+    let mut command = Command::new(program);
+    if let Some((variable, path)) = pipe {
+        // Non-blocking, so that open does not wait for a writer; without CLOEXEC, so that exec
+        // keeps the descriptor.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(pipe) => drop(command.env(variable, pipe.into_raw_fd().to_string())),
+            Err(error) => return error.into(),
+        }
+    }
+    command.args(args).exec()
 }
 
 /// Finds a program as a shell would: by its path, or in `PATH`.

@@ -9,6 +9,7 @@ mod dash;
 #[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
+mod git_remote;
 mod golden;
 mod http;
 mod investigate;

@@ -13,6 +13,7 @@ pub mod elevenlabs;
 pub mod encoding;
 pub mod event_lines;
 pub mod evidence;
+pub mod git_backend;
 pub mod http;
 pub mod investigate;
 pub mod json_schema;

@@ -1,7 +1,7 @@
 //! How git gets a token: through the private program `dlq-askpass` and a pipe.
 //!
-//! The pipe is the standard input of `dlq-askpass exec`, which keeps it as another descriptor and
-//! becomes git. Git starts `dlq-askpass` again when a server asks for a password (gitcredentials(7));
+//! The pipe is the standard input of `dlq-askpass exec`, which hands it to git as another descriptor. Git
+//! starts `dlq-askpass` again when a server asks for a password (gitcredentials(7));
 //! that process inherits the descriptor, finds its number in a variable, and reads one line. Promises:
 //! the token is in no argument, variable, file or setting; a question for another server than that of
 //! the variable gets no answer; after [`ANSWERS`] answers the pipe is empty and at its end.
@@ -14,16 +14,21 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::Signal;
+use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Signals;
 
 use crate::edge::{private_program, process};
 use crate::error::Error;
 use crate::secret::SecretValue;
+use crate::store;
 
 /// Name of the program.
 pub const NAME: &str = "dlq-askpass";
-/// First word of the mode that becomes git.
+/// First word of the mode that runs git.
 pub const EXEC: &str = "exec";
 
 /// Variable with the number of the descriptor.
@@ -42,7 +47,7 @@ pub fn program(of: &str) -> Result<PathBuf, Error> {
     private_program::find(NAME, of)
 }
 
-/// Returns the words that make `program` become the command behind them.
+/// Returns the words that make `program` run the command behind them.
 pub(super) fn shim(program: &Path) -> Result<Vec<String>, Error> {
     let program = super::command::argument(program)?;
     Ok([program, EXEC, &std::process::id().to_string()].map(str::to_owned).into())
@@ -56,23 +61,40 @@ pub(super) fn input(token: &SecretValue) -> Option<Vec<u8>> {
     (fits && is_plain).then(|| format!("{token}\n").repeat(ANSWERS).into_bytes())
 }
 
-/// Becomes git, which ends when the process `parent` dies, with standard input as the descriptor of
-/// its environment. Returns only on failure.
-pub fn exec(parent: i32, argv: &[String]) -> io::Error {
-    match keep_pipe(parent) {
-        Ok(kept) => {
-            // The descriptor is open until this process becomes git.
-            let number = kept.as_ref().map(|pipe| pipe.as_raw_fd().to_string());
-            let variable = number.as_deref().map(|number| (DESCRIPTOR, number));
-            process::become_program_with(argv, variable)
+/// Runs git, with standard input as the descriptor of its environment, and returns its exit status. All
+/// of it ends when the process `parent` dies.
+pub fn exec(parent: i32, argv: &[String]) -> io::Result<u8> {
+    let kept = keep_pipe()?;
+    process::follow_parent(parent)?;
+    let mut signals = Signals::new([SIGTERM])?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            end_group();
         }
-        Err(error) => error,
-    }
+    });
+    let (program, words) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    // The descriptor outlives exec, and is open until git has started.
+    command.args(words).envs(kept.as_ref().map(|pipe| (DESCRIPTOR, pipe.as_raw_fd().to_string())));
+    let mut git = command.spawn()?;
+    drop(kept);
+    let status = store::wait_for_end(&mut git)?;
+    // A death by signal has no status; 128 is that of git's own failures.
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(128))
 }
 
-/// Moves standard input to another descriptor, which outlives exec. Without a token it stays.
-fn keep_pipe(parent: i32) -> io::Result<Option<OwnedFd>> {
-    process::follow_parent(parent)?;
+/// Kills this process and what it has started: git does not stop a helper that asks a server.
+fn end_group() {
+    let own = rustix::process::getpid();
+    let leads = rustix::process::getpgrp() == own;
+    let _ = match leads {
+        true => rustix::process::kill_current_process_group(Signal::KILL),
+        false => rustix::process::kill_process(own, Signal::KILL),
+    };
+}
+
+/// Moves standard input to another descriptor without CLOEXEC. Without a token it stays.
+fn keep_pipe() -> io::Result<Option<OwnedFd>> {
     let input = rustix::stdio::stdin();
     let is_pipe = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(input)?.st_mode).is_fifo();
     if !is_pipe {

@@ -221,7 +221,7 @@ impl Git {
         Ok(GitOutput { output: ran.output, more: ran.more, ok, partly, complaint })
     }
 
-    /// Runs a command once. `shim` is a program with arguments that becomes git; it gets `input`.
+    /// Runs a command once. `shim` is a program with arguments that runs git; it gets `input`.
     pub(super) fn run_through(
         &self,
         shim: &[String],

@@ -104,7 +104,8 @@ impl From<Error> for RemoteError {
 }
 
 /// Phrases of git, libcurl, and servers, in lower case. The first that is found decides.
-const PHRASES: [(RemoteErrorKind, &[&str]); 8] = [
+const PHRASES: [(RemoteErrorKind, &[&str]); 10] = [
+    (RemoteErrorKind::Local, &["no space left", "disk quota exceeded", "read-only file system"]),
     (
         // The file limit: SIGXFSZ ends the program that writes the pack, or its write fails.
         RemoteErrorKind::TooLarge,
@@ -188,9 +189,13 @@ const PHRASES: [(RemoteErrorKind, &[&str]); 8] = [
             "transfer closed",
             "received http/0.9",
             "proxy",
+            // A page in the place of git's answer: a network that wants a login.
+            "is this a git repository?",
             "could not read from remote repository",
         ],
     ),
+    // What is left when the program that writes the pack dies without a word.
+    (RemoteErrorKind::TooLarge, &["invalid index-pack output"]),
 ];
 
 /// Tells a failure by what git has written to standard error.
@@ -212,7 +217,8 @@ fn words(kind: RemoteErrorKind) -> &'static str {
         RemoteErrorKind::Network => "the server gives no usable answer",
         RemoteErrorKind::TimedOut => "no end before the deadline",
         RemoteErrorKind::TooLarge => "its files are larger than 1 GiB in sum",
-        RemoteErrorKind::Local | RemoteErrorKind::Other => "git failed",
+        RemoteErrorKind::Local => "the disk of this machine is full or read-only",
+        RemoteErrorKind::Other => "git failed",
     }
 }
 
@@ -229,4 +235,92 @@ fn said(errors: &str) -> String {
         Some(text(plain))
     };
     errors.lines().find_map(reason).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_is_told_by_the_words_of_git_and_server() {
+        use RemoteErrorKind::{
+            Auth, BranchMissing, CommitMissing, Denied, Local, Moved, Network, NotFound, Other,
+            TooLarge,
+        };
+        let rows = [
+            (
+                Auth,
+                "remote: Invalid username or token. Password authentication is not supported for \
+                 Git operations.\nfatal: Authentication failed for 'https://github.com/a/b.git/'",
+            ),
+            (
+                Auth,
+                "fatal: could not read Password for 'https://x-access-token@github.com': terminal \
+                 prompts disabled",
+            ),
+            (
+                Denied,
+                "remote: The 'acme' organization has enabled or enforced SAML SSO.\nfatal: unable \
+                 to access 'https://github.com/a/b.git/': The requested URL returned error: 403",
+            ),
+            (
+                NotFound,
+                "remote: Repository not found.\nfatal: repository 'https://github.com/a/b.git/' \
+                 not found",
+            ),
+            (
+                Moved,
+                "fatal: unable to update url base from redirection:\n  asked for: https://a/info\n",
+            ),
+            (BranchMissing, "fatal: couldn't find remote ref refs/heads/main"),
+            (
+                CommitMissing,
+                "fatal: remote error: upload-pack: not our ref 0123456789abcdef0123456789abcdef",
+            ),
+            (
+                CommitMissing,
+                "error: Server does not allow request for unadvertised object 0123456789abcdef",
+            ),
+            (
+                Network,
+                "fatal: unable to access 'https://nohost/a/b/': Could not resolve host: nohost",
+            ),
+            (
+                Network,
+                "fatal: unable to access 'https://a/': The requested URL returned error: 503",
+            ),
+            (
+                Network,
+                "fatal: unable to access 'https://a/': The requested URL returned error: 429",
+            ),
+            (Network, "fatal: unable to access 'https://a/': SSL certificate problem: expired"),
+            (Network, "fatal: the remote end hung up unexpectedly\nfatal: early EOF"),
+            (TooLarge, "error: index-pack died of signal 25\nfatal: index-pack failed"),
+            (TooLarge, "fatal: fetch-pack: invalid index-pack output"),
+            (Network, "fatal: early EOF\nfatal: fetch-pack: invalid index-pack output"),
+            (
+                Local,
+                "fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack \
+                 output",
+            ),
+            (Network, "fatal: https://a/b/info/refs not valid: is this a git repository?"),
+            (Other, "fatal: something new"),
+            (Other, ""),
+        ];
+        for (expected, errors) in rows {
+            assert_eq!(kind(errors), expected, "{errors}");
+        }
+    }
+
+    #[test]
+    fn server_is_quoted_without_its_marks() {
+        let rows = [
+            ("remote: a\nremote:\nremote:   b  \nfatal: c", "a b"),
+            ("warning: x\nfatal: c", "c"),
+            ("", ""),
+        ];
+        for (errors, expected) in rows {
+            assert_eq!(said(errors), expected);
+        }
+    }
 }

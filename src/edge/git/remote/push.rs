@@ -68,8 +68,6 @@ impl RemoteRepository {
         let failure = RemoteError::from_result(access, ran);
         let errors = String::from_utf8_lossy(&ran.errors);
         let line = status_line(&ran.output, reference).unwrap_or_default();
-        let said = format!("{errors}\n{line}").to_lowercase();
-        let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
         // A server that does not know the token is not asked again.
         if failure.kind == RemoteErrorKind::Auth {
             return Err(failure);
@@ -85,21 +83,41 @@ impl RemoteRepository {
             return Ok(PushOutcome::LeaseLost { actual });
         }
         let sentence = |why: &str| access.explained(why, &explanation(&errors, &line));
-        if has(&WORKFLOW) {
-            return Ok(PushOutcome::WorkflowScope {
+        Ok(match refusal(failure.kind, &errors, &line) {
+            Some(Refusal::Workflow) => PushOutcome::WorkflowScope {
                 sentence: sentence("the token may not change workflows"),
-            });
-        }
-        if has(&PROTECTED) || line.contains("[remote rejected]") {
-            return Ok(PushOutcome::Protected {
+            },
+            Some(Refusal::Rule) => PushOutcome::Protected {
                 sentence: sentence("a rule of the repository refuses the push"),
-            });
-        }
-        if failure.kind == RemoteErrorKind::Denied || failure.kind == RemoteErrorKind::NotFound {
-            return Ok(PushOutcome::Denied { sentence: sentence("the token may not push") });
-        }
-        Err(failure)
+            },
+            Some(Refusal::Permission) => {
+                PushOutcome::Denied { sentence: sentence("the token may not push") }
+            }
+            None => return Err(failure),
+        })
     }
+}
+
+/// Reasons of a server that has judged a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Workflow,
+    Rule,
+    Permission,
+}
+
+/// Tells why a push was refused, by what the server said and by the line about the reference.
+fn refusal(kind: RemoteErrorKind, errors: &str, line: &str) -> Option<Refusal> {
+    let said = format!("{errors}\n{line}").to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&WORKFLOW) {
+        return Some(Refusal::Workflow);
+    }
+    if has(&PROTECTED) || line.contains("[remote rejected]") {
+        return Some(Refusal::Rule);
+    }
+    let is_denied = matches!(kind, RemoteErrorKind::Denied | RemoteErrorKind::NotFound);
+    is_denied.then_some(Refusal::Permission)
 }
 
 /// Phrases of a server that refuses a change of workflows, in lower case.
@@ -124,4 +142,104 @@ fn explanation(errors: &str, line: &str) -> String {
         return errors.to_owned();
     }
     format!("error: {}", line.split('\t').nth(2).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure;
+    use super::*;
+
+    const REF: &str = "refs/heads/dlq/x-1";
+
+    fn rejected(why: &str) -> String {
+        format!("!\t0123:{REF}\t[remote rejected] ({why})")
+    }
+
+    /// The texts are those of github.com, but for the names.
+    #[test]
+    fn refusal_is_told_by_the_words_of_the_server() {
+        let rows = [
+            (
+                "workflow scope of a classic token",
+                "error: failed to push some refs to 'https://github.com/a/b.git'",
+                rejected(
+                    "refusing to allow a Personal Access Token to create or update workflow \
+                     `.github/workflows/ci.yml` without `workflow` scope",
+                ),
+                Some(Refusal::Workflow),
+            ),
+            (
+                "workflows permission of an app",
+                "",
+                rejected(
+                    "refusing to allow a GitHub App to create or update workflow \
+                     `.github/workflows/ci.yml` without `workflows` permission",
+                ),
+                Some(Refusal::Workflow),
+            ),
+            (
+                "protected branch",
+                "remote: error: GH006: Protected branch update failed for refs/heads/main.",
+                rejected("protected branch hook declined"),
+                Some(Refusal::Rule),
+            ),
+            (
+                "ruleset",
+                "remote: error: GH013: Repository rule violations found for refs/heads/dlq/x-1.\n\
+                 remote: - Commits must have verified signatures.",
+                rejected("push declined due to repository rule violations"),
+                Some(Refusal::Rule),
+            ),
+            ("hook", "remote: no", rejected("pre-receive hook declined"), Some(Refusal::Rule)),
+            (
+                "no write permission",
+                "remote: Permission to a/b.git denied to bot.\nfatal: unable to access \
+                 'https://github.com/a/b.git/': The requested URL returned error: 403",
+                String::new(),
+                Some(Refusal::Permission),
+            ),
+            (
+                "read-only fine-grained token",
+                "remote: Write access to repository not granted.\nfatal: unable to access \
+                 'https://github.com/a/b.git/': The requested URL returned error: 403",
+                String::new(),
+                Some(Refusal::Permission),
+            ),
+            (
+                "archived",
+                "remote: This repository was archived so it is read-only.\nfatal: unable to \
+                 access 'https://github.com/a/b.git/': The requested URL returned error: 403",
+                String::new(),
+                Some(Refusal::Permission),
+            ),
+            (
+                "not visible",
+                "remote: Repository not found.\nfatal: repository \
+                 'https://github.com/a/b.git/' not found",
+                String::new(),
+                Some(Refusal::Permission),
+            ),
+            (
+                "broken connection",
+                "error: RPC failed; HTTP 502 curl 22 The requested URL returned error: 502\n\
+                 send-pack: unexpected disconnect while reading sideband packet",
+                String::new(),
+                None,
+            ),
+        ];
+        for (rule, errors, line, expected) in rows {
+            assert_eq!(refusal(failure::kind(errors), errors, &line), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn status_line_is_that_of_the_reference() {
+        let output = format!(
+            "To https://github.com/a/b.git\n*\t1:refs/heads/other\t[new branch]\n\
+             =\t2:{REF}\t[up to date]\nDone\n"
+        );
+        let line = status_line(output.as_bytes(), REF).unwrap();
+        assert_eq!(line, format!("=\t2:{REF}\t[up to date]"));
+        assert_eq!(status_line(output.as_bytes(), "refs/heads/dlq/x"), None);
+    }
 }
