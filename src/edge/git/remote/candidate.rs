@@ -9,10 +9,7 @@ use super::{FetchedBase, RemoteRepository};
 use crate::edge::git::command::{ANSWER_MAX, Git, TREE, argument};
 use crate::edge::git::snapshot::texts;
 use crate::error::Error;
-use crate::rules::verdict::patch_gate::{
-    Difference, DifferingFile, ListedChange,
-    listing::{self},
-};
+use crate::rules::verdict::patch_gate::{Difference, DifferingFile, ListedChange, listing};
 use crate::store;
 
 /// Longest list of changes in bytes.

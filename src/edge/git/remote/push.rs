@@ -84,13 +84,13 @@ impl RemoteRepository {
         }
         let sentence = |why: &str| access.explained(why, &explanation(&errors, &line));
         Ok(match refusal(failure.kind, &errors, &line) {
-            Some(Refusal::Workflow) => PushOutcome::WorkflowScope {
+            Some(PushRefusal::Workflow) => PushOutcome::WorkflowScope {
                 sentence: sentence("the token may not change workflows"),
             },
-            Some(Refusal::Rule) => PushOutcome::Protected {
+            Some(PushRefusal::Rule) => PushOutcome::Protected {
                 sentence: sentence("a rule of the repository refuses the push"),
             },
-            Some(Refusal::Permission) => {
+            Some(PushRefusal::Permission) => {
                 PushOutcome::Denied { sentence: sentence("the token may not push") }
             }
             None => return Err(failure),
@@ -100,24 +100,24 @@ impl RemoteRepository {
 
 /// Reasons of a server that has judged a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum PushRefusal {
     Workflow,
     Rule,
     Permission,
 }
 
 /// Tells why a push was refused, by what the server said and by the line about the reference.
-fn refusal(kind: RemoteErrorKind, errors: &str, line: &str) -> Option<Refusal> {
+fn refusal(kind: RemoteErrorKind, errors: &str, line: &str) -> Option<PushRefusal> {
     let said = format!("{errors}\n{line}").to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if has(&WORKFLOW) {
-        return Some(Refusal::Workflow);
+        return Some(PushRefusal::Workflow);
     }
     if has(&PROTECTED) || line.contains("[remote rejected]") {
-        return Some(Refusal::Rule);
+        return Some(PushRefusal::Rule);
     }
     let is_denied = matches!(kind, RemoteErrorKind::Denied | RemoteErrorKind::NotFound);
-    is_denied.then_some(Refusal::Permission)
+    is_denied.then_some(PushRefusal::Permission)
 }
 
 /// Phrases of a server that refuses a change of workflows, in lower case.
@@ -166,7 +166,7 @@ mod tests {
                     "refusing to allow a Personal Access Token to create or update workflow \
                      `.github/workflows/ci.yml` without `workflow` scope",
                 ),
-                Some(Refusal::Workflow),
+                Some(PushRefusal::Workflow),
             ),
             (
                 "workflows permission of an app",
@@ -175,49 +175,49 @@ mod tests {
                     "refusing to allow a GitHub App to create or update workflow \
                      `.github/workflows/ci.yml` without `workflows` permission",
                 ),
-                Some(Refusal::Workflow),
+                Some(PushRefusal::Workflow),
             ),
             (
                 "protected branch",
                 "remote: error: GH006: Protected branch update failed for refs/heads/main.",
                 rejected("protected branch hook declined"),
-                Some(Refusal::Rule),
+                Some(PushRefusal::Rule),
             ),
             (
                 "ruleset",
                 "remote: error: GH013: Repository rule violations found for refs/heads/dlq/x-1.\n\
                  remote: - Commits must have verified signatures.",
                 rejected("push declined due to repository rule violations"),
-                Some(Refusal::Rule),
+                Some(PushRefusal::Rule),
             ),
-            ("hook", "remote: no", rejected("pre-receive hook declined"), Some(Refusal::Rule)),
+            ("hook", "remote: no", rejected("pre-receive hook declined"), Some(PushRefusal::Rule)),
             (
                 "no write permission",
                 "remote: Permission to a/b.git denied to bot.\nfatal: unable to access \
                  'https://github.com/a/b.git/': The requested URL returned error: 403",
                 String::new(),
-                Some(Refusal::Permission),
+                Some(PushRefusal::Permission),
             ),
             (
                 "read-only fine-grained token",
                 "remote: Write access to repository not granted.\nfatal: unable to access \
                  'https://github.com/a/b.git/': The requested URL returned error: 403",
                 String::new(),
-                Some(Refusal::Permission),
+                Some(PushRefusal::Permission),
             ),
             (
                 "archived",
                 "remote: This repository was archived so it is read-only.\nfatal: unable to \
                  access 'https://github.com/a/b.git/': The requested URL returned error: 403",
                 String::new(),
-                Some(Refusal::Permission),
+                Some(PushRefusal::Permission),
             ),
             (
                 "not visible",
                 "remote: Repository not found.\nfatal: repository \
                  'https://github.com/a/b.git/' not found",
                 String::new(),
-                Some(Refusal::Permission),
+                Some(PushRefusal::Permission),
             ),
             (
                 "broken connection",
