@@ -54,6 +54,25 @@ fn branch_holds_exactly_the_patch() {
     }
 }
 
+/// A folder needs no token and no server.
+#[test]
+fn folder_is_a_remote_for_tests() {
+    let site = Site::new("push-folder");
+    let url = format!("file://{}", site.upstream.bare().display());
+    let url = RemoteUrl::new(&url, UrlScheme::File).unwrap();
+    let access = RemoteAccess { url: &url, token: None, ..site.access() };
+    let (proven, fix) = (site.tip(), site.fix());
+    site.upstream.write("later.txt", "later\n");
+    let tip = site.upstream.commit("later");
+    let client = site.client("client");
+    let base = client.fetch(&access, "main", &proven).unwrap();
+    assert_eq!(base, FetchedBase { tip, proven });
+    let (commit, _) = committed(client.candidate(&base, &fix, MESSAGE, WHO).unwrap());
+    assert_eq!(client.push(&access, &commit, BRANCH, None), Ok(PushOutcome::Pushed));
+    assert_eq!(site.head(), Some(commit));
+    assert!(site.backend.seen.lock().unwrap().is_empty());
+}
+
 #[test]
 fn reference_is_that_of_the_whole_name() {
     let site = Site::new("push-listed");
