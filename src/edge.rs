@@ -15,6 +15,7 @@ pub mod notify;
 pub mod peek;
 #[cfg(feature = "aws")]
 pub mod poll;
+pub mod private_program;
 pub mod process;
 mod proxy;
 pub mod sandbox;

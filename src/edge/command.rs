@@ -43,14 +43,31 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
+    run_with_input(argv, &[], environment, deadline, max, stderr)
+}
+
+/// Runs a command as [`run`] does, with a standard input of at most 4 KiB.
+pub fn run_with_input(
+    argv: &[String],
+    input: &[u8],
+    environment: Option<&[(OsString, OsString)]>,
+    deadline: Duration,
+    max: u64,
+    stderr: Stdio,
+) -> Result<CommandResult, String> {
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(Stdio::piped()).stderr(stderr);
     if let Some(environment) = environment {
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     }
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A pipe holds it, so that this does not block; a command that has ended reads nothing.
+        let _ = stdin.write_all(input);
+    }
     let until = clock::tick() + deadline;
     let errors = child.stderr.take().map(|stderr| read(stderr, ERRORS_MAX, true));
     let output = child.stdout.take().and_then(|stdout| {

@@ -269,10 +269,12 @@ fn read_note(folder: &Path) -> Option<(String, String)> {
     (is_hash && branch_name::is_own(branch)).then(|| (base.to_owned(), branch.to_owned()))
 }
 
+pub mod askpass;
 mod command;
 mod diff;
 mod history;
 mod history_clone;
+pub mod remote;
 mod repository;
 mod sizes;
 mod snapshot;

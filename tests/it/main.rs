@@ -10,6 +10,7 @@ mod dash;
 mod eval;
 mod feature_switches;
 mod github_server;
+mod git_remote;
 mod golden;
 mod http;
 mod investigate;

@@ -14,6 +14,7 @@ pub mod encoding;
 pub mod event_lines;
 pub mod evidence;
 pub mod github_server;
+pub mod git_backend;
 pub mod http;
 pub mod investigate;
 pub mod json_schema;

@@ -1,7 +1,7 @@
 //! Running git: its settings, its output, and retries.
 //!
-//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of
-//! the user's environment but `PATH`; no settings of the machine or the user; no program that a
+//! Promises: no shell, no input, no network but for `remote.rs`; a deadline and a limit on the output;
+//! no variable of the user's environment but `PATH`; no settings of the machine or the user; no program that a
 //! repository names (hooks, filters, monitors, differs, signers). A repository's own settings
 //! decide about data only: ignored files, line ends, sparse checkouts.
 
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::edge::command;
+use crate::edge::command::{self, CommandResult};
 use crate::error::Error;
 use crate::store::{self, BlockingWait};
 use crate::text::{safe, shorten};
@@ -132,6 +132,12 @@ impl Git {
         Git { location, environment: Vec::new(), settings: Vec::new() }
     }
 
+    /// Creates a git for a bare repository of this tool.
+    pub(super) fn bare(admin: &str) -> Self {
+        let location = ["-C".to_owned(), admin.to_owned(), format!("--git-dir={admin}")];
+        Git { location: location.into(), environment: Vec::new(), settings: Vec::new() }
+    }
+
     /// Adds a variable to the environment.
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -205,14 +211,7 @@ impl Git {
         let failed = |cause: String| Error::failed("run", command_name(argv), cause);
         let remaining = END.get().map(|end| end.saturating_duration_since(clock::tick()));
         let deadline = shortened(deadline, remaining);
-        let mut all = vec!["git".to_owned(), "--no-pager".to_owned()];
-        all.extend(self.location.iter().cloned());
-        all.extend(argv.iter().map(|word| (*word).to_owned()));
-        let ran = command::run(&all, Some(&self.environment()), deadline, max, Stdio::piped());
-        let ran = ran.map_err(|cause| {
-            let (major, minor) = OLDEST;
-            Error::wrong(format!("cannot run 'git': {cause}; install git {major}.{minor} or later"))
-        })?;
+        let ran = self.run_through(&[], &[], argv, deadline, max)?;
         if ran.status.is_none() && !ran.more {
             return Err(failed(format!("it did not end within {} s", deadline.as_secs())));
         }
@@ -220,6 +219,29 @@ impl Git {
         let code = ran.status.and_then(|status| status.code());
         let (ok, partly) = (ran.more || code == Some(0), code == Some(1));
         Ok(GitOutput { output: ran.output, more: ran.more, ok, partly, complaint })
+    }
+
+    /// Runs a command once. `shim` is a program with arguments that runs git; it gets `input`.
+    pub(super) fn run_through(
+        &self,
+        shim: &[String],
+        input: &[u8],
+        argv: &[&str],
+        deadline: Duration,
+        max: u64,
+    ) -> Result<CommandResult, Error> {
+        let mut all = shim.to_vec();
+        all.extend(["git".to_owned(), "--no-pager".to_owned()]);
+        all.extend(self.location.iter().cloned());
+        all.extend(argv.iter().map(|word| (*word).to_owned()));
+        let environment = self.environment();
+        let errors = Stdio::piped();
+        let ran = command::run_with_input(&all, input, Some(&environment), deadline, max, errors);
+        ran.map_err(|cause| {
+            let (program, (major, minor)) = (&all[0], OLDEST);
+            let remedy = format!("install git {major}.{minor} or later");
+            Error::wrong(format!("cannot run '{program}': {cause}; {remedy}"))
+        })
     }
 
     /// Passes settings by environment, where a key may hold any character, also `=`.

@@ -19,10 +19,13 @@ use sha2::{Digest, Sha256};
 use super::decode::first_eight_bytes;
 use crate::glob::GlobList;
 
+pub use found::FoundSecret;
+
 mod assigned;
 mod bytes;
 mod command_line;
 mod encoded;
+mod found;
 mod iban;
 mod json;
 mod link;

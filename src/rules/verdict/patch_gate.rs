@@ -1,5 +1,5 @@
 //! Gate of a patch: changes that a machine or an agent would run, so that no program may offer them as
-//! a pull request. Pure.
+//! a pull request. Pure. `policy.rs` adds what a pull request may not have besides.
 //!
 //! The gate reads git's own list of the changes, never the calls of an agent: a test can write a file,
 //! too. Promises: a name counts in any folder and in any case, as a file system without case, or one
@@ -12,6 +12,14 @@ use serde::{Deserialize, Serialize};
 use self::names::NAMES;
 
 use crate::text::{hidden, safe, shorten};
+
+pub use listing::{Difference, DifferingFile, ListedChange};
+pub use policy::{FORBIDDEN, ForbiddenPaths, GatePolicy, GateReason, GateRefusal, judge};
+
+mod build_files;
+pub mod listing;
+mod policy;
+mod secrets;
 
 /// Modes of git.
 const EXECUTABLE: &str = "100755";
