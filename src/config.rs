@@ -28,7 +28,7 @@ pub use load::{cache_dir, in_force, load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use settings::{
     Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Evidence, Features,
-    LogSearch, Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
+    Github, LogSearch, Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
 };
 pub use valid::{http_host, loopback};
 

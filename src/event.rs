@@ -52,6 +52,7 @@ words! {
         Peek = "dlq-peek",
         Investigate = "dlq-investigate",
         Notify = "dlq-notify",
+        Prs = "dlq-prs",
         Log = "dlq-log",
         Status = "dlq-status",
         Say = "dlq-say",
@@ -82,6 +83,7 @@ pub fn known_types() -> Vec<&'static str> {
     let recorded = RecordedType::ALL.iter().map(|kind| kind.as_str());
     let mut all: Vec<&str> = written.chain(recorded).collect();
     all.sort_unstable();
+    all.dedup();
     all
 }
 

@@ -7,7 +7,8 @@ use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 8] = [&POLL, &PEEK, &INVESTIGATE, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
+pub static ALL: [&Tool; 9] =
+    [&POLL, &PEEK, &INVESTIGATE, &PRS, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -136,6 +137,34 @@ each eligible one, under a supervisor of its own.
     notes: "
 environment: DLQ_CONFIG, DLQ_STATE_DIR, DLQ_AUTO_INVESTIGATION_*
 See dlq-investigate(1), dlq-events(5), dlq-config(5).
+",
+};
+
+pub static PRS: Tool = Tool {
+    name: ToolName::Prs,
+    usage: "usage: dlq-poll | dlq-investigate | dlq-prs [options] | dlq-notify
+       dlq-prs [--once|--follow] [options]
+       dlq-prs --open SESSION [options]
+
+Opens a draft pull request for each fix that was proven, once for each cause, and watches pull
+requests: prints an event for each change, and reminds. In a pipe it passes every line on;
+without one it only watches: one look, or look after look with --follow.
+
+",
+    options: &[
+        Opt::flag("once", "make one look, and end; reads no input").conflicts(&["follow"]),
+        Opt::flag("follow", "make look after look; reads no input"),
+        Opt::setting("interval", "60s", "github.interval", "look this often"),
+        Opt::text("open", "SESSION", "open the pull request of this session, also after a refusal")
+            .conflicts(&["once", "follow"]),
+        Opt::flag("open-due", "open those that are due, as the stream does, and end")
+            .conflicts(&["once", "follow", "open"]),
+        Opt::flag("dry-run", "write and open nothing; print what would be opened").short('n'),
+    ],
+    takes_operands: false,
+    notes: "
+environment: GH_TOKEN, GITHUB_TOKEN, GH_ENTERPRISE_TOKEN, DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-prs(1), dlq(7), dlq-config(5).
 ",
 };
 

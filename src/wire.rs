@@ -312,6 +312,17 @@ pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
+/// Returns whether standard input is `/dev/null`, from which no line will ever come.
+pub fn stdin_is_null() -> bool {
+    let (Ok(input), Ok(null)) =
+        (rustix::fs::fstat(rustix::stdio::stdin()), rustix::fs::stat("/dev/null"))
+    else {
+        return false;
+    };
+    let is_device = rustix::fs::FileType::from_raw_mode(input.st_mode).is_char_device();
+    is_device && input.st_rdev == null.st_rdev
+}
+
 fn write_all(mut bytes: &[u8]) -> Result<(), Error> {
     while !bytes.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), bytes) {

@@ -4,6 +4,7 @@
 //! configuration gives.
 
 mod evidence;
+mod github;
 mod investigation;
 mod notifications;
 mod speech;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use evidence::{Evidence, LogSearch};
+pub use github::Github;
 pub use investigation::{Agent, AutoInvestigation, Claude, QueueRule, ResultFormat};
 
 pub use crate::event::Severity;
@@ -21,13 +23,12 @@ pub use crate::rules::queue::redrive_graph::Discover;
 
 #[cfg(test)]
 use super::keys::KeySpec;
-use super::keys::Trust::{Anyone, Loopback, NoCommand, Owner};
+use super::keys::Trust::{Anyone, Loopback, Owner};
 use super::keys::{Setter, read_entry, section};
 use super::valid;
 use crate::glob::GlobList;
 use crate::journal::rotation::Rotation;
 use crate::rules::notification::scope::SeenScopes;
-use crate::secret::Secret;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,7 +55,7 @@ pub(super) fn setters() -> impl Iterator<Item = &'static Setter<Settings>> + Clo
         investigation::INVESTIGATION,
         investigation::CLAUDE,
         notifications::NOTIFICATIONS,
-        GITHUB,
+        github::GITHUB,
         FEATURES,
         LOGGING,
         STATE,
@@ -77,6 +78,7 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE_POLICY.iter().map(|key| &key.spec));
     specs.extend(notifications::ESCALATION.iter().map(|key| &key.spec));
+    specs.extend(github::HOURS.iter().map(|key| &key.spec));
     specs.extend(notifications::QUIET.iter().map(|key| &key.spec));
     specs
 }
@@ -212,21 +214,6 @@ impl Monitoring {
 }
 
 section! {
-    /// `github`: no program of this version uses these keys.
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct Github, GITHUB for settings: Settings [github] in "github";
-    /// Token of the API; without it, GITHUB_TOKEN, then GH_TOKEN.
-    token: Option<Secret> = none, file NoCommand => secret();
-    /// Hosts beside github.com.
-    hosts: Vec<String> = [], env Anyone => texts();
-    /// Repositories, as owner/name.
-    repos: Vec<String> = [], env Anyone =>
-        list(|item| item.text_like(REPOSITORY, valid::repository));
-    /// Organisations.
-    orgs: Vec<String> = [], env Anyone => texts();
-}
-
-section! {
     /// `features`: switches that a running program reads again.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct Features, FEATURES for settings: Settings [features] in "features";
@@ -234,6 +221,8 @@ section! {
     investigate: bool = "true", env Anyone => flag();
     /// Whether notices are sent.
     notify: bool = "true", env Anyone => flag();
+    /// Whether pull requests and issues are opened.
+    pull_requests: bool = "true", env Anyone => flag();
 }
 
 section! {

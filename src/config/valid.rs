@@ -15,6 +15,18 @@ pub(super) fn repository(text: &str) -> bool {
     text.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
 }
 
+/// A login or an organisation becomes part of a search and of a URL.
+pub(super) fn owner(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=100).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-')
+}
+
+/// A host without a port or a user becomes part of a URL that gets a token.
+pub(super) fn host(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    text.len() <= 253 && text.chars().all(allowed) && !text.split('.').any(str::is_empty)
+}
+
 /// The name of a branch must be neither an option of git nor a range.
 pub(super) fn branch(text: &str) -> bool {
     !text.starts_with('-') && !text.contains("..") && !text.contains(char::is_whitespace)

@@ -37,6 +37,8 @@ const HEADERS_MAX: usize = 64 << 10;
 pub enum Method {
     Get,
     Post,
+    Patch,
+    Put,
 }
 
 /// A request. It has no `Debug`, because URL and headers may hold secrets.
@@ -44,7 +46,7 @@ pub struct Request<'a> {
     pub method: Method,
     pub url: &'a str,
     pub headers: &'a [(&'a str, &'a str)],
-    /// The body of a POST.
+    /// The body, of any method but GET.
     pub body: &'a [u8],
     /// The time for everything: connection, redirects and the body of the answer.
     pub deadline: Duration,
@@ -108,16 +110,23 @@ impl Client {
         let via = proxy.as_ref().map(|proxy| ureq::Proxy::new(&proxy.url)).transpose();
         let via = via.map_err(|_| refused("its proxy cannot be used"))?;
         let is_begun = Rc::new(Cell::new(false));
-        let (method, body) = match request.method {
-            Method::Get => (http::Method::GET, SendBody::none()),
-            Method::Post => {
+        let method = match request.method {
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
+            Method::Patch => http::Method::PATCH,
+            Method::Put => http::Method::PUT,
+        };
+        let has_body = request.method != Method::Get;
+        let body = match has_body {
+            false => SendBody::none(),
+            true => {
                 let rest = io::Cursor::new(request.body.to_owned());
                 let watched = WatchedBody { rest, is_begun: is_begun.clone() };
-                (http::Method::POST, SendBody::from_owned_reader(watched))
+                SendBody::from_owned_reader(watched)
             }
         };
         let mut builder = http::Request::builder().method(method).uri(url);
-        if request.method == Method::Post {
+        if has_body {
             builder = builder.header(header::CONTENT_LENGTH, request.body.len());
         }
         for (name, value) in request.headers {

@@ -65,6 +65,7 @@ mod workspace;
 pub use clean_up::{clean_up_crashed, discard_worktrees};
 pub use environment::{passed_on, to_hand_over};
 pub use event_log::EventWriter;
+pub use finish::patch_hash;
 pub use plan::{Code, PLAN_VERSION, Plan, Redaction};
 pub use prove::{prove, prove_moved};
 pub use shim::{enter, init, lead, shim};
@@ -110,6 +111,8 @@ pub mod files {
     pub const LOCK: &str = "supervisor.lock";
     pub const EVENTS: &str = "events.ndjson";
     pub const REPORT: &str = "report.md";
+    /// The parts of the verdict that a pull request shows.
+    pub const FINDING: &str = "finding.json";
     pub const WORK: &str = "work";
     /// Worktree of the mapped code.
     pub const TREE: &str = "tree";

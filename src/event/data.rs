@@ -60,7 +60,7 @@ macro_rules! payloads {
 
             /// Returns whether events of this type advance stream time: those of originators.
             pub fn advances_stream_time(self) -> bool {
-                matches!(self.as_str().split('.').next(), Some("poll" | "queue"))
+                matches!(self.as_str().split('.').next(), Some("poll" | "queue" | "pr" | "issue"))
             }
 
             /// Returns the JSON Schema of the payload.
@@ -189,6 +189,49 @@ part! {
         /// The reason why a person has to look before anybody acts on it; null when nothing shows one.
         #[serde(default)]
         needs_person: Option<String>,
+    }
+}
+
+part! {
+    #[derive(Default)]
+    /// A pull request as of the last look. A null was not readable.
+    PullRequestFacts {
+        /// `owner/name`.
+        repo: String,
+        number: u64,
+        /// A single line.
+        title: String,
+        url: String,
+        /// The login of the author; null for a deleted account.
+        author: Option<String>,
+        draft: bool,
+        /// `passing`, `failing`, `pending` or `none`; null when the token may not read checks.
+        checks: Option<String>,
+        /// `approved`, `changes_requested`, `required` or `none`; null when the token may not read reviews.
+        review: Option<String>,
+        /// The one who has to act next: `author`, `reviewer`, `checks`, `merge` or `nobody`; null when
+        /// unknown.
+        turn: Option<String>,
+        /// The names of those who have to act; null when nobody has to, and when unknown.
+        waiting_on: Option<String>,
+        age_s: u64,
+        /// Whether dlq-tools opened it.
+        ours: bool,
+        /// Whether another program opened it.
+        automated: bool,
+    }
+}
+
+part! {
+    #[derive(Default)]
+    /// An issue of a repository.
+    IssueFacts {
+        /// `owner/name`.
+        repo: String,
+        number: u64,
+        /// A single line.
+        title: String,
+        url: String,
     }
 }
 
@@ -490,6 +533,123 @@ payloads! {
         #[serde(default, deserialize_with = "money::reported")]
         cost_usd: Option<Usd>,
         duration_s: u64,
+    }
+
+    /// A pull request is watched from now on.
+    PrFound = "pr.found" Info by Prs {
+        pr: PullRequestFacts,
+        /// Whether the first look found it, which says nothing of its age.
+        baseline: bool,
+    }
+
+    /// A pull request was opened for the fix of a session.
+    PrOpened = "pr.opened" Info by Prs {
+        pr: PullRequestFacts,
+        session: String,
+        /// The fingerprint of the cause.
+        fingerprint: String,
+        /// The commit of the base branch that it was opened on.
+        base: String,
+        /// `proven` or `unproven`.
+        grade: String,
+        /// The pull request that was merged for the same cause before, as `owner/name#12`; null
+        /// without one.
+        regression_of: Option<String>,
+    }
+
+    /// A comment was added to a pull request of ours.
+    PrCommented = "pr.commented" Info by Prs {
+        pr: PullRequestFacts,
+        /// The session that found the same cause; null when a redrive is the reason.
+        session: Option<String>,
+        fingerprint: Option<String>,
+        /// The reason in one word: `same_cause` or `redriven`.
+        reason: String,
+    }
+
+    /// No pull request was opened for the fix of a session.
+    PrRefused = "pr.refused" Warn by Prs {
+        session: String,
+        fingerprint: Option<String>,
+        /// `owner/name`; null when the queue has none.
+        repo: Option<String>,
+        /// The reason in one word, for programs.
+        reason: String,
+        /// The reason as a sentence, for people.
+        detail: String,
+        /// The path of the patch, which is kept.
+        patch: Option<String>,
+    }
+
+    /// A reminder that a pull request waits for somebody.
+    PrReviewDue = "pr.review_due" Warn by Prs {
+        pr: PullRequestFacts,
+        /// The number of the reminder in this turn, from 1.
+        reminder: u64,
+        /// The working time that it has waited for, in seconds.
+        waiting_s: u64,
+        /// The act that it waits for, as a sentence.
+        detail: String,
+        /// The moment at which messages of the incident are lost; null when none are near it.
+        loss_at: Option<Timestamp>,
+    }
+
+    /// A pull request was approved.
+    PrApproved = "pr.approved" Info by Prs {
+        pr: PullRequestFacts,
+    }
+
+    /// A reviewer asks for changes of a pull request.
+    PrChangesRequested = "pr.changes_requested" Warn by Prs {
+        pr: PullRequestFacts,
+    }
+
+    /// Checks of the newest commit of a pull request have failed.
+    PrChecksFailed = "pr.checks_failed" Warn by Prs {
+        pr: PullRequestFacts,
+    }
+
+    /// A pull request was merged.
+    PrMerged = "pr.merged" Info by Prs {
+        pr: PullRequestFacts,
+        /// The commit on the base branch; null when GitHub does not name one.
+        merge_commit: Option<String>,
+        /// The base branch.
+        base: String,
+    }
+
+    /// The merge of a pull request is live.
+    PrDeployed = "pr.deployed" Info by Prs {
+        pr: PullRequestFacts,
+        merge_commit: Option<String>,
+        /// The source of the news: `deployment` or `command`.
+        by: String,
+    }
+
+    /// A pull request was closed without a merge.
+    PrClosed = "pr.closed" Warn by Prs {
+        pr: PullRequestFacts,
+    }
+
+    /// A pull request, or a part of those that are watched, could not be read.
+    PrUnreadable = "pr.unreadable" Warn by Prs {
+        /// The pull request; null when the reason concerns several.
+        pr: Option<PullRequestFacts>,
+        reason: String,
+    }
+
+    /// An issue was opened for a cause that has no fix to offer.
+    IssueOpened = "issue.opened" Info by Prs {
+        issue: IssueFacts,
+        session: String,
+        fingerprint: String,
+    }
+
+    /// An issue of ours was closed, because its incident is over.
+    IssueClosed = "issue.closed" Info by Prs {
+        issue: IssueFacts,
+        session: String,
+        fingerprint: String,
     }
 
     /// A notice was delivered.

@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 use lenient::ITEMS_MAX;
 
 words! {
-    /// The types that recorded streams have, and that no program of this version writes.
+    /// The types about pull requests, issues, redrives and health, of which the dashboard shows the news.
     RecordedType {
         PrOpened = "pr.opened",
         PrFound = "pr.found",
@@ -51,7 +51,7 @@ words! {
 #[derive(Debug, PartialEq)]
 pub struct ShownEvent<'a> {
     pub head: Head<'a>,
-    /// The type, when it is none of [`Type`].
+    /// The type, when it is of that kind.
     pub recorded: Option<RecordedType>,
     /// The payload. It is boxed, because it is large and moved several times.
     pub data: Box<ShownData<'a>>,
@@ -246,7 +246,7 @@ impl<'a> ShownEvent<'a> {
     }
 
     fn new(head: Head<'a>, data: Box<ShownData<'a>>) -> Self {
-        let recorded = if head.known.is_none() { RecordedType::of(&head.kind) } else { None };
+        let recorded = RecordedType::of(&head.kind);
         ShownEvent { head, recorded, data }
     }
 }

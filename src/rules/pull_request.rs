@@ -5,11 +5,17 @@
 
 pub mod answer;
 pub mod document;
+pub mod finding;
+pub mod issue;
+pub mod news;
+pub mod opening;
 pub mod origin;
+pub mod proof_words;
 pub mod published;
 pub mod query;
 pub mod reading;
 pub mod reminder;
 pub mod round;
+pub mod server;
 pub mod turn;
 pub mod watch;

@@ -9,8 +9,8 @@ mod dash;
 #[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
-mod github_server;
 mod git_remote;
+mod github_server;
 mod golden;
 mod http;
 mod investigate;

@@ -103,8 +103,13 @@ section! {
     matching as "match": GlobList = required, file Anyone => glob();
     /// Clone of the code that reads the queue.
     repo: Option<PathBuf> = none, file Anyone => path();
-    /// Repository of the code, as owner/name; no effect in this version.
-    github: Option<String> = none, file Anyone => text_like(REPOSITORY, valid::repository);
+    /// Repository on GitHub that gets the pull requests, as owner/name.
+    github: Option<String> = none, file Owner("choose where code is pushed") =>
+        text_like(REPOSITORY, valid::repository);
+    /// Account that is responsible for the code, as a login; it is asked for what a pull request needs.
+    owner: Option<String> = none, file Anyone => text_like("a login such as ana", valid::owner);
+    /// Command that succeeds when the commit that is its last argument is live.
+    deployed: Option<Vec<String>> = none, file NoCommand => argv();
     /// Branch that is read, and against which a fix is made.
     base: Option<String> = none, file Anyone => text_like("the name of a branch", valid::branch);
     /// Command that runs the tests of the code.

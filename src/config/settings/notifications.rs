@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
 use super::speech::SPEECH;
 use super::{Channel, ChannelKind, Route, Settings, Severity};
 use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, Owner};
@@ -17,7 +15,7 @@ use crate::rules::notification::connection::{ChannelUrl, Rate};
 use crate::rules::notification::escalate::EscalationStep;
 use crate::rules::notification::policy::GroupBy;
 use crate::rules::notification::quiet::QuietHours;
-use crate::rules::working_time::{DAYS, WeekWindow, parse_time};
+use crate::rules::working_time::{DAYS, parse_time};
 use crate::secret::Secret;
 use crate::text::{alternatives, nearest, safe, shorten};
 
@@ -55,14 +53,14 @@ section! {
 /// The type of a route by which a channel gets escalations and fallbacks only.
 const NO_TYPE: &str = "none";
 
-const TIME_OF_DAY: &str = "a time of day with two digits each, such as 07:00 or 22:00";
-const DAY: &str = "mon, tue, wed, thu, fri, sat or sun";
+pub(super) const TIME_OF_DAY: &str = "a time of day with two digits each, such as 07:00 or 22:00";
+pub(super) const DAY: &str = "mon, tue, wed, thu, fri, sat or sun";
 
-fn is_time_of_day(text: &str) -> bool {
+pub(super) fn is_time_of_day(text: &str) -> bool {
     parse_time(text).is_some()
 }
 
-fn is_day(text: &str) -> bool {
+pub(super) fn is_day(text: &str) -> bool {
     DAYS.iter().any(|(name, _)| *name == text)
 }
 
@@ -203,16 +201,7 @@ impl Field<'_> {
 
     fn quiet_hours(&self) -> Result<QuietHours> {
         let keys: QuietHoursKeys = read_entry(QUIET, self)?;
-        let zone = TimeZone::get(&keys.zone).map_err(|_| {
-            let zone = safe(&shorten(&keys.zone, 60)).into_owned();
-            self.problem(format!("the system has no time zone '{zone}', such as Europe/Berlin"))
-        })?;
-        let (Some(from), Some(to)) = (parse_time(&keys.from), parse_time(&keys.to)) else {
-            return Err(self.problem(format!("expected {TIME_OF_DAY}")));
-        };
-        let is_wanted = |name: &str| keys.days.iter().any(|day| day == name);
-        let days = DAYS.iter().filter(|(name, _)| is_wanted(name)).map(|(_, day)| *day).collect();
-        let window = WeekWindow { zone, from, to, days };
+        let window = self.week_window(&keys.zone, &keys.from, &keys.to, &keys.days)?;
         Ok(QuietHours { window, severity: keys.severity })
     }
 

@@ -34,7 +34,7 @@ fn unknown_key_is_named_with_line_and_nearest_known() {
         (
             "nothing near",
             "features:\n  telepathy: true\n",
-            "config.yaml:2: unknown key 'features.telepathy'; known here: investigate, notify",
+            "config.yaml:2: unknown key 'features.telepathy'; known here: investigate, notify, pull_requests",
         ),
         (
             "an unknown key without a value",
@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 43] = [
+const GUARDED: [(&str, &str); 52] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -271,6 +271,21 @@ const GUARDED: [(&str, &str); 43] = [
         "auto_investigation: {queues: [{match: a, repo: r, prepare: [touch]}]}",
     ),
     ("github.token", "github: {token: {command: [touch, x]}}"),
+    ("github.host", "github: {host: evil.example}"),
+    ("github.endpoint", "github: {endpoint: 'https://evil.example'}"),
+    ("github.push_to", "github: {push_to: evil/orders}"),
+    ("github.unproven", "github: {unproven: true}"),
+    ("github.allow_build_files", "github: {allow_build_files: true}"),
+    ("github.public_evidence", "github: {public_evidence: true}"),
+    ("github.issues", "github: {issues: true}"),
+    (
+        "auto_investigation.queues[].github",
+        "auto_investigation: {queues: [{match: a, repo: r, github: evil/orders}]}",
+    ),
+    (
+        "auto_investigation.queues[].deployed",
+        "auto_investigation: {queues: [{match: a, repo: r, deployed: [touch]}]}",
+    ),
     ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
     ("auto_investigation.agent", "auto_investigation: {agent: [touch, x]}"),
     (
@@ -374,6 +389,10 @@ fn untrusted_file_may_set_harmless_values() {
 fn untrusted_file_runs_no_command() {
     let cases = [
         ("github.token", "github: {token: {command: [touch, x]}}"),
+        (
+            "auto_investigation.queues[0].deployed",
+            "auto_investigation: {queues: [{match: a, repo: r, deployed: [touch]}]}",
+        ),
         ("auto_investigation.auth", "auto_investigation: {auth: {command: [touch, x]}}"),
         ("auto_investigation.agent", "auto_investigation: {agent: [touch, x]}"),
         ("auto_investigation.agent.command", "auto_investigation: {agent: {command: [touch]}}"),

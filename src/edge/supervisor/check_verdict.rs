@@ -24,6 +24,8 @@ use crate::rules::agent::transcript;
 use crate::rules::agent::transcript::Transcript;
 use crate::rules::evidence::agent_copy::{self, CopyForm};
 use crate::rules::evidence::bundle::Log;
+use crate::rules::pull_request::finding::{self, Finding};
+use crate::rules::pull_request::published::EvidenceExcerpt;
 use crate::rules::triage::BundleContents;
 use crate::rules::verdict;
 use crate::rules::verdict::report::Report;
@@ -335,6 +337,38 @@ pub(super) fn render_report(
         files: &files,
     }
     .render()
+}
+
+/// Returns what is published of a verdict when its patch becomes a pull request.
+pub(super) fn finding(verdict: &CheckedVerdict, cost: Option<Usd>) -> Finding {
+    let found = &verdict.checked.verdict;
+    let excerpt = |claim: &Claim| EvidenceExcerpt {
+        id: claim.id.clone(),
+        claim: claim.claim.clone(),
+        excerpt: verdict.excerpts.get(&claim.id).cloned().unwrap_or_default(),
+    };
+    let cited = verdict::citations(found).into_iter().filter_map(|citation| match citation {
+        Citation::File { path, .. } => Some(path),
+        _ => None,
+    });
+    let changed = verdict.patch.iter().flat_map(|patch| patch.files_changed.iter().cloned());
+    let mut files: Vec<String> = cited.chain(changed).collect();
+    files.sort();
+    files.dedup();
+    files.truncate(finding::ITEMS_MAX);
+    let causes = verdict.bundle.fingerprints.fingerprints.iter();
+    Finding {
+        title: found.title.clone(),
+        root_cause: found.root_cause.clone().unwrap_or_default(),
+        status: found.status.to_string(),
+        category: found.category.clone(),
+        redrive: Some(found.redrive.to_string()),
+        causes: causes.map(|one| one.id.clone()).take(finding::ITEMS_MAX).collect(),
+        evidence: found.evidence.iter().take(finding::ITEMS_MAX).map(excerpt).collect(),
+        files,
+        needs_person: verdict.checked.needs_person.clone(),
+        cost: cost.map(|usd| usd.to_string()),
+    }
 }
 
 /// The last line of a file that is not blank.

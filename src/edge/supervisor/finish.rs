@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::check_verdict::{CheckedVerdict, render_report};
+use super::check_verdict::{CheckedVerdict, finding, render_report};
 use super::context::SessionContext;
 use super::evidence::EvidenceSummary;
 use super::files;
@@ -146,6 +146,8 @@ pub(super) fn emit_checked(
 ) -> Result<EmittedEnd, Error> {
     let report = render_report(context, verdict, cost.usd);
     let patch = verdict.patch.as_ref().filter(|patch| !patch.files_changed.is_empty());
+    let finding = serde_json::to_vec(&finding(verdict, cost.usd)).unwrap_or_default();
+    store::replace(&context.path(files::FINDING), &finding)?;
     let facts = RunFacts {
         turns: verdict.turns,
         denied: Some(verdict.denied()),
@@ -180,7 +182,7 @@ fn record_proof(
 }
 
 /// The SHA-256 of a patch.
-pub(super) fn patch_hash(path: &Path) -> Result<String, Error> {
+pub fn patch_hash(path: &Path) -> Result<String, Error> {
     let bytes =
         regular_file::read(path, PATCH_MAX).map_err(|error| Error::file("read", path, &error))?;
     Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())

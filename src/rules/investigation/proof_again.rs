@@ -112,9 +112,14 @@ mod tests {
         ];
         for (row, session, refused, is_due) in rows {
             let sessions = Sessions { sessions: vec![session], ..Sessions::default() };
-            let one = FixState { id: "s".into(), refused: refused.map(str::to_owned) };
-            let other = FixState { id: "gone".into(), refused: moved.map(str::to_owned) };
-            let prs = PullRequests { sessions: vec![other, one] };
+            let state = |id: &str, refused: Option<&str>| FixState {
+                id: id.into(),
+                refused: refused.map(str::to_owned),
+                ..FixState::default()
+            };
+            let one = state("s", refused);
+            let other = state("gone", moved);
+            let prs = PullRequests { sessions: vec![other, one], ..PullRequests::default() };
             assert_eq!(due(&sessions, &prs).len(), usize::from(is_due), "{row}");
         }
     }

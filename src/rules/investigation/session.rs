@@ -77,6 +77,9 @@ pub struct Session {
     /// Whether its patch may become a pull request. A session that says nothing offers none.
     #[serde(default)]
     pub offers_patch: bool,
+    /// The pull request whose merge has resolved its cause, as `owner/name#12`; null before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_by: Option<String>,
     /// The lines of its file of events that its supervisor has not written. They were dropped.
     #[serde(default)]
     pub forged: u64,

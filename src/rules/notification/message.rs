@@ -19,8 +19,10 @@ use crate::shell;
 use crate::text::{safe, shorten, wrap};
 use crate::time::Timestamp;
 
+mod health;
 mod kinds;
 pub mod merged;
+mod pull_requests;
 mod sentences;
 
 /// The columns of the first line, when names have usual lengths.
@@ -67,6 +69,17 @@ pub struct Notice {
     /// The sentence of a voice, where it is not that of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoken: Option<String>,
+}
+
+/// Input of the sentences of any event.
+struct Context {
+    /// The command that tells the story of the incident.
+    look: Option<String>,
+    /// The subject of the event.
+    subject: String,
+    now: Timestamp,
+    /// The columns that are left in the first line.
+    room: usize,
 }
 
 /// Sentences of a notice, by their place.
@@ -229,7 +242,7 @@ fn render_within(
     let when = head.time().map_or("at an unknown time".into(), |at| moment(at, now));
     let look = look(head.incident.as_deref());
     let used = [&when, severity.as_str(), &subject].map(|part| part.chars().count());
-    let context = sentences::Context {
+    let context = Context {
         look: look.clone(),
         subject: head.subject.as_deref().unwrap_or_default().to_owned(),
         now,
@@ -237,7 +250,7 @@ fn render_within(
     };
     let Sentences { what, next, below } = match head.known {
         None => match HealthReport::read(head, line) {
-            Some(report) => sentences::health(&report),
+            Some(report) => health::describe(&report),
             None => Sentences::of_what(cap(&head.kind)).with_next(look),
         },
         Some(known) => match AnyPayload::read(known, line) {

@@ -1,8 +1,13 @@
-//! The document `prs.json`, of which `dlq-investigate` reads the refused fixes.
+//! The document `prs.json`: the pull requests that are watched, and what became of the fixes.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::watch::{PullRequestEnd, WatchedPullRequest};
 use crate::document::{Document, RecordKind, SetOperation};
+use crate::event::words;
+use crate::time::Timestamp;
 
 /// Reason of a refusal: the base has moved since the proof, and the patch's files have changed there.
 pub const BASE_MOVED: &str = "base_moved";
@@ -11,8 +16,50 @@ pub const BASE_MOVED: &str = "base_moved";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PullRequests {
-    /// The sessions whose fix was looked at.
+    /// The sessions whose fix was looked at, the oldest first.
     pub sessions: Vec<FixState>,
+    /// The issues that were opened, the oldest first.
+    pub issues: Vec<IssueState>,
+    /// The pull requests that are watched, by the id of their node.
+    pub watched: BTreeMap<String, WatchedPullRequest>,
+    /// The first whole look at each scope, by its searches.
+    pub baselines: BTreeMap<String, Timestamp>,
+    /// The limits of GitHub that are in force, by kind.
+    pub pauses: BTreeMap<String, RequestPause>,
+    /// The end of the last look, and the reason why it was not whole.
+    pub look: Option<LookResult>,
+}
+
+/// A limit on requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestPause {
+    pub until: Timestamp,
+    /// The number of limits in a row.
+    pub count: u32,
+}
+
+/// The result of the last look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookResult {
+    pub at: Timestamp,
+    /// The reason why a part could not be read, as it was told; None when all was.
+    pub failure: Option<String>,
+}
+
+words! {
+    /// The progress of a fix on its way to a pull request.
+    #[derive(Default)]
+    FixStep {
+        /// Recorded before the branch is made.
+        #[default]
+        Planned = "planned",
+        /// The branch has the commit.
+        Pushed = "pushed",
+        Opened = "opened",
+        /// A pull request for the same cause was open, and has a comment.
+        Commented = "commented",
+        Refused = "refused",
+    }
 }
 
 /// State of the fix of a session.
@@ -20,28 +67,144 @@ pub struct PullRequests {
 #[serde(default)]
 pub struct FixState {
     pub id: String,
+    pub step: FixStep,
     /// The reason for which no pull request was opened, in one word; null when there is none.
     pub refused: Option<String>,
+    /// The same as a sentence.
+    pub detail: Option<String>,
+    pub incident: String,
+    pub fingerprint: String,
+    /// All causes of its evidence, its category, and the files that it cites and changes.
+    pub causes: Vec<String>,
+    pub category: Option<String>,
+    pub files: Vec<String>,
+    /// `owner/name`.
+    pub repo: String,
+    /// The login of whoever is responsible for the code.
+    pub owner: Option<String>,
+    /// The number of the attempt at the cause, which the branch has.
+    pub attempt: u32,
+    pub branch: String,
+    /// The commit of the base branch that the branch was made from.
+    pub base: String,
+    /// The commit of the fix.
+    pub commit: Option<String>,
+    pub pull_request: Option<OpenedPullRequest>,
+    /// The last change of this record.
+    pub at: Timestamp,
+    /// The failures in a row, and the time of the next try.
+    pub tries: u32,
+    pub retry_at: Option<Timestamp>,
+}
+
+/// State of the issue of a session.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IssueState {
+    /// The session.
+    pub id: String,
+    pub incident: String,
+    pub fingerprint: String,
+    /// `owner/name`.
+    pub repo: String,
+    /// The number of the issue. None: it is being opened, or that was interrupted.
+    pub number: Option<u64>,
+    pub title: String,
+    pub url: String,
+    /// The beginning, or the end of the opening.
+    pub at: Timestamp,
+    pub closed_at: Option<Timestamp>,
+    /// Whether it was closed from here, because the incident was over.
+    pub is_closed_by_us: bool,
+}
+
+/// A pull request that was opened, or commented on, for a fix.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedPullRequest {
+    /// The id of the node.
+    pub id: String,
+    pub number: u64,
+    pub url: String,
 }
 
 impl PullRequests {
     /// The kind of record of a session, by its id.
     pub const SESSION: RecordKind = "session";
+    /// The kind of record of an issue, by the id of its session.
+    pub const ISSUE: RecordKind = "issue";
+    /// The kind of record of a pull request, by the id of its node.
+    pub const WATCHED: RecordKind = "pull request";
+    pub const BASELINE: RecordKind = "baseline";
+    pub const PAUSE: RecordKind = "pause";
+    /// The kind of record of the last look, which is one.
+    pub const LOOK: RecordKind = "look";
 
     /// Returns the sessions whose fix waits for a proof on a newer base.
     pub fn base_moved(&self) -> impl Iterator<Item = &str> {
         let moved = |one: &&FixState| one.refused.as_deref() == Some(BASE_MOVED);
         self.sessions.iter().filter(moved).map(|one| one.id.as_str())
     }
+
+    pub fn session(&self, id: &str) -> Option<&FixState> {
+        self.sessions.iter().find(|one| one.id == id)
+    }
+
+    /// Replaces or adds the state of a fix.
+    pub fn put(&mut self, state: FixState) {
+        match self.sessions.iter_mut().find(|one| one.id == state.id) {
+            Some(known) => *known = state,
+            None => self.sessions.push(state),
+        }
+    }
+
+    /// Replaces or adds the state of an issue.
+    pub fn put_issue(&mut self, state: IssueState) {
+        match self.issues.iter_mut().find(|one| one.id == state.id) {
+            Some(known) => *known = state,
+            None => self.issues.push(state),
+        }
+    }
+
+    /// Returns the state of the fix that has opened a pull request.
+    pub fn opener(&self, repo: &str, number: u64) -> Option<&FixState> {
+        let is_it = |one: &&FixState| {
+            one.step == FixStep::Opened
+                && one.repo.eq_ignore_ascii_case(repo)
+                && one.pull_request.as_ref().is_some_and(|pr| pr.number == number)
+        };
+        self.sessions.iter().find(is_it)
+    }
+
+    /// Returns the end of the pull request that a fix has opened. None: it is open, or not read yet.
+    pub fn end_of(&self, state: &FixState) -> Option<&PullRequestEnd> {
+        let opened = state.pull_request.as_ref()?;
+        let by_id = self.watched.get(&opened.id);
+        let by_number = || {
+            let is_it = |one: &&WatchedPullRequest| {
+                one.number == opened.number && one.repo.eq_ignore_ascii_case(&state.repo)
+            };
+            self.watched.values().find(is_it)
+        };
+        by_id.or_else(by_number)?.end.as_ref()
+    }
 }
 
 impl Document for PullRequests {
     const NAME: &str = "prs";
     const VERSION: u64 = 1;
-    const WITHOUT: Option<&str> = Some("which forgets which fixes have a pull request");
+    const WITHOUT: Option<&str> = Some(
+        "which forgets which fixes have a pull request; those of your account on branches dlq/ are \
+         recognised at the next look",
+    );
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         let sessions = &mut self.sessions;
         operation.list(Self::SESSION, sessions, &mut rest.sessions, |one| one.id.clone());
+        let issues = &mut self.issues;
+        operation.list(Self::ISSUE, issues, &mut rest.issues, |one| one.id.clone());
+        operation.map(Self::WATCHED, &mut self.watched, &mut rest.watched);
+        operation.map(Self::BASELINE, &mut self.baselines, &mut rest.baselines);
+        operation.map(Self::PAUSE, &mut self.pauses, &mut rest.pauses);
+        operation.value(Self::LOOK, &mut self.look, &mut rest.look);
     }
 }

@@ -4,6 +4,8 @@
 //! nothing, and skips no checks. Where not everybody may see the evidence, nothing of it is there: no
 //! ARN, account, name of a queue, path, excerpt, nor a sentence of the model about them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::markdown::{Page, fence, plain, prose, span};
 use crate::rules::pull_request::origin::BRANCH_PREFIX;
 
@@ -48,7 +50,7 @@ pub struct FixSummary {
 }
 
 /// An item of the evidence that the verdict cites.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceExcerpt {
     /// The id of the item: `m1`, `q.retention_s`, `src/a.py:12`.
     pub id: String,
@@ -167,6 +169,71 @@ fn queues(out: &mut Page, queues: &[AffectedQueue]) {
         let depth = queue.depth.map_or_else(|| "unknown".to_owned(), |depth| depth.to_string());
         format!("- {}: {depth} messages, {}", span(&queue.name), queue.loss)
     });
+}
+
+/// Returns the body of an issue for a cause that has no fix to offer. `session` is in its marker, so that
+/// an interrupted opening finds it.
+pub fn issue_body(fix: &FixSummary, audience: Audience) -> String {
+    let mut out = Page::default();
+    out.line(issue_marker(&fix.session));
+    let is_shown = audience == Audience::Members;
+    out.heading("Cause");
+    match is_shown {
+        true => out.line(prose(&fix.root_cause)),
+        false => out.line(
+            "The explanation stays in the report of the session, because this repository is public. Its \
+             maintainers can ask for it by the number of the session below.",
+        ),
+    }
+    if is_shown {
+        evidence(&mut out, &fix.evidence);
+        queues(&mut out, &fix.queues);
+    }
+    if let Some(redrive) = &fix.redrive {
+        out.heading("Messages");
+        out.line(redrive);
+    }
+    out.heading("About this issue");
+    out.line(
+        "Messages of a queue have died of this cause, and no fix could be offered as a pull request. A model has \
+         written the explanation. The issue is closed when the messages are gone; close it to hear no more of \
+         this cause.",
+    );
+    out.facts([("Session", span(&fix.session)), ("Cause", span(&fix.fingerprint))]);
+    shortened(out.text())
+}
+
+/// Returns the marker of the issue of a session. It is hidden, and proves nothing.
+pub fn issue_marker(session: &str) -> String {
+    let kept: String = session.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    format!("<!-- dlq-tools issue {kept} -->")
+}
+
+/// The comment with which an issue is closed.
+pub const INCIDENT_OVER: &str =
+    "The queue is empty again, and the incident is over. The cause may still be there.";
+
+/// Returns the comment that the cause of an open pull request has come again.
+pub fn same_cause(fix: &FixSummary, audience: Audience) -> String {
+    let mut out = Page::default();
+    out.line(marker(&fix.fingerprint));
+    out.line("Messages have died again of the cause that this pull request removes.\n");
+    out.facts([("Session", span(&fix.session)), ("Cause", span(&fix.fingerprint))]);
+    if audience == Audience::Members {
+        queues(&mut out, &fix.queues);
+    }
+    shortened(out.text())
+}
+
+/// Returns what to do with the messages, by the word of the verdict.
+pub fn redrive_advice(word: Option<&str>) -> Option<String> {
+    let advice = match word? {
+        "safe" => "They can be put back at any time.",
+        "after_fix" => "They can be put back when this change is deployed, not before.",
+        "do_not" => "They must not be put back: the change does not make them safe to handle.",
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 /// Cuts a body at a line. A fence that the cut leaves open is closed.

@@ -57,6 +57,9 @@ pub struct WatchedPullRequest {
     pub unread: u32,
     /// The last whole look.
     pub read_at: Timestamp,
+    /// The moment at which its merge was seen to be live.
+    #[serde(default)]
+    pub deployed_at: Option<Timestamp>,
     /// The number of news so far: the ids of events are derived from it.
     pub sequence: u64,
 }
@@ -161,6 +164,12 @@ pub fn judge_unread(
     (next, is_news.then(|| PullRequestChange::Unreadable { reason: reason.to_owned() }))
 }
 
+/// Returns the record of a pull request that was opened from here just now. The next look fills it; its
+/// opening is told by whoever has opened it.
+pub fn opened_record(reading: &PullRequestReading, now: Timestamp) -> WatchedPullRequest {
+    first_record(reading, PullRequestOrigin::Ours, now)
+}
+
 /// Returns the end that a state is. A merge whose commit is not known yet is none for a while.
 fn end_of(state: &PullRequestState, now: Timestamp) -> Option<PullRequestEnd> {
     match state {
@@ -204,6 +213,7 @@ fn first_record(
         opinions_against: ids_against(reading),
         unread: 0,
         read_at: now,
+        deployed_at: None,
         sequence: 1,
     };
     update_facts(&mut record, reading, origin, now);

@@ -125,8 +125,8 @@ impl Dashboard {
         self.source.begins = Some(self.source.begins.map_or(at, |begins| begins.min(at)));
         self.source.newest = self.source.newest.max(Some(at));
         match (event.head.known, event.recorded) {
-            (Some(kind), _) => self.apply_known(kind, event, at),
-            (None, Some(kind)) => self.apply_recorded(kind, event, at),
+            (_, Some(kind)) => self.apply_recorded(kind, event, at),
+            (Some(kind), None) => self.apply_known(kind, event, at),
             (None, None) => self.tell(event, None, at),
         }
     }
@@ -168,6 +168,8 @@ impl Dashboard {
             Type::NoticeAcked | Type::NoticeSilenced => self.statements.hear(&event.data, at),
             Type::NoticeEscalated => {}
             Type::QueueLinted | Type::PollMissing | Type::PollResumed => {}
+            // Their news are of a `RecordedType`.
+            _ => {}
         }
         self.tell(event, session, at);
     }
@@ -240,7 +242,7 @@ impl Dashboard {
         }
     }
 
-    /// Takes an event of a type that no program of this version writes.
+    /// Takes an event about a pull request, an issue, a redrive or health.
     fn apply_recorded(&mut self, kind: RecordedType, event: &ShownEvent<'_>, at: Timestamp) {
         let session = event.data.session.as_deref().map(limits::name);
         if kind.is_of_pull_request() {

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use super::{Sentences, cap, command, near_loss};
-use crate::event::{self, AnyPayload, HealthCheck, HealthReport};
+use super::{Context, Sentences, cap, command, near_loss, pull_requests};
+use crate::event::{self, AnyPayload};
 use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
 use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
 use crate::text::{count, safe, shorten};
-use crate::time::{Timestamp, show_span};
+use crate::time::show_span;
 
 /// The fewest characters of a title that are shown, whatever else is in the line.
 const TITLE_MIN: usize = 20;
@@ -20,17 +20,6 @@ const TITLE_MIN: usize = 20;
 const COMMAND_MAX: usize = 800;
 /// The time that AWS needs to apply a new retention.
 const RETENTION_APPLIES: Duration = Duration::from_secs(15 * 60);
-
-/// Input of the sentences of any event.
-pub(super) struct Context {
-    /// The command that tells the story of the incident.
-    pub(super) look: Option<String>,
-    /// The subject of the event.
-    pub(super) subject: String,
-    pub(super) now: Timestamp,
-    /// The columns that are left in the first line.
-    pub(super) room: usize,
-}
 
 /// Returns the sentences of an event.
 pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
@@ -175,25 +164,26 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         AnyPayload::InvestigationStopped(data) => {
             ended("stopped", &data.detail, Some(data.duration_s), data.cost_usd, context)
         }
-    }
-}
-
-/// Describes the checks of an installation: those that fail, each with what it has found.
-pub(super) fn health(report: &HealthReport) -> Sentences {
-    let detail = |check: &HealthCheck| {
-        let detail = check.detail.as_deref().filter(|detail| !detail.trim().is_empty());
-        detail.map_or(String::new(), |detail| format!(": {}", cap(detail)))
-    };
-    let failing = report.failing();
-    match failing.as_slice() {
-        [] => Sentences::of_what("all checks succeed"),
-        [one] => Sentences::of_what(format!("check '{}' fails{}", cap(&one.name), detail(one))),
-        several => {
-            let all = report.checks.len();
-            let line = |one: &&HealthCheck| format!("{}{}", cap(&one.name), detail(one));
-            Sentences::of_what(format!("{} of {all} checks fail", several.len()))
-                .with_lines(several.iter().map(line))
+        AnyPayload::PrFound(data) => pull_requests::found(&data, context),
+        AnyPayload::PrOpened(data) => pull_requests::opened(&data, context),
+        AnyPayload::PrCommented(data) => pull_requests::commented(&data, context),
+        AnyPayload::PrRefused(data) => pull_requests::refused(&data),
+        AnyPayload::PrReviewDue(data) => pull_requests::review_due(&data, context),
+        AnyPayload::PrApproved(data) => pull_requests::became("was approved", &data.pr, context),
+        AnyPayload::PrChangesRequested(data) => {
+            pull_requests::became("needs changes", &data.pr, context)
         }
+        AnyPayload::PrChecksFailed(data) => {
+            pull_requests::became("fails its checks", &data.pr, context)
+        }
+        AnyPayload::PrMerged(data) => pull_requests::became("was merged", &data.pr, context),
+        AnyPayload::PrDeployed(data) => pull_requests::became("is deployed", &data.pr, context),
+        AnyPayload::PrClosed(data) => {
+            pull_requests::became("was closed without a merge", &data.pr, context)
+        }
+        AnyPayload::PrUnreadable(data) => pull_requests::unreadable(&data, context),
+        AnyPayload::IssueOpened(data) => pull_requests::issue("issue opened", &data.issue, context),
+        AnyPayload::IssueClosed(data) => pull_requests::issue("issue closed", &data.issue, context),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::money::Usd;
 
 use table::{MOVE, expiring, skipped, table};
 
+mod pull_requests;
 mod table;
 
 const INCIDENT: &str = "1f2e3d4c-0000-8000-8000-000000000000";
@@ -52,7 +53,7 @@ fn text<D: Payload>(data: D) -> String {
 
 #[test]
 fn notice_states_the_event_and_what_to_do() {
-    for (line, expected) in table() {
+    for (line, expected) in table().into_iter().chain(pull_requests::table()) {
         let (severity, text) = expected.split_once(": ").unwrap();
         assert_eq!(notice(&line).line(), format!("19:57Z {severity} {NAME}: {text}"));
     }
@@ -62,7 +63,7 @@ fn notice_states_the_event_and_what_to_do() {
 #[test]
 fn first_line_has_at_most_100_columns() {
     let mut types = Type::ALL.to_vec();
-    for (line, _) in table() {
+    for (line, _) in table().into_iter().chain(pull_requests::table()) {
         let Line::Event(head) = peek(&line) else { panic!("not an event") };
         types.retain(|kind| Some(*kind) != head.known);
         let text = notice(&line).line();
@@ -158,8 +159,8 @@ fn unknown_type_or_payload_has_a_general_text() {
             "2026-11-20 01:02Z ERROR q: queue.raised, with a payload that is not understood",
         ),
         (
-            r#""type":"pr.merged","incident":"1f2e3d4c","subject":"a/b#1","time":"2026-11-22T19:00:00Z""#,
-            "19:00Z INFO a/b#1: pr.merged: dlq-log --incident 1f2e3d4c",
+            r#""type":"redrive.planned","incident":"1f2e3d4c","subject":"a/b#1","time":"2026-11-22T19:00:00Z""#,
+            "19:00Z INFO a/b#1: redrive.planned: dlq-log --incident 1f2e3d4c",
         ),
     ];
     for (fields, expected) in rows {

@@ -32,8 +32,8 @@ pub(super) fn describe_event(
         | (Some(kind @ (Type::NoticeAcked | Type::NoticeSilenced)), _) => {
             notice(kind, event, key_name, at)
         }
-        (Some(kind), _) => known(kind, event, at)?,
-        (None, Some(kind)) => recorded(kind, event)?,
+        (_, Some(kind)) => recorded(kind, event)?,
+        (Some(kind), None) => known(kind, event, at)?,
         // A type of a later version is told when it warns.
         (None, None) => match event.head.severity() {
             Severity::Debug | Severity::Info => return None,
@@ -383,7 +383,7 @@ mod tests {
             else {
                 continue;
             };
-            if !OWN.contains(&kind) {
+            if !OWN.contains(&kind) && event.recorded.is_none() {
                 let notice = render_whole(&head, line.as_bytes(), at);
                 let subject = head.subject.as_ref().map_or(String::new(), |who| format!("{who}: "));
                 assert_eq!(text, subject + &notice.what, "{line}");

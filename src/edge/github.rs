@@ -1,0 +1,5 @@
+//! GitHub: its API, and what is done there.
+
+pub mod client;
+pub mod look;
+pub mod token;

@@ -1,0 +1,162 @@
+//! One look at all pull requests that are watched.
+//!
+//! Promises: a page that could not be read makes the look a partial one, and says why; a known pull
+//! request that no search finds is asked for by its id.
+
+use std::collections::BTreeMap;
+
+use super::client::{GithubClient, GithubError};
+use crate::rules::pull_request::query::{
+    PAGE_MAX, PullRequestSearch, QueryAnswer, SEARCHES_MAX, narrower, nodes_body, search_body,
+};
+use crate::rules::pull_request::round::{RoundReading, missing_ids};
+use crate::rules::pull_request::watch::WatchedPullRequest;
+
+/// The pages of one look. GitHub's searches end after 1,000 results each.
+const PAGES_MAX: u32 = 400;
+/// The results of a search that GitHub shows.
+const RESULTS_MAX: u64 = 1000;
+/// The points of the hour that are left to others.
+const POINTS_LEFT: u64 = 200;
+
+/// A look, with the reason why it was not whole.
+pub struct PullRequestLook {
+    pub reading: RoundReading,
+    pub failure: Option<String>,
+}
+
+/// Reads all open pull requests of the searches, and those that are known and no search has found.
+pub fn look(
+    client: &GithubClient<'_>,
+    searches: &[PullRequestSearch],
+    known: &BTreeMap<String, WatchedPullRequest>,
+) -> Result<PullRequestLook, GithubError> {
+    let mut look = PullRequestLook {
+        reading: RoundReading { is_whole: true, ..RoundReading::default() },
+        failure: None,
+    };
+    for batch in searches.chunks(SEARCHES_MAX) {
+        look.search(client, batch)?;
+    }
+    let missing = missing_ids(known, &look.reading.read);
+    look.confirm(client, &missing)?;
+    Ok(look)
+}
+
+impl PullRequestLook {
+    /// Reads all pages of a few searches.
+    fn search(
+        &mut self,
+        client: &GithubClient<'_>,
+        batch: &[PullRequestSearch],
+    ) -> Result<(), GithubError> {
+        let mut pending = batch.to_vec();
+        let mut width = PAGE_MAX;
+        let mut pages = 0;
+        while !pending.is_empty() {
+            pages += 1;
+            if pages > PAGES_MAX {
+                self.fail("more pages than a look may have");
+                return Ok(());
+            }
+            let answer = match client.query(&search_body(&pending, width)) {
+                Ok(answer) => answer,
+                Err(GithubError::TooWide) => match narrower(width) {
+                    Some(less) => {
+                        width = less;
+                        continue;
+                    }
+                    None => {
+                        self.fail("GitHub gives up on a single pull request");
+                        return Ok(());
+                    }
+                },
+                Err(error) => return Err(error),
+            };
+            let is_spent = answer.budget.is_some_and(|budget| budget.remaining < POINTS_LEFT);
+            pending = self.take(answer, &pending);
+            if !pending.is_empty() && is_spent {
+                self.fail("the points of this hour are nearly spent");
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the pages of an answer. Returns the searches that have more.
+    fn take(
+        &mut self,
+        answer: QueryAnswer,
+        pending: &[PullRequestSearch],
+    ) -> Vec<PullRequestSearch> {
+        self.reading.login = answer.login.or(self.reading.login.take());
+        let why = answer.error;
+        let mut more = Vec::new();
+        let mut pages = answer.pages;
+        for (at, search) in pending.iter().enumerate() {
+            let Some(page) = pages.remove(&at) else {
+                let what = format!("the search '{}' could not be read", search.text);
+                self.fail(why.as_deref().unwrap_or(&what));
+                continue;
+            };
+            if page.unread > 0 {
+                self.fail(why.as_deref().unwrap_or("some pull requests could not be read"));
+            }
+            if page.total > RESULTS_MAX {
+                self.fail(
+                    "a search finds more than 1000 pull requests, of which GitHub shows 1000",
+                );
+            }
+            self.reading.read.extend(page.found);
+            more.extend(
+                page.next
+                    .map(|next| PullRequestSearch { text: search.text.clone(), after: Some(next) }),
+            );
+        }
+        more
+    }
+
+    /// Asks for pull requests by their ids.
+    fn confirm(
+        &mut self,
+        client: &GithubClient<'_>,
+        missing: &[String],
+    ) -> Result<(), GithubError> {
+        let mut rest = missing;
+        let mut width = PAGE_MAX;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(width as usize));
+            let answer = match client.query(&nodes_body(now)) {
+                Ok(answer) => answer,
+                Err(GithubError::TooWide) => match narrower(width) {
+                    Some(less) => {
+                        width = less;
+                        continue;
+                    }
+                    None => QueryAnswer::default(),
+                },
+                Err(error) => return Err(error),
+            };
+            let why =
+                answer.error.unwrap_or_else(|| "GitHub does not show it to this token".into());
+            let mut nodes = answer.nodes.into_iter();
+            for id in now {
+                match nodes.next().flatten() {
+                    Some(found) if found.id == *id => self.reading.read.push(found),
+                    // A node that was moved has a new id; the record keeps its own.
+                    _ => {
+                        self.reading.unread.insert(id.clone(), why.clone());
+                    }
+                }
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Marks the look as a partial one, for the first reason.
+    fn fail(&mut self, why: &str) {
+        self.reading.is_whole = false;
+        self.failure.get_or_insert_with(|| why.to_owned());
+    }
+}

@@ -1,0 +1,31 @@
+//! The token for a GitHub server.
+//!
+//! Promises: the token of an environment goes to no server that gh(1) would not send it to; no error
+//! shows any of it.
+
+use crate::config::{Env, Github, Secret, SecretValue};
+use crate::error::Error;
+use crate::rules::pull_request::server::GithubServer;
+
+/// Fetches the token: the configured one, else that of a variable, else that of `gh auth token`.
+pub fn fetch(settings: &Github, server: &GithubServer, env: &Env) -> Result<SecretValue, Error> {
+    if let Some(secret) = &settings.token {
+        return secret.resolve(env);
+    }
+    let set = |name: &&&str| env.get(name).is_some_and(|value| !value.trim().is_empty());
+    if let Some(name) = server.variables.iter().find(set) {
+        return Secret::Env((*name).to_owned()).resolve(env);
+    }
+    let missing = |why: &str| {
+        let places = match server.variables {
+            [first, ..] => format!("github.token, or ${first}, or run 'gh auth login'"),
+            [] => "github.token, because github.endpoint is set".to_owned(),
+        };
+        Error::wrong(format!("no token for '{}': set {places}{why}", server.host))
+    };
+    if !server.is_known_to_gh {
+        return Err(missing(""));
+    }
+    let gh = ["gh", "auth", "token", "--hostname", &server.host].map(str::to_owned);
+    Secret::Command(gh.to_vec()).resolve(env).map_err(|error| missing(&format!(" ({error})")))
+}

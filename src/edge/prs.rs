@@ -1,0 +1,67 @@
+//! The work of `dlq-prs`: looks at pull requests, openings, and the stream between.
+
+mod deployed;
+pub mod filter;
+mod issues;
+mod open;
+mod opened;
+mod round;
+
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::{Env, Settings};
+use crate::error::Error;
+use crate::journal::Journal;
+use crate::log;
+use crate::store::Store;
+use crate::wire::Output;
+
+/// The pull requests of a state folder.
+pub struct Prs<'a> {
+    store: Store,
+    journal: Journal,
+    settings: &'a Settings,
+    env: &'a Env,
+    /// Whether nothing is written and opened.
+    is_dry: bool,
+}
+
+impl<'a> Prs<'a> {
+    pub fn new(store: Store, settings: &'a Settings, env: &'a Env, is_dry: bool) -> Self {
+        let journal = Journal::new(&store, settings.state.rotation());
+        Prs { store, journal, settings, env, is_dry }
+    }
+
+    /// Whether anything is watched, or may be opened.
+    pub fn is_configured(&self) -> Result<bool, Error> {
+        let mut rules = self.settings.auto_investigation.queues.iter();
+        Ok(rules.any(|rule| rule.github.is_some()) || self.has_scope()?)
+    }
+
+    /// Makes one look, and prints its lines. Returns whether a part could not be read.
+    pub fn look(&self, out: &mut Output) -> Result<bool, Error> {
+        if !self.has_scope()? {
+            log::info(
+                "no pull requests are watched: github.repos, github.orgs and the queues name none",
+            );
+            return Ok(false);
+        }
+        let result = self.look_once()?;
+        for line in &result.lines {
+            out.line(line)?;
+        }
+        Ok(result.failure.is_some())
+    }
+
+    /// Makes look after look, until the reader closes the pipe.
+    pub fn follow(&self, interval: Duration, out: &mut Output) -> Result<bool, Error> {
+        let mut at = clock::tick();
+        loop {
+            // A look that failed is repeated; a warning has said so.
+            self.look(out)?;
+            at += interval;
+            out.pause(at.saturating_duration_since(clock::tick()))?;
+        }
+    }
+}

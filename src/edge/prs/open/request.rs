@@ -1,0 +1,187 @@
+//! What the API is asked for a fix: the pull request, comments, labels, reviewers.
+
+use serde_json::{Value, json};
+
+use super::Opening;
+use super::stop::{Halt, Stop};
+use crate::clock;
+use crate::edge::github::client::{GithubError, in_words};
+use crate::edge::http::Method;
+use crate::edge::prs::opened::PullRequestAnswer;
+use crate::error::Error;
+use crate::event::PrCommented;
+use crate::log;
+use crate::rules::pull_request::answer::{GithubAnswer, InvalidRequest};
+use crate::rules::pull_request::document::{FixState, FixStep, OpenedPullRequest};
+use crate::rules::pull_request::news::subject;
+use crate::rules::pull_request::published::{self, Audience, FixSummary};
+use crate::text::safe;
+use crate::wire::Output;
+
+impl Opening<'_> {
+    /// Returns the newest pull request of a branch that is open.
+    pub(super) fn find(&self, branch: &str) -> Result<Option<PullRequestAnswer>, Stop> {
+        let repo = &self.repo.full_name;
+        let path = format!("/repos/{repo}/pulls?state=open&per_page=5&head={}", self.head(branch));
+        let found = self.client.get(&path)?.unwrap_or_default();
+        let found: Vec<PullRequestAnswer> = serde_json::from_value(found)
+            .map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?;
+        Ok(found.into_iter().max_by_key(|one| one.number))
+    }
+
+    /// Opens the pull request, or finds the one that is there.
+    pub(super) fn pull_request(
+        &self,
+        fix: &FixSummary,
+        audience: Audience,
+        branch: &str,
+        base: &str,
+    ) -> Result<PullRequestAnswer, Stop> {
+        let path = format!("/repos/{}/pulls", self.repo.full_name);
+        let head = match self.prs.settings.github.push_to {
+            Some(_) => self.head(branch),
+            None => branch.to_owned(),
+        };
+        let mut body = json!({
+            "title": published::title(fix, audience), "body": published::body(fix, audience),
+            "head": head, "base": base, "draft": true, "maintainer_can_modify": true,
+        });
+        for is_draft in [true, false] {
+            body["draft"] = Value::Bool(is_draft);
+            let (answer, raw) = match self.client.rest(Method::Post, &path, Some(&body)) {
+                Ok(answered) => answered,
+                // Whether it was opened is seen there.
+                Err(GithubError::Unknown(why)) => {
+                    return self.find(branch)?.ok_or(Stop::Failed(why));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            match answer {
+                GithubAnswer::Success => {
+                    return serde_json::from_slice(&raw.body).or_else(|_| {
+                        self.find(branch)?.ok_or(Stop::Failed("the answer is cut".into()))
+                    });
+                }
+                GithubAnswer::Invalid(InvalidRequest::DraftsUnsupported) if is_draft => {}
+                GithubAnswer::Invalid(InvalidRequest::NoCommits) => {
+                    return Err(Stop::Refused(
+                        "already_fixed",
+                        "the branch has no commit that its base lacks".into(),
+                    ));
+                }
+                GithubAnswer::Invalid(InvalidRequest::Fields(why)) => {
+                    return Err(Stop::Refused(
+                        "invalid",
+                        format!("GitHub refuses: {}", safe(&why)),
+                    ));
+                }
+                other => {
+                    return self.find(branch)?.ok_or_else(|| Stop::Failed(in_words(&other)));
+                }
+            }
+        }
+        Err(Stop::Failed("GitHub refuses drafts and others".into()))
+    }
+
+    /// Comments on the pull request that is open for the same cause.
+    pub(super) fn comment(
+        &self,
+        known: Option<FixState>,
+        number: u64,
+        out: &mut Output,
+    ) -> Result<Option<Stop>, Error> {
+        let state = self.prs.state(self.fix, known, clock::now());
+        let path = format!("/repos/{}/pulls/{number}", self.repo.full_name);
+        let read = || -> Result<PullRequestAnswer, Halt> {
+            let found = self.client.get(&path).map_err(Stop::from)?;
+            let found = found
+                .ok_or_else(|| Stop::Failed(format!("pull request {number} cannot be read")))?;
+            let found = serde_json::from_value(found);
+            Ok(found.map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?)
+        };
+        match read().and_then(|found| self.comment_on(&found, state, out)) {
+            Ok(()) => Ok(None),
+            Err(Halt::Stop(stop)) => Ok(Some(stop)),
+            Err(Halt::Error(error)) => Err(error),
+        }
+    }
+
+    pub(super) fn comment_on(
+        &self,
+        on: &PullRequestAnswer,
+        known: FixState,
+        out: &mut Output,
+    ) -> Result<(), Halt> {
+        let repo = &self.repo.full_name;
+        if on.is_over() {
+            let why = format!("pull request {} has ended, and no look has seen it yet", on.number);
+            return Err(Stop::Failed(why).into());
+        }
+        let audience = self.repo.audience(self.prs.settings.github.public_evidence);
+        let text = published::same_cause(&self.summary(None, &self.fix.facts.base), audience);
+        if self.prs.is_dry {
+            out.put_text(&format!("comment on {repo}#{}:\n\n{text}\n", on.number))?;
+            return Ok(out.flush()?);
+        }
+        let path = format!("/repos/{repo}/issues/{}/comments", on.number);
+        let (answer, _) = self
+            .client
+            .rest(Method::Post, &path, Some(&json!({ "body": text })))
+            .map_err(Stop::from)?;
+        if answer != GithubAnswer::Success {
+            return Err(Stop::Failed(in_words(&answer)).into());
+        }
+        let now = clock::now();
+        let (id, number, url) = (on.node_id.clone(), on.number, on.html_url.clone());
+        let state = FixState {
+            step: FixStep::Commented,
+            repo: repo.clone(),
+            pull_request: Some(OpenedPullRequest { id, number, url }),
+            at: now,
+            retry_at: None,
+            ..known
+        };
+        let data = PrCommented {
+            pr: on.facts(repo, state.owner.as_deref()),
+            session: Some(state.id.clone()),
+            fingerprint: Some(state.fingerprint.clone()),
+            reason: "same_cause".into(),
+        };
+        let subject = subject(repo, number);
+        let line = self.prs.line(self.fix, &[&subject], &subject, now, data);
+        Ok(self.prs.record(state, Some(line), out)?)
+    }
+
+    /// Adds labels, reviewers and the owner, each by itself: none of them is worth the pull request.
+    pub(super) fn extras(&self, answer: &PullRequestAnswer) {
+        let github = &self.prs.settings.github;
+        let (repo, number) = (&self.repo.full_name, answer.number);
+        let ask = |what: &str, path: String, body: Value| {
+            let why = match self.client.rest(Method::Post, &path, Some(&body)) {
+                Ok((GithubAnswer::Success, _)) => return,
+                Ok((other, _)) => in_words(&other),
+                Err(error) => error.to_string(),
+            };
+            log::warn(&format!("pull request {repo}#{number} has no {what}: {why}"));
+        };
+        if !github.labels.is_empty() {
+            ask(
+                "labels",
+                format!("/repos/{repo}/issues/{number}/labels"),
+                json!({"labels": github.labels}),
+            );
+        }
+        if !github.reviewers.is_empty() {
+            let (teams, people): (Vec<&String>, Vec<&String>) =
+                github.reviewers.iter().partition(|name| name.contains('/'));
+            let teams: Vec<&str> =
+                teams.iter().filter_map(|team| Some(team.split_once('/')?.1)).collect();
+            let body = json!({"reviewers": people, "team_reviewers": teams});
+            ask("reviewers", format!("/repos/{repo}/pulls/{number}/requested_reviewers"), body);
+        }
+        if let Some(owner) = self.fix.rule.and_then(|rule| rule.owner.as_ref()) {
+            let body = json!({"assignees": [owner]});
+            ask("assignee", format!("/repos/{repo}/issues/{number}/assignees"), body);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What is recorded and told of a fix on its way.
+
+use super::stop::Stop;
+use super::{OpenableFix, Opened};
+use crate::clock;
+use crate::document::Keys;
+use crate::edge::github::client::GithubClient;
+use crate::edge::prs::Prs;
+use crate::edge::supervisor::files;
+use crate::error::Error;
+use crate::event::{Event, Payload, PrRefused};
+use crate::log;
+use crate::rules::pull_request::document::{FixState, FixStep, PullRequests};
+use crate::rules::pull_request::opening::{OpeningVerdict, next_try};
+use crate::rules::pull_request::watch::WatchedPullRequest;
+use crate::time::Timestamp;
+use crate::wire::Output;
+
+impl Prs<'_> {
+    /// Records and tells a decision that needs no act.
+    pub(super) fn settle(
+        &self,
+        fix: &OpenableFix<'_>,
+        known: Option<FixState>,
+        verdict: OpeningVerdict,
+        is_asked_for: bool,
+        out: &mut Output,
+    ) -> Result<Opened, Error> {
+        let say = |why: &str| {
+            let message = format!("no pull request of session {} now: {why}", fix.session.id);
+            if is_asked_for { log::warn(&message) } else { log::info(&message) }
+        };
+        match verdict {
+            OpeningVerdict::Wait { until, why } => {
+                say(&format!("{why}, until {until}"));
+                Ok(if is_asked_for { Opened::Failed } else { Opened::Settled })
+            }
+            // Nothing to act on: the user has no repository on GitHub, or has begun to use it just now.
+            OpeningVerdict::Refuse(refusal) if !is_asked_for && refusal.is_silent() => {
+                say(&refusal.to_string());
+                Ok(Opened::Settled)
+            }
+            OpeningVerdict::Refuse(refusal) => {
+                self.refuse(fix, known, refusal.word(), &refusal.to_string(), out)?;
+                Ok(if is_asked_for { Opened::Failed } else { Opened::Settled })
+            }
+            _ => {
+                if is_asked_for {
+                    say("it was opened, or commented on, before");
+                }
+                Ok(Opened::Settled)
+            }
+        }
+    }
+
+    /// Records and tells that no pull request is opened.
+    pub(super) fn refuse(
+        &self,
+        fix: &OpenableFix<'_>,
+        known: Option<FixState>,
+        word: &str,
+        detail: &str,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        let now = clock::now();
+        let is_told = known
+            .as_ref()
+            .is_some_and(|one| one.refused.as_deref() == Some(word) && one.base == fix.facts.base);
+        let state = FixState {
+            step: FixStep::Refused,
+            refused: Some(word.to_owned()),
+            detail: Some(detail.to_owned()),
+            retry_at: None,
+            ..self.state(fix, known, now)
+        };
+        log::info(&format!("no pull request of session {}: {detail}", fix.session.id));
+        let patch = self.folder(&fix.session.id).join(files::PATCH);
+        let data = PrRefused {
+            session: fix.session.id.clone(),
+            fingerprint: fix.session.fingerprint.clone(),
+            repo: fix.facts.repo.clone(),
+            reason: word.to_owned(),
+            detail: detail.to_owned(),
+            patch: patch.is_file().then(|| patch.display().to_string()),
+        };
+        let line = self.line(fix, &[word, &fix.facts.base], &fix.session.queue_name, now, data);
+        self.record(state, (!is_told).then_some(line), out)
+    }
+
+    /// Records a stop, and when the next try is.
+    pub(super) fn failed(
+        &self,
+        fix: &OpenableFix<'_>,
+        known: Option<FixState>,
+        stop: Stop,
+        out: &mut Output,
+    ) -> Result<Opened, Error> {
+        let now = clock::now();
+        let mut state = self.state(fix, known.clone(), now);
+        let why = stop.to_string();
+        let retry_at = match stop {
+            Stop::Refused(word, detail) => {
+                self.refuse(fix, known, word, &detail, out)?;
+                return Ok(Opened::Settled);
+            }
+            Stop::Limited(until) => Some(until),
+            Stop::BranchTaken | Stop::Failed(_) => next_try(state.tries, now),
+        };
+        let Some(retry_at) = retry_at else {
+            let detail = format!("given up after {} tries: {why}", state.tries + 1);
+            self.refuse(fix, Some(state), "failed", &detail, out)?;
+            return Ok(Opened::Failed);
+        };
+        log::warn(&format!(
+            "cannot open the pull request of session {}: {why}; next try at {retry_at}",
+            fix.session.id
+        ));
+        state.tries += 1;
+        state.retry_at = Some(retry_at);
+        state.detail = Some(why);
+        self.record(state, None, out)?;
+        Ok(Opened::Failed)
+    }
+
+    /// Returns the state of a fix with its facts as of now.
+    pub(super) fn state(
+        &self,
+        fix: &OpenableFix<'_>,
+        known: Option<FixState>,
+        now: Timestamp,
+    ) -> FixState {
+        let facts = &fix.facts;
+        FixState {
+            id: fix.session.id.clone(),
+            incident: fix.session.incident.clone(),
+            fingerprint: facts.fingerprint.clone(),
+            causes: facts.causes.clone(),
+            category: facts.category.clone(),
+            files: facts.files.clone(),
+            repo: facts.repo.clone().unwrap_or_default(),
+            owner: fix.rule.and_then(|rule| rule.owner.clone()),
+            base: facts.base.clone(),
+            at: now,
+            ..known.unwrap_or_default()
+        }
+    }
+
+    /// Returns the line of an event about a fix, with an id that a repetition has, too.
+    pub(super) fn line<D: Payload>(
+        &self,
+        fix: &OpenableFix<'_>,
+        parts: &[&str],
+        subject: &str,
+        now: Timestamp,
+        data: D,
+    ) -> Vec<u8> {
+        let parts = [&[fix.session.id.as_str(), D::TYPE.as_str()], parts].concat();
+        let incident = Some(fix.session.incident.clone()).filter(|id| !id.is_empty());
+        Event::derived(&parts, subject, now, data).of_incident(incident).line()
+    }
+
+    /// Records the state of a fix, appends the event to the journal, and prints it.
+    pub(super) fn record(
+        &self,
+        state: FixState,
+        line: Option<Vec<u8>>,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        self.record_opened(state, None, line, out)
+    }
+
+    /// Records the state of a fix, and the pull request that was opened for it.
+    pub(super) fn record_opened(
+        &self,
+        state: FixState,
+        opened: Option<WatchedPullRequest>,
+        line: Option<Vec<u8>>,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        if !self.is_dry {
+            let keys = Keys::one(PullRequests::SESSION, state.id.clone());
+            let keys = keys.with(PullRequests::WATCHED, opened.iter().map(|one| one.id.clone()));
+            self.store.update(&keys, |prs: &mut PullRequests| {
+                prs.put(state);
+                // A look may have found it first.
+                if let Some(opened) = opened {
+                    prs.watched.entry(opened.id.clone()).or_insert(opened);
+                }
+                match &line {
+                    Some(line) => self.journal.append(line),
+                    None => Ok(()),
+                }
+            })?;
+        }
+        match line {
+            Some(line) => out.line(&line),
+            None => Ok(()),
+        }
+    }
+
+    /// Records the limits that GitHub has set, for later runs.
+    pub(in crate::edge::prs) fn record_pauses(
+        &self,
+        client: &GithubClient<'_>,
+    ) -> Result<(), Error> {
+        let pauses = client.pauses();
+        if self.is_dry || pauses.is_empty() {
+            return Ok(());
+        }
+        self.store.update(&Keys::none().with_all(PullRequests::PAUSE), |prs: &mut PullRequests| {
+            prs.pauses = pauses;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! A repository and a pull request, as GitHub's REST interface describes them.
+
+use serde::Deserialize;
+
+use crate::event::PullRequestFacts;
+use crate::rules::pull_request::published::Audience;
+use crate::rules::pull_request::reading::{
+    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
+    ReviewReading,
+};
+use crate::rules::pull_request::watch::{self, WatchedPullRequest};
+use crate::time::Timestamp;
+
+/// The facts of a repository that decide what is opened there.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct RepositoryFacts {
+    /// The name as it is now: a repository may have been renamed.
+    pub(super) full_name: String,
+    pub(super) default_branch: String,
+    #[serde(default)]
+    archived: bool,
+    #[serde(default)]
+    private: Option<bool>,
+    #[serde(default)]
+    visibility: Option<String>,
+    #[serde(default)]
+    pub(super) has_issues: Option<bool>,
+}
+
+impl RepositoryFacts {
+    /// Returns why nothing can be opened there.
+    pub(super) fn closed(&self) -> Option<&'static str> {
+        self.archived.then_some("the repository is archived")
+    }
+
+    /// Returns who reads what is published there. A visibility that is not known is a public one.
+    pub(super) fn audience(&self, is_evidence_public: bool) -> Audience {
+        let is_private = match self.visibility.as_deref() {
+            Some("private" | "internal") => self.private != Some(false),
+            Some(_) => false,
+            None => self.private == Some(true),
+        };
+        if is_private || is_evidence_public { Audience::Members } else { Audience::Everybody }
+    }
+}
+
+/// A pull request, as it was answered.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub(super) struct PullRequestAnswer {
+    pub(super) node_id: String,
+    pub(super) number: u64,
+    pub(super) html_url: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    draft: bool,
+    #[serde(default)]
+    user: Option<User>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    head: HeadBranch,
+    #[serde(default)]
+    base: BaseBranch,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct User {
+    #[serde(default)]
+    login: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct HeadBranch {
+    #[serde(default)]
+    sha: String,
+    #[serde(default, rename = "ref")]
+    branch: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct BaseBranch {
+    #[serde(default, rename = "ref")]
+    branch: String,
+}
+
+impl PullRequestAnswer {
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        !self.state.is_empty() && self.state != "open"
+    }
+
+    /// Returns the record of a pull request that was opened just now.
+    pub(super) fn record(&self, repo: &str, now: Timestamp) -> WatchedPullRequest {
+        let login = self.user.as_ref().map_or(String::new(), |user| user.login.clone());
+        let reading = PullRequestReading {
+            id: self.node_id.clone(),
+            repo: repo.to_owned(),
+            number: self.number,
+            title: self.title.clone(),
+            url: self.html_url.clone(),
+            author: PullRequestAuthor { is_app: login.ends_with("[bot]"), login },
+            state: PullRequestState::Open,
+            is_draft: self.draft,
+            base: self.base.branch.clone(),
+            head: PullRequestHead {
+                branch: self.head.branch.clone(),
+                commit: self.head.sha.clone(),
+                repo: None,
+            },
+            created_at: now,
+            checks: ChecksState::Unavailable,
+            review: ReviewReading::default(),
+            is_merging_itself: false,
+            has_conflicts: None,
+            labels: Vec::new(),
+            renewed_at: None,
+        };
+        watch::opened_record(&reading, now)
+    }
+
+    /// Returns the facts for an event. Checks and reviews are not known yet.
+    pub(super) fn facts(&self, repo: &str, owner: Option<&str>) -> PullRequestFacts {
+        PullRequestFacts {
+            repo: repo.to_owned(),
+            number: self.number,
+            title: self.title.split_whitespace().collect::<Vec<_>>().join(" "),
+            url: self.html_url.clone(),
+            author: self.user.as_ref().map(|user| user.login.clone()),
+            draft: self.draft,
+            checks: None,
+            review: None,
+            turn: Some("author".into()),
+            waiting_on: owner.map(str::to_owned),
+            age_s: 0,
+            ours: true,
+            automated: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repository_that_is_not_known_to_be_private_is_public() {
+        let rows = [
+            (Some(true), Some("private"), Audience::Members),
+            (Some(true), Some("internal"), Audience::Members),
+            (Some(false), Some("public"), Audience::Everybody),
+            (Some(true), Some("public"), Audience::Everybody),
+            (Some(false), Some("private"), Audience::Everybody),
+            (Some(true), None, Audience::Members),
+            (None, None, Audience::Everybody),
+            (None, Some("secret"), Audience::Everybody),
+        ];
+        for (private, visibility, expected) in rows {
+            let facts = RepositoryFacts {
+                full_name: "a/b".into(),
+                default_branch: "main".into(),
+                archived: false,
+                private,
+                visibility: visibility.map(str::to_owned),
+                has_issues: None,
+            };
+            assert_eq!(facts.audience(false), expected, "{private:?} {visibility:?}");
+            assert_eq!(facts.audience(true), Audience::Members);
+        }
+    }
+}

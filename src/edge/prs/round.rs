@@ -1,0 +1,234 @@
+//! One look at the pull requests, recorded and told.
+//!
+//! Promises: GitHub is asked without a lock. Then one update of `prs.json` applies what was read and
+//! appends the news to the journal; a look that began before another one was recorded changes nothing.
+//! The caller prints the lines only after both are on disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Prs;
+use super::deployed::DeployedBy;
+
+use crate::clock;
+use crate::config::Github;
+use crate::document::Keys;
+use crate::edge::github::client::{GithubClient, GithubError};
+use crate::edge::github::look::{PullRequestLook, look};
+use crate::error::Error;
+use crate::event::{Event, PrUnreadable, derived_id};
+use crate::log;
+use crate::rules::investigation::document::Sessions;
+use crate::rules::notification::ack::Acks;
+use crate::rules::pull_request::document::{LookResult, PullRequests, RequestPause};
+use crate::rules::pull_request::news::{self, Readings, ReminderContext};
+use crate::rules::pull_request::query::{WatchScope, searches};
+use crate::rules::pull_request::reminder::ReminderPolicy;
+use crate::rules::pull_request::round::{RoundOutcome, RoundReading, judge_round};
+use crate::time::Timestamp;
+
+/// The result of a look.
+#[derive(Debug, Default)]
+pub(super) struct RoundResult {
+    /// The lines to print, each with its LF.
+    pub(super) lines: Vec<Vec<u8>>,
+    /// The reason why a part could not be read.
+    pub(super) failure: Option<String>,
+}
+
+impl Prs<'_> {
+    /// Returns whether there is anything to watch.
+    pub(super) fn has_scope(&self) -> Result<bool, Error> {
+        let prs: PullRequests = self.store.read(&Keys::all())?;
+        Ok(!searches(&self.scope(&prs)).is_empty()
+            || prs.watched.values().any(|one| one.end.is_none()))
+    }
+
+    /// Makes one look, and records it.
+    pub(super) fn look_once(&self) -> Result<RoundResult, Error> {
+        let began = clock::now();
+        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let github = &self.settings.github;
+        let client = GithubClient::open(github, self.env, prs.pauses.clone())?;
+        let searches = searches(&self.scope(&prs));
+        let key = scope_key(
+            &client.server.rest,
+            &searches.iter().map(|one| one.text.clone()).collect::<Vec<_>>(),
+        );
+        let seen = look(&client, &searches, &prs.watched);
+        let seen = match seen {
+            Ok(seen) => seen,
+            // What a limit or a fault has cut off is read by the next look.
+            Err(error) => PullRequestLook {
+                reading: RoundReading::default(),
+                failure: Some(sentence(&error)),
+            },
+        };
+        let now = clock::now();
+        let sessions: Sessions = self.store.read(&Keys::all())?;
+        let acks: Acks = self.store.read(&Keys::all())?;
+        let deployed = self.deployed(&client, &prs, &sessions);
+        let judged = Judged { seen, key, began, now, pauses: client.pauses(), deployed };
+        let change = |prs: &mut PullRequests| self.apply(prs, &judged, &sessions, &acks);
+        let (result, resolved) = match self.is_dry {
+            true => change(&mut prs.clone())?,
+            false => self.store.update(&Keys::all(), change)?,
+        };
+        if !self.is_dry {
+            self.resolve(&resolved)?;
+        }
+        if let Some(why) = &result.failure {
+            log::warn(&format!("pull requests could not all be read: {why}"));
+        }
+        Ok(result)
+    }
+
+    fn scope(&self, prs: &PullRequests) -> WatchScope {
+        let github = &self.settings.github;
+        let rules = self.settings.auto_investigation.queues.iter();
+        let mut repos: BTreeSet<String> = github.repos.iter().cloned().collect();
+        repos.extend(rules.filter_map(|rule| rule.github.clone()));
+        let opened = prs.sessions.iter().filter(|one| one.pull_request.is_some());
+        repos.extend(opened.map(|one| one.repo.clone()));
+        // An organisation contains its repositories.
+        let is_of_org = |repo: &String| {
+            let owner = repo.split('/').next().unwrap_or_default();
+            github.orgs.iter().any(|org| org.eq_ignore_ascii_case(owner))
+        };
+        repos.retain(|repo| !is_of_org(repo));
+        WatchScope {
+            repos: repos.into_iter().collect(),
+            orgs: github.orgs.clone(),
+            is_mine_wanted: github.mine,
+            is_review_wanted: github.review_requested,
+        }
+    }
+
+    /// Applies a look to the document. Returns the lines, and the sessions whose fix was merged.
+    fn apply(
+        &self,
+        prs: &mut PullRequests,
+        judged: &Judged,
+        sessions: &Sessions,
+        acks: &Acks,
+    ) -> Result<(RoundResult, Vec<(String, String)>), Error> {
+        let Judged { seen, key, began, now, pauses, deployed } = judged;
+        if prs.look.as_ref().is_some_and(|last| last.at > *began && last.at <= *now) {
+            log::info("another look was recorded meanwhile; this one changes nothing");
+            return Ok((RoundResult::default(), Vec::new()));
+        }
+        let is_baseline = !prs.baselines.contains_key(key);
+        let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();
+        let mut outcome = judge_round(&prs.watched, &seen.reading, &is_ours, is_baseline, *now);
+        if outcome.left_out > 0 {
+            log::warn(&format!(
+                "{} pull requests are not watched: there are too many",
+                outcome.left_out
+            ));
+        }
+        let readings: Readings<'_> =
+            seen.reading.read.iter().map(|one| (one.id.as_str(), one)).collect();
+        let mut lines = news::lines(&outcome, &readings, prs, *now);
+        lines.extend(self.reminders(&mut outcome, &readings, prs, sessions, acks, *now));
+        lines.extend(failure_line(prs.look.as_ref(), seen.failure.as_deref(), *now));
+        let resolved = news::resolved(&outcome, prs);
+        prs.watched.append(&mut outcome.records);
+        outcome.dropped.iter().for_each(|id| drop(prs.watched.remove(id)));
+        for (id, by) in deployed {
+            let record = prs.watched.get(id).filter(|one| one.deployed_at.is_none()).cloned();
+            let Some(mut record) = record else { continue };
+            let fix = prs.opener(&record.repo, record.number);
+            lines.push(news::tell_deployed(&mut record, fix, by.word(), *now));
+            prs.watched.insert(id.clone(), record);
+        }
+        if seen.reading.is_whole {
+            prs.baselines.entry(key.clone()).or_insert(*now);
+        }
+        prs.pauses.clone_from(pauses);
+        prs.look = Some(LookResult { at: *now, failure: seen.failure.clone() });
+        if !self.is_dry {
+            self.journal.append(&lines.concat())?;
+        }
+        Ok((RoundResult { lines, failure: seen.failure.clone() }, resolved))
+    }
+
+    /// Returns the reminders that are due.
+    fn reminders(
+        &self,
+        outcome: &mut RoundOutcome,
+        readings: &Readings<'_>,
+        prs: &PullRequests,
+        sessions: &Sessions,
+        acks: &Acks,
+        now: Timestamp,
+    ) -> Vec<Vec<u8>> {
+        let Github { remind, remind_ours, working_hours, .. } = &self.settings.github;
+        let policy = |steps: &Vec<_>| ReminderPolicy {
+            steps: steps.clone(),
+            working_hours: working_hours.clone(),
+        };
+        let loss_of = |incident: &str| {
+            let open = sessions.incidents.iter().find(|one| one.id == incident);
+            open.filter(|one| one.closed_at.is_none()).and_then(|one| one.window().first())
+        };
+        let (ours, others) = (policy(remind_ours), policy(remind));
+        let context = ReminderContext { ours: &ours, others: &others, loss_of: &loss_of, acks };
+        let due = outcome.records.values_mut().filter_map(|record| {
+            let reading = readings.get(&*record.id)?;
+            let fix = prs.opener(&record.repo, record.number);
+            news::remind(record, reading, fix, &context, now)
+        });
+        due.collect()
+    }
+
+    /// Closes the records of the sessions whose fix was merged.
+    fn resolve(&self, resolved: &[(String, String)]) -> Result<(), Error> {
+        for (session, by) in resolved {
+            let keys = Keys::one(Sessions::SESSION, session.as_str());
+            self.store.update(&keys, |sessions: &mut Sessions| {
+                if let Some(session) = sessions.session_mut(session) {
+                    session.resolved_by = Some(by.clone());
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The content of a look, and its moments.
+struct Judged {
+    seen: PullRequestLook,
+    key: String,
+    began: Timestamp,
+    now: Timestamp,
+    pauses: BTreeMap<String, RequestPause>,
+    /// The merges that are live, by the id of the node.
+    deployed: Vec<(String, DeployedBy)>,
+}
+
+/// Returns the key of a scope in the document: its first whole look is the baseline.
+fn scope_key(server: &str, searches: &[String]) -> String {
+    derived_id(&[&[server], &*searches.iter().map(String::as_str).collect::<Vec<_>>()].concat())
+}
+
+/// Returns the event of a look that was not whole: once for each reason in a row.
+fn failure_line(
+    last: Option<&LookResult>,
+    failure: Option<&str>,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
+    let reason = failure?;
+    if last.and_then(|last| last.failure.as_deref()) == Some(reason) {
+        return None;
+    }
+    let data = PrUnreadable { pr: None, reason: reason.to_owned() };
+    Some(Event::derived(&["look", &now.to_string()], "", now, data).line())
+}
+
+/// Returns the reason why a look has failed. A limit is named without its end, which differs each time.
+fn sentence(error: &GithubError) -> String {
+    match error {
+        GithubError::Limited { .. } => "GitHub limits the requests of this account".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::document::{FixStep, OpenedPullRequest};
+use super::super::reminder::ReminderStep;
+use super::super::round::{RoundReading, judge_round};
+use super::super::watch::{fixtures, judge_reading};
+use super::*;
+use crate::event::{Line, Type, peek, read, strict};
+use crate::rules::notification::ack::Ack;
+
+fn at(minutes: u32) -> Timestamp {
+    Timestamp::from_millis(1_000_000_000_000).plus(Duration::from_secs(60) * minutes)
+}
+
+fn fix() -> FixState {
+    FixState {
+        id: "session".into(),
+        step: FixStep::Opened,
+        incident: "incident".into(),
+        repo: "acme/orders".into(),
+        owner: Some("olga".into()),
+        pull_request: Some(OpenedPullRequest { id: "PR_1".into(), number: 12, url: "u".into() }),
+        ..FixState::default()
+    }
+}
+
+fn ours() -> PullRequests {
+    PullRequests { sessions: vec![fix()], ..PullRequests::default() }
+}
+
+/// Returns the lines of a look at one pull request, which is known or not.
+fn look(reading: &PullRequestReading, is_known: bool, prs: &PullRequests) -> Vec<Vec<u8>> {
+    let mut known = BTreeMap::new();
+    if is_known {
+        let origin = PullRequestOrigin::Person;
+        let (record, _) = judge_reading(None, &fixtures::reading(), origin, true, at(0)).unwrap();
+        known.insert(record.id.clone(), record);
+    }
+    let round = RoundReading { read: vec![reading.clone()], is_whole: true, ..Default::default() };
+    let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();
+    let outcome = judge_round(&known, &round, &is_ours, false, at(5));
+    let readings: Readings<'_> = HashMap::from([(reading.id.as_str(), reading)]);
+    lines(&outcome, &readings, prs, at(5))
+}
+
+#[test]
+fn events_are_as_this_family_writes_them() {
+    use super::super::reading::PullRequestState::{Closed, Merged};
+    let merged = Merged { at: at(1), commit: Some("m1".into()) };
+    let rows = [
+        (Type::PrFound, false, fixtures::reading()),
+        (Type::PrMerged, true, PullRequestReading { state: merged, ..fixtures::reading() }),
+        (
+            Type::PrClosed,
+            true,
+            PullRequestReading { state: Closed { at: at(1) }, ..fixtures::reading() },
+        ),
+        (
+            Type::PrChecksFailed,
+            true,
+            PullRequestReading { checks: ChecksState::Failing, ..fixtures::reading() },
+        ),
+    ];
+    for (kind, is_known, reading) in rows {
+        let lines = look(&reading, is_known, &PullRequests::default());
+        assert_eq!(lines.len(), 1, "{kind:?}");
+        strict(kind, lines[0].trim_ascii_end()).unwrap();
+        let Line::Event(head) = peek(lines[0].trim_ascii_end()) else { panic!("{kind:?}") };
+        assert_eq!(head.subject.as_deref(), Some("acme/orders#12"));
+        assert_eq!(lines, look(&reading, is_known, &PullRequests::default()), "the same id again");
+    }
+}
+
+#[test]
+fn opening_of_ours_is_told_once_and_later_news_have_its_incident() {
+    assert_eq!(look(&fixtures::reading(), false, &ours()).len(), 0);
+    let failing = PullRequestReading { checks: ChecksState::Failing, ..fixtures::reading() };
+    let lines = look(&failing, true, &ours());
+    let event = read::<PrChecksFailed>(&lines[0]).unwrap();
+    assert_eq!(event.incident.as_deref(), Some("incident"));
+    assert!(event.data.pr.ours);
+    assert_eq!(event.data.pr.waiting_on.as_deref(), Some("olga"), "the owner acts for the program");
+}
+
+#[test]
+fn unknown_is_null() {
+    let reading = PullRequestReading {
+        checks: ChecksState::Unavailable,
+        review: Default::default(),
+        ..fixtures::reading()
+    };
+    let lines = look(&reading, false, &PullRequests::default());
+    let pr = read::<PrFound>(&lines[0]).unwrap().data.pr;
+    assert_eq!((pr.checks, pr.review, pr.turn, pr.waiting_on), (None, None, None, None));
+}
+
+type Change = fn(&mut PullRequestReading);
+
+fn policy(minutes: u64) -> ReminderPolicy {
+    let steps = vec![ReminderStep::Span(Duration::from_secs(60 * minutes))];
+    ReminderPolicy { steps, working_hours: None }
+}
+
+/// Returns the reminder of a pull request after some minutes.
+fn reminder(
+    change: impl Fn(&mut PullRequestReading),
+    fix: Option<&FixState>,
+    acks: &Acks,
+    minutes: u32,
+) -> Option<PrReviewDue> {
+    let mut reading = fixtures::reading();
+    change(&mut reading);
+    reading.created_at = at(0);
+    let origin = if fix.is_some() { PullRequestOrigin::Ours } else { PullRequestOrigin::Person };
+    let (mut record, _) = judge_reading(None, &reading, origin, true, at(0)).unwrap();
+    let (ours, others) = (policy(10), policy(240));
+    let context = ReminderContext { ours: &ours, others: &others, loss_of: &|_| None, acks };
+    let line = remind(&mut record, &reading, fix, &context, at(minutes))?;
+    assert_eq!(record.reminded_at, Some(at(minutes)));
+    assert_eq!(remind(&mut record, &reading, fix, &context, at(minutes)), None, "once");
+    Some(read::<PrReviewDue>(&line).unwrap().data)
+}
+
+#[test]
+fn reminder_follows_the_ladder_of_its_origin_and_names_what_to_do() {
+    let none = Acks::default();
+    let draft = |reading: &mut PullRequestReading| reading.is_draft = true;
+    let fix = fix();
+    let due = reminder(draft, Some(&fix), &none, 10).unwrap();
+    assert_eq!(due.detail, "its checks pass: mark it ready for review");
+    assert_eq!((due.pr.waiting_on.as_deref(), due.waiting_s), (Some("olga"), 600));
+    assert_eq!(reminder(draft, Some(&fix), &none, 9), None);
+    assert_eq!(reminder(|_| {}, None, &none, 239), None, "others have their own ladder");
+    let due = reminder(|_| {}, None, &none, 240).unwrap();
+    assert_eq!((due.detail.as_str(), due.pr.waiting_on.as_deref()), ("review it", Some("ben")));
+    let rows: [(&str, Change); 4] = [
+        ("its checks fail: look at them", |one| one.checks = ChecksState::Failing),
+        ("it has conflicts with its base: resolve them", |one| one.has_conflicts = Some(true)),
+        ("it is a draft: mark it ready for review, or close it", |one| {
+            (one.is_draft, one.checks) = (true, ChecksState::NoChecks);
+        }),
+        ("nobody was asked for a review: ask somebody", |one| one.review.requested = 0),
+    ];
+    for (detail, change) in rows {
+        assert_eq!(reminder(change, None, &none, 240).unwrap().detail, detail);
+    }
+}
+
+#[test]
+fn acknowledged_pull_request_and_one_that_waits_for_nobody_are_not_reminded_of() {
+    let ack = |key: &str| Acks { acks: vec![Ack { key: key.into(), at: at(0), until: at(500) }] };
+    let fix = fix();
+    assert!(reminder(|_| {}, Some(&fix), &ack("acme/orders#13"), 60).is_some());
+    for key in ["acme/orders#12", "incident"] {
+        assert_eq!(reminder(|_| {}, Some(&fix), &ack(key), 60), None, "{key}");
+    }
+    let queued = |one: &mut PullRequestReading| one.is_merging_itself = true;
+    assert_eq!(reminder(queued, None, &Acks::default(), 9999), None);
+}
+
+#[test]
+fn merge_of_ours_resolves_its_session() {
+    let (mut record, _) =
+        judge_reading(None, &fixtures::reading(), PullRequestOrigin::Ours, true, at(0)).unwrap();
+    let outcome = |record: &WatchedPullRequest| RoundOutcome {
+        records: BTreeMap::from([(record.id.clone(), record.clone())]),
+        ..RoundOutcome::default()
+    };
+    assert_eq!(resolved(&outcome(&record), &ours()), []);
+    record.end = Some(PullRequestEnd::Closed { at: at(1) });
+    assert_eq!(resolved(&outcome(&record), &ours()), []);
+    record.end = Some(PullRequestEnd::Merged { at: at(1), commit: None });
+    let by = ("session".to_owned(), "acme/orders#12".to_owned());
+    assert_eq!(resolved(&outcome(&record), &ours()), [by]);
+    assert_eq!(resolved(&outcome(&record), &PullRequests::default()), [], "of a stranger");
+}

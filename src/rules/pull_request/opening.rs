@@ -1,0 +1,286 @@
+//! The decision about the fix of a session: a pull request, a comment on one, or none, and why.
+//!
+//! Promises: one open pull request a cause and repository; one that was closed without a merge is a no,
+//! until there is evidence that the refused session did not have. Pure: branches and pull requests that
+//! others have made meanwhile are found by the acts themselves.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::document::{BASE_MOVED, FixState, FixStep, PullRequests};
+use super::watch::PullRequestEnd;
+use crate::event::words;
+use crate::time::{Timestamp, show_span};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// The age of a session's end beyond which its fix becomes a pull request only on request: code and
+/// messages have gone on.
+pub const AGE_MAX: Duration = Duration::from_secs(3 * 86_400);
+/// The failures in a row after which a fix is given up until a person asks for it.
+const TRIES_MAX: u32 = 12;
+/// The shortest and the longest pause between two tries.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(6 * 3600));
+
+words! {
+    /// The result of the proofs of a fix.
+    ProofGrade {
+        Proven = "proven",
+        Unproven = "unproven",
+        Unknown = "unknown",
+    }
+}
+
+/// The facts of a fix, from the record and the folder of its session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FixFacts {
+    pub session: String,
+    pub fingerprint: String,
+    pub causes: Vec<String>,
+    pub category: Option<String>,
+    pub files: Vec<String>,
+    /// `owner/name`; None: no repository on GitHub is configured for the queue.
+    pub repo: Option<String>,
+    pub grade: ProofGrade,
+    /// The commit of the newest proof.
+    pub base: String,
+    pub ended_at: Timestamp,
+    /// The reasons why a person has to look.
+    pub needs_person: Vec<String>,
+}
+
+/// The limits on what is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpeningPolicy {
+    /// Whether an unproven fix becomes a pull request.
+    pub unproven: bool,
+    pub max_open: u32,
+    pub max_per_day: u32,
+    /// A person asks for this fix: earlier refusals, its age and a pull request that was closed do not count.
+    pub is_asked_for: bool,
+}
+
+/// The decision about a fix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpeningVerdict {
+    /// A pull request is opened, as the `attempt`th at the cause.
+    Open { attempt: u32, regression_of: Option<String> },
+    /// The pull request that is open for the cause gets a comment.
+    Comment { number: u64 },
+    /// A refusal that is recorded and told.
+    Refuse(OpeningRefusal),
+    /// A pause.
+    Wait { until: Timestamp, why: OpeningWait },
+    /// An earlier decision, which stands.
+    Done,
+}
+
+/// The reasons for no pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpeningRefusal {
+    NoRepository,
+    Suspicious {
+        why: String,
+    },
+    Unproven {
+        grade: ProofGrade,
+    },
+    /// A pull request for the same cause was closed without a merge.
+    Rejected {
+        number: u64,
+    },
+    TooOld,
+}
+
+/// The reasons to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpeningWait {
+    MaxOpen(u32),
+    MaxPerDay(u32),
+    /// After a failure.
+    TryAgain,
+}
+
+/// Returns what is done about a fix.
+pub fn judge_opening(
+    fix: &FixFacts,
+    prs: &PullRequests,
+    policy: &OpeningPolicy,
+    now: Timestamp,
+) -> OpeningVerdict {
+    let own = prs.session(&fix.session);
+    if let Some(verdict) = own.and_then(|own| judge_earlier(own, fix, policy, now)) {
+        return verdict;
+    }
+    let Some(repo) = fix.repo.as_deref() else {
+        return OpeningVerdict::Refuse(OpeningRefusal::NoRepository);
+    };
+    if let Some(why) = fix.needs_person.first() {
+        return OpeningVerdict::Refuse(OpeningRefusal::Suspicious { why: why.clone() });
+    }
+    if fix.grade != ProofGrade::Proven && !policy.unproven {
+        return OpeningVerdict::Refuse(OpeningRefusal::Unproven { grade: fix.grade });
+    }
+    let is_begun = own.is_some_and(|own| own.step == FixStep::Pushed || !own.branch.is_empty());
+    if !policy.is_asked_for && !is_begun && now >= fix.ended_at.plus(AGE_MAX) {
+        return OpeningVerdict::Refuse(OpeningRefusal::TooOld);
+    }
+    let of_cause = |one: &&FixState| {
+        one.id != fix.session
+            && one.repo.eq_ignore_ascii_case(repo)
+            && one.fingerprint == fix.fingerprint
+    };
+    let opened: Vec<&FixState> = prs
+        .sessions
+        .iter()
+        .filter(of_cause)
+        .filter(|one| one.step == FixStep::Opened && one.pull_request.is_some())
+        .collect();
+    let number = |one: &FixState| one.pull_request.as_ref().map_or(0, |pr| pr.number);
+    if let Some(open) = opened.iter().rev().find(|one| prs.end_of(one).is_none()) {
+        return OpeningVerdict::Comment { number: number(open) };
+    }
+    let ends = || opened.iter().filter_map(|one| Some((*one, prs.end_of(one)?)));
+    let last = ends().max_by_key(|(_, end)| end.at());
+    if let Some((closed, PullRequestEnd::Closed { .. })) = last
+        && !policy.is_asked_for
+        && !has_new_evidence(fix, closed)
+    {
+        return OpeningVerdict::Refuse(OpeningRefusal::Rejected { number: number(closed) });
+    }
+    if let Some(wait) = judge_limits(fix, repo, prs, policy, now) {
+        return wait;
+    }
+    let merged = ends().filter(|(_, end)| matches!(end, PullRequestEnd::Merged { .. }));
+    let merged = merged.max_by_key(|(_, end)| end.at());
+    let regression_of = merged.map(|(one, _)| format!("{repo}#{}", number(one)));
+    let attempt = match own {
+        Some(own) if !own.branch.is_empty() => own.attempt,
+        _ => 1 + u32::try_from(opened.len()).unwrap_or(u32::MAX - 1),
+    };
+    OpeningVerdict::Open { attempt, regression_of }
+}
+
+/// Judges by what was decided about the same fix before. None: it is judged anew.
+fn judge_earlier(
+    own: &FixState,
+    fix: &FixFacts,
+    policy: &OpeningPolicy,
+    now: Timestamp,
+) -> Option<OpeningVerdict> {
+    match own.step {
+        FixStep::Opened | FixStep::Commented => return Some(OpeningVerdict::Done),
+        FixStep::Refused if policy.is_asked_for => return None,
+        FixStep::Refused => {
+            // A newer base has a proof of its own.
+            let is_proven_again =
+                own.refused.as_deref() == Some(BASE_MOVED) && own.base != fix.base;
+            return (!is_proven_again).then_some(OpeningVerdict::Done);
+        }
+        FixStep::Planned | FixStep::Pushed => {}
+    }
+    let until = own.retry_at.filter(|until| *until > now && !policy.is_asked_for)?;
+    Some(OpeningVerdict::Wait { until, why: OpeningWait::TryAgain })
+}
+
+/// Judges the limits on what is open, and what was opened within a day.
+fn judge_limits(
+    fix: &FixFacts,
+    repo: &str,
+    prs: &PullRequests,
+    policy: &OpeningPolicy,
+    now: Timestamp,
+) -> Option<OpeningVerdict> {
+    let here = || {
+        let others = prs.sessions.iter().filter(|one| one.id != fix.session);
+        others.filter(|one| one.repo.eq_ignore_ascii_case(repo) && one.step == FixStep::Opened)
+    };
+    let open = here().filter(|one| prs.end_of(one).is_none()).count();
+    if open >= policy.max_open as usize {
+        let (until, why) = (now.plus(PAUSES.0), OpeningWait::MaxOpen(policy.max_open));
+        return Some(OpeningVerdict::Wait { until, why });
+    }
+    let mut today: Vec<Timestamp> =
+        here().map(|one| one.at).filter(|at| at.plus(DAY) > now).collect();
+    today.sort();
+    let excess = (today.len() + 1).checked_sub(policy.max_per_day as usize)?;
+    let until = today.get(excess.checked_sub(1)?)?.plus(DAY);
+    Some(OpeningVerdict::Wait { until, why: OpeningWait::MaxPerDay(policy.max_per_day) })
+}
+
+/// Whether a fix rests on a cause, a category or a file that the refused one did not have.
+fn has_new_evidence(fix: &FixFacts, refused: &FixState) -> bool {
+    let is_new = |all: &[String], known: &[String]| all.iter().any(|one| !known.contains(one));
+    is_new(&fix.causes, &refused.causes)
+        || is_new(&fix.files, &refused.files)
+        || fix.category.is_some() && fix.category != refused.category
+}
+
+/// Returns the time of the next try after a failure; None when it is given up.
+pub fn next_try(tries: u32, now: Timestamp) -> Option<Timestamp> {
+    let pause = PAUSES.0.saturating_mul(1 << tries.min(16)).min(PAUSES.1);
+    (tries < TRIES_MAX).then(|| now.plus(pause))
+}
+
+impl OpeningVerdict {
+    /// Whether GitHub is asked for it.
+    pub fn asks_github(&self) -> bool {
+        matches!(self, OpeningVerdict::Open { .. } | OpeningVerdict::Comment { .. })
+    }
+}
+
+impl OpeningRefusal {
+    /// Whether it is neither recorded nor told, unless a person has asked.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, OpeningRefusal::NoRepository | OpeningRefusal::TooOld)
+    }
+
+    /// Returns the reason in one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            OpeningRefusal::NoRepository => "no_repository",
+            OpeningRefusal::Suspicious { .. } => "suspicious",
+            OpeningRefusal::Unproven { .. } => "unproven",
+            OpeningRefusal::Rejected { .. } => "rejected",
+            OpeningRefusal::TooOld => "too_old",
+        }
+    }
+}
+
+impl fmt::Display for OpeningRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpeningRefusal::NoRepository => {
+                f.write_str("no repository on GitHub is configured for its queue")
+            }
+            OpeningRefusal::Suspicious { why } => write!(f, "a person has to look first: {why}"),
+            OpeningRefusal::Unproven { grade: ProofGrade::Unproven } => {
+                f.write_str("the tests do not prove the fix")
+            }
+            OpeningRefusal::Unproven { .. } => f.write_str("no test has proven the fix"),
+            OpeningRefusal::Rejected { number } => write!(
+                f,
+                "pull request {number} for the same cause was closed without a merge, and the evidence is the same"
+            ),
+            OpeningRefusal::TooOld => {
+                write!(f, "its session ended more than {} ago", show_span(AGE_MAX))
+            }
+        }
+    }
+}
+
+impl fmt::Display for OpeningWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpeningWait::MaxOpen(max) => {
+                write!(f, "{max} pull requests of ours are open there (github.max_open)")
+            }
+            OpeningWait::MaxPerDay(max) => {
+                write!(f, "{max} were opened there within 24 hours (github.max_per_day)")
+            }
+            OpeningWait::TryAgain => f.write_str("the last try failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+use super::super::document::OpenedPullRequest;
+use super::super::watch::{WatchedPullRequest, fixtures, judge_reading};
+use super::*;
+use crate::rules::pull_request::origin::PullRequestOrigin;
+
+type Change = fn(&mut FixFacts);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn at(hours: u32) -> Timestamp {
+    Timestamp::from_millis(1_000_000_000_000).plus(HOUR * hours)
+}
+
+fn fix() -> FixFacts {
+    FixFacts {
+        session: "new".into(),
+        fingerprint: "f1".into(),
+        causes: vec!["f1".into(), "f2".into()],
+        category: Some("code".into()),
+        files: vec!["src/a.py".into()],
+        repo: Some("acme/orders".into()),
+        grade: ProofGrade::Proven,
+        base: "b1".into(),
+        ended_at: at(0),
+        needs_person: Vec::new(),
+    }
+}
+
+fn policy() -> OpeningPolicy {
+    OpeningPolicy { unproven: false, max_open: 5, max_per_day: 5, is_asked_for: false }
+}
+
+/// Returns the state of an earlier fix of the same cause, whose pull request has this number.
+fn opened(id: &str, number: u64) -> FixState {
+    FixState {
+        id: id.into(),
+        step: FixStep::Opened,
+        fingerprint: "f1".into(),
+        causes: vec!["f1".into(), "f2".into()],
+        category: Some("code".into()),
+        files: vec!["src/a.py".into()],
+        repo: "Acme/Orders".into(),
+        pull_request: Some(OpenedPullRequest { id: format!("N{number}"), number, url: "u".into() }),
+        at: at(0),
+        ..FixState::default()
+    }
+}
+
+fn watched(number: u64, end: Option<PullRequestEnd>) -> WatchedPullRequest {
+    let ours = PullRequestOrigin::Ours;
+    let (record, _) = judge_reading(None, &fixtures::reading(), ours, true, at(0)).unwrap();
+    WatchedPullRequest {
+        id: format!("N{number}"),
+        number,
+        repo: "acme/orders".into(),
+        end,
+        ..record
+    }
+}
+
+/// Returns the document with earlier fixes and the ends of their pull requests.
+fn prs(states: &[(FixState, Option<PullRequestEnd>)]) -> PullRequests {
+    let mut prs = PullRequests::default();
+    for (state, end) in states {
+        if let Some(pr) = &state.pull_request {
+            prs.watched.insert(pr.id.clone(), watched(pr.number, end.clone()));
+        }
+        prs.sessions.push(state.clone());
+    }
+    prs
+}
+
+fn merged(hours: u32) -> Option<PullRequestEnd> {
+    Some(PullRequestEnd::Merged { at: at(hours), commit: None })
+}
+
+fn closed(hours: u32) -> Option<PullRequestEnd> {
+    Some(PullRequestEnd::Closed { at: at(hours) })
+}
+
+fn open(attempt: u32, regression_of: Option<&str>) -> OpeningVerdict {
+    OpeningVerdict::Open { attempt, regression_of: regression_of.map(str::to_owned) }
+}
+
+fn rejected(number: u64) -> OpeningVerdict {
+    OpeningVerdict::Refuse(OpeningRefusal::Rejected { number })
+}
+
+#[test]
+fn cause_has_one_open_pull_request_and_a_closed_one_is_a_no() {
+    let other_cause = || FixState { fingerprint: "f9".into(), ..opened("x", 9) };
+    let other_repo = || FixState { repo: "acme/web".into(), ..opened("y", 8) };
+    let unread = PullRequests { sessions: vec![opened("a", 7)], ..PullRequests::default() };
+    let rows = [
+        ("first", prs(&[]), open(1, None)),
+        ("open", prs(&[(opened("a", 7), None)]), OpeningVerdict::Comment { number: 7 }),
+        ("open, not read yet", unread, OpeningVerdict::Comment { number: 7 }),
+        ("closed", prs(&[(opened("a", 7), closed(1))]), rejected(7)),
+        ("merged", prs(&[(opened("a", 7), merged(1))]), open(2, Some("acme/orders#7"))),
+        (
+            "merged, later closed",
+            prs(&[(opened("a", 7), merged(1)), (opened("b", 8), closed(2))]),
+            rejected(8),
+        ),
+        (
+            "closed, later merged",
+            prs(&[(opened("a", 7), closed(1)), (opened("b", 8), merged(2))]),
+            open(3, Some("acme/orders#8")),
+        ),
+        (
+            "another cause, another repository",
+            prs(&[(other_cause(), None), (other_repo(), closed(1))]),
+            open(1, None),
+        ),
+    ];
+    for (rule, prs, expected) in rows {
+        assert_eq!(judge_opening(&fix(), &prs, &policy(), at(3)), expected, "{rule}");
+    }
+}
+
+#[test]
+fn rejected_cause_is_opened_again_for_new_evidence_or_on_request() {
+    let refused = prs(&[(opened("a", 7), closed(1))]);
+    let again = open(2, None);
+    let rows: [(&str, Change, bool); 6] = [
+        ("same evidence", |_| {}, false),
+        ("fewer causes", |fix| fix.causes.truncate(1), false),
+        ("another cause", |fix| fix.causes.push("f3".into()), true),
+        ("another file", |fix| fix.files.push("src/b.py".into()), true),
+        ("another category", |fix| fix.category = Some("schema".into()), true),
+        ("no category", |fix| fix.category = None, false),
+    ];
+    for (rule, change, is_again) in rows {
+        let mut fix = fix();
+        change(&mut fix);
+        let expected = if is_again { again.clone() } else { rejected(7) };
+        assert_eq!(judge_opening(&fix, &refused, &policy(), at(3)), expected, "{rule}");
+    }
+    let asked = OpeningPolicy { is_asked_for: true, ..policy() };
+    assert_eq!(judge_opening(&fix(), &refused, &asked, at(3)), again);
+}
+
+#[test]
+fn fix_needs_a_repository_a_proof_and_no_suspicion() {
+    use OpeningRefusal::{NoRepository, Suspicious, TooOld, Unproven};
+    let why = || "it rests on messages alone".to_owned();
+    let rows: [(&str, Change, OpeningRefusal); 4] = [
+        ("no repository", |fix| fix.repo = None, NoRepository),
+        (
+            "suspicious, also when proven",
+            |fix| fix.needs_person = vec!["it rests on messages alone".into()],
+            Suspicious { why: why() },
+        ),
+        (
+            "not proven",
+            |fix| fix.grade = ProofGrade::Unproven,
+            Unproven { grade: ProofGrade::Unproven },
+        ),
+        (
+            "not known",
+            |fix| fix.grade = ProofGrade::Unknown,
+            Unproven { grade: ProofGrade::Unknown },
+        ),
+    ];
+    for (rule, change, expected) in rows {
+        let mut fix = fix();
+        change(&mut fix);
+        let found = judge_opening(&fix, &prs(&[]), &policy(), at(1));
+        assert_eq!(found, OpeningVerdict::Refuse(expected), "{rule}");
+    }
+    let unproven = FixFacts { grade: ProofGrade::Unproven, ..fix() };
+    let allowed = OpeningPolicy { unproven: true, ..policy() };
+    assert_eq!(judge_opening(&unproven, &prs(&[]), &allowed, at(1)), open(1, None));
+    let suspicious = FixFacts { needs_person: vec![why()], ..fix() };
+    let asked = OpeningPolicy { is_asked_for: true, unproven: true, ..policy() };
+    let found = judge_opening(&suspicious, &prs(&[]), &asked, at(1));
+    assert!(matches!(found, OpeningVerdict::Refuse(Suspicious { .. })), "{found:?}");
+    let old = judge_opening(&fix(), &prs(&[]), &policy(), at(72));
+    assert_eq!(old, OpeningVerdict::Refuse(TooOld));
+    let begun = FixState { branch: "dlq/f1-1".into(), attempt: 1, ..own(FixStep::Planned) };
+    let found = judge_opening(&fix(), &prs(&[(begun, None)]), &policy(), at(72));
+    assert_eq!(found, open(1, None), "what was begun is finished");
+}
+
+fn own(step: FixStep) -> FixState {
+    FixState {
+        id: "new".into(),
+        step,
+        fingerprint: "f1".into(),
+        repo: "acme/orders".into(),
+        ..FixState::default()
+    }
+}
+
+#[test]
+fn fix_is_decided_once_and_a_try_is_repeated_later() {
+    let refused = |word: &str, base: &str| FixState {
+        refused: Some(word.into()),
+        base: base.into(),
+        ..own(FixStep::Refused)
+    };
+    let retry = |hours| FixState { retry_at: Some(at(hours)), ..own(FixStep::Planned) };
+    let wait = |hours| OpeningVerdict::Wait { until: at(hours), why: OpeningWait::TryAgain };
+    // (rule, own state, decision, decision when a person asks)
+    let rows = [
+        ("opened", own(FixStep::Opened), OpeningVerdict::Done, OpeningVerdict::Done),
+        ("commented", own(FixStep::Commented), OpeningVerdict::Done, OpeningVerdict::Done),
+        ("refused", refused("secret", "b1"), OpeningVerdict::Done, open(1, None)),
+        ("base moved", refused(BASE_MOVED, "b1"), OpeningVerdict::Done, open(1, None)),
+        ("base moved, proven there", refused(BASE_MOVED, "b0"), open(1, None), open(1, None)),
+        (
+            "another reason, proven anew",
+            refused("secret", "b0"),
+            OpeningVerdict::Done,
+            open(1, None),
+        ),
+        ("try later", retry(9), wait(9), open(1, None)),
+        ("try now", retry(3), open(1, None), open(1, None)),
+        ("killed on the way", own(FixStep::Pushed), open(1, None), open(1, None)),
+    ];
+    for (rule, own, expected, asked) in rows {
+        let prs = prs(&[(own, None)]);
+        assert_eq!(judge_opening(&fix(), &prs, &policy(), at(3)), expected, "{rule}");
+        let policy = OpeningPolicy { is_asked_for: true, ..policy() };
+        assert_eq!(judge_opening(&fix(), &prs, &policy, at(3)), asked, "{rule}, asked for");
+    }
+}
+
+#[test]
+fn repository_has_a_limit_of_open_ones_and_of_those_of_a_day() {
+    let of = |n: u64, hours, end| {
+        let state =
+            FixState { fingerprint: format!("c{n}"), at: at(hours), ..opened(&format!("s{n}"), n) };
+        (state, end)
+    };
+    let limit = OpeningPolicy { max_open: 2, max_per_day: 3, ..policy() };
+    let judge = |prs: PullRequests| judge_opening(&fix(), &prs, &limit, at(30));
+    let day = |until| OpeningVerdict::Wait { until, why: OpeningWait::MaxPerDay(3) };
+    assert_eq!(judge(prs(&[of(1, 1, None)])), open(1, None));
+    assert!(matches!(
+        judge(prs(&[of(1, 1, None), of(2, 1, None)])),
+        OpeningVerdict::Wait { why: OpeningWait::MaxOpen(2), .. }
+    ));
+    assert_eq!(judge(prs(&[of(1, 1, None), of(2, 1, merged(2))])), open(1, None));
+    let three = [of(1, 10, merged(11)), of(2, 12, merged(13)), of(3, 14, merged(15))];
+    assert_eq!(judge(prs(&three)), day(at(34)), "until the first of three is a day old");
+    let old = [of(1, 1, merged(2)), of(2, 12, merged(13)), of(3, 14, merged(15))];
+    assert_eq!(judge(prs(&old)), open(1, None));
+    let four = [three.to_vec(), vec![of(4, 15, merged(16))]].concat();
+    assert_eq!(judge(prs(&four)), day(at(36)), "until two of four are a day old");
+}
+
+#[test]
+fn failure_is_tried_again_after_longer_pauses_until_it_is_given_up() {
+    let pauses: Vec<_> =
+        (0..12).map(|tries| next_try(tries, at(0)).unwrap().since(at(0))).collect();
+    assert_eq!(pauses[0], Duration::from_secs(60));
+    assert_eq!(pauses[3], Duration::from_secs(480));
+    assert_eq!(*pauses.last().unwrap(), 6 * HOUR);
+    assert!(pauses.is_sorted());
+    assert_eq!(next_try(12, at(0)), None);
+}
