@@ -7,3 +7,4 @@ mod goldens;
 mod keys;
 mod parts;
 mod states;
+mod verdicts;
