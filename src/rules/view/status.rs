@@ -101,6 +101,8 @@ pub struct InvestigationState {
     /// Time until which the reason holds; null when unknown.
     pub until: Option<Timestamp>,
     pub session: Option<String>,
+    /// The reason why a person has to look at the verdict before anybody acts on it.
+    pub needs_person: Option<String>,
     /// The session that investigates or has investigated the same cause, and is waited for.
     pub same_cause: Option<SameCause>,
 }
@@ -315,7 +317,16 @@ fn investigation(
         }
         Some(newest) if !incident.armed => {
             let reason = Some(newest.status.to_string());
-            InvestigationState { state: "ended", reason, session, ..InvestigationState::default() }
+            let needs_person = newest.last_event.needs_person.clone();
+            let same_cause = None;
+            InvestigationState {
+                state: "ended",
+                reason,
+                session,
+                needs_person,
+                until: None,
+                same_cause,
+            }
         }
         _ if incident.armed => {
             let held = incident.wait.as_ref();
@@ -324,7 +335,15 @@ fn investigation(
             let reason = held.map(|hold| hold.reason.clone()).or(reason);
             let owner = held.and_then(|hold| hold.session.as_ref());
             let same_cause = owner.map(|owner| same_cause(owner, shown));
-            InvestigationState { state: "waiting", reason, until, session, same_cause }
+            let needs_person = None;
+            InvestigationState {
+                state: "waiting",
+                reason,
+                until,
+                session,
+                needs_person,
+                same_cause,
+            }
         }
         // The session was pruned.
         _ => InvestigationState { state: "ended", ..InvestigationState::default() },
@@ -356,6 +375,8 @@ fn shown(
         spends.find(|spend| spend.session == session.id && spend.settled_at.is_some())?.cost_usd
     };
     last_event.cost_usd = last_event.cost_usd.or_else(settled);
+    let proven = session.proofs.iter().rev().find_map(|one| one.result.clone());
+    last_event.proof = proven.or(last_event.proof);
     SessionRow {
         id: session.id.clone(),
         incident: session.incident.clone(),
