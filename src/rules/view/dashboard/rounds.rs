@@ -159,6 +159,20 @@ mod tests {
     }
 
     #[test]
+    fn unread_parts_are_counted_whatever_they_are() {
+        let unread = |data: ShownData<'_>| {
+            let mut rounds = after(&[0]);
+            rounds.finish(at(1), &data);
+            rounds.unread
+        };
+        let none = ShownData::default;
+        assert_eq!(unread(none()), 0);
+        assert_eq!(unread(ShownData { unreadable: Some(1), ..none() }), 1);
+        assert_eq!(unread(ShownData { unlisted: Some(2), ..none() }), 2);
+        assert_eq!(unread(ShownData { unsurveyed: Some(3), unlisted: Some(1), ..none() }), 4);
+    }
+
+    #[test]
     fn failure_stays_until_a_round_reads_everything() {
         let mut rounds = after(&[0]);
         rounds.fail(at(1), &ShownData { reason: Some("denied".into()), ..ShownData::default() });

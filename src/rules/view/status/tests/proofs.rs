@@ -1,4 +1,4 @@
-//! What the end of a session and later runs of its tests tell of its verdict.
+//! Sessions: what their end and later runs of their tests tell of the verdict, and which are shown.
 
 use super::*;
 
@@ -93,4 +93,19 @@ fn need_of_a_person_and_proof_are_shown() {
         vec![recorded(1, Some(proof("proven", "a test fails without it"))), recorded(2, None)];
     let (text, _) = shown(&documents);
     assert!(text.contains("    fix proven: a test fails without it\n"), "{text}");
+}
+
+#[test]
+fn sessions_that_have_not_ended_are_shown_however_old_they_are() {
+    let (mut documents, seen) = documents();
+    let sessions = &mut documents.sessions.as_mut().unwrap().sessions;
+    *sessions = vec![session("00000000-running", "r", "orders-dlq", "running")];
+    sessions.extend((1..30).map(|n| session(&format!("{n:08}-ended"), "w", "a-dlq", "failed")));
+    let text = table(&view(&documents, &seen, &limits(), "/state", at(NOW)), style(80));
+    for (id, is_shown) in
+        [("00000029", true), ("00000010", true), ("00000009", false), ("00000000", true)]
+    {
+        assert_eq!(text.contains(&format!("\n  {id}  ")), is_shown, "{id}: {text}");
+    }
+    assert!(text.contains("and 9 older; --json has all"), "{text}");
 }
