@@ -17,7 +17,9 @@ pub use head::{Head, Line, peek};
 pub use health::{HealthCheck, HealthReport};
 pub use pull_request::{PullRequest, PullRequestNews};
 pub use schema::{JsonSchema, line_schema};
-pub use shown::{RecordedType, ShownData, ShownEvent, ShownRequestFields, ShownVerdictFields};
+pub use shown::{
+    RecordedType, ShownData, ShownEvent, ShownProofFields, ShownRequestFields, ShownVerdictFields,
+};
 
 pub(crate) use crate::words::words;
 

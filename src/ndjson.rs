@@ -49,19 +49,27 @@ pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
 /// Returns the last whole line of a file, without its LF, when it is at most `max` bytes long;
 /// `None` when there is no such line or no file.
 pub fn last_line(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
-    let Some(mut file) = if_found(regular_file::open(path))? else { return Ok(None) };
-    let size = file.metadata()?.len();
     // The line, its LF, the LF before it, and as much again of a line that is being written.
-    let from = size.saturating_sub(2 * max + 2);
+    let lines = last_lines(path, 2 * max + 2)?;
+    let Some(lines) = lines.strip_suffix(b"\n") else { return Ok(None) };
+    let line = lines.rsplit(|byte| *byte == b'\n').next();
+    Ok(line.filter(|line| line.len() as u64 <= max).map(<[u8]>::to_vec))
+}
+
+/// Returns the lines that lie as a whole in the last bytes of a file, each with its LF; empty when there is
+/// none, or no file.
+pub fn last_lines(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let Some(mut file) = if_found(regular_file::open(path))? else { return Ok(Vec::new()) };
+    let size = file.metadata()?.len();
+    let from = size.saturating_sub(bytes_max);
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(from))?;
     file.read_to_end(&mut bytes)?;
-    let Some(line) = bytes[..whole(&bytes)].strip_suffix(b"\n") else { return Ok(None) };
-    let begin = line.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
-    // Without an LF before it, it is whole only when it begins with the file.
-    let begin = begin.or((from == 0).then_some(0));
-    let line = begin.map(|begin| &line[begin..]);
-    Ok(line.filter(|line| line.len() as u64 <= max).map(<[u8]>::to_vec))
+    bytes.truncate(whole(&bytes));
+    // The first line is whole only when it begins with the file.
+    let begin = bytes.iter().position(|byte| *byte == b'\n').filter(|_| from > 0);
+    bytes.drain(..begin.map_or(0, |at| at + 1));
+    Ok(bytes)
 }
 
 /// Returns the whole lines of a file behind the first `offset` bytes, each with its LF, as one
@@ -175,6 +183,24 @@ mod tests {
             assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{text:?}");
         }
         assert_eq!(last_line(Path::new("/no/such/file"), 8).unwrap(), None);
+    }
+
+    #[test]
+    fn last_lines_are_whole() {
+        let rows = [
+            ("", ""),
+            ("half", ""),
+            ("a\nb\nhalf", "a\nb\n"),
+            ("1234\n4567\n89\n", "4567\n89\n"),
+            ("1234567890123456\na\n", "a\n"),
+            ("123456789012345678\n", ""),
+        ];
+        for (text, expected) in rows {
+            let lines = Lines::new("tail", text);
+            let found = last_lines(&lines.0, 12).unwrap();
+            assert_eq!(found, expected.as_bytes(), "{text:?}");
+        }
+        assert_eq!(last_lines(Path::new("/no/such/file"), 5).unwrap(), b"");
     }
 
     #[test]

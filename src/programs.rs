@@ -334,7 +334,7 @@ by the events on standard input, else by the journal. '?' lists the keys.
         .requires(Requirement::Option("once")),
         Opt::text("replay", "FILE", "play recorded events; with --once, all of them at once")
             .conflicts(&["write"]),
-        Opt::valued("speed", "N", ValueKind::Least(1), "play N times as fast as it happened")
+        Opt::valued("speed", "N", ValueKind::Between(1, 100_000), "play N times as fast as it was")
             .requires(Requirement::Option("replay"))
             .conflicts(&["once"]),
         Opt::flag("write", "allow the keys that act: i, x, a, z, R; each asks first"),

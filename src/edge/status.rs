@@ -15,7 +15,6 @@ use super::supervisor::files;
 use crate::clock;
 use crate::document::{Document, Keys};
 use crate::error::Error;
-use crate::event;
 use crate::ndjson;
 use crate::rules::investigation::budget::{Budget, BudgetLimits};
 use crate::rules::investigation::document::Sessions;
@@ -27,6 +26,9 @@ use crate::rules::queue::document::Watched;
 use crate::rules::view::status;
 use crate::rules::view::status::{LastEvent, RoundFacts, SessionProbe, StateDocuments, StatusView};
 use crate::store::Store;
+
+/// The bytes at the end of a session's events in which its end is looked for: it and many later proofs.
+const EVENTS_END: u64 = 64 * 1024;
 
 /// Reads the documents and probes the session folders.
 pub fn look(store: &Store, limits: &BudgetLimits) -> StatusView {
@@ -104,11 +106,8 @@ fn all(
             continue;
         }
         let events = folder.join(files::EVENTS);
-        match ndjson::last_line(&events, event::LINE_MAX as u64) {
-            Ok(line) => {
-                let read = line.and_then(|line| LastEvent::from_line(&line));
-                found.last_event = read.unwrap_or_default();
-            }
+        match ndjson::last_lines(&events, EVENTS_END) {
+            Ok(lines) => found.last_event = LastEvent::from_lines(&lines).unwrap_or_default(),
             Err(_) if closed.take(&folder) => {}
             Err(error) => problems.push(Error::file("read", &events, &error).to_string()),
         }

@@ -87,6 +87,7 @@ shown! {
             pr: Option<Box<ShownRequestFields<'a>>> = "lenient::boxed",
             issue: Option<Box<ShownIssue<'a>>> = "lenient::boxed",
             checks: Vec<ShownCheck<'a>> = "lenient::objects",
+            proof: Option<Box<ShownProofFields<'a>>> = "lenient::boxed",
         }
         texts {
             reason,
@@ -108,6 +109,7 @@ shown! {
             key,
             glob,
             fingerprint,
+            patch_held,
         }
         values {
             depth: u64,
@@ -155,8 +157,17 @@ shown! {
     /// The result of an investigation.
     ShownVerdictFields {
         objects {}
-        texts { status, title, category, redrive, }
+        texts { status, title, category, redrive, needs_person, }
         values { confidence: f64, }
+    }
+}
+
+shown! {
+    /// The runs of the tests for a fix.
+    ShownProofFields {
+        objects {}
+        texts { base, grade, detail, }
+        values {}
     }
 }
 

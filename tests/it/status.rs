@@ -90,6 +90,21 @@ echo '{"status":"likely","title":"the total is \u001b[2J missing","cost_usd":0.4
     assert_eq!(state_files(&bench), before);
     assert_eq!(read_text(&bench, "ran"), "ran\n", "dlq-status starts nothing");
     assert_no_process_left(&bench);
+    // Later proofs are the last events of a session, and do not hide its end.
+    let events = bench.state(&format!("sessions/{}/events.ndjson", one["id"].as_str().unwrap()));
+    let proof = json!({"base": "b", "grade": "proven", "detail": "x".repeat(1500), "on_base": null,
+                       "with_tests": null, "with_patch": null});
+    let proven = json!({"specversion": "1.0", "id": "p", "source": "dlq-investigate",
+                        "type": "investigation.proven", "data": {"proof": proof}});
+    let mut all_events = std::fs::read_to_string(&events).unwrap();
+    all_events += &format!("{proven}\n").repeat(20);
+    std::fs::write(&events, all_events).unwrap();
+    let again = status_json(&bench);
+    let (one, again) = (&all["sessions"][0], &again["sessions"][0]);
+    for key in ["status", "verdict", "title", "cost_usd", "report"] {
+        assert_eq!(again[key], one[key], "{key}");
+    }
+    assert_eq!(again["proof"]["grade"], "proven");
 }
 
 #[test]

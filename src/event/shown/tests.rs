@@ -79,6 +79,7 @@ fn all_names() -> BTreeSet<String> {
         verdict: Some(Box::default()),
         pr: Some(Box::default()),
         issue: Some(Box::default()),
+        proof: Some(Box::default()),
         ..ShownData::default()
     };
     let mut all = BTreeSet::new();

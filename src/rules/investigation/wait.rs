@@ -88,7 +88,12 @@ impl Wait {
 
 /// Returns the clause for a reason for which an incident is not investigated.
 pub fn clause(reason: &str) -> String {
-    let clause = match reason {
+    known_clause(reason).map_or_else(|| format!("waiting: {reason}"), str::to_owned)
+}
+
+/// Returns the clause for a reason that this version knows.
+pub fn known_clause(reason: &str) -> Option<&'static str> {
+    Some(match reason {
         "needs_person" => "waits for a person: nothing proves who states the cause",
         "unexplained" => "waits for --retry or new evidence: investigations found no cause",
         "same_shape" => "waits for a session about messages of the same shape",
@@ -105,9 +110,8 @@ pub fn clause(reason: &str) -> String {
         "disabled" => "not investigated: auto_investigation.enabled is false",
         "agent_missing" => "waits: the agent is not installed",
         "agent_unfit" => "waits: the agent does not fit",
-        word => return format!("waiting: {word}"),
-    };
-    clause.to_owned()
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -163,7 +163,13 @@ impl Dashboard {
                 self.investigate(kind, event, at);
                 session = data.session.as_deref().map(limits::name);
             }
-            Type::InvestigationProven => session = data.session.as_deref().map(limits::name),
+            Type::InvestigationProven => {
+                session = data.session.as_deref().map(limits::name);
+                // It does not begin an investigation: of one that is unknown, its status is, too.
+                if let Some(one) = session.and_then(|id| self.investigations.get_mut(id)) {
+                    one.follow(kind, event, at);
+                }
+            }
             Type::NoticeSent | Type::NoticeFailed | Type::NoticeHeld => self.count(kind, event),
             Type::NoticeAcked | Type::NoticeSilenced => self.statements.hear(&event.data, at),
             Type::NoticeEscalated => {}

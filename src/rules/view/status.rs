@@ -4,6 +4,7 @@
 //! null there and `unknown` for people, never 0. A document that could not be read is a null part
 //! beside the others.
 
+mod investigation;
 mod restraint;
 mod summary;
 mod table;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+pub use investigation::{InvestigationState, SameCause};
 pub use last_event::LastEvent;
 pub use restraint::{AckRow, SilenceRow};
 pub use summary::{RoundFacts, Summary, SummaryFacts, summary};
@@ -89,29 +91,6 @@ impl IncidentRow {
     pub fn window(&self) -> ExpiryWindow {
         ExpiryWindow { after: self.expires_after, before: self.expires_before }
     }
-}
-
-/// The state of an incident's investigation.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct InvestigationState {
-    /// `none`, `waiting`, `running` or `ended`.
-    pub state: &'static str,
-    /// The newest reason reported for `waiting`; the session's status for `ended`.
-    pub reason: Option<String>,
-    /// Time until which the reason holds; null when unknown.
-    pub until: Option<Timestamp>,
-    pub session: Option<String>,
-    /// The session that investigates or has investigated the same cause, and is waited for.
-    pub same_cause: Option<SameCause>,
-}
-
-/// A session with the same cause as an incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SameCause {
-    pub session: String,
-    pub queue: String,
-    /// The path of its report, once there is one.
-    pub report: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -263,7 +242,7 @@ fn open(
     let of_stream = recorded.iter().filter(|one| one.closed_at.is_none()).map(|one| {
         let entry = watched.and_then(|all| all.entry(&one.queue.arn));
         let cooldown = sessions.as_ref().and_then(|all| all.cooldown_until(&one.queue.arn));
-        row(one, entry, investigation(one, shown, cooldown.filter(|until| *until > now)))
+        row(one, entry, investigation::state(one, shown, cooldown.filter(|until| *until > now)))
     });
     let polled = watched.into_iter().flat_map(Watched::entries).filter_map(|entry| {
         let one = entry.record.incident.as_ref()?;
@@ -301,45 +280,6 @@ fn depth(entry: &WatchedQueue) -> Option<u64> {
     read.map(|(_, counts)| counts.depth())
 }
 
-fn investigation(
-    incident: &Incident,
-    shown: &[SessionRow],
-    cooldown: Option<Timestamp>,
-) -> InvestigationState {
-    let newest = shown.iter().find(|session| session.incident == incident.id);
-    let session = newest.map(|session| session.id.clone());
-    let reason = incident.reported.last().cloned();
-    match newest {
-        Some(newest) if newest.status == SessionStatus::Running => {
-            InvestigationState { state: "running", session, ..InvestigationState::default() }
-        }
-        Some(newest) if !incident.armed => {
-            let reason = Some(newest.status.to_string());
-            InvestigationState { state: "ended", reason, session, ..InvestigationState::default() }
-        }
-        _ if incident.armed => {
-            let held = incident.wait.as_ref();
-            let until = cooldown.filter(|_| reason.as_deref() == Some("cooldown"));
-            let until = held.map_or(until, |hold| hold.until);
-            let reason = held.map(|hold| hold.reason.clone()).or(reason);
-            let owner = held.and_then(|hold| hold.session.as_ref());
-            let same_cause = owner.map(|owner| same_cause(owner, shown));
-            InvestigationState { state: "waiting", reason, until, session, same_cause }
-        }
-        // The session was pruned.
-        _ => InvestigationState { state: "ended", ..InvestigationState::default() },
-    }
-}
-
-fn same_cause(owner: &str, shown: &[SessionRow]) -> SameCause {
-    let row = shown.iter().find(|row| row.id == owner);
-    SameCause {
-        session: owner.to_owned(),
-        queue: row.map_or(String::new(), |row| row.queue.clone()),
-        report: row.and_then(|row| row.last_event.report.clone()),
-    }
-}
-
 fn shown(
     session: &Session,
     seen: Option<&SessionProbe>,
@@ -356,6 +296,8 @@ fn shown(
         spends.find(|spend| spend.session == session.id && spend.settled_at.is_some())?.cost_usd
     };
     last_event.cost_usd = last_event.cost_usd.or_else(settled);
+    let proven = session.proofs.iter().rev().find_map(|one| one.result.clone());
+    last_event.proof = proven.or(last_event.proof);
     SessionRow {
         id: session.id.clone(),
         incident: session.incident.clone(),

@@ -6,6 +6,9 @@ use super::{bench, start};
 use crate::support::pty::Pty;
 use crate::support::workbench::{Bench, bin, wait_for};
 
+/// A `dlq-dash` beside stand-ins for other programs.
+const BESIDE: &str = "beside/dlq-dash --write";
+
 #[test]
 fn keys_act_with_write_and_after_a_question_only() {
     let bench = bench("dash-ack");
@@ -69,21 +72,52 @@ fn name_is_copied_by_the_terminal() {
 }
 
 /// Starts a dashboard that finds a script in place of `dlq-investigate` beside it.
-fn start_beside(bench: &Bench, script: &str) -> Pty {
+fn start_beside(bench: &Bench, command: &str, script: &str) -> Pty {
     let beside = bench.path("beside");
     std::fs::create_dir(&beside).unwrap();
     // A program finds itself by its file, whatever the link.
     std::fs::copy(bin("dlq-dash"), beside.join("dlq-dash")).unwrap();
-    let program = bench.write("beside/dlq-investigate", format!("#!/bin/sh\n{script}\n"));
-    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o700)).unwrap();
-    start(bench, "beside/dlq-dash --write")
+    for name in ["dlq-investigate", "dlq-redrive"] {
+        let program = bench.write(&format!("beside/{name}"), format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    start(bench, command)
+}
+
+#[test]
+fn redrive_that_is_installed_moves_messages_after_a_question() {
+    let bench = bench("dash-redrive");
+    let mut pty = start_beside(&bench, BESIDE, "echo \"${0##*/} $*\" >>started");
+    pty.write("jRy");
+    let started = || std::fs::read_to_string(bench.path("started")).unwrap_or_default();
+    wait_for("the program", || started().ends_with('\n'));
+    assert!(started().starts_with("dlq-redrive arn:aws:sqs:"), "{}", started());
+    pty.write("q");
+    assert!(pty.finish().success());
+}
+
+/// A configuration of the current folder is found again by the program, and stays untrusted.
+#[test]
+fn configuration_of_the_current_folder_is_not_named_to_a_program() {
+    let named = "DLQ_CONFIG=$PWD/config/config.yaml beside/dlq-dash --write";
+    for (command, is_named) in [(named, true), (BESIDE, false)] {
+        let bench = bench("dash-config");
+        bench.write("config/config.yaml", "");
+        let mut pty = start_beside(&bench, command, "echo \"$@\" >>started");
+        pty.write("jiy");
+        let started = || std::fs::read_to_string(bench.path("started")).unwrap_or_default();
+        wait_for("the program", || started().ends_with('\n'));
+        assert_eq!(started().contains(" --config "), is_named, "{}", started());
+        pty.write("q");
+        assert!(pty.finish().success());
+    }
 }
 
 #[test]
 fn action_that_runs_is_shown_and_starts_once() {
     let bench = bench("dash-runs");
     let script = "echo \"$@\" >>started; until [ -e go ]; do sleep .05; done";
-    let mut pty = start_beside(&bench, script);
+    let mut pty = start_beside(&bench, BESIDE, script);
     pty.write("jiy");
     let started = || std::fs::read_to_string(bench.path("started")).unwrap_or_default();
     wait_for("the program", || started().ends_with('\n'));
@@ -101,7 +135,7 @@ fn action_that_runs_is_shown_and_starts_once() {
 #[test]
 fn long_output_of_an_action_is_no_failure() {
     let bench = bench("dash-long-output");
-    let mut pty = start_beside(&bench, "head -c 300000 /dev/zero");
+    let mut pty = start_beside(&bench, BESIDE, "head -c 300000 /dev/zero");
     pty.write("jiy");
     pty.wait_for_text("done");
     pty.write("q");

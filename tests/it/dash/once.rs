@@ -57,6 +57,7 @@ fn recording_is_shown_as_of_its_newest_event() {
     let [one, other] = [one, other].map(|bench| bench.run("dlq-dash", &args, "").text());
     assert_eq!(one, other);
     assert!(one.contains("payments-events-dlq"), "{one}");
+    assert!(one.contains("recording of 2026-11-16 23:00:00Z"), "{one}");
 }
 
 #[test]
@@ -114,6 +115,11 @@ fn lines_that_are_no_events_give_status_1() {
     let rows = [
         ("dlq-dash --once --replay no-events", 1, "2 lines"),
         ("dlq-dash --once <no-events", 1, "2 lines"),
+        (
+            "{ cat state/journal.ndjson; head -c 1100000 /dev/zero; echo; } | dlq-dash --once",
+            1,
+            "1 line of the source is no event",
+        ),
         ("dlq-dash --once --replay /dev/null", 0, "recording: no event yet"),
         ("gzip -c state/journal.ndjson >j.gz; dlq-dash --once --replay j.gz", 1, "zcat"),
     ];

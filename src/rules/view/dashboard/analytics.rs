@@ -59,7 +59,7 @@ impl Dashboard {
         let mut totals: Vec<TotalDepth> = (first..=bucket(now))
             .map(|bucket| TotalDepth {
                 begins: Timestamp::from_millis(bucket * BUCKET_MS),
-                depth: self.rounds.was_watched(bucket).then_some(0),
+                depth: self.rounds.is_watched(bucket, now).then_some(0),
                 unknown: 0,
             })
             .collect();
@@ -88,8 +88,8 @@ impl Dashboard {
                     (begin..begin + HOUR as i64).filter(|at| (first..=newest).contains(at));
                 HourlyArrivals {
                     begins: Timestamp::from_millis(hour * HOUR_MS),
-                    has_gaps: !buckets.clone().all(|at| self.rounds.was_watched(at)),
-                    arrived: buckets.any(|at| self.rounds.was_watched(at)).then_some(0),
+                    has_gaps: !buckets.clone().all(|at| self.rounds.is_watched(at, now)),
+                    arrived: buckets.any(|at| self.rounds.is_watched(at, now)).then_some(0),
                 }
             })
             .collect();
@@ -115,7 +115,8 @@ impl Dashboard {
     /// always empty is left out: it adds nothing.
     fn for_each_series(&self, now: Timestamp, mut take: impl FnMut(&[Option<u64>])) {
         let (newest, first) = (bucket(now), bucket(now) - BUCKETS as i64 + 1);
-        let watched: Vec<bool> = (first..=newest).map(|at| self.rounds.was_watched(at)).collect();
+        let watched: Vec<bool> =
+            (first..=newest).map(|at| self.rounds.is_watched(at, now)).collect();
         let mut depths = vec![None; BUCKETS];
         for queue in self.queues.values().filter(|queue| !queue.is_gone) {
             let kept = &queue.depths;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::limits;
-use crate::event::{ShownEvent, ShownVerdictFields, Type};
+use crate::event::{FixProof, ShownData, ShownEvent, ShownProofFields, ShownVerdictFields, Type};
 use crate::money::Usd;
 use crate::time::Timestamp;
 
@@ -41,6 +41,12 @@ pub struct Investigation {
     /// Whether the end told no cost, so that `cost` is the least that it can be.
     pub is_cost_least: bool,
     pub verdict: Option<ShownVerdict>,
+    /// The newest result of the tests for its fix.
+    pub proof: Option<ShownProof>,
+    /// The reason why its patch is not offered.
+    pub patch_held: Option<Box<str>>,
+    /// Whether an event has told the end, and not the state folder alone.
+    pub is_end_told: bool,
     /// The path of the report.
     pub report: Option<Box<str>>,
     /// The usage by the state folder; None when it was never read.
@@ -74,6 +80,21 @@ pub struct ShownVerdict {
     pub category: Option<Box<str>>,
     pub confidence: Option<f64>,
     pub redrive: Option<Box<str>>,
+    /// The reason why a person has to look before anybody acts on it.
+    pub needs_person: Option<Box<str>>,
+    /// Whether only its status is known, by the record of the session.
+    pub is_of_record: bool,
+}
+
+/// The result of the tests for a fix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownProof {
+    pub at: Timestamp,
+    /// `proven`, `unproven` or `unknown`.
+    pub grade: Box<str>,
+    pub detail: Option<Box<str>>,
+    /// The commit.
+    pub base: Option<Box<str>>,
 }
 
 /// The resources of the processes of a session, by its `usage.json`.
@@ -120,11 +141,17 @@ impl Investigation {
                 self.step(event, at);
                 return false;
             }
+            Type::InvestigationProven => {
+                self.set_proof(ShownProof::of_event(data, at));
+                return false;
+            }
             _ => {}
         }
-        if self.ended_at.is_some() {
+        // The state folder may have told the end before: it does not know all of it.
+        if self.is_end_told {
             return false;
         }
+        self.is_end_told = true;
         self.status = match kind {
             Type::InvestigationCompleted => InvestigationStatus::Completed,
             Type::InvestigationTimedOut => InvestigationStatus::TimedOut,
@@ -141,8 +168,18 @@ impl Investigation {
         self.report = limits::field(data.report.as_deref());
         if kind == Type::InvestigationCompleted {
             self.verdict = data.verdict.as_deref().map(ShownVerdict::new);
+            self.patch_held = limits::field(data.patch_held.as_deref());
+            self.set_proof(ShownProof::of_event(data, at));
         }
         true
+    }
+
+    /// Takes a proof, unless a later one is known.
+    pub(super) fn set_proof(&mut self, proof: Option<ShownProof>) {
+        let known = self.proof.as_ref().map(|known| known.at);
+        if let Some(proof) = proof.filter(|proof| known.is_none_or(|known| known <= proof.at)) {
+            self.proof = Some(proof);
+        }
     }
 
     fn step(&mut self, event: &ShownEvent<'_>, at: Timestamp) {
@@ -182,6 +219,35 @@ impl ShownVerdict {
             category: limits::field(verdict.category.as_deref()),
             confidence: verdict.confidence,
             redrive: limits::field(verdict.redrive.as_deref()),
+            needs_person: limits::field(verdict.needs_person.as_deref()),
+            is_of_record: false,
+        }
+    }
+
+    /// Returns the verdict of a record, which has its status alone.
+    pub(super) fn of_record(status: &str) -> Self {
+        let status = limits::field(Some(status)).unwrap_or_default();
+        ShownVerdict { status, is_of_record: true, ..ShownVerdict::default() }
+    }
+}
+
+impl ShownProof {
+    fn of_event(data: &ShownData<'_>, at: Timestamp) -> Option<Self> {
+        let ShownProofFields { grade, detail, base } = data.proof.as_deref()?;
+        Some(ShownProof {
+            at,
+            grade: limits::field(grade.as_deref())?,
+            detail: limits::field(detail.as_deref()),
+            base: limits::field(base.as_deref()),
+        })
+    }
+
+    pub(super) fn of_record(proof: &FixProof, at: Timestamp) -> Self {
+        ShownProof {
+            at,
+            grade: limits::field(Some(&proof.grade)).unwrap_or_default(),
+            detail: limits::field(Some(&proof.detail)),
+            base: limits::field(Some(&proof.base)),
         }
     }
 }

@@ -56,9 +56,7 @@ impl Rounds {
             return self.mark(bucket(at), bucket(at));
         };
         let gap = at.since(before);
-        // While rounds are as frequent as usual, nothing changes unseen between two of them.
-        let usual = Duration::from_millis(self.interval_ms.unwrap_or(0));
-        let is_watched = gap <= WATCHED.max(usual.saturating_mul(3));
+        let is_watched = gap <= self.watched_gap();
         let first = if is_watched { bucket(before) + 1 } else { bucket(at) };
         self.mark(first.min(bucket(at)), bucket(at));
         if !gap.is_zero() {
@@ -80,6 +78,13 @@ impl Rounds {
         }
     }
 
+    /// Returns the longest time between two rounds in which nothing changes unseen: while they are as
+    /// frequent as usual.
+    fn watched_gap(&self) -> Duration {
+        let usual = Duration::from_millis(self.interval_ms.unwrap_or(0));
+        WATCHED.max(usual.saturating_mul(3))
+    }
+
     fn mark(&mut self, first: i64, last: i64) {
         self.watched.resize(BUCKETS, i64::MIN);
         for bucket in first.max(last - BUCKETS as i64 + 1)..=last {
@@ -91,6 +96,15 @@ impl Rounds {
     /// Returns whether queues were watched in a bucket: a queue without an event there has not changed.
     pub fn was_watched(&self, bucket: i64) -> bool {
         self.watched.get(bucket.rem_euclid(BUCKETS as i64) as usize) == Some(&bucket)
+    }
+
+    /// Returns the same at a moment, at which no round may have finished yet in the newest buckets.
+    pub fn is_watched(&self, bucket: i64, now: Timestamp) -> bool {
+        let is_recent = |last: Timestamp| {
+            let after_last = super::buckets::bucket(last) + 1..=super::buckets::bucket(now);
+            after_last.contains(&bucket) && now.since(last) <= self.watched_gap()
+        };
+        self.was_watched(bucket) || self.last.is_some_and(is_recent)
     }
 }
 
@@ -129,6 +143,33 @@ mod tests {
         assert_eq!(watched(&[0, 60]), [0, 12], "not usual yet");
         assert_eq!(watched(&[0, 60, 120])[2..], (13..=24).collect::<Vec<_>>(), "usual");
         assert_eq!(watched(&[20, 0]), [0, 4], "late");
+    }
+
+    #[test]
+    fn newest_buckets_are_watched_until_a_round_is_late() {
+        let watched = |minutes: &[i64], now: i64| -> Vec<i64> {
+            let rounds = after(minutes);
+            (0..40).filter(|n| rounds.is_watched(1_000_000 + n, at(now))).collect()
+        };
+        assert_eq!(watched(&[], 6), [0; 0], "no round at all");
+        assert_eq!(watched(&[4], 5), [0, 1], "a bucket has begun");
+        assert_eq!(watched(&[4], 19), [0, 1, 2, 3]);
+        assert_eq!(watched(&[4], 20), [0], "a round is late");
+        assert_eq!(watched(&[9], 4), [1], "a clock that was set back");
+    }
+
+    #[test]
+    fn unread_parts_are_counted_whatever_they_are() {
+        let unread = |data: ShownData<'_>| {
+            let mut rounds = after(&[0]);
+            rounds.finish(at(1), &data);
+            rounds.unread
+        };
+        let none = ShownData::default;
+        assert_eq!(unread(none()), 0);
+        assert_eq!(unread(ShownData { unreadable: Some(1), ..none() }), 1);
+        assert_eq!(unread(ShownData { unlisted: Some(2), ..none() }), 2);
+        assert_eq!(unread(ShownData { unsurveyed: Some(3), unlisted: Some(1), ..none() }), 4);
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! was, with the moment of its last reading.
 
 use super::Dashboard;
-use super::investigations::{AgentUsage, INVESTIGATIONS_MAX, Investigation, InvestigationStatus};
+use super::investigations::{
+    AgentUsage, INVESTIGATIONS_MAX, Investigation, InvestigationStatus, ShownProof, ShownVerdict,
+};
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::notification::ack::Acks;
 use crate::rules::notification::silence::Silences;
@@ -79,7 +81,9 @@ impl Dashboard {
             ..Investigation::default()
         });
         let figures = |one: &Investigation| {
-            (one.status, one.ended_at, one.pid, one.timeout_at, one.cost, one.usage)
+            let proven_at = one.proof.as_ref().map(|proof| proof.at);
+            let figures = (one.status, one.ended_at, one.pid, one.timeout_at, one.cost, one.usage);
+            (figures, proven_at, one.verdict.is_some())
         };
         let before = figures(one);
         if one.status == InvestigationStatus::Running {
@@ -89,12 +93,18 @@ impl Dashboard {
         one.pid = one.pid.or(session.pid);
         one.timeout_at = one.timeout_at.or(Some(session.timeout_at));
         let is_told = session.ended_at.is_some() && session.cost_usd.is_some();
-        if one.ended_at.is_some() && (one.is_cost_least || before.0 != one.status) {
+        if one.ended_at.is_some() && (one.is_cost_least || before.0.0 != one.status) {
             one.is_cost_least = !is_told;
             one.cost = session.cost_usd.max(one.cost);
         }
         one.cost = one.cost.or(session.cost_usd);
         one.usage = with_share(usage, one.usage).or(one.usage);
+        let verdict = session.verdict.as_deref();
+        let verdict = verdict.filter(|_| one.status == InvestigationStatus::Completed);
+        one.verdict = one.verdict.take().or_else(|| verdict.map(ShownVerdict::of_record));
+        let proofs = session.proofs.iter().rev();
+        let mut ended = proofs.filter_map(|proof| Some((proof.result.as_ref()?, proof.ended_at?)));
+        one.set_proof(ended.next().map(|(result, at)| ShownProof::of_record(result, at)));
         is_new || figures(one) != before
     }
 }

@@ -57,6 +57,11 @@ struct CauseRow<'a> {
     redriven_at: Option<Timestamp>,
     cleared_at: Option<Timestamp>,
     session: Option<&'a str>,
+    /// The status of its verdict.
+    verdict: Option<&'a str>,
+    needs_person: Option<&'a str>,
+    /// The grade of its fix: `proven`, `unproven` or `unknown`.
+    proof: Option<&'a str>,
     waits: Option<&'a str>,
     pull_request: Option<&'a str>,
     /// The pull requests of the incident, of any cause.
@@ -198,6 +203,8 @@ fn cause<'a>(state: &'a Dashboard, key: &RowKey) -> Option<CauseRow<'a>> {
     let (id, one) = state.incidents.get_key_value(&key.id)?;
     let cause = incidents::cause(one, &key.part);
     let request = one.requests_of(&key.part).into_iter().next();
+    let session = one.session.as_deref().and_then(|id| state.investigations.get(id));
+    let verdict = session.and_then(|session| session.verdict.as_ref());
     Some(CauseRow {
         incident: id,
         queue: incidents::queue_name(one),
@@ -217,6 +224,9 @@ fn cause<'a>(state: &'a Dashboard, key: &RowKey) -> Option<CauseRow<'a>> {
         redriven_at: one.redriven_at,
         cleared_at: one.cleared_at,
         session: one.session.as_deref(),
+        verdict: verdict.map(|verdict| &*verdict.status),
+        needs_person: verdict.and_then(|verdict| verdict.needs_person.as_deref()),
+        proof: session.and_then(|session| session.proof.as_ref()).map(|proof| &*proof.grade),
         waits: one.skipped.as_ref().map(|(reason, _)| &**reason),
         pull_request: request.map(|request| &*request.key),
         pull_requests: one.requests.iter().map(|request| &*request.key).collect(),

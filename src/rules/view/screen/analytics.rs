@@ -117,6 +117,11 @@ fn mean_times(page: &mut PageLines) {
         let names: Vec<&str> = times.iter().map(|time| time.step.as_str()).collect();
         return page.sentence(&format!("{}: {reason}", names.join(", ")), Tone::Faint);
     }
+    // Without room for the noun behind one number it stands behind none.
+    let with_noun = |count| format!("  of {}", text::count(count, "incident"));
+    let longest = times.iter().filter(|time| time.mean.is_ok()).map(|time| time.count);
+    let longest = longest.map(|count| with_noun(count).len()).max().unwrap_or(0);
+    let has_nouns = 16 + 7 + longest <= page.width;
     for time in times {
         let mut head = StyledLine::new();
         head.pad(2);
@@ -125,10 +130,8 @@ fn mean_times(page: &mut PageLines) {
         match time.mean {
             Ok(mean) => {
                 head.push(&format!("{:>7}", amounts::clock(mean.as_secs())), Tone::Plain);
-                let mut of = format!("  of {}", text::count(time.count, "incident"));
-                if head.width() + of.len() > page.width {
-                    of = format!("  of {}", time.count);
-                }
+                let of =
+                    if has_nouns { with_noun(time.count) } else { format!("  of {}", time.count) };
                 page.lines.push(head.with(&of, Tone::Faint));
             }
             Err(reason) => {

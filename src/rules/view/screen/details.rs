@@ -77,7 +77,7 @@ fn request(page: &mut PageLines, key: &str) {
     let whose = if one.is_ours { ", opened by dlq-tools" } else { "" };
     page.field("author", &format!("{}{whose}", unknown(&one.author)), Tone::Plain);
     page.field("checks", &unknown(&one.checks), Tone::Plain);
-    page.field("review", &unknown(&one.review), Tone::Plain);
+    page.field("review", &unknown(&one.review).replace('_', " "), Tone::Plain);
     page.field("waiting on", one.waiting_on.as_deref().unwrap_or("nobody"), Tone::Plain);
     let times = [("opened", one.opened_at), ("merged", one.merged_at), ("closed", one.closed_at)];
     for (name, at) in times {

@@ -191,7 +191,7 @@ fn news(page: &mut PageLines, id: &str) {
         head.push(&amounts::instant(entry.at, page.look.now), Tone::Faint);
         let symbol = timeline::symbol(page.look.symbols, entry.sign);
         head.push(&format!(" {symbol} "), Tone::Plain);
-        page.hang(head, &timeline::told(state, entry), Tone::Plain);
+        page.hang(head, &timeline::told(page.look, entry), Tone::Plain);
     }
     if page.lines.len() == before {
         page.sentence("none among the newest news; dlq-log has all", Tone::Faint);

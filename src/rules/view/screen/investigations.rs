@@ -6,11 +6,15 @@ use super::places;
 use super::rows::investigations as rows;
 use super::theme::{StyledLine, Tone};
 use super::ui::AttachedFiles;
-use crate::rules::view::dashboard::investigations::{Investigation, InvestigationStatus};
+use crate::rules::view::dashboard::investigations::{
+    Investigation, InvestigationStatus, ShownProof,
+};
 use crate::text::count;
 
 /// The lines of a patch or a report that a page shows.
 const FILE_LINES: usize = 400;
+/// The characters of a commit's id that are shown.
+const COMMIT: usize = 12;
 
 /// Adds the page of an investigation.
 pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
@@ -21,7 +25,7 @@ pub fn page(page: &mut PageLines, id: &str, attached: Option<&AttachedFiles>) {
     let name = rows::queue_name(page.look.state, one);
     let name = places::named(page.look.state, &one.queue, name);
     page.heading(&format!("Investigation of {name}"), id);
-    let status = rows::status_cell(page.look, one.status);
+    let status = rows::status_cell(page.look, one);
     page.field("status", &status.text, status.tone);
     if let Some(detail) = &one.detail {
         page.field("reason", detail, Tone::Plain);
@@ -103,7 +107,13 @@ pub fn verdict(page: &mut PageLines, id: &str) {
         };
         return page.sentence(reason, Tone::Faint);
     };
-    page.field("status", &verdict.status, Tone::Strong);
+    page.field("status", rows::verdict_word(verdict), Tone::Strong);
+    if let Some(why) = &verdict.needs_person {
+        page.field("person", &format!("needed: {why}"), Tone::Warning);
+    }
+    if verdict.is_of_record {
+        page.field("the rest", "unknown: its end is not among the events", Tone::Faint);
+    }
     if let Some(title) = &verdict.title {
         page.field("title", title, Tone::Plain);
     }
@@ -119,6 +129,22 @@ pub fn verdict(page: &mut PageLines, id: &str) {
         Some(other) => page.field("redrive", other, Tone::Plain),
         None => {}
     }
+    if let Some(proof) = &one.proof {
+        fix(page, proof);
+    }
+    if let Some(why) = &one.patch_held {
+        page.field("patch", &format!("not offered: {why}"), Tone::Warning);
+    }
+}
+
+/// Adds what the tests say of the fix, and on which commit.
+fn fix(page: &mut PageLines, proof: &ShownProof) {
+    let tone = if &*proof.grade == "proven" { Tone::Strong } else { Tone::Warning };
+    let word = rows::proof_word(&proof.grade);
+    let detail = proof.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let base = proof.base.as_deref().map(|base| base.get(..COMMIT).unwrap_or(base));
+    let base = base.map(|base| format!(" (on {base})")).unwrap_or_default();
+    page.field("fix", &format!("{word}{detail}{base}"), tone);
 }
 
 /// Adds the report and the patch: their text, or else where they are.

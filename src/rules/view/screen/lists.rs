@@ -215,7 +215,7 @@ impl ListState {
             shown.lay(&mut line, cells, span.as_ref(), symbols.cut);
             if is_selected {
                 line.pad(width);
-                line.is_selected = true;
+                line.select();
             }
             lines.push(line);
         }

@@ -29,9 +29,10 @@ pub fn all(state: &Dashboard, now: Timestamp) -> Vec<String> {
     problems.extend(untimely(state));
     problems.extend(dropped_queues(state));
     problems.extend(dropped(state));
-    if state.source.damaged > 0 {
-        problems
-            .push(format!("{} of the source are no events", count(state.source.damaged, "line")));
+    match state.source.damaged {
+        0 => {}
+        1 => problems.push("1 line of the source is no event".into()),
+        lines => problems.push(format!("{lines} lines of the source are no events")),
     }
     problems
 }

@@ -120,7 +120,11 @@ fn queues(state: &Dashboard, now: Timestamp) -> String {
     for queue in state.queues.values() {
         let part = match Standing::new(queue, now) {
             Standing::Fatal | Standing::Error => 0,
-            Standing::Unknown => 1,
+            // An incident stays open while its queue cannot be read.
+            Standing::Unknown => {
+                counts[0] += usize::from(queue.incident.is_some());
+                1
+            }
             Standing::Warning => 2,
             Standing::Quiet => 3,
             Standing::Gone => continue,

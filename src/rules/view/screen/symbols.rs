@@ -22,6 +22,8 @@ pub struct Symbols {
     pub bars: [&'static str; 8],
     pub down: &'static str,
     pub up: &'static str,
+    /// The sign between a number and what there is so many times.
+    pub times: &'static str,
 }
 
 const PLAIN: Symbols = Symbols {
@@ -41,6 +43,7 @@ const PLAIN: Symbols = Symbols {
     bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     down: "↓",
     up: "↑",
+    times: "×",
 };
 
 const ASCII: Symbols = Symbols {
@@ -60,6 +63,7 @@ const ASCII: Symbols = Symbols {
     bars: [".", ".", ":", ":", "-", "=", "=", "#"],
     down: "v",
     up: "^",
+    times: "x",
 };
 
 /// Emoji of two cells in every terminal that we know of.

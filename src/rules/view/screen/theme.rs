@@ -4,6 +4,7 @@
 //! both stay legible; without colour only bold, dim, underlined and reverse remain.
 
 use std::num::NonZeroU16;
+use std::ops::Range;
 
 use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui::style::{Color, Modifier, Style};
@@ -67,7 +68,8 @@ impl Tone {
 pub struct StyledLine {
     pieces: Vec<(String, Tone)>,
     width: usize,
-    pub is_selected: bool,
+    /// The cells of the selected row, which a line shares with the panel beside it.
+    selected: Range<usize>,
 }
 
 impl StyledLine {
@@ -137,10 +139,16 @@ impl StyledLine {
 
     /// Adds the pieces of another line behind this one.
     pub fn append(&mut self, other: StyledLine) {
+        if !other.selected.is_empty() {
+            self.selected = self.width + other.selected.start..self.width + other.selected.end;
+        }
         self.width += other.width;
-        let is_selected = other.is_selected;
         self.pieces.extend(other.pieces);
-        self.is_selected |= is_selected;
+    }
+
+    /// Marks all cells as those of the selected row.
+    pub fn select(&mut self) {
+        self.selected = 0..self.width;
     }
 
     pub fn width(&self) -> usize {
@@ -166,12 +174,12 @@ impl StyledLine {
         let area = buffer.area;
         let mut x = 0;
         for (text, tone) in &self.pieces {
-            let mut style = tone.style();
-            if self.is_selected {
-                // Dim text in reverse is hard to read.
-                style = style.remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED);
-            }
+            // Dim text in reverse is hard to read.
+            let reverse =
+                tone.style().remove_modifier(Modifier::DIM).add_modifier(Modifier::REVERSED);
             for one in cells::characters(text) {
+                let is_selected = self.selected.contains(&usize::from(x));
+                let style = if is_selected { reverse } else { tone.style() };
                 let wide = u16::try_from(cells::width(one)).unwrap_or(0);
                 if wide == 0 {
                     continue;
@@ -275,6 +283,27 @@ mod tests {
         let is_bright = codes.split(';').any(|code| code.len() > 1 && !"34".contains(&code[..1]));
         assert!(!is_bright && !codes.contains("38") && !codes.contains("48"), "{codes}");
         [code(30), code(40)]
+    }
+
+    #[test]
+    fn selection_ends_where_the_panel_beside_begins() {
+        let reversed = |is_left: bool| -> Vec<u16> {
+            let mut line = StyledLine::from_text("left", Tone::Plain);
+            let mut right = StyledLine::from_text("right", Tone::Faint);
+            if is_left {
+                line.select()
+            } else {
+                right.select()
+            }
+            line.pad(6);
+            line.append(right);
+            let mut buffer = Buffer::empty(ratatui::layout::Rect::new(0, 0, 12, 1));
+            line.draw(&mut buffer, 0);
+            let is_reversed = |x: &u16| buffer[(*x, 0)].modifier.contains(Modifier::REVERSED);
+            (0..12).filter(is_reversed).collect()
+        };
+        assert_eq!(reversed(true), [0, 1, 2, 3]);
+        assert_eq!(reversed(false), [6, 7, 8, 9, 10]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::rules::investigation::session::SessionStatus;
 use crate::rules::investigation::wait;
 use crate::rules::loss_text;
 use crate::rules::view::page::{PageStyle, Shade};
+use crate::rules::view::screen::rows::investigations::proof_word;
 use crate::text;
 use crate::time::{Timestamp, show_span};
 
@@ -210,7 +211,10 @@ impl TextTable {
         match of.state {
             "running" => format!("session {session} running"),
             "ended" if session.is_empty() => "investigated; not again until it grows".into(),
-            "ended" => format!("session {session}: {}", reason.unwrap_or("ended")),
+            "ended" => {
+                let person = if of.needs_person.is_some() { ", needs a person" } else { "" };
+                format!("session {session}: {}{person}", reason.unwrap_or("ended"))
+            }
             "waiting" => {
                 let what = match (&of.same_cause, reason) {
                     (Some(owner), _) => self.same_cause(owner),
@@ -312,6 +316,13 @@ fn result(one: &LastEvent) -> Vec<String> {
         (word, rest) => word.clone().or_else(|| rest.clone()),
     };
     lines.extend(both(&one.verdict, &one.title));
+    lines.extend(one.needs_person.as_ref().map(|why| format!("needs a person: {why}")));
+    lines.extend(
+        one.proof
+            .as_ref()
+            .map(|proof| format!("fix {}: {}", proof_word(&proof.grade), proof.detail)),
+    );
+    lines.extend(one.patch_held.as_ref().map(|why| format!("patch not offered: {why}")));
     lines.extend(one.detail.clone().or_else(|| one.reason.clone()));
     lines.extend(one.report.clone());
     lines

@@ -1,3 +1,5 @@
+mod proofs;
+
 use super::*;
 use crate::event::Queue;
 use crate::rules::investigation::incident::Incident;

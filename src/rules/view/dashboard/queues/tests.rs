@@ -108,11 +108,16 @@ fn severity_is_by_loss_reading_incident_and_depth() {
     use Severity::*;
     assert_eq!(ShownQueue::default().severity(now), Warn, "never read");
     type Row<'a> = (&'a str, &'a dyn Fn(&mut ShownQueue), Severity);
-    let rows: [Row; 10] = [
+    let rows: [Row; 11] = [
         ("raised", &|_| {}, Error),
         ("below the threshold", &|q| q.incident = None, Warn),
         ("empty, not cleared yet", &|q| q.depth = Some(0), Info),
         ("unreadable", &|q| (q.depth, q.unreadable) = (None, Some("denied".into())), Error),
+        (
+            "unreadable without an incident",
+            &|q| (q.depth, q.unreadable, q.incident) = (None, Some("denied".into()), None),
+            Error,
+        ),
         ("far loss", &|q| q.expires_before = Some(at(48 * hour)), Error),
         (
             "loss within a day",
@@ -144,4 +149,26 @@ fn last_empty_moment_is_that_of_the_last_round() {
     assert_eq!(empty_at(&[(11, Some(3), Some(1))]), None, "filled before");
     assert_eq!(empty_at(&[(11, Some(3), Some(0)), (12, Some(0), None)]), None, "empty again");
     assert_eq!(empty_at(&[(0, Some(0), None), (1, None, None), (11, Some(3), None)]), None, "gap");
+}
+
+#[test]
+fn full_list_drops_gone_and_empty_queues_before_those_with_messages_and_incidents() {
+    let queue = |incident: bool, depth: Option<u64>, is_gone: bool| ShownQueue {
+        incident: incident.then(|| "i".into()),
+        depth,
+        is_gone,
+        ..ShownQueue::default()
+    };
+    let older = ShownQueue { read_at: Some(at(1)), ..queue(false, Some(3), false) };
+    let newer = ShownQueue { read_at: Some(at(2)), ..queue(false, Some(3), false) };
+    let order = [
+        queue(false, None, true),
+        older,
+        newer,
+        queue(true, Some(0), false),
+        queue(true, Some(3), false),
+    ];
+    assert!(order.windows(2).all(|pair| pair[0].worth() < pair[1].worth()));
+    assert_eq!(queue(false, None, true).worth(), queue(false, Some(0), false).worth());
+    assert!(queue(false, Some(0), false).worth() < queue(false, None, false).worth(), "unknown");
 }

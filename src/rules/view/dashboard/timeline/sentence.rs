@@ -156,7 +156,11 @@ fn investigation(kind: Type, event: &ShownEvent<'_>, at: Timestamp) -> (Sign, St
                 status => (Sign::Good, part(status)),
             };
             let title = part(Some(title.unwrap_or(unknown)));
-            (sign, format!("investigation completed: {status}{sure}: {title}"))
+            let (sign, person) = match verdict.and_then(|one| one.needs_person.as_deref()) {
+                Some(_) => (Sign::Warning, ", needs a person"),
+                None => (sign, ""),
+            };
+            (sign, format!("investigation completed: {status}{sure}{person}: {title}"))
         }
         Type::InvestigationTimedOut => (Sign::Bad, "investigation timed out".into()),
         Type::InvestigationStopped => {

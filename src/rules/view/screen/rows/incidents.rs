@@ -7,6 +7,7 @@ use super::super::places;
 use super::super::theme::Tone;
 use super::{KEYS, Look, RowKey, SortKey, descending};
 use crate::event::Severity;
+use crate::rules::investigation::wait;
 use crate::rules::view::dashboard::Dashboard;
 use crate::rules::view::dashboard::incidents::IncidentStory;
 use crate::rules::view::dashboard::queues::ShownQueue;
@@ -132,7 +133,10 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
         }
         ColumnField::Cause => match (cause, &one.skipped) {
             (Some((_, _, title)), _) => TableCell::sentence(&**title, Tone::Plain),
-            (None, Some((_, detail))) => TableCell::sentence(&**detail, Tone::Faint),
+            // The sentence of the event begins with the name of the queue, which stands beside.
+            (None, Some((reason, detail))) => {
+                TableCell::sentence(wait::known_clause(reason).unwrap_or(detail), Tone::Faint)
+            }
             (None, None) => TableCell::sentence("not sampled yet", Tone::Faint),
         },
         ColumnField::Count => known(cause.map(|(_, count, _)| amounts::count(*count))),

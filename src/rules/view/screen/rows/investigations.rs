@@ -9,7 +9,9 @@ use super::super::places;
 use super::super::theme::Tone;
 use super::{KEYS, Look, RowKey, SortKey};
 use crate::rules::view::dashboard::Dashboard;
-use crate::rules::view::dashboard::investigations::{Investigation, InvestigationStatus};
+use crate::rules::view::dashboard::investigations::{
+    Investigation, InvestigationStatus, ShownVerdict,
+};
 use crate::time::Timestamp;
 
 /// The time for which an ended investigation stays among the investigators.
@@ -36,9 +38,10 @@ pub fn word(status: InvestigationStatus) -> &'static str {
     }
 }
 
-pub fn status_cell(look: &Look, status: InvestigationStatus) -> TableCell {
+pub fn status_cell(look: &Look, one: &Investigation) -> TableCell {
     let symbols = look.symbols;
-    let (symbol, tone) = match status {
+    let (symbol, tone) = match one.status {
+        InvestigationStatus::Completed if needs_person(one) => (symbols.warning, Tone::Warning),
         InvestigationStatus::Running => (symbols.begin, Tone::Strong),
         InvestigationStatus::Completed => (symbols.good, Tone::Plain),
         InvestigationStatus::Stopped => (symbols.gone, Tone::Plain),
@@ -46,7 +49,7 @@ pub fn status_cell(look: &Look, status: InvestigationStatus) -> TableCell {
         | InvestigationStatus::TimedOut
         | InvestigationStatus::Crashed => (symbols.bad, Tone::Bad),
     };
-    TableCell::new(look.signed(symbol, word(status)), tone)
+    TableCell::new(look.signed(symbol, word(one.status)), tone)
 }
 
 pub fn is_running(one: &Investigation) -> bool {
@@ -62,14 +65,36 @@ pub fn runtime(one: &Investigation, now: Timestamp) -> Option<u64> {
     }
 }
 
-/// Returns the result in a sentence.
-pub fn result(one: &Investigation) -> Option<String> {
-    let verdict = one.verdict.as_ref();
-    let title = verdict.map(|verdict| match &verdict.title {
-        Some(title) => format!("{}: {title}", verdict.status),
-        None => verdict.status.to_string(),
-    });
-    title.or_else(|| one.detail.as_deref().map(str::to_owned))
+/// Returns the status of a verdict in words.
+pub fn verdict_word(verdict: &ShownVerdict) -> &str {
+    if &*verdict.status == "not_a_bug" { "not a bug" } else { &verdict.status }
+}
+
+/// Returns whether a person has to look at the verdict before anybody acts on it.
+fn needs_person(one: &Investigation) -> bool {
+    one.verdict.as_ref().is_some_and(|verdict| verdict.needs_person.is_some())
+}
+
+/// Returns the grade of a fix in words; a word of another version as it is.
+pub fn proof_word(grade: &str) -> &str {
+    match grade {
+        "unproven" => "not proven",
+        "unknown" => "proof unknown",
+        other => other,
+    }
+}
+
+/// Returns the result in a sentence: the words that decide what to do come before the title.
+fn result(one: &Investigation) -> Option<String> {
+    let Some(verdict) = &one.verdict else { return one.detail.as_deref().map(str::to_owned) };
+    let person = needs_person(one).then_some("needs a person");
+    let proof = one.proof.as_ref().map(|proof| proof_word(&proof.grade));
+    let words = [Some(verdict_word(verdict)), person, proof].into_iter().flatten();
+    let words = words.collect::<Vec<_>>().join(", ");
+    Some(match &verdict.title {
+        Some(title) => format!("{words}: {title}"),
+        None => words,
+    })
 }
 
 pub fn rows<'a>(
@@ -84,7 +109,8 @@ pub fn rows<'a>(
     let passes = |id: &str, one: &Investigation| {
         let title = one.verdict.as_ref().and_then(|verdict| verdict.title.as_deref());
         let texts = [queue_name(state, one), id, &*one.agent, word(one.status)];
-        let more = [title.unwrap_or_default(), one.detail.as_deref().unwrap_or_default()];
+        let words = one.verdict.as_ref().and_then(|_| result(one)).unwrap_or_default();
+        let more = [title.unwrap_or_default(), one.detail.as_deref().unwrap_or_default(), &*words];
         (!recent_only || is_recent(one)) && filter.passes(texts.into_iter().chain(more))
     };
     let all = state.investigations.iter().map(|(id, one)| (&**id, one));
@@ -136,7 +162,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
     // The usage of an investigation that has ended is that of no process.
     let usage = one.usage.filter(|_| is_running(one));
     Some(match field {
-        ColumnField::Status => status_cell(look, one.status),
+        ColumnField::Status => status_cell(look, one),
         ColumnField::Queue => {
             let name = queue_name(look.state, one);
             TableCell::plain(places::named(look.state, &one.queue, name))
@@ -154,6 +180,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
         ColumnField::Session => TableCell::plain(key.id.chars().take(ID).collect::<String>()),
         ColumnField::Agent => TableCell::plain(&*one.agent),
         ColumnField::Result => match result(one) {
+            Some(result) if needs_person(one) => TableCell::sentence(result, Tone::Warning),
             Some(result) => TableCell::sentence(result, Tone::Plain),
             None => TableCell::sentence(last_step(one).unwrap_or_default(), Tone::Faint),
         },

@@ -47,12 +47,14 @@ pub fn rows(
 }
 
 /// Returns the text, with the place of its queue where another queue has the same name.
-pub fn told(state: &Dashboard, entry: &TimelineEntry) -> String {
+pub fn told(look: &Look, entry: &TimelineEntry) -> String {
+    let state = look.state;
     let of_incident = || state.incidents.get(entry.incident.as_deref()?).map(|story| &*story.queue);
-    match entry.queue.as_deref().or_else(of_incident) {
+    let text = match entry.queue.as_deref().or_else(of_incident) {
         Some(arn) => places::told(state, arn, &entry.text),
         None => entry.text.to_string(),
-    }
+    };
+    text.replace(" × ", &format!(" {} ", look.symbols.times))
 }
 
 /// Returns a text with a long name of its queue cut in the middle, for lines in which it would push
@@ -94,7 +96,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
         ColumnField::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
         ColumnField::Text => {
             let tone = if tone(entry) == Tone::Worst { Tone::Bad } else { tone(entry) };
-            let whole = told(look.state, entry);
+            let whole = told(look, entry);
             let short = short_text(entry, &whole, look.symbols.cut);
             let long = short.as_ref().map(|_| whole.clone());
             let text = short.unwrap_or(whole);

@@ -11,7 +11,7 @@ use crate::rules::view::screen::{Command, ScreenFlags, ScreenView, Ui};
 
 /// Presses the keys of a script, with a frame after each; returns what the last one asks for. `\r` is
 /// enter, `\u{1b}` is esc, `>` and `<` are right and left.
-fn press(ui: &mut Ui, state: &Dashboard, script: &str) -> Option<Command> {
+pub fn press(ui: &mut Ui, state: &Dashboard, script: &str) -> Option<Command> {
     frame(state, ui, 80, 24);
     let mut last = None;
     for c in script.chars() {
@@ -33,7 +33,7 @@ fn argv(words: &[&str]) -> Option<Command> {
     Some(Command::Run(words.iter().map(|word| (*word).to_owned()).collect()))
 }
 
-const WRITE: ScreenFlags = ScreenFlags {
+pub const WRITE: ScreenFlags = ScreenFlags {
     is_recording: false,
     color: true,
     ascii: false,

@@ -132,6 +132,9 @@ fn change_has_no_ages() {
     for queue in state.queues.values_mut() {
         queue.read_at = Some(states::now());
     }
+    for request in state.pull_requests.values_mut() {
+        request.seen_at = Some(states::now());
+    }
     assert_eq!(changes(&state), before, "a round finds nothing new");
     state.queues.get_mut(states::ORDERS).unwrap().depth = Some(4);
     let differs = |state: &Dashboard| {

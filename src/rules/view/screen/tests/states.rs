@@ -8,7 +8,7 @@ use crate::rules::notification::ack::{Ack, Acks};
 use crate::rules::notification::silence::{Silence, Silences};
 use crate::rules::view::dashboard::incidents::{IncidentRequest, IncidentStory};
 use crate::rules::view::dashboard::investigations::{
-    AgentUsage, Investigation, InvestigationStatus, InvestigationStep, ShownVerdict,
+    AgentUsage, Investigation, InvestigationStatus, InvestigationStep, ShownProof, ShownVerdict,
 };
 use crate::rules::view::dashboard::pull_requests::WatchedRequest;
 use crate::rules::view::dashboard::queues::{BUCKET_MS, BUCKETS, DepthHistory, ShownQueue, bucket};
@@ -252,6 +252,15 @@ fn investigations(state: &mut Dashboard) {
         category: Some("code_error".into()),
         confidence: Some(0.92),
         redrive: Some("after_fix".into()),
+        ..ShownVerdict::default()
+    };
+    let doubted = ShownVerdict {
+        needs_person: Some("3 calls of tools were denied".into()),
+        ..verdict.clone()
+    };
+    let proof = |grade: &str, detail: &str| {
+        let base = Some("9f2c1d7a81f7b1c60f5e1d4c9a0b1c2d3e4f5a6b".into());
+        Some(ShownProof { at: ago(80_100), grade: grade.into(), detail: Some(detail.into()), base })
     };
     let completed = Investigation {
         queue: GURU.into(),
@@ -262,7 +271,9 @@ fn investigations(state: &mut Dashboard) {
         status: InvestigationStatus::Completed,
         steps: vec![step(4900, "writing the verdict", None, None)],
         cost: Usd::from_dollars(1.37),
-        verdict: Some(verdict.clone()),
+        verdict: Some(doubted),
+        proof: proof("unproven", "the new tests pass without the fix, too"),
+        patch_held: Some("'.github/workflows/ci.yml' runs in CI".into()),
         report: Some("/home/oncall/.local/state/dlq/sessions/0192a7c4-guru/report.md".into()),
         ..Investigation::default()
     };
@@ -273,6 +284,9 @@ fn investigations(state: &mut Dashboard) {
         started_at: Some(ago(89_900)),
         ended_at: Some(ago(89_000)),
         cost: Usd::from_dollars(12.5),
+        verdict: Some(verdict),
+        proof: proof("proven", "the new tests fail on the base and pass with the patch"),
+        patch_held: None,
         ..completed
     };
     state.investigations.insert("0191ffff-stock".into(), stock);
@@ -554,7 +568,16 @@ pub fn hostile() -> Dashboard {
                 category: Some(text()),
                 confidence: Some(f64::NAN),
                 redrive: Some(text()),
+                needs_person: Some(text()),
+                is_of_record: true,
             }),
+            proof: Some(ShownProof {
+                at: now(),
+                grade: text(),
+                detail: Some(text()),
+                base: Some(text()),
+            }),
+            patch_held: Some(text()),
             report: Some(text()),
             usage: Some(AgentUsage {
                 at: Timestamp::from_millis(i64::MAX),
