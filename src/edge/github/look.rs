@@ -16,6 +16,8 @@ use crate::rules::pull_request::watch::WatchedPullRequest;
 const PAGES_MAX: u32 = 400;
 /// The results of a search that GitHub shows.
 const RESULTS_MAX: u64 = 1000;
+/// The reason of a look that no narrower page has saved.
+const GIVES_UP: &str = "GitHub fails, or gives up on a single pull request (status 502)";
 /// The points of the hour that are left to others.
 const POINTS_LEFT: u64 = 200;
 
@@ -67,7 +69,7 @@ impl PullRequestLook {
                         continue;
                     }
                     None => {
-                        self.fail("GitHub gives up on a single pull request");
+                        self.fail(GIVES_UP);
                         return Ok(());
                     }
                 },
@@ -124,6 +126,8 @@ impl PullRequestLook {
     ) -> Result<(), GithubError> {
         let mut rest = missing;
         let mut width = PAGE_MAX;
+        // The pull request on which GitHub has given up just before.
+        let mut given_up: Option<&String> = None;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(width as usize));
             let answer = match client.query(&nodes_body(now)) {
@@ -133,10 +137,23 @@ impl PullRequestLook {
                         width = less;
                         continue;
                     }
-                    None => QueryAnswer::default(),
+                    // Two in a row, or no answer at all: the server has failed, and not a pull request.
+                    None if given_up.is_some() || self.reading.login.is_none() => {
+                        given_up.map(|id| self.reading.unread.remove(id));
+                        self.fail(GIVES_UP);
+                        return Ok(());
+                    }
+                    None => {
+                        given_up = now.first();
+                        QueryAnswer::default()
+                    }
                 },
                 Err(error) => return Err(error),
             };
+            if answer.login.is_some() {
+                self.reading.login.clone_from(&answer.login);
+                given_up = None;
+            }
             let why =
                 answer.error.unwrap_or_else(|| "GitHub does not show it to this token".into());
             let mut nodes = answer.nodes.into_iter();
