@@ -143,7 +143,7 @@ pub fn judge_opening(
     let last = ends().max_by_key(|(_, end)| end.at());
     if let Some((closed, PullRequestEnd::Closed { .. })) = last
         && !policy.is_asked_for
-        && !has_new_evidence(fix, closed)
+        && !has_new_evidence(fix, &opened, prs)
     {
         return OpeningVerdict::Refuse(OpeningRefusal::Rejected { number: number(closed) });
     }
@@ -207,12 +207,17 @@ fn judge_limits(
     Some(OpeningVerdict::Wait { until, why: OpeningWait::MaxPerDay(policy.max_per_day) })
 }
 
-/// Whether a fix rests on a cause, a category or a file that the refused one did not have.
-fn has_new_evidence(fix: &FixFacts, refused: &FixState) -> bool {
-    let is_new = |all: &[String], known: &[String]| all.iter().any(|one| !known.contains(one));
-    is_new(&fix.causes, &refused.causes)
-        || is_new(&fix.files, &refused.files)
-        || fix.category.is_some() && fix.category != refused.category
+/// Whether a fix rests on a cause, a category or a file that none of the refused ones had: a model that
+/// wavers between two categories brings no evidence.
+fn has_new_evidence(fix: &FixFacts, opened: &[&FixState], prs: &PullRequests) -> bool {
+    let is_refused =
+        |one: &&&FixState| matches!(prs.end_of(one), Some(PullRequestEnd::Closed { .. }));
+    let refused = || opened.iter().filter(is_refused);
+    let is_new_cause = |cause: &String| !refused().any(|one| one.causes.contains(cause));
+    let is_new_file = |file: &String| !refused().any(|one| one.files.contains(file));
+    let is_new_category =
+        fix.category.is_some() && !refused().any(|one| one.category == fix.category);
+    is_new_category || fix.causes.iter().any(is_new_cause) || fix.files.iter().any(is_new_file)
 }
 
 /// Returns the time of the next try after a failure; None when it is given up.

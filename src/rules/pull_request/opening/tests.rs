@@ -138,6 +138,10 @@ fn rejected_cause_is_opened_again_for_new_evidence_or_on_request() {
     }
     let asked = OpeningPolicy { is_asked_for: true, ..policy() };
     assert_eq!(judge_opening(&fix(), &refused, &asked, at(3)), again);
+    // The first refused session had this category, and the last one another.
+    let other = FixState { category: Some("schema".into()), ..opened("b", 8) };
+    let twice = prs(&[(opened("a", 7), closed(1)), (other, closed(2))]);
+    assert_eq!(judge_opening(&fix(), &twice, &policy(), at(3)), rejected(8));
 }
 
 #[test]
