@@ -114,9 +114,14 @@ pub fn judge_reading(
     let end = end_of(&reading.state, now);
     let Some(known) = known else {
         let is_open = reading.state == PullRequestState::Open;
-        // What the first look finds is not news, nor what was said of it before.
-        let found =
-            || (first_record(reading, origin, now), vec![PullRequestChange::Found { is_baseline }]);
+        // What the first look finds is not news, nor what was said of it before. It may have waited for
+        // long: reminders begin with the next step of its ladder.
+        let found = || {
+            let record = first_record(reading, origin, now);
+            let reminded_at = is_baseline.then_some(now);
+            let change = PullRequestChange::Found { is_baseline };
+            (WatchedPullRequest { reminded_at, ..record }, vec![change])
+        };
         return is_open.then(found);
     };
     let mut next = known.clone();

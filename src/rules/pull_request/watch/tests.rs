@@ -217,3 +217,12 @@ fn renamed_repository_keeps_its_record() {
     assert_eq!(known.unwrap().repo, "acme/shop");
     assert_eq!(news[1], []);
 }
+
+#[test]
+fn turn_that_the_baseline_finds_counts_as_reminded() {
+    for is_baseline in [true, false] {
+        let origin = PullRequestOrigin::Person;
+        let (record, _) = judge_reading(None, &reading(), origin, is_baseline, at(5)).unwrap();
+        assert_eq!(record.reminded_at, is_baseline.then(|| at(5)));
+    }
+}
