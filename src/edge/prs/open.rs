@@ -179,6 +179,10 @@ impl Prs<'_> {
         if finding.is_none() {
             needs_person.push("its folder has no checked verdict (finding.json)".into());
         }
+        if session.forged > 0 {
+            needs_person
+                .push("its file of events has lines that its supervisor has not written".into());
+        }
         let finding = finding.unwrap_or_default();
         let fingerprint = session.fingerprint.clone().unwrap_or_else(|| session.id.clone());
         let facts = FixFacts {
