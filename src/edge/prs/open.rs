@@ -143,7 +143,10 @@ impl Prs<'_> {
         };
         let repo = match self.repository(&client, &mut fix) {
             Ok(repo) => repo,
-            Err(stop) => return self.failed(&fix, known, stop, out),
+            Err(stop) => {
+                self.record_pauses(&client)?;
+                return self.failed(&fix, known, stop, out);
+            }
         };
         // A renamed repository has its pull requests under the new name.
         let verdict = judge_opening(&fix.facts, &prs, &policy, clock::now());

@@ -97,6 +97,8 @@ impl Prs<'_> {
     ) -> Result<Opened, Error> {
         let now = clock::now();
         let mut state = self.state(fix, known.clone(), now);
+        // A limit on requests is no failure of the fix.
+        let is_failure = !matches!(stop, Stop::Limited(_));
         let why = stop.to_string();
         let retry_at = match stop {
             Stop::Refused(word, detail) => {
@@ -115,7 +117,7 @@ impl Prs<'_> {
             "cannot open the pull request of session {}: {why}; next try at {retry_at}",
             fix.session.id
         ));
-        state.tries += 1;
+        state.tries += u32::from(is_failure);
         state.retry_at = Some(retry_at);
         state.detail = Some(why);
         self.record(state, None, out)?;
