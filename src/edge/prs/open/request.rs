@@ -124,12 +124,14 @@ impl Opening<'_> {
             return Ok(out.flush()?);
         }
         let path = format!("/repos/{repo}/issues/{}/comments", on.number);
-        let (answer, _) = self
-            .client
-            .rest(Method::Post, &path, Some(&json!({ "body": text })))
-            .map_err(Stop::from)?;
-        if answer != GithubAnswer::Success {
-            return Err(Stop::Failed(in_words(&answer)).into());
+        if !self.is_commented(&path)? {
+            let (answer, _) = self
+                .client
+                .rest(Method::Post, &path, Some(&json!({ "body": text })))
+                .map_err(Stop::from)?;
+            if answer != GithubAnswer::Success {
+                return Err(Stop::Failed(in_words(&answer)).into());
+            }
         }
         let now = clock::now();
         let (id, number, url) = (on.node_id.clone(), on.number, on.html_url.clone());
@@ -150,6 +152,17 @@ impl Opening<'_> {
         let subject = subject(repo, number);
         let line = self.prs.line(self.fix, &[&subject], &subject, now, data);
         Ok(self.prs.record(state, Some(line), out)?)
+    }
+
+    /// Returns whether the comment of this session is there: an earlier try was killed, or has lost its
+    /// answer.
+    fn is_commented(&self, path: &str) -> Result<bool, Stop> {
+        let facts = &self.fix.facts;
+        let path = format!("{path}?per_page=100&since={}", facts.ended_at);
+        let found = self.client.get(&path)?.unwrap_or_default();
+        let mut bodies =
+            found.as_array().into_iter().flatten().filter_map(|one| one["body"].as_str());
+        Ok(bodies.any(|body| body.contains(&facts.session)))
     }
 
     /// Adds labels, reviewers and the owner, each by itself: none of them is worth the pull request.
