@@ -64,6 +64,8 @@ struct Opening<'a> {
     client: &'a GithubClient<'a>,
     fix: &'a OpenableFix<'a>,
     repo: &'a RepositoryFacts,
+    /// Whether a person asks for it.
+    is_asked_for: bool,
 }
 
 impl Prs<'_> {
@@ -150,7 +152,7 @@ impl Prs<'_> {
         };
         // A renamed repository has its pull requests under the new name.
         let verdict = judge_opening(&fix.facts, &prs, &policy, clock::now());
-        let opening = Opening { prs: self, client: &client, fix: &fix, repo: &repo };
+        let opening = Opening { prs: self, client: &client, fix: &fix, repo: &repo, is_asked_for };
         let stop = match verdict {
             OpeningVerdict::Open { attempt, regression_of } => {
                 opening.open(known, attempt, regression_of, out)?

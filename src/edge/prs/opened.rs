@@ -59,6 +59,8 @@ pub(super) struct PullRequestAnswer {
     #[serde(default)]
     state: String,
     #[serde(default)]
+    merged_at: Option<String>,
+    #[serde(default)]
     head: HeadBranch,
     #[serde(default)]
     base: BaseBranch,
@@ -88,6 +90,10 @@ impl PullRequestAnswer {
     /// Whether it has ended.
     pub(super) fn is_over(&self) -> bool {
         !self.state.is_empty() && self.state != "open"
+    }
+
+    pub(super) fn is_merged(&self) -> bool {
+        self.merged_at.is_some()
     }
 
     /// Returns the record of a pull request that was opened just now.

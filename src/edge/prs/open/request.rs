@@ -18,11 +18,46 @@ use crate::rules::pull_request::published::{self, Audience, FixSummary};
 use crate::text::safe;
 use crate::wire::Output;
 
+/// The attempts at a cause that are looked at for one that has not ended.
+const ATTEMPTS_MAX: u32 = 20;
+
 impl Opening<'_> {
     /// Returns the newest pull request of a branch that is open.
     pub(super) fn find(&self, branch: &str) -> Result<Option<PullRequestAnswer>, Stop> {
+        self.newest(branch, "open")
+    }
+
+    /// Returns the first attempt, from `attempt` on, whose branch has no pull request that has ended, and
+    /// what it is a regression of. Other machines, and a state folder that is lost, have opened those.
+    /// What a person has closed there stops the way, unless a person asks for it.
+    pub(super) fn free_attempt(
+        &self,
+        attempt: u32,
+        mut regression_of: Option<String>,
+    ) -> Result<(u32, Option<String>), Stop> {
+        for attempt in attempt..attempt.saturating_add(ATTEMPTS_MAX) {
+            let branch = published::branch(&self.fix.facts.fingerprint, attempt);
+            let Some(last) = self.newest(&branch, "all")?.filter(PullRequestAnswer::is_over) else {
+                return Ok((attempt, regression_of));
+            };
+            let name = subject(&self.repo.full_name, last.number);
+            if last.is_merged() {
+                regression_of = Some(name);
+            } else if !self.is_asked_for {
+                let why =
+                    format!("pull request {name} for the same cause was closed without a merge");
+                return Err(Stop::Refused("rejected", why));
+            }
+        }
+        let why = format!("{ATTEMPTS_MAX} pull requests for the same cause have ended");
+        Err(Stop::Refused("rejected", why))
+    }
+
+    /// Returns the newest pull request of a branch in a state: `open` or `all`.
+    fn newest(&self, branch: &str, state: &str) -> Result<Option<PullRequestAnswer>, Stop> {
         let repo = &self.repo.full_name;
-        let path = format!("/repos/{repo}/pulls?state=open&per_page=5&head={}", self.head(branch));
+        let head = self.head(branch);
+        let path = format!("/repos/{repo}/pulls?state={state}&per_page=5&head={head}");
         let found = self.client.get(&path)?.unwrap_or_default();
         let found: Vec<PullRequestAnswer> = serde_json::from_value(found)
             .map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?;

@@ -72,6 +72,7 @@ impl Opening<'_> {
     ) -> Result<(), Halt> {
         let github = &self.prs.settings.github;
         let facts = &self.fix.facts;
+        let (attempt, regression_of) = self.free_attempt(attempt, regression_of)?;
         let branch = published::branch(&facts.fingerprint, attempt);
         let base = self.fix.rule.and_then(|rule| rule.base.clone());
         let base = base.unwrap_or_else(|| self.repo.default_branch.clone());
