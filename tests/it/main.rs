@@ -22,6 +22,7 @@ mod peek;
 mod pipeline;
 #[cfg(feature = "aws")]
 mod poll;
+mod prs;
 #[cfg(feature = "aws")]
 mod readme;
 mod say;

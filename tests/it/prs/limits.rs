@@ -1,0 +1,115 @@
+//! Limits of GitHub: they are recorded, and later runs obey them.
+
+use super::*;
+use dlq::clock;
+use dlq::time::Timestamp;
+
+/// Returns the seconds until the end of a pause; None without one.
+fn pause(machine: &Machine, kind: &str) -> Option<i64> {
+    let prs = machine.document("prs.json");
+    let until: Timestamp = serde_json::from_value(prs["pauses"][kind]["until"].clone()).ok()?;
+    Some((until.millis() - clock::now().millis()) / 1000)
+}
+
+#[test]
+fn limit_is_recorded_and_obeyed_by_the_next_run() {
+    let Some(site) = Site::new("prs-limits", "") else { return };
+    let number = site.pull("Fix it");
+    site.machine.look().only("pr.found");
+    // (kind, shortest and longest pause in seconds)
+    let rows = [
+        ("secondary_limit", 80, 90),
+        ("secondary_limit_bare", 50, 60),
+        ("too_many_requests", 20, 30),
+        ("too_many_requests_bare", 50, 60),
+        ("primary_limit", 20, 3601),
+        ("graphql_limit", 20, 3601),
+    ];
+    for (kind, least, most) in rows {
+        site.queue(kind);
+        let ran = site.machine.look();
+        assert_eq!(ran.code, 1, "{kind}: {ran:?}");
+        assert_eq!(ran.only("pr.unreadable")["pr"], Value::Null, "{kind}");
+        let left = pause(&site.machine, "graphql").unwrap_or_else(|| panic!("{kind}: {ran:?}"));
+        assert!((least..=most).contains(&left), "{kind}: {left}");
+        // The limit holds: nothing is asked, and it is not told again.
+        site.forget_log();
+        let ran = site.machine.look();
+        assert_eq!((ran.code, ran.types().len()), (1, 0), "{kind}: {ran:?}");
+        assert_eq!(site.count("path=graphql"), 0, "{kind}");
+        site.forget_faults();
+        site.machine.edit("prs.json", |prs| {
+            prs["pauses"]["graphql"]["until"] = json!(seconds_ago(1).to_string());
+        });
+        site.machine.look().assert_silent();
+        assert_eq!(pause(&site.machine, "graphql"), None, "{kind}");
+    }
+    site.on("merge", number, json!({"login": "bob", "method": "merge"}));
+    site.machine.look().only("pr.merged");
+    site.assert_allowed();
+}
+
+/// A limit that one fix meets holds for the others, too.
+#[test]
+fn limit_is_obeyed_by_the_other_fixes_of_the_run() {
+    let Some(site) = Site::new("prs-limit-of-many", "") else { return };
+    for n in 1..=3 {
+        let fingerprint = json!(format!("{n:012x}"));
+        site.machine.plant(n, &site.base, |session, _| session["fingerprint"] = fingerprint);
+    }
+    site.act("faults", json!({"kind": "too_many_requests", "path": "/repos/", "times": null}));
+    assert_eq!(site.machine.open_due().code, 1);
+    assert_eq!(site.count("path=repos"), 1);
+    site.assert_allowed();
+}
+
+/// REST and GraphQL have budgets of their own.
+#[test]
+fn limit_of_one_budget_leaves_the_other() {
+    let Some(site) = Site::new("prs-budgets", "") else { return };
+    site.pull("Fix it");
+    site.plant(1);
+    site.act("faults", json!({"kind": "too_many_requests", "path": "/repos/", "times": null}));
+    let ran = site.machine.open_due();
+    assert_eq!((ran.code, ran.types().len()), (1, 0), "{ran:?}");
+    assert!(pause(&site.machine, "rest").is_some_and(|left| left > 20), "{ran:?}");
+    assert!(!site.machine.fix(1)["retry_at"].is_null());
+    site.machine.look().only("pr.found");
+    assert!(pause(&site.machine, "rest").is_some(), "a look forgets no limit of REST");
+    site.forget_faults();
+    site.forget_log();
+    site.machine.open_due().assert_silent();
+    assert_eq!(site.count("path=repos"), 0);
+    site.machine.edit("prs.json", |prs| {
+        prs["pauses"]["rest"]["until"] = json!(seconds_ago(1).to_string());
+        prs["sessions"][0]["retry_at"] = json!(seconds_ago(1).to_string());
+    });
+    site.machine.open_due().only("pr.opened");
+    site.assert_allowed();
+}
+
+#[test]
+fn limit_of_a_few_seconds_is_waited_for() {
+    let Some(site) = Site::new("prs-short-limit", "") else { return };
+    site.plant(1);
+    let limit = json!({"status": 429, "headers": {"Retry-After": "1"}, "body": {"message": "rate limit"},
+        "path": "pulls", "method": "POST"});
+    site.act("faults", limit);
+    let ran = site.machine.open_due();
+    // A request that changes something is not repeated, and the next run makes it.
+    if ran.types().is_empty() {
+        site.machine.edit("prs.json", |prs| {
+            prs["sessions"][0]["retry_at"] = json!(seconds_ago(1).to_string());
+        });
+        site.machine.open_due().only("pr.opened");
+    }
+    assert_eq!(site.pulls().len(), 1);
+    site.assert_allowed();
+}
+
+impl Site {
+    /// Lets the next query in GraphQL meet a fault.
+    fn queue(&self, kind: &str) {
+        self.server.queue_fault(kind, "POST", "graphql");
+    }
+}
