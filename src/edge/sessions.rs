@@ -46,6 +46,8 @@ pub struct UpdateResult {
     /// The sessions whose events are among the lines, and the offset behind those events: to be
     /// passed to [`SessionRunner::mark_printed`] once the lines have reached the reader.
     pub printed: Vec<(String, u64)>,
+    /// The end of a session was written, and is printed when its supervisor has recorded it.
+    pub withheld: bool,
 }
 
 /// Starts, closes and prunes the sessions of a state folder.

@@ -139,8 +139,10 @@ impl StreamFilter for Filter {
             let is_proving = self.runner.is_proving();
             let result = self.evaluate(out)?;
             out.flush()?;
-            let awaited =
-                is_proving || !self.own.is_empty() || (result.plan.waiting > 0 && self.busy);
+            let awaited = is_proving
+                || result.withheld
+                || !self.own.is_empty()
+                || (result.plan.waiting > 0 && self.busy);
             if self.no_wait || !awaited {
                 return Ok(self.failed);
             }

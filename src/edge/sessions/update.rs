@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{SessionRunner, UpdateResult};
 use crate::clock;
+use crate::edge::session_folder;
 use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::event::{Event, InvestigationSkipped, InvestigationStarted, Type};
@@ -13,7 +14,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::eligibility::SkipReason;
 use crate::rules::investigation::incident::{self, Incident, IncidentChange};
 use crate::rules::investigation::plan::{self, Decision, UpdatePlan, UpdateTime};
-use crate::rules::investigation::session::Session;
+use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::investigation::session_events::{self, OwnLines};
 use crate::time::{ClockReading, Timestamp};
 
@@ -129,8 +130,14 @@ impl SessionRunner {
                 continue;
             }
             let path = self.folder(&session.id).join(files::EVENTS);
-            match new_events(&path, session) {
-                Ok((own, read)) => {
+            let lock = self.folder(&session.id).join(files::LOCK);
+            let is_held = session_folder::is_supervised(&lock);
+            let supervised =
+                session.status == SessionStatus::Running && *is_held.as_ref().unwrap_or(&true);
+            match new_events(&path, session, supervised) {
+                Ok((own, read, withheld)) => {
+                    // Where the lock cannot be known, nobody waits for it.
+                    result.withheld |= withheld && is_held.is_ok();
                     if own.foreign > 0 {
                         session.forged += own.foreign;
                         self.warn_once(&format!(
@@ -156,19 +163,30 @@ impl SessionRunner {
 /// The bytes of a session's events that one update reads.
 const EVENTS_MAX: u64 = 1 << 20;
 
-/// Reads the events behind those that were printed. Returns them and how many bytes were read.
-fn new_events(path: &Path, session: &mut Session) -> std::io::Result<(OwnLines, u64)> {
+/// Reads the events behind those that were printed. Returns them, how many bytes were read, and whether
+/// the end of a session that runs was left for later.
+fn new_events(
+    path: &Path,
+    session: &mut Session,
+    supervised: bool,
+) -> std::io::Result<(OwnLines, u64, bool)> {
     if !ndjson::begins_line_at(path, session.printed)? {
         // The file was rewritten.
         session.printed = 0;
     }
-    let bytes = ndjson::lines_after(path, session.printed, EVENTS_MAX)?;
-    let size = std::fs::symlink_metadata(path)?.len();
-    if bytes.is_empty() && size.saturating_sub(session.printed) >= EVENTS_MAX {
-        // A line without end.
-        return Ok((OwnLines { lines: Vec::new(), foreign: 1 }, EVENTS_MAX));
+    let mut bytes = ndjson::lines_after(path, session.printed, EVENTS_MAX)?;
+    let all = bytes.len();
+    if supervised {
+        // The agent may have written it: its supervisor finds that out before it ends.
+        bytes.truncate(session_events::before_end(&bytes, session));
     }
-    Ok((session_events::own_lines(&bytes, session), bytes.len() as u64))
+    let withheld = bytes.len() < all;
+    let size = std::fs::symlink_metadata(path)?.len();
+    if all == 0 && size.saturating_sub(session.printed) >= EVENTS_MAX {
+        // A line without end.
+        return Ok((OwnLines { lines: Vec::new(), foreign: 1 }, EVENTS_MAX, false));
+    }
+    Ok((session_events::own_lines(&bytes, session), bytes.len() as u64, withheld))
 }
 
 /// Results of the acts of a plan.

@@ -38,6 +38,16 @@ pub fn own_type(line: &[u8], session: &Session) -> Option<Type> {
     is_own.then_some(kind)
 }
 
+/// Returns the length of the lines before the first that says how the session has ended, or what its
+/// fix has proven.
+pub fn before_end(bytes: &[u8], session: &Session) -> usize {
+    let goes_on = |line: &&[u8]| {
+        let kind = own_type(line.trim_ascii_end(), session);
+        matches!(kind, None | Some(Type::InvestigationStarted | Type::InvestigationProgressed))
+    };
+    bytes.split_inclusive(|byte| *byte == b'\n').take_while(goes_on).map(<[u8]>::len).sum()
+}
+
 fn is_own(line: &[u8], session: &Session) -> bool {
     line.len() < event::LINE_MAX && own_type(line, session).is_some()
 }
@@ -45,7 +55,7 @@ fn is_own(line: &[u8], session: &Session) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, InvestigationStopped, Queue, QueueCleared};
+    use crate::event::{Event, InvestigationStarted, InvestigationStopped, Queue, QueueCleared};
     use crate::time::Timestamp;
 
     #[test]
@@ -92,6 +102,45 @@ mod tests {
             let expected = OwnLines { lines: kept, foreign: u64::from(!is_own) };
             assert_eq!(own_lines(&all, &session), expected, "{row}");
         }
+    }
+
+    #[test]
+    fn end_of_a_session_is_found() {
+        let session = Session { id: "s".into(), incident: "i".into(), ..Session::default() };
+        let session = Session { queue: queue("orders-dlq"), ..session };
+        let stopped = |id: &str| InvestigationStopped {
+            queue: queue("orders-dlq"),
+            session: id.into(),
+            detail: "d".into(),
+            cost_usd: None,
+            duration_s: 1,
+        };
+        let started = |id: &str| InvestigationStarted {
+            queue: queue("orders-dlq"),
+            session: id.into(),
+            agent: "a".into(),
+            pid: None,
+            timeout_at: Timestamp::from_millis(9),
+        };
+        let at = Timestamp::from_millis(1);
+        let end = |id: &str| {
+            let event = Event::derived(&[id], "orders-dlq", at, stopped(id));
+            event.of_incident("i".to_owned()).line()
+        };
+        let start = Event::derived(&["a"], "orders-dlq", at, started("s"));
+        let start = start.of_incident("i".to_owned()).line();
+        let (end, other) = (end("s"), end("t"));
+        let rows = [
+            ("none", vec![&start], start.len()),
+            ("an end", vec![&start, &end, &start], start.len()),
+            ("an end alone", vec![&end], 0),
+            ("that of another session", vec![&other, &start], other.len() + start.len()),
+        ];
+        for (row, lines, length) in rows {
+            let bytes: Vec<u8> = lines.into_iter().flatten().copied().collect();
+            assert_eq!(before_end(&bytes, &session), length, "{row}");
+        }
+        assert_eq!(before_end(b"", &session), 0);
     }
 
     fn queue(name: &str) -> Queue {
