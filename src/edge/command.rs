@@ -43,10 +43,21 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
+    run_with_input(argv, environment, deadline, max, [Stdio::null(), stderr])
+}
+
+/// Runs a command like [`run`], with standard input and standard error.
+pub fn run_with_input(
+    argv: &[String],
+    environment: Option<&[(OsString, OsString)]>,
+    deadline: Duration,
+    max: u64,
+    [stdin, stderr]: [Stdio; 2],
+) -> Result<CommandResult, String> {
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
     if let Some(environment) = environment {
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     }

@@ -1,12 +1,13 @@
 //! Running git: its settings, its output, and retries.
 //!
-//! Promises: no shell, no input, no network; a deadline and a limit on the output; no variable of
-//! the user's environment but `PATH`; no settings of the machine or the user; no program that a
-//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings
-//! decide about data only: ignored files, line ends, sparse checkouts.
+//! Promises: no shell, no input but a file of this program, no network; a deadline and a limit on the
+//! output; no variable of the user's environment but `PATH`; no settings of the machine or the user; no
+//! program that a repository names (hooks, filters, monitors, differs, signers). A repository's own
+//! settings decide about data only: ignored files, line ends, sparse checkouts.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -89,6 +90,8 @@ pub struct Git {
     /// Variables and settings of its calls alone.
     environment: Vec<(OsString, OsString)>,
     settings: Vec<(String, String)>,
+    /// File of the standard input; none: it is empty.
+    input: Option<PathBuf>,
 }
 
 /// Result of a git call.
@@ -121,6 +124,7 @@ impl Git {
             location: vec!["-C".to_owned(), folder.to_owned()],
             environment: Vec::new(),
             settings: vec![("safe.directory".to_owned(), folder.to_owned())],
+            input: None,
         }
     }
 
@@ -129,12 +133,18 @@ impl Git {
     pub fn within(admin: &str, tree: &str) -> Self {
         let location = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
         let location = ["-C", tree].map(str::to_owned).into_iter().chain(location).collect();
-        Git { location, environment: Vec::new(), settings: Vec::new() }
+        Git { location, environment: Vec::new(), settings: Vec::new(), input: None }
     }
 
     /// Adds a variable to the environment.
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives it a file as its standard input.
+    pub fn reading(mut self, input: PathBuf) -> Self {
+        self.input = Some(input);
         self
     }
 
@@ -208,7 +218,14 @@ impl Git {
         let mut all = vec!["git".to_owned(), "--no-pager".to_owned()];
         all.extend(self.location.iter().cloned());
         all.extend(argv.iter().map(|word| (*word).to_owned()));
-        let ran = command::run(&all, Some(&self.environment()), deadline, max, Stdio::piped());
+        let input = self
+            .input
+            .as_ref()
+            .map(|path| File::open(path).map_err(|error| Error::file("read", path, &error)));
+        let input = input.transpose()?.map_or_else(Stdio::null, Stdio::from);
+        let pipes = [input, Stdio::piped()];
+        let environment = self.environment();
+        let ran = command::run_with_input(&all, Some(&environment), deadline, max, pipes);
         let ran = ran.map_err(|cause| {
             let (major, minor) = OLDEST;
             Error::wrong(format!("cannot run 'git': {cause}; install git {major}.{minor} or later"))
