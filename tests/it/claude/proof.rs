@@ -175,6 +175,29 @@ fn patch_that_changes_how_the_tests_run_proves_nothing_by_that() {
 
 /// Code and tests in one file.
 const INLINE: &str = "import unittest\ndef total(order):\n    return order[\"amount\"] * 2\n\
+/// Fails in each second run, and sees nothing of the fix.
+#[test]
+fn test_that_fails_by_chance_proves_no_patch() {
+    let base = [("total.py", CODE), ("test_total.py", TEST)];
+    let same = format!("{CODE}# as it was\n");
+    let runs = std::env::temp_dir().join(format!("dlq-runs-{}", std::process::id()));
+    let test = NEW_TEST
+        .replace("import unittest", "import os, unittest")
+        .replace(
+            "self.assertEqual(total.total({}), 0)",
+            "open('@', 'a').write('x')\n        self.assertEqual(os.path.getsize('@') % 2, 0)",
+        )
+        .replace('@', &runs.display().to_string());
+    let bench =
+        project("proof-chance", &base, &[("total.py", &same), ("test_absent.py", &test)], UNITTEST);
+    let data = run(&bench);
+    let _ = std::fs::remove_file(&runs);
+    assert_eq!(results(&data["proof"]), ["passed", "failed", "passed", "unproven"], "{data}");
+    let why = data["proof"]["detail"].as_str().unwrap();
+    assert!(why.contains("fail by chance"), "{why}");
+    assert_eq!(data["verdict"]["status"], "likely", "{data}");
+}
+
                       class T(unittest.TestCase):\n    def test_two(self):\n        \
                       self.assertEqual(total({\"amount\": 1}), 2)\n";
 const INLINE_TEST: &str = "    def test_absent(self):\n        self.assertEqual(total({}), 0)\n";
