@@ -4,6 +4,7 @@
 //! [`run_notifier`] end also then, as far as [`process::Tree`] finds them.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -43,13 +44,21 @@ pub fn run(
     max: u64,
     stderr: Stdio,
 ) -> Result<CommandResult, String> {
-    run_with_input(argv, &[], environment, deadline, max, stderr)
+    run_with_input(argv, CommandInput::Nothing, environment, deadline, max, stderr)
 }
 
-/// Runs a command as [`run`] does, with a standard input of at most 4 KiB.
+/// The standard input of a command.
+pub enum CommandInput<'a> {
+    Nothing,
+    /// At most 4 KiB, which a pipe holds.
+    Bytes(&'a [u8]),
+    File(File),
+}
+
+/// Runs a command as [`run`] does, with a standard input.
 pub fn run_with_input(
     argv: &[String],
-    input: &[u8],
+    input: CommandInput<'_>,
     environment: Option<&[(OsString, OsString)]>,
     deadline: Duration,
     max: u64,
@@ -58,13 +67,17 @@ pub fn run_with_input(
     let (program, arguments) = argv.split_first().ok_or("the command is empty")?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0);
-    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-    command.stdout(Stdio::piped()).stderr(stderr);
+    let (stdin, input) = match input {
+        CommandInput::Nothing => (Stdio::null(), None),
+        CommandInput::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
+        CommandInput::File(file) => (file.into(), None),
+    };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
     if let Some(environment) = environment {
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     }
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
-    if let Some(mut stdin) = child.stdin.take() {
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
         // A pipe holds it, so that this does not block; a command that has ended reads nothing.
         let _ = stdin.write_all(input);
     }

@@ -6,7 +6,8 @@
 //! `worktrees/`.
 //!
 //! Evidence is in `.dlq/`, with a `.gitignore` that says `*`: the agent's own git calls skip it
-//! too. Its `.ignore` says `!*`, so that searches do not. Neither `info/exclude`, which all worktrees share, nor a setting of the user is written.
+//! too. Its `.ignore` and `.rgignore` say `!*`, so that searches do not. Neither `info/exclude`, which all
+//! worktrees share, nor a setting of the user is written.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -75,7 +76,7 @@ impl Worktree {
         &self.base
     }
 
-    /// Names the files that the agent has written, once: other new files are no changes.
+    /// Names the files that the agent has written, once: what else has changed is no change of it.
     pub fn set_written(&self, written: WrittenFiles) {
         let _ = self.written.set(written);
     }

@@ -117,7 +117,7 @@ part! {
         /// The reason, as a clause.
         detail: String,
         /// The result without the patch: `passed`, `failed`, `not_started`, `not_applied`,
-        /// `too_late` or `stopped`; null when the tests were not run.
+        /// `too_late`, `limited` or `stopped`; null when the tests were not run.
         on_base: Option<String>,
         /// The result with the new tests and without the fix; null when the tests were not run, and
         /// when tests and fix share a file.

@@ -1,18 +1,19 @@
 //! Running git: its settings, its output, and retries.
 //!
-//! Promises: no shell, no input, no network but for `remote.rs`; a deadline and a limit on the output;
-//! no variable of the user's environment but `PATH`; no settings of the machine or the user; no program that a
-//! repository names (hooks, filters, monitors, differs, signers). A repository's own settings
-//! decide about data only: ignored files, line ends, sparse checkouts.
+//! Promises: no shell, no input but a file of this program, no network but for `remote.rs`; a deadline
+//! and a limit on the output; no variable of the user's environment but `PATH`; no settings of the machine
+//! or the user; no program that a repository names (hooks, filters, monitors, differs, signers). A
+//! repository's own settings decide about data only: ignored files, line ends, sparse checkouts.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::edge::command::{self, CommandResult};
+use crate::edge::command::{self, CommandInput, CommandResult};
 use crate::error::Error;
 use crate::store::{self, BlockingWait};
 use crate::text::{safe, shorten};
@@ -89,6 +90,8 @@ pub struct Git {
     /// Variables and settings of its calls alone.
     environment: Vec<(OsString, OsString)>,
     settings: Vec<(String, String)>,
+    /// File of the standard input; none: it is empty.
+    input: Option<PathBuf>,
 }
 
 /// Result of a git call.
@@ -121,6 +124,7 @@ impl Git {
             location: vec!["-C".to_owned(), folder.to_owned()],
             environment: Vec::new(),
             settings: vec![("safe.directory".to_owned(), folder.to_owned())],
+            input: None,
         }
     }
 
@@ -129,18 +133,29 @@ impl Git {
     pub fn within(admin: &str, tree: &str) -> Self {
         let location = [format!("--git-dir={admin}"), format!("--work-tree={tree}")];
         let location = ["-C", tree].map(str::to_owned).into_iter().chain(location).collect();
-        Git { location, environment: Vec::new(), settings: Vec::new() }
+        Git { location, environment: Vec::new(), settings: Vec::new(), input: None }
     }
 
     /// Creates a git for a bare repository of this tool.
     pub(super) fn bare(admin: &str) -> Self {
         let location = ["-C".to_owned(), admin.to_owned(), format!("--git-dir={admin}")];
-        Git { location: location.into(), environment: Vec::new(), settings: Vec::new() }
+        Git {
+            location: location.into(),
+            environment: Vec::new(),
+            settings: Vec::new(),
+            input: None,
+        }
     }
 
     /// Adds a variable to the environment.
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives it a file as its standard input.
+    pub fn reading(mut self, input: PathBuf) -> Self {
+        self.input = Some(input);
         self
     }
 
@@ -211,7 +226,12 @@ impl Git {
         let failed = |cause: String| Error::failed("run", command_name(argv), cause);
         let remaining = END.get().map(|end| end.saturating_duration_since(clock::tick()));
         let deadline = shortened(deadline, remaining);
-        let ran = self.run_through(&[], &[], argv, deadline, max)?;
+        let input = self
+            .input
+            .as_ref()
+            .map(|path| File::open(path).map_err(|error| Error::file("read", path, &error)));
+        let input = input.transpose()?.map_or(CommandInput::Nothing, CommandInput::File);
+        let ran = self.run_through(&[], input, argv, deadline, max)?;
         if ran.status.is_none() && !ran.more {
             return Err(failed(format!("it did not end within {} s", deadline.as_secs())));
         }
@@ -225,7 +245,7 @@ impl Git {
     pub(super) fn run_through(
         &self,
         shim: &[String],
-        input: &[u8],
+        input: CommandInput<'_>,
         argv: &[&str],
         deadline: Duration,
         max: u64,

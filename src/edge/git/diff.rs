@@ -25,7 +25,7 @@ pub struct Changes {
     /// Whether something is missing: patch or list was cut, git could not read a file, or there is
     /// a nested repository, whose files are in no patch.
     pub truncated: bool,
-    /// New files that the agent has not written, which are no changes.
+    /// Files that the agent has not written, whose changes are none of it.
     pub left_out: Vec<String>,
     /// Whether there is a commit that the base lacks.
     pub committed: bool,

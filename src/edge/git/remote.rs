@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::askpass;
 use super::command::{ANSWER_MAX, Git, TREE, argument};
-use crate::edge::command::CommandResult;
+use crate::edge::command::{CommandInput, CommandResult};
 use crate::error::Error;
 use crate::secret::SecretValue;
 use crate::store::{self, make_dir};
@@ -238,7 +238,7 @@ impl RemoteAccess<'_> {
             None => Vec::new(),
         };
         let shim = askpass::shim(self.askpass)?;
-        git.run_through(&shim, &input, argv, self.deadline, ANSWER_MAX)
+        git.run_through(&shim, CommandInput::Bytes(&input), argv, self.deadline, ANSWER_MAX)
     }
 
     /// Runs a git command that asks the server; a failed command is an error.

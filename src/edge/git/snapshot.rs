@@ -18,8 +18,6 @@ use crate::store::make_dir;
 const INDEX_MAX: u64 = 64 << 20;
 /// File names in one call.
 pub(super) const NAMES: usize = 200;
-/// Bytes of the file names in one call: an eighth of what Linux allows.
-const ARGUMENTS_MAX: usize = 256 << 10;
 /// Mode of a commit in a tree: a nested repository.
 const COMMIT: &str = "160000";
 
@@ -72,7 +70,7 @@ pub(super) struct Snapshot {
     pub(super) tree: String,
     /// Whether it is complete.
     pub(super) whole: bool,
-    /// New files that are no part of a patch.
+    /// Files that runs of programs have made or changed, which are no part of a patch.
     pub(super) left_out: Vec<String>,
 }
 
@@ -80,6 +78,8 @@ pub(super) struct Snapshot {
 struct ChangedFile {
     object: String,
     change: FileChange,
+    /// Path as git has it, which need not be UTF-8.
+    name: Vec<u8>,
 }
 
 /// Returns the changes of a `--raw -z` listing, each with the object that the base has.
@@ -92,7 +92,7 @@ pub(super) fn raw_changes(listed: &[String]) -> impl Iterator<Item = (String, Fi
 }
 
 impl Worktree {
-    /// Writes the files as a tree, without new files that are no part of a patch.
+    /// Writes the files as a tree, without changes that are no part of a patch.
     pub(super) fn write_tree(&self, scratch: &Scratch) -> Result<Snapshot, Error> {
         let empty = scratch.0.join("empty");
         make_dir(&empty)?;
@@ -117,28 +117,53 @@ impl Worktree {
         let is_nested = |one: &ChangedFile| one.change.was == COMMIT || one.change.mode == COMMIT;
         whole &= added.ok && !changed.iter().any(is_nested);
         self.restore(&git, &changed, &base, &scratch.0.join("made"))?;
-        let left_out = self.leave_out(&git, changed)?;
+        let changed = self.changed(&git)?;
+        let left_out = self.leave_out(scratch, &git, changed)?;
         let tree = git.must(&["write-tree"], TREE)?.line();
         Ok(Snapshot { tree, whole, left_out })
     }
 
-    /// Removes the new files from the index that the agent has not written, and returns them.
-    fn leave_out(&self, git: &Git, changed: Vec<ChangedFile>) -> Result<Vec<String>, Error> {
+    /// Gives the index the base's entries of the files that the agent has not changed, and returns them.
+    fn leave_out(
+        &self,
+        scratch: &Scratch,
+        git: &Git,
+        changed: Vec<ChangedFile>,
+    ) -> Result<Vec<String>, Error> {
         let written = self.written();
-        let new = changed
-            .into_iter()
-            .map(|one| one.change)
-            .filter(|one| one.was == ABSENT && one.mode != COMMIT);
-        let left: Vec<String> = new.map(|one| one.path).filter(|path| !written.has(path)).collect();
-        // Each call writes the whole index: few calls.
-        let mut rest = left.as_slice();
-        while !rest.is_empty() {
-            let (paths, more) = rest.split_at(fitting(rest, ARGUMENTS_MAX));
-            let mut argv = vec!["update-index", "--force-remove", "--"];
-            argv.extend(paths.iter().map(String::as_str));
-            git.must(&argv, TREE)?;
-            rest = more;
+        let is_own = |change: &FileChange| {
+            let is_nested = change.was == COMMIT || change.mode == COMMIT;
+            is_nested || written.has(&change.path, change.was == ABSENT)
+        };
+        let (own, mut left): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|one| is_own(&one.change));
+        // A file cannot be in the index beside a folder of its name.
+        let holds = |folder: &str, path: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let is_over = |one: &FileChange, other: &FileChange| {
+            holds(&one.path, &other.path) || holds(&other.path, &one.path)
+        };
+        left.retain(|one| {
+            one.change.mode != ABSENT || !own.iter().any(|own| is_over(&own.change, &one.change))
+        });
+        // New files first: they may stand where the base has a folder.
+        left.sort_by_key(|one| one.change.was != ABSENT);
+        let mut entries = Vec::new();
+        for ChangedFile { object, change, name } in &left {
+            // Mode 0 removes an entry.
+            entries.extend_from_slice(format!("{} {object} 0\t", change.was).as_bytes());
+            entries.extend_from_slice(name);
+            entries.push(0);
         }
+        if !left.is_empty() {
+            let path = scratch.0.join("entries");
+            std::fs::write(&path, entries).map_err(|error| Error::file("write", &path, &error))?;
+            let argv = ["update-index", "-z", "--index-info"];
+            git.clone().reading(path).must(&argv, TREE)?;
+        }
+        let mut left: Vec<String> = left.into_iter().map(|one| one.change.path).collect();
+        left.sort_unstable();
         Ok(left)
     }
 
@@ -181,9 +206,14 @@ impl Worktree {
     fn changed(&self, git: &Git) -> Result<Vec<ChangedFile>, Error> {
         let mut argv = vec!["diff-index", "--cached", "--raw", "--no-abbrev", "--no-renames", "-z"];
         argv.extend(["--ignore-submodules=none", &self.base]);
-        let listed = self.list(git, &argv)?;
-        let changed = raw_changes(&listed).map(|(object, change)| ChangedFile { object, change });
-        Ok(changed.collect())
+        let listed = self.list_bytes(git, &argv)?;
+        let parts: Vec<&[u8]> = parts(&listed).collect();
+        let file = |pair: &[&[u8]]| {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let (object, change) = raw_changes(&[text(pair[0]), text(pair[1])]).next()?;
+            Some(ChangedFile { object, change, name: pair[1].to_owned() })
+        };
+        Ok(parts.chunks_exact(2).filter_map(file).collect())
     }
 
     /// Restores the base's object for files that equal a fresh checkout byte for byte. Git would
@@ -211,7 +241,7 @@ impl Worktree {
                 let path = &one.change.path;
                 is_same(&made.join(path), &self.folder.join(path)).unwrap_or(false)
             });
-            let entry = |ChangedFile { object, change }: &&ChangedFile| {
+            let entry = |ChangedFile { object, change, .. }: &&ChangedFile| {
                 format!("{},{object},{}", change.mode, change.path)
             };
             let entries: Vec<String> = same.map(entry).collect();
@@ -224,27 +254,21 @@ impl Worktree {
 
     /// Runs a command that lists names; a cut list is an error.
     pub(super) fn list(&self, git: &Git, argv: &[&str]) -> Result<Vec<String>, Error> {
+        self.list_bytes(git, argv).map(|listed| texts(&listed))
+    }
+
+    fn list_bytes(&self, git: &Git, argv: &[&str]) -> Result<Vec<u8>, Error> {
         let listed = git.run(argv, TREE, INDEX_MAX)?;
         match (listed.more, listed.ok) {
             (true, _) => Err(self.unread("it has too many files")),
             (_, false) => Err(self.unread(&listed.complaint)),
-            _ => Ok(texts(&listed.output)),
+            _ => Ok(listed.output),
         }
     }
 
     fn unread(&self, why: &str) -> Error {
         Error::failed("read", self.folder.display(), why)
     }
-}
-
-/// Returns how many of the first names have at most `max` bytes, and at least one.
-fn fitting(names: &[String], max: usize) -> usize {
-    let mut bytes = 0;
-    let fits = |name: &&String| {
-        bytes += name.len() + 1;
-        bytes <= max
-    };
-    names.iter().take_while(fits).count().max(1)
 }
 
 /// Whether two files have the same bytes.
@@ -255,19 +279,9 @@ fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
 
 /// Splits output at NUL bytes.
 pub(super) fn texts(bytes: &[u8]) -> Vec<String> {
-    let parts = bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty());
-    parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    parts(bytes).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_a_call_fit_into_its_arguments() {
-        let names: Vec<String> = ["a", "bb", "ccc"].map(str::to_owned).into();
-        for (max, count) in [(0, 1), (1, 1), (4, 1), (5, 2), (8, 2), (9, 3), (100, 3)] {
-            assert_eq!(fitting(&names, max), count, "{max}");
-        }
-    }
+fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty())
 }

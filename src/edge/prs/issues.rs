@@ -35,16 +35,18 @@ impl Prs<'_> {
     pub(super) fn issues_due(&self, out: &mut Output) -> Result<bool, Error> {
         let sessions: Sessions = self.store.read(&Keys::all())?;
         let mut failed = false;
-        if self.settings.github.issues {
-            for session in sessions.sessions.iter().filter(|one| is_candidate(one)) {
-                failed |= self.open_issue(session, out)?;
-            }
-        }
-        let prs: PullRequests = self.store.read(&Keys::all())?;
         let is_over = |incident: &str| {
             let known = sessions.incidents.iter().find(|one| one.id == incident);
             known.is_some_and(|one| one.closed_at.is_some())
         };
+        if self.settings.github.issues {
+            // An issue of an incident that is over would be closed at once.
+            let due = |one: &&Session| is_candidate(one) && !is_over(&one.incident);
+            for session in sessions.sessions.iter().filter(due) {
+                failed |= self.open_issue(session, out)?;
+            }
+        }
+        let prs: PullRequests = self.store.read(&Keys::all())?;
         for issue in to_close(&prs.issues, &is_over) {
             failed |= self.report(issue, self.close_issue(issue, &prs, out)?);
         }

@@ -14,18 +14,25 @@ use crate::rules::investigation::proof_again;
 use crate::rules::investigation::session::Session;
 use crate::rules::pull_request::document::PullRequests;
 use crate::store;
-use crate::text::safe;
+use crate::text::{safe, shorten};
+
+/// Longest id in a message, in characters.
+const ID_MAX: usize = 80;
 
 impl SessionRunner {
     /// Proves the fix of a session on the base as it is now, and waits for the result. Returns
     /// whether it is known.
     pub fn prove(&self, id: &str) -> Result<bool, Error> {
-        let refused = |why: &str| Error::failed("prove session", safe(id).as_ref(), why);
+        let refused =
+            |why: &str| Error::failed("prove session", safe(&shorten(id, ID_MAX)).as_ref(), why);
         let sessions: Sessions = self.store.read(&Keys::none().with_all(Sessions::SESSION))?;
         let session = lookup::session_by_prefix(sessions.sessions.iter(), id, "session");
         let session = session.map_err(|why| refused(&why))?;
         if let Some(why) = session.unprovable() {
             return Err(refused(why));
+        }
+        if store::is_locked(&self.folder(&session.id).join(files::LOCK))? {
+            return Err(refused("another process is at work on it"));
         }
         self.write_proof_plan(session)?;
         let words = ["prove", &session.id, ProofReason::Person.as_str()];
@@ -89,7 +96,12 @@ impl SessionRunner {
             let cause = "no repo with a test_command is configured for its queue";
             return Err(Error::failed("prove session", &session.id, cause));
         }
-        Plan { agent: earlier.agent, ..plan }.write(&folder, files::PROOF_PLAN)
+        // Two processes can write it at a time.
+        let (own, path) =
+            (format!("proof-{}.json", std::process::id()), folder.join(files::PROOF_PLAN));
+        Plan { agent: earlier.agent, ..plan }.write(&folder, &own)?;
+        let moved = std::fs::rename(folder.join(own), &path);
+        moved.map_err(|error| Error::file("replace", &path, &error))
     }
 
     /// Repeats the warnings of a child as this program's own. Returns the cause of its failure.

@@ -1,5 +1,5 @@
 //! Runs of the tests that prove a patch: on the base, on the base with the new tests alone, and on the
-//! base with the whole patch.
+//! base with the whole patch; those that decide are repeated.
 //!
 //! Promises: each run has a worktree of its own, which is removed after it, and in a sandbox a home
 //! and a temporary folder of its own; only what `prepare` has made is in all of them. A run that did
@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::agent::process_tree;
 use super::context::SessionContext;
@@ -22,11 +23,17 @@ use crate::edge::sandbox::launch;
 use crate::error::Error;
 use crate::glob::GlobList;
 use crate::rules::agent::prompt;
-use crate::rules::verdict::{PatchProof, PatchSplit, TestFiles, TestResult, proof};
-use crate::{log, regular_file, store};
+use crate::rules::sandbox::limits;
+use crate::rules::verdict::proof::{self, RepeatedRuns};
+use crate::rules::verdict::{PatchProof, PatchSplit, TestFiles, TestResult};
+use crate::{clock, log, regular_file, store};
 
 /// Bytes at the end of the output of a run in which results of single tests are looked for.
 const OUTPUT_MAX: u64 = 4 << 20;
+/// Most repetitions of the runs that decide.
+const REPETITIONS: usize = 2;
+/// Longest time of the first repetition after which there is another.
+const QUICK: Duration = Duration::from_secs(60);
 
 /// Runner of the tests of a patch, and all that it needs.
 pub(super) struct TestRunner<'a> {
@@ -65,6 +72,7 @@ impl TestRunner<'_> {
             runner_files: Vec::new(),
             with_old_runner: None,
             named: None,
+            repetitions: Vec::new(),
         };
         let files = match patch.worktree.patch_files(patch.path)? {
             Ok(files) => files,
@@ -87,24 +95,59 @@ impl TestRunner<'_> {
         if matches!(proof.with_patch, TestResult::Passed | TestResult::Failed) {
             proof.on_base = self.run_more(argv, patch, PatchPart::None, files::BASE_TESTS)?;
         }
+        // What the patch itself lets run says nothing of its fix.
+        let others = files.iter().map(|file| file.path.clone());
+        let others: Vec<String> =
+            others.filter(|path| !proof.runner_files.contains(path)).collect();
+        let mut with_fix = (PatchPart::Whole, files::TESTS);
         if proof.with_patch == TestResult::Passed && !proof.runner_files.is_empty() {
-            // What the patch itself lets run says nothing of its fix.
-            let others = files.iter().map(|file| file.path.clone());
-            let others: Vec<String> =
-                others.filter(|path| !proof.runner_files.contains(path)).collect();
-            let part = PatchPart::Only(&others);
-            proof.with_old_runner = self.run_more(argv, patch, part, files::RUNNER_TESTS)?;
+            with_fix = (PatchPart::Only(&others), files::RUNNER_TESTS);
+            proof.with_old_runner = self.run_more(argv, patch, with_fix.0, with_fix.1)?;
         }
+        let without_fix = match split {
+            PatchSplit::Apart => (PatchPart::Only(&tests), files::NEW_TESTS),
+            _ => (PatchPart::None, files::BASE_TESTS),
+        };
         if proof.with_patch == TestResult::Passed {
-            let with_tests = proof.with_tests.map(|_| self.output(files::NEW_TESTS));
-            let without = proof::without_fix(split, self.output(files::BASE_TESTS), with_tests);
-            let with = match proof.with_old_runner {
-                None => files::TESTS,
-                Some(_) => files::RUNNER_TESTS,
-            };
-            proof.named = proof::named_test(patch.named, &without, &self.output(with));
+            self.repeat(argv, patch, &mut proof, [without_fix, with_fix])?;
         }
         Ok(Some(proof))
+    }
+
+    /// Finds the test that the verdict names, and repeats the runs without the fix and with it while
+    /// they prove it: a second time, and a third time when that is quick.
+    fn repeat(
+        &self,
+        argv: &[String],
+        patch: &Patch<'_>,
+        proof: &mut PatchProof,
+        runs: [(PatchPart<'_>, &str); 2],
+    ) -> Result<(), Error> {
+        let [(without_part, without), (with_part, with)] = runs;
+        let mut turned = self.turned(patch, proof, with);
+        proof.named = turned.first().cloned();
+        let start = clock::tick();
+        while proof.repetitions.len() < REPETITIONS && proof.has_to_be_repeated() {
+            if !proof.repetitions.is_empty() && clock::tick() - start > QUICK {
+                break;
+            }
+            let without_fix = self.run_more(argv, patch, without_part, without)?;
+            let with_fix = self.run_more(argv, patch, with_part, with)?;
+            proof.repetitions.push(RepeatedRuns { without_fix, with_fix });
+            let again = self.turned(patch, proof, with);
+            turned.retain(|test| again.contains(test));
+            proof.named = turned.first().cloned();
+        }
+        Ok(())
+    }
+
+    /// Returns the tests that the verdict names and that only the fix makes pass, in the latest runs.
+    fn turned(&self, patch: &Patch<'_>, proof: &PatchProof, with: &str) -> Vec<String> {
+        let seen = |result: Option<TestResult>, name: &str| result.map(|_| self.output(name));
+        let on_base = seen(proof.on_base, files::BASE_TESTS).unwrap_or_default();
+        let with_tests = seen(proof.with_tests, files::NEW_TESTS);
+        let without = proof::without_fix(proof.split, on_base, with_tests);
+        proof::named_tests(patch.named, &without, &self.output(with))
     }
 
     /// Runs the tests once more, when time and stop request allow it.
@@ -197,6 +240,11 @@ impl TestRunner<'_> {
             }
             // Bubblewrap has built no sandbox.
             WaitResult::Exited(_) if !self.has_started() => TestResult::NotStarted,
+            WaitResult::Exited(status)
+                if self.sandbox.is_some() && status.code().is_some_and(limits::has_ended) =>
+            {
+                TestResult::Limited
+            }
             WaitResult::Exited(_) => TestResult::Failed,
             _ => TestResult::TooLate,
         })

@@ -42,7 +42,7 @@ impl FixCheck<'_> {
     }
 
     /// Tells the worktree which files Claude Code has written, as far as that is known: it has no
-    /// shell but the tests, and other new files are what their runs have left.
+    /// shell but the tests, and other changes are what their runs, or `prepare`, have left.
     pub(super) fn note_written(&self, transcript: Option<&Transcript>) {
         let plan = &self.context.plan;
         let is_held = plan.agent.as_ref().is_some_and(|agent| agent.claude)
@@ -53,7 +53,13 @@ impl FixCheck<'_> {
         let written = transcript.filter(|_| is_held).and_then(Transcript::written);
         if let (Some(paths), Some(worktree)) = (written, &self.workspace.worktree) {
             let folder = worktree.folder.display().to_string();
-            worktree.set_written(WrittenFiles::of_tools(paths, &folder));
+            let paths: Vec<String> = paths.map(str::to_owned).collect();
+            // A tool may have been given a path over a link within the repository.
+            let target = |path: &String| worktree.folder.join(path).canonicalize().ok();
+            let targets: Vec<String> =
+                paths.iter().filter_map(target).map(|path| path.display().to_string()).collect();
+            let all = paths.iter().chain(&targets).map(String::as_str);
+            worktree.set_written(WrittenFiles::of_tools(all, &folder));
         }
     }
 

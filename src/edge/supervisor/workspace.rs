@@ -135,9 +135,8 @@ fn copy_evidence(
     }
     store::make_dir(evidence)?;
     let worktree = workspace.worktree.as_ref();
-    if worktree.is_some() {
-        IGNORES.iter().try_for_each(|(name, rule)| store::replace(&evidence.join(name), rule))?;
-    }
+    // Without a worktree, too: a folder above, such as the user's home, can have rules.
+    IGNORES.iter().try_for_each(|(name, rule)| store::replace(&evidence.join(name), rule))?;
     let form = if is_claude { CopyForm::Divided } else { CopyForm::Whole };
     workspace.background.each_file(bundle, worktree, form, &mut |file| {
         let path = evidence.join(&file.name);

@@ -23,7 +23,11 @@ impl RunCost {
 /// Judges the cost that an agent reports. `spent` is the cost of the earlier runs of a resumed
 /// conversation, which the total includes.
 pub fn judge(reported: ReportedCost, spent: Usd, limits: &BudgetLimits) -> RunCost {
-    let ReportedCost { total, answered, cut, odd } = reported;
+    let ReportedCost { total, answered, cut, odd, refused } = reported;
+    // Its end was not waited for, and no model has worked.
+    if refused && !answered && total.is_none() && !odd {
+        return RunCost::none();
+    }
     let new = total.map(|total| total.less(spent));
     let why = if odd {
         "it reports a cost that is no amount of money".to_owned()
@@ -57,6 +61,20 @@ mod tests {
             ("a cost", of(0.4), 0.0, Some(0.4), ""),
             ("a cost above its limit", of(1.9), 0.0, Some(1.9), ""),
             ("no report", ReportedCost::default(), 0.0, None, ""),
+            (
+                "refused",
+                ReportedCost { refused: true, ..ReportedCost::default() },
+                0.4,
+                Some(0.0),
+                "",
+            ),
+            (
+                "refused after an answer",
+                ReportedCost { refused: true, answered: true, ..ReportedCost::default() },
+                0.0,
+                None,
+                "",
+            ),
             ("of a resumed run", of(0.4), 0.3, Some(0.1), ""),
             ("that cost nothing", of(0.4), 0.4, Some(0.0), ""),
             ("that never began", ReportedCost { answered: false, ..of(0.0) }, 0.4, Some(0.0), ""),

@@ -103,6 +103,8 @@ pub struct ReportedCost {
     pub cut: bool,
     /// Whether a total was no amount of money.
     pub odd: bool,
+    /// Whether the model's API refuses the credential.
+    pub refused: bool,
 }
 
 impl Transcript {
@@ -160,8 +162,8 @@ impl Transcript {
 
     /// Returns the facts about the cost.
     pub fn reported_cost(&self) -> ReportedCost {
-        let Transcript { cost, answered, cut, odd_cost, .. } = *self;
-        ReportedCost { total: cost, answered, cut, odd: odd_cost }
+        let Transcript { cost, answered, cut, odd_cost, unauthorized, .. } = *self;
+        ReportedCost { total: cost, answered, cut, odd: odd_cost, refused: unauthorized }
     }
 
     /// Whether the model's API did not answer at the end: a call failed, and none succeeded since.

@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub enum IssueVerdict {
     /// An opening. `is_begun`: a run was interrupted, which may have opened it.
     Open { is_begun: bool },
-    /// None, now or ever.
+    /// Silence, now or for ever.
     No,
 }
 

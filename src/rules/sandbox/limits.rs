@@ -40,6 +40,14 @@ pub const TESTS: SandboxLimits = SandboxLimits {
 /// Exit status of a sandbox that ended because its processes exceeded a limit.
 pub const EXCEEDED: u8 = 122;
 
+/// Whether an exit status of a sandbox says that a limit has ended its program: its own, a kill for
+/// memory, or a file that has become too large. Statuses of 128 and more name a signal.
+pub fn has_ended(status: i32) -> bool {
+    const KILL: i32 = 128 + 9;
+    const FILE_SIZE: i32 = 128 + 25;
+    status == i32::from(EXCEEDED) || [KILL, FILE_SIZE].contains(&status)
+}
+
 /// Limits of the sum over all processes of a session, which the supervisor watches.
 pub const SESSION_PROCESSES: u64 = 1500;
 /// Memory in use by all processes of a session, in bytes.
@@ -71,6 +79,15 @@ fn over(processes: u64, processes_max: u64, memory: u64, memory_max: u64) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn status_says_whether_a_limit_has_ended_a_program() {
+        let rows = [(0, false), (1, false), (122, true), (134, false), (137, true), (139, false)];
+        for (status, is_ended) in rows {
+            assert_eq!(has_ended(status), is_ended, "{status}");
+        }
+        assert!(has_ended(153), "a file that is too large");
+    }
 
     #[test]
     fn sum_over_a_limit_is_named() {

@@ -44,7 +44,7 @@ pub struct PatchFacts {
     pub truncated: bool,
     /// Changes for which the patch is not offered as a pull request.
     pub gated: Vec<GatedPath>,
-    /// Untracked files that the agent has not written.
+    /// Files that something else than the agent has made or changed.
     pub left_out: Vec<String>,
     /// Runs of the tests; none when this tool ran none.
     pub proof: Option<PatchProof>,
@@ -137,7 +137,8 @@ pub fn apply_patch_facts(mut checked: VerdictCheck, patch: &PatchFacts) -> Verdi
     }
     if !patch.left_out.is_empty() {
         let names = named(patch.left_out.iter());
-        notes.push(format!("new files that the agent has not written are left out: {names}"));
+        notes
+            .push(format!("changes of files that the agent has not written are left out: {names}"));
     }
     let unproven = match &patch.proof {
         Some(proof) => {

@@ -2,7 +2,7 @@
 //! base with the whole patch.
 //!
 //! Promises: only results that were seen prove something; a run that did not end is unknown. A fix is
-//! proven when a test fails without it and passes with it.
+//! proven when a test fails without it and passes with it, each time that both are run.
 
 use super::test_files::{TestFiles, decides_run, holds_tests};
 use super::test_output::{self, Results};
@@ -23,6 +23,8 @@ words! {
         NotApplied = "not_applied",
         /// The session's deadline ended the run.
         TooLate = "too_late",
+        /// A limit of the sandbox ended the run.
+        Limited = "limited",
         /// A stop of the session was requested.
         Stopped = "stopped",
     }
@@ -53,6 +55,13 @@ pub enum PatchSplit {
     TestsOnly,
 }
 
+/// Repetition of the runs without the fix and with it; none: not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepeatedRuns {
+    pub without_fix: Option<TestResult>,
+    pub with_fix: Option<TestResult>,
+}
+
 /// Runs of the tests for one patch on one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatchProof {
@@ -70,8 +79,10 @@ pub struct PatchProof {
     pub runner_files: Vec<String>,
     /// Result with the patch and these files as the base has them; none: not run.
     pub with_old_runner: Option<TestResult>,
-    /// Test that the verdict names, that fails without the fix and passes with it.
+    /// Test that the verdict names, that fails without the fix and passes with it, each time.
     pub named: Option<String>,
+    /// Repetitions of the two runs that decide, when the first of them prove the fix.
+    pub repetitions: Vec<RepeatedRuns>,
 }
 
 /// File that a patch changes.
@@ -112,12 +123,11 @@ pub fn without_fix(split: PatchSplit, on_base: String, with_tests: Option<String
     }
 }
 
-/// Returns the test that a verdict names and that only the fix makes pass, from the outputs of the
+/// Returns the tests that a verdict names and that only the fix makes pass, from the outputs of the
 /// runs without the fix and of that with it.
-pub fn named_test(named: &[String], without: &[String], with: &str) -> Option<String> {
+pub fn named_tests(named: &[String], without: &[String], with: &str) -> Vec<String> {
     let without: Vec<Results> = without.iter().map(|output| test_output::results(output)).collect();
-    let test = test_output::turned(named, &without, &test_output::results(with))?;
-    Some(shorten(&safe(&test), NAME_MAX).into_owned())
+    test_output::turned(named, &without, &test_output::results(with))
 }
 
 /// The judgement of a proof.
@@ -137,6 +147,7 @@ impl TestResult {
             TestResult::NotStarted => "could not be started",
             TestResult::NotApplied => "were not run: the patch does not apply",
             TestResult::TooLate => "did not finish by the deadline",
+            TestResult::Limited => "were ended by a limit of the sandbox",
             TestResult::Stopped => "were stopped on request",
         }
     }
@@ -144,6 +155,19 @@ impl TestResult {
     /// Whether the tests ran to their end.
     fn is_known(self) -> bool {
         matches!(self, TestResult::Passed | TestResult::Failed)
+    }
+}
+
+impl RepeatedRuns {
+    /// Whether both runs ended.
+    fn is_known(self) -> bool {
+        let is_known = |result: Option<TestResult>| result.is_some_and(TestResult::is_known);
+        is_known(self.without_fix) && is_known(self.with_fix)
+    }
+
+    /// Whether the tests failed without the fix and passed with it once more.
+    fn is_alike(self) -> bool {
+        (self.without_fix, self.with_fix) == (Some(TestResult::Failed), Some(TestResult::Passed))
     }
 }
 
@@ -163,7 +187,35 @@ impl PatchProof {
         ProofJudgement { grade, why: format!("{why}{also}") }
     }
 
+    /// Whether the two runs that decide prove the fix so far, and have to be repeated: a test that
+    /// fails by chance would do so, too.
+    pub fn has_to_be_repeated(&self) -> bool {
+        self.grade_of_first().0 == ProofGrade::Proven
+            && self.repetitions.iter().all(|one| one.is_alike())
+    }
+
     fn grade(&self) -> (ProofGrade, String) {
+        let first = self.grade_of_first();
+        // A named test that fails by chance is no longer named here.
+        let differs = self.repetitions.iter().any(|one| one.is_known() && !one.is_alike());
+        match (differs, self.repetitions.first()) {
+            (true, _) => {
+                let why = "the tests fail by chance: run again, they said something else";
+                (ProofGrade::Unproven, why.to_owned())
+            }
+            (false, Some(one)) if one.is_alike() => first,
+            (false, _) if first.0 != ProofGrade::Proven => first,
+            (false, one) => {
+                let results = one.map(|one| [one.without_fix, one.with_fix]);
+                let open = |result: &Option<TestResult>| !result.is_some_and(TestResult::is_known);
+                let open = results.and_then(|both| both.into_iter().find(open)).flatten();
+                let how = open.map_or("were not run", TestResult::sentence);
+                (ProofGrade::Unknown, format!("the tests {how} a second time, which a proof needs"))
+            }
+        }
+    }
+
+    fn grade_of_first(&self) -> (ProofGrade, String) {
         use ProofGrade::{Proven, Unknown, Unproven};
         let how = self.with_patch.sentence();
         if self.with_patch == TestResult::Failed {
@@ -201,6 +253,7 @@ impl PatchProof {
             return (Proven, "the new tests fail on the base and pass with the patch".to_owned());
         }
         if let Some(test) = &self.named {
+            let test = shorten(&safe(test), NAME_MAX).into_owned();
             return (Proven, format!("the test '{test}' fails without the fix and passes with it"));
         }
         match self.on_base.filter(|result| result.is_known()) {

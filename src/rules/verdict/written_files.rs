@@ -1,5 +1,5 @@
-//! Untracked files of a worktree that belong to a patch: those that the agent has written, and not
-//! those that its test runs have left.
+//! Changed files of a worktree that belong to a patch: those that the agent has written, and not those
+//! that runs of its tests, or what prepared them, have made or changed.
 
 use std::collections::BTreeSet;
 
@@ -50,11 +50,11 @@ impl WrittenFiles {
         WrittenFiles::Known(paths.filter_map(inner).collect())
     }
 
-    /// Whether a file that the base does not have belongs to the patch.
-    pub fn has(&self, path: &str) -> bool {
+    /// Whether the change of a file belongs to the patch. `is_new`: the base does not have the file.
+    pub fn has(&self, path: &str, is_new: bool) -> bool {
         match self {
             WrittenFiles::Known(paths) => paths.contains(path),
-            WrittenFiles::Unknown => !is_left(path),
+            WrittenFiles::Unknown => !is_new || !is_left(path),
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_edits_alone_make_a_new_file_part_of_a_patch() {
+    fn known_edits_alone_make_a_file_part_of_a_patch() {
         let paths = [
             "/s/tree/test_a.py",
             "b.py",
@@ -109,7 +109,8 @@ mod tests {
             ("report.txt", false),
         ];
         for (path, has) in rows {
-            assert_eq!(known.has(path), has, "{path}");
+            assert_eq!(known.has(path, true), has, "{path}");
+            assert_eq!(known.has(path, false), has, "{path}, of the base");
         }
     }
 
@@ -126,7 +127,8 @@ mod tests {
             ("fresh.txt", true),
         ];
         for (path, has) in rows {
-            assert_eq!(WrittenFiles::Unknown.has(path), has, "{path}");
+            assert_eq!(WrittenFiles::Unknown.has(path, true), has, "{path}");
+            assert!(WrittenFiles::Unknown.has(path, false), "{path}, of the base");
         }
     }
 }

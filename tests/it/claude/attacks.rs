@@ -328,7 +328,10 @@ fn attempts_of_a_model_that_obeys_fail() {
         );
         let folder = session(&bench);
         let held = std::fs::read_to_string(format!("{folder}/held.diff")).unwrap_or_default();
-        assert!(held.contains("+x\n"), "the tests have changed a file: {held}");
+        // What the tests have changed is no part of it.
+        assert!(!held.contains("+x\n"), "{held}");
+        let report = std::fs::read_to_string(format!("{folder}/report.md")).unwrap();
+        assert!(report.contains("changes of files that the agent has not written"), "{report}");
         // The only file that a tool has written, and so the patch is not offered.
         assert_eq!(held.matches("planted-by-write").count(), 1, "{held}");
         let why = data["patch_held"].as_str().unwrap_or_default();

@@ -50,6 +50,10 @@ fn evidence_is_found_word_by_word_by_grep_and_by_read() {
     let mut bench = bench("real-evidence", &server.url);
     bench.write("app.log", format!("ERROR KeyError: 'amount'\n{}\n", text("log", LOG_LINE, "ab ")));
     repository(&bench, "orders.py", CODE);
+    // Rules of the repository for searches do not hide the evidence.
+    for rules in [".gitignore", ".ignore", ".rgignore"] {
+        bench.write(&format!("repo/{rules}"), "*.json\n*.txt\n*.diff\n");
+    }
     bench.write("repo/old.py", "removed = 'needle-diff-00'\n");
     commit_all(&bench);
     std::fs::remove_file(bench.path("repo/old.py")).unwrap();

@@ -1,12 +1,14 @@
 //! Proof of a fix: runs of the tests on the base, with the new tests alone, and with the whole patch.
 
+use std::os::unix::fs::MetadataExt;
+
 use serde_json::{Value, json};
 
 use crate::support::claude_cli::commit_all;
 use crate::support::claude_stub::{INIT_LINE, bench_with_stub, result_line};
 use crate::support::event_lines::{heartbeat, raised, seconds_ago};
 use crate::support::investigate::{own_events, read_text, sessions};
-use crate::support::workbench::{Bench, Output, arguments_of, is_alive, signal, wait_for};
+use crate::support::workbench::{Bench, Output, arguments_of, bin, is_alive, signal, wait_for};
 
 const CODE: &str = "def total(order):\n    return order[\"amount\"] * 2\n";
 const FIXED: &str = "def total(order):\n    return order.get(\"amount\", 0) * 2\n";
@@ -171,6 +173,29 @@ fn patch_that_changes_how_the_tests_run_proves_nothing_by_that() {
     let data = run(&project("proof-beside-settings", &base, &changes, UNITTEST));
     assert_eq!(data["proof"]["grade"], "proven", "{data}");
     assert_eq!(data["verdict"]["status"], "confirmed", "{data}");
+}
+
+/// Fails in each second run, and sees nothing of the fix.
+#[test]
+fn test_that_fails_by_chance_proves_no_patch() {
+    let base = [("total.py", CODE), ("test_total.py", TEST)];
+    let same = format!("{CODE}# as it was\n");
+    let runs = std::env::temp_dir().join(format!("dlq-runs-{}", std::process::id()));
+    let test = NEW_TEST
+        .replace("import unittest", "import os, unittest")
+        .replace(
+            "self.assertEqual(total.total({}), 0)",
+            "open('@', 'a').write('x')\n        self.assertEqual(os.path.getsize('@') % 2, 0)",
+        )
+        .replace('@', &runs.display().to_string());
+    let bench =
+        project("proof-chance", &base, &[("total.py", &same), ("test_absent.py", &test)], UNITTEST);
+    let data = run(&bench);
+    let _ = std::fs::remove_file(&runs);
+    assert_eq!(results(&data["proof"]), ["passed", "failed", "passed", "unproven"], "{data}");
+    let why = data["proof"]["detail"].as_str().unwrap();
+    assert!(why.contains("fail by chance"), "{why}");
+    assert_eq!(data["verdict"]["status"], "likely", "{data}");
 }
 
 /// Code and tests in one file.
@@ -445,7 +470,20 @@ fn killed_proof_is_unknown_until_it_is_taken_up() {
     assert_eq!(proven_events(&output.text()).len(), 0);
     wait_for("the tests run", || read_text(&bench, "pid").ends_with('\n'));
     let tests: i32 = read_text(&bench, "pid").trim().parse().unwrap();
-    let arguments = format!("prove {} base_moved", session_id(&bench));
+    // Others leave it alone.
+    let plan = || std::fs::metadata(session_folder(&bench).join("proof.json")).unwrap().ino();
+    let (before, id) = (plan(), session_id(&bench));
+    let program = bin("dlq-investigate").display().to_string();
+    let line = format!("for n in 1 2 3; do '{program}' --prove {id} & done; wait");
+    let refused = bench.shell(&line);
+    assert_eq!(
+        refused.stderr.matches("another process is at work on it").count(),
+        3,
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(plan(), before);
+    let arguments = format!("prove {id} base_moved");
     signal("KILL", supervisor_with(&bench, &arguments));
     wait_for("the tests end with it", || !is_alive(tests));
     let all = proofs(&bench);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::claude_api::{FakeClaudeApi, Script, bash, structured, tool};
+use crate::support::claude_api::{FakeClaudeApi, Script, bash, error, structured, tool};
 use crate::support::claude_cli::{KEY, commit_all, configure_claude, verdict as real_verdict};
 use crate::support::claude_stub::{bench_with_stub, init_line_in_sandbox, result_line, verdict};
 use crate::support::event_lines::{raised, seconds_ago};
@@ -451,6 +451,29 @@ fn model_with_tls_is_reached_by_the_relay() {
     wait_for("nothing of it is left", || inside(&bench).is_empty());
     let record = || sessions(&bench)["sessions"][0].clone();
     wait_for("its end is recorded", || record()["status"] != "running");
+}
+
+/// Claude Code then asks for the key again, which is handed out once.
+#[test]
+fn refused_credential_ends_the_session_in_the_sandbox() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let unheard = || Script::new([structured(real_verdict(Value::Null))]).only_with_key("another");
+    let forbidden = || Script::new([error(403, "permission_error")]);
+    let token = "sk-ant-oat01-of-the-model";
+    let rows = [
+        ("a key, 403", KEY, forbidden()),
+        ("a token, 401", token, unheard()),
+        ("a token, 403", token, forbidden()),
+    ];
+    for (row, credential, script) in rows {
+        let api = FakeClaudeApi::start(script);
+        let mut bench = Bench::new("sandbox-refused");
+        configure_claude(&mut bench, &cli, &api, ", sandbox: require, timeout_minutes: 1", "");
+        bench.set("MODEL_KEY", credential);
+        let data = run(&bench);
+        assert_eq!(data["reason"], "unauthorized", "{row}: {data} {}", session_logs(&bench));
+        assert_eq!(data["cost_usd"], 0.0, "{row}: nothing is written off: {data}");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The effect of a patch, without the other files of the worktree.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use super::*;
 use crate::rules::verdict::PatchFile;
 
@@ -277,7 +280,7 @@ fn test_worktree_can_have_a_part_of_the_patch() {
 }
 
 #[test]
-fn new_files_that_the_agent_has_not_written_are_no_changes() {
+fn files_that_the_agent_has_not_written_are_no_changes() {
     let bench = Bench::new("left");
     let workspace = bench.open("s");
     bench.write("state/s/tree/src/app.py", "one\n2\nthree\n");
@@ -289,8 +292,8 @@ fn new_files_that_the_agent_has_not_written_are_no_changes() {
     assert_eq!(changes.files, ["report.txt", "src/app.py", "tests/test_app.py"]);
     assert_eq!(changes.left_out, ["src/__pycache__/app.cpython-311.pyc"]);
     let folder = workspace.folder.display().to_string();
-    let written = format!("{folder}/tests/test_app.py");
-    workspace.set_written(WrittenFiles::of_tools([written.as_str()].into_iter(), &folder));
+    let written = ["tests/test_app.py", "src/app.py"].map(|path| format!("{folder}/{path}"));
+    workspace.set_written(WrittenFiles::of_tools(written.iter().map(String::as_str), &folder));
     let changes = workspace.changes().unwrap();
     assert_eq!(changes.files, ["src/app.py", "tests/test_app.py"]);
     assert_eq!(changes.left_out, ["report.txt", "src/__pycache__/app.cpython-311.pyc"]);
@@ -300,4 +303,67 @@ fn new_files_that_the_agent_has_not_written_are_no_changes() {
     bench.write("state/s/tree/src/app.py", "one\ntwo\nthree\n");
     std::fs::remove_file(bench.path("state/s/tree/tests/test_app.py")).unwrap();
     assert!(workspace.close().unwrap(), "what is left alone is no change");
+}
+
+/// What runs of programs change in files of the base, move or remove, and names that are not UTF-8.
+#[test]
+fn files_of_the_base_that_the_agent_has_not_written_are_as_the_base_has_them() {
+    let bench = Bench::new("left-tracked");
+    bench.write("repo/lock.json", "1\n");
+    bench.write("repo/gone.txt", "1\n");
+    bench.write("repo/name", "1\n");
+    bench.write("repo/data/one", "1\n");
+    bench.git("repo", &["add", "-A"]);
+    bench.git("repo", &["commit", "-qm", "more"]);
+    let workspace = bench.open("s");
+    let tree = bench.path("state/s/tree");
+    bench.write("state/s/tree/src/app.py", "one\n2\nthree\n");
+    bench.write("state/s/tree/lock.json", "2\n");
+    std::fs::remove_file(tree.join("gone.txt")).unwrap();
+    std::fs::remove_file(tree.join("name")).unwrap();
+    bench.write("state/s/tree/name/inner", "x");
+    std::fs::remove_dir_all(tree.join("data")).unwrap();
+    std::fs::write(tree.join("data"), "x").unwrap();
+    std::fs::write(tree.join(OsStr::from_bytes(b"left\xff.txt")), "x").unwrap();
+    std::fs::create_dir(tree.join(".github")).unwrap();
+    std::fs::write(tree.join(OsStr::from_bytes(b".github/w\xff.yml")), "x").unwrap();
+    let folder = workspace.folder.display().to_string();
+    workspace.set_written(WrittenFiles::of_tools(["src/app.py"].into_iter(), &folder));
+    let changes = workspace.changes().unwrap();
+    assert_eq!(changes.files, ["src/app.py"]);
+    assert_eq!((changes.gated.len(), changes.truncated), (0, false), "{:?}", changes.gated);
+    let left = [
+        ".github/w\u{fffd}.yml",
+        "data",
+        "data/one",
+        "gone.txt",
+        "left\u{fffd}.txt",
+        "lock.json",
+        "name",
+        "name/inner",
+    ];
+    assert_eq!(changes.left_out, left);
+    let patch = String::from_utf8(changes.patch).unwrap();
+    assert_eq!(patch.matches("diff --git").count(), 1, "{patch}");
+}
+
+/// A file that the agent has written in the place of a folder of the base, and the other way round.
+#[test]
+fn file_of_the_agent_in_the_place_of_a_folder_is_a_change() {
+    let bench = Bench::new("left-beside");
+    bench.write("repo/name", "1\n");
+    bench.write("repo/data/one", "1\n");
+    bench.git("repo", &["add", "-A"]);
+    bench.git("repo", &["commit", "-qm", "more"]);
+    let workspace = bench.open("s");
+    let tree = bench.path("state/s/tree");
+    std::fs::remove_file(tree.join("name")).unwrap();
+    bench.write("state/s/tree/name/inner", "x");
+    std::fs::remove_dir_all(tree.join("data")).unwrap();
+    std::fs::write(tree.join("data"), "x").unwrap();
+    let folder = workspace.folder.display().to_string();
+    workspace.set_written(WrittenFiles::of_tools(["name/inner", "data"].into_iter(), &folder));
+    let changes = workspace.changes().unwrap();
+    assert_eq!(changes.files, ["data", "data/one", "name", "name/inner"]);
+    assert_eq!(changes.left_out, Vec::<String>::new());
 }

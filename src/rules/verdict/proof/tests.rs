@@ -4,7 +4,7 @@ use super::*;
 
 use PatchSplit::{Apart, NoTests, Shared, TestsOnly};
 use ProofGrade::{Proven, Unknown, Unproven};
-use TestResult::{Failed, NotApplied, NotStarted, Passed, Stopped, TooLate};
+use TestResult::{Failed, Limited, NotApplied, NotStarted, Passed, Stopped, TooLate};
 
 fn proof(
     split: PatchSplit,
@@ -23,6 +23,7 @@ fn proof(
         runner_files: Vec::new(),
         with_old_runner: None,
         named: None,
+        repetitions: vec![RepeatedRuns { without_fix: Some(Failed), with_fix: Some(Passed) }],
     }
 }
 
@@ -70,6 +71,12 @@ fn runs_of_the_tests_grade_a_fix() {
         ("red, no tests", proof(NoTests, red, None, Passed), Unproven, ALREADY),
         ("red, shared", proof(Shared, red, None, Passed), Unproven, ALREADY),
         ("late", proof(Apart, None, None, TooLate), Unknown, "did not finish by the deadline with"),
+        (
+            "limited",
+            proof(Apart, green, Some(Limited), Passed),
+            Unknown,
+            "by a limit of the sandbox on",
+        ),
         ("not started", proof(NoTests, None, None, NotStarted), Unknown, "could not be started"),
         (
             "stopped",
@@ -110,10 +117,10 @@ fn runs_of_the_tests_grade_a_fix() {
 fn name_of_a_test_is_short_and_safe_to_show() {
     let name = format!("tests::{}\u{1b}[2J", "x".repeat(5000));
     let (old, new) = (format!("test {name} ... FAILED\n"), format!("test {name} ... ok\n"));
-    let found = named_test(std::slice::from_ref(&name), &[old], &new).unwrap();
-    assert!(found.chars().count() <= NAME_MAX && !found.contains('\u{1b}'), "{found}");
+    let found = named_tests(std::slice::from_ref(&name), &[old], &new).remove(0);
     let proof = PatchProof { named: Some(found), ..proof(NoTests, None, None, Passed) };
-    assert!(proof.judge().why.len() < 1000);
+    let why = proof.judge().why;
+    assert!(why.contains("tests::x") && !why.contains('\u{1b}') && why.len() < 1000, "{why}");
 }
 
 #[test]
@@ -150,6 +157,41 @@ fn test_of_a_patch_has_to_fail_with_the_tests_alone() {
     ];
     for (row, split, base, with_tests, is_named) in rows {
         let without = without_fix(split, base.to_owned(), with_tests.map(str::to_owned));
-        assert_eq!(named_test(&named, &without, green).is_some(), is_named, "{row}");
+        assert_eq!(!named_tests(&named, &without, green).is_empty(), is_named, "{row}");
+    }
+}
+
+/// A test that fails in half of its runs proves a patch of a comment in a quarter of all proofs.
+#[test]
+fn test_that_fails_by_chance_proves_nothing() {
+    let again = |without_fix, with_fix| RepeatedRuns { without_fix, with_fix };
+    let (red, green, late) = (Some(Failed), Some(Passed), Some(TooLate));
+    let rows = [
+        ("once more", vec![again(red, green)], Proven, "the new tests fail on the base", true),
+        ("twice more", vec![again(red, green); 2], Proven, "the new tests fail on the base", true),
+        ("not yet", vec![], Unknown, "the tests were not run a second time", true),
+        ("green without", vec![again(green, green)], Unproven, "fail by chance", false),
+        ("red with", vec![again(red, red)], Unproven, "fail by chance", false),
+        ("later", vec![again(red, green), again(green, green)], Unproven, "fail by chance", false),
+        ("late", vec![again(red, late)], Unknown, "did not finish by the deadline a", false),
+        ("no time", vec![again(None, None)], Unknown, "the tests were not run a second", false),
+        (
+            "no time for the third",
+            vec![again(red, green), again(red, None)],
+            Proven,
+            "the new tests",
+            false,
+        ),
+    ];
+    for (row, repetitions, grade, why, goes_on) in rows {
+        let proof = PatchProof { repetitions, ..proof(Apart, green, red, Passed) };
+        let judged = proof.judge();
+        assert_eq!(judged.grade, grade, "{row}: {judged:?}");
+        assert!(judged.why.contains(why), "{row}: {judged:?}");
+        assert_eq!(proof.has_to_be_repeated(), goes_on, "{row}");
+        let named = PatchProof { named: Some("a".into()), ..proof.clone() };
+        assert_eq!(named.judge().grade, grade, "{row}, named");
+        let lost = PatchProof { on_base: red, split: Shared, with_tests: None, ..proof };
+        assert_ne!(lost.judge().grade, Proven, "{row}, by a test that is not found again");
     }
 }

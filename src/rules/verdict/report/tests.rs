@@ -127,6 +127,10 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
         runner_files: vec![format!("Makefile{name}")],
         with_old_runner: Some(TestResult::Passed),
         named: None,
+        repetitions: vec![crate::rules::verdict::proof::RepeatedRuns {
+            without_fix: Some(TestResult::Failed),
+            with_fix: Some(TestResult::Passed),
+        }],
     };
     let files_changed = vec!["src/orders.py".into(), "tests/test_orders.py".into()];
     let patch = PatchFacts { files_changed, proof: Some(proof), ..PatchFacts::default() };

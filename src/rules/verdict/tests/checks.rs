@@ -121,6 +121,10 @@ fn patch_facts_correct_a_claimed_fix() {
             runner_files: Vec::new(),
             with_old_runner: None,
             named: None,
+            repetitions: vec![crate::rules::verdict::proof::RepeatedRuns {
+                without_fix: Some(TestResult::Failed),
+                with_fix: Some(TestResult::Passed),
+            }],
         })
     };
     let red = PatchProof { on_base: Some(TestResult::Failed), ..run(TestResult::Passed).unwrap() };
