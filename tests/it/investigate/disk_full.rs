@@ -46,8 +46,10 @@ fn disk_full_for_transcript_fails_session_with_reason() {
     // A limit of the agent's own files ends it.
     let mut rows = vec![("killed", "kill -XFSZ $$".to_owned(), "signal")];
     // Its output goes through a pipe: the supervisor meets the full disk, which has room again when the
-    // agent has ended.
-    rows.push(("full", format!("{FILL_DISK}; {RESULT}; rm filler; exit 0"), "no_result"));
+    // agent has ended. A pipe does not hold the blank lines, so that the result was read before.
+    let drained = "head -c 200000 /dev/zero | tr '\\0' '\\n'";
+    let body = format!("{FILL_DISK}; {RESULT}; {drained}; rm filler; exit 0");
+    rows.push(("full", body, "no_result"));
     for (row, body, reason) in rows {
         let mut bench = Bench::new("transcript");
         agent(&mut bench, &body, "");

@@ -110,8 +110,8 @@ fn agent_gets_copy_of_evidence_and_no_credentials() {
         journaled(&bench, "queue.sampled")[0]["data"]["bundle"].as_str().unwrap().to_owned();
     let copy = env.lines().find_map(|line| line.strip_prefix("DLQ_EVIDENCE=")).unwrap();
     assert!(copy.ends_with("/work/.dlq") && prompt.contains("folder '.dlq'"), "{prompt}");
-    let more: String =
-        ["index.md", "m1.json"].iter().map(|name| format!("Only in {copy}: {name}\n")).collect();
+    let more = [".gitignore", ".ignore", ".rgignore", "index.md", "m1.json"];
+    let more: String = more.iter().map(|name| format!("Only in {copy}: {name}\n")).collect();
     let differences = bench.shell(&format!("diff -r '{bundle}' '{copy}'")).text();
     assert_eq!(differences, more, "a copy, and what makes it readable");
     assert!(!env.contains("a-secret-of-mine") && !env.contains("AWS_"), "{env}");

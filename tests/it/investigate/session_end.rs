@@ -123,7 +123,9 @@ fn signal_during_fix_tests_stops_them() {
         INIT_LINE.replace(r#""permissionMode":"default""#, r#""permissionMode":"acceptEdits""#);
     let mut message = verdict();
     message["fix"] = json!({"summary": "s", "files": ["a.py"], "tests": []});
-    let body = format!("cat >/dev/null; echo x >>a.py; {init}; {}", result_line(&message));
+    // Only what a tool of the agent has written is in the patch.
+    let wrote = r#"echo '{"type":"assistant","message":{"id":"a","content":[{"type":"tool_use","id":"t","name":"Write","input":{"file_path":"a.py"}}]}}'"#;
+    let body = format!("cat >/dev/null; echo x >>a.py; {init}; {wrote}; {}", result_line(&message));
     let mut bench = bench_with_stub("after-signal", "2.1.330", &body, "");
     bench.write("repo/slow.sh", format!("touch '{}'; sleep 600\n", bench.path("tests").display()));
     commit_all(&bench);

@@ -23,7 +23,7 @@ pub struct WatchedRequest {
     pub is_ours: bool,
     /// The words of the event: `passing`, `failing`, `pending`; None when unknown.
     pub checks: Option<Box<str>>,
-    /// `approved`, `changes_requested`, `review_required`; None when unknown.
+    /// `approved`, `changes_requested`, `required`; None when unknown.
     pub review: Option<Box<str>>,
     /// The person or group that has to act.
     pub waiting_on: Option<Box<str>>,

@@ -108,7 +108,7 @@ fn review(look: &Look, one: &WatchedRequest) -> TableCell {
         Some("changes_requested") => {
             TableCell::new(look.signed(symbols.warning, "changes"), Tone::Warning)
         }
-        Some("review_required") => TableCell::plain(look.signed(symbols.info, "due")),
+        Some("required") => TableCell::plain(look.signed(symbols.info, "due")),
         Some(other) => TableCell::plain(other),
         None => TableCell::new(UNKNOWN, Tone::Faint),
     }

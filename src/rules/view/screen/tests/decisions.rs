@@ -105,7 +105,7 @@ fn filter_finds_a_pull_request_by_all_that_its_row_tells() {
         ("digital", "fm/digitalguru#412"),
         ("gateway", "fm/digitalguru#412"),
         ("failing", "fm/digitalguru#412"),
-        ("review_req", "fm/digitalguru#412"),
+        ("require", "fm/digitalguru#412"),
         ("@fm/pay", "fm/digitalguru#412"),
         ("FABIO", "fm/infra#1290"),
     ] {

@@ -313,7 +313,7 @@ fn requests(state: &mut Dashboard) {
         author: Some("dlq-bot".into()),
         is_ours: true,
         checks: Some("failing".into()),
-        review: Some("review_required".into()),
+        review: Some("required".into()),
         waiting_on: Some("@fm/payments".into()),
         opened_at: Some(ago(4700)),
         seen_at: Some(ago(65)),
