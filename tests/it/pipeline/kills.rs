@@ -19,8 +19,8 @@ use crate::support::workbench::{
 
 const KILLS: usize = 100;
 
-/// Returns the processes of the three stages once all of them run.
-fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
+/// Returns the processes of the four stages once all of them run.
+fn stage_pids(bench: &Bench) -> Option<[i32; 4]> {
     let all: Vec<(i32, String)> =
         processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
     let find = |name: &str, more: &str| {
@@ -31,7 +31,8 @@ fn stage_pids(bench: &Bench) -> Option<[i32; 3]> {
         all.iter().find(|(_, line)| is(line)).map(|(pid, _)| *pid)
     };
     let poll = find("/dlq-poll", "--follow")?;
-    Some([poll, find("/dlq-investigate", "--no-wait")?, find("/dlq-notify", "")?])
+    let filters = [find("/dlq-investigate", "--no-wait")?, find("/dlq-prs", "")?];
+    Some([poll, filters[0], filters[1], find("/dlq-notify", "")?])
 }
 
 /// `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more campaigns: a longer one would
@@ -66,12 +67,12 @@ fn campaign(mut dice: Dice) {
         let mut pipeline = Running::spawn(command.stdin(Stdio::null()));
         for _ in 0..4 {
             let mut found = None;
-            wait_for("all three stages run", || {
+            wait_for("all four stages run", || {
                 found = stage_pids(&bench);
                 found.is_some()
             });
             let moment = roll(4);
-            let (mut span, mut victim) = (60, usize::try_from(roll(3)).unwrap());
+            let (mut span, mut victim) = (60, usize::try_from(roll(4)).unwrap());
             // Half of the kills come when the newest raise is in the journal and not yet printed.
             if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
                 let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");

@@ -15,6 +15,7 @@ fn stages(name: &str, bodies: &[(&str, &str)]) -> Bench {
         ("dlq-log", "exit 0"),
         ("dlq-poll", "exec sleep 600"),
         ("dlq-investigate", "exec cat"),
+        ("dlq-prs", "exec cat"),
         ("dlq-notify", "exec cat >&2"),
     ] {
         let body = bodies.iter().find(|(name, _)| *name == stage);
@@ -110,16 +111,17 @@ fn dead_stage_is_named_and_all_restart() {
     for (stage, how, message) in [
         ("dlq-poll", "exit 1", "dlq-poll ended with status 1"),
         ("dlq-investigate", "exit 3", "dlq-investigate ended with status 3"),
+        ("dlq-prs", "exit 4", "dlq-prs ended with status 4"),
         ("dlq-notify", "kill -KILL $$", "dlq-notify ended by signal 9"),
     ] {
         let usual = if stage == "dlq-poll" { "exec sleep 600" } else { "exec cat" };
         // The stage dies once, when all stages run.
-        let all = "until [ $(wc -l < started) -ge 4 ]; do sleep 0.02; done";
+        let all = "until [ $(wc -l < started) -ge 5 ]; do sleep 0.02; done";
         let body = format!("{all}\n[ -e again ] || {{ echo > again; {how}; }}\n{usual}");
         let bench = stages("restart", &[(stage, &body)]);
         let mut running = start(&bench, &[]);
         wait_for("all run again", || {
-            let stages = ["dlq-log", "dlq-poll", "dlq-investigate", "dlq-notify"];
+            let stages = ["dlq-log", "dlq-poll", "dlq-investigate", "dlq-prs", "dlq-notify"];
             stages.iter().all(|stage| started(&bench, stage) == 2)
         });
         signal("TERM", running.pid());
@@ -149,7 +151,7 @@ fn once_returns_worst_status_of_stages() {
         assert_eq!(output.code(), worst, "{output:?}");
         let silent = worst == 0;
         assert_eq!(output.stderr.is_empty(), silent, "{}", output.stderr);
-        assert_eq!(started(&bench, "dlq-"), 4);
+        assert_eq!(started(&bench, "dlq-"), 5);
     }
 }
 
@@ -173,6 +175,7 @@ fn journal_is_replayed_first_and_stages_get_arguments() {
             "dlq-log --since 2h",
             "dlq-notify --drain 5s",
             "dlq-poll --region here",
+            "dlq-prs",
         ]
         .map(|line| line.trim_end().to_owned())
     );
@@ -183,7 +186,7 @@ fn sigkill_leaves_no_stage() {
     let bench = stages("kill", &[]);
     let mut running = start(&bench, &[]);
     wait_for("all run", || {
-        ["dlq-poll", "dlq-investigate", "dlq-notify"]
+        ["dlq-poll", "dlq-investigate", "dlq-prs", "dlq-notify"]
             .iter()
             .all(|stage| started(&bench, stage) == 1)
     });
