@@ -42,8 +42,9 @@ impl<'a> Prs<'a> {
     /// Makes one look, and prints its lines. Returns whether a part could not be read.
     pub fn look(&self, out: &mut Output) -> Result<bool, Error> {
         if !self.has_scope()? {
-            log::info(
-                "no pull requests are watched: github.repos, github.orgs and the queues name none",
+            log::warn(
+                "no pull requests are watched: name repositories in github.repos or github.orgs, or a \
+                 'github' of a queue, or set github.mine or github.review_requested",
             );
             return Ok(false);
         }

@@ -24,6 +24,8 @@ use crate::wire::{Output, StreamFilter};
 const TICK: Duration = Duration::from_millis(100);
 /// The time for children after the end of the input.
 const DRAIN: Duration = Duration::from_secs(120);
+/// The exit status of a wrong configuration.
+const WRONG: i32 = 2;
 /// The longest line of a child.
 const LINE_MAX: usize = 8192;
 
@@ -97,6 +99,7 @@ impl PullRequestFilter {
 
     /// Prints the lines of the children, and notes which have ended.
     fn collect(&mut self, out: &mut Output) -> Result<(), Error> {
+        let mut wrong = false;
         for work in [&mut self.looking, &mut self.opening] {
             let Some(running) = work else { continue };
             let ended = running
@@ -112,11 +115,14 @@ impl PullRequestFilter {
                 out.line(line)?;
             }
             if let Some(status) = ended {
-                if !status.success() {
-                    self.failed = true;
-                }
+                self.failed |= !status.success();
+                // Its message has named the cause, and to try again cannot help.
+                wrong |= status.code() == Some(WRONG);
                 *work = None;
             }
+        }
+        if wrong && std::mem::replace(&mut self.is_configured, false) {
+            log::warn("nothing is opened or watched until dlq-prs is started again; lines pass");
         }
         Ok(())
     }
@@ -202,7 +208,7 @@ impl StreamFilter for PullRequestFilter {
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        if !self.is_configured {
+        if !self.is_configured && !self.is_busy() {
             return None;
         }
         if self.is_busy() || self.is_opening_due {

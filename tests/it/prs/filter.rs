@@ -126,3 +126,22 @@ fn follow_goes_on_until_its_reader_ends() {
     running.kill();
     site.assert_allowed();
 }
+
+#[test]
+fn missing_token_is_said_once_and_lines_pass() {
+    let Some(mut site) = Site::new("prs-no-token", "") else { return };
+    site.machine.bench.set("DLQ_GITHUB_INTERVAL", "10s");
+    let config = std::fs::read_to_string(site.machine.bench.path("config.yaml")).unwrap();
+    let without: String = config
+        .lines()
+        .filter(|line| !line.contains("token:"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    site.machine.bench.configure(&without);
+    site.plant(1);
+    let output = site.machine.bench.run("dlq-prs", &[], completed(1) + &completed(2));
+    assert_eq!((output.code(), output.text()), (1, completed(1) + &completed(2)));
+    let fatal = output.stderr.matches("fatal: no token for").count();
+    assert!(fatal <= 2 && output.stderr.contains("nothing is opened or watched"), "{output:?}");
+    assert!(site.branches().is_empty());
+}
