@@ -53,7 +53,7 @@ pub(super) struct PullRequestAnswer {
     #[serde(default)]
     title: String,
     #[serde(default)]
-    draft: bool,
+    pub(super) draft: bool,
     #[serde(default)]
     user: Option<User>,
     #[serde(default)]

@@ -15,6 +15,10 @@ const AUTOMATED_LOGINS: [&str; 4] = ["github-actions", "dependabot", "renovate",
 const AUTOMATED_TITLES: [&str; 5] =
     ["Auto-fix", "DLQ Investigation", "Automated Fix", "Auto-investigation", "Fix DLQ"];
 
+/// Labels that automations set.
+const AUTOMATED_LABELS: [&str; 6] =
+    ["automated", "automation", "automated pr", "auto-fix", "bot", "dependencies"];
+
 words! {
     /// The origin of a pull request.
     PullRequestOrigin {
@@ -48,7 +52,11 @@ pub fn origin_of(
     let is_automated = reading.author.is_app
         || reading.author.login.ends_with("[bot]")
         || AUTOMATED_LOGINS.iter().any(|known| same(known, author))
-        || AUTOMATED_TITLES.iter().any(|part| reading.title.contains(part));
+        || AUTOMATED_TITLES.iter().any(|part| reading.title.contains(part))
+        || reading
+            .labels
+            .iter()
+            .any(|label| AUTOMATED_LABELS.iter().any(|known| same(known, label)));
     if is_automated { PullRequestOrigin::Automated } else { PullRequestOrigin::Person }
 }
 
@@ -103,6 +111,9 @@ mod tests {
             };
             assert_eq!(origin_of(&reading, is_recorded, Some("robot")), expected, "{rule}");
         }
+        let labelled = |label: &str| PullRequestReading { labels: vec![label.into()], ..reading() };
+        assert_eq!(origin_of(&labelled("Dependencies"), false, None), Automated);
+        assert_eq!(origin_of(&labelled("bug"), false, None), Person);
         let app = PullRequestReading {
             author: PullRequestAuthor { login: "our-app".into(), is_app: true },
             head: PullRequestHead {

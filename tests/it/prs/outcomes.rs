@@ -25,7 +25,7 @@ fn repository_without_drafts_gets_a_normal_pull_request() {
     site.plant(1);
     assert_eq!(site.machine.open_due().only("pr.opened")["pr"]["draft"], json!(false));
     let pulls = site.pulls();
-    assert_eq!((pulls.len(), &pulls[0]["labels"]), (1, &json!(["dlq"])));
+    assert_eq!((pulls.len(), &pulls[0]["labels"]), (1, &json!(["dlq", "draft"])));
     site.assert_allowed();
 }
 

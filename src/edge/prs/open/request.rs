@@ -212,12 +212,12 @@ impl Opening<'_> {
             };
             log::warn(&format!("pull request {repo}#{number} has no {what}: {why}"));
         };
-        if !github.labels.is_empty() {
-            ask(
-                "labels",
-                format!("/repos/{repo}/issues/{number}/labels"),
-                json!({"labels": github.labels}),
-            );
+        // Where the repository has no drafts, a label says that it is one.
+        let draft = (!answer.draft).then_some("draft");
+        let labels: Vec<&str> = github.labels.iter().map(String::as_str).chain(draft).collect();
+        if !labels.is_empty() {
+            let path = format!("/repos/{repo}/issues/{number}/labels");
+            ask("labels", path, json!({ "labels": labels }));
         }
         if !github.reviewers.is_empty() {
             let (teams, people): (Vec<&String>, Vec<&String>) =
