@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::head::{text, version};
-use super::{Head, Line, Type, peek, words};
+use super::{Head, Line, ToolName, Type, peek, words};
 use crate::money::Usd;
 use crate::time::Timestamp;
 #[cfg(test)]
@@ -257,7 +257,11 @@ impl<'a> ShownEvent<'a> {
     }
 
     fn new(head: Head<'a>, data: Box<ShownData<'a>>) -> Self {
-        let recorded = RecordedType::of(&head.kind);
+        // Most events are of other programs: no name is compared for them.
+        let recorded = match head.known {
+            Some(kind) if kind.emitter() != ToolName::Prs => None,
+            _ => RecordedType::of(&head.kind),
+        };
         ShownEvent { head, recorded, data }
     }
 }
