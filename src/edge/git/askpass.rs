@@ -1,4 +1,4 @@
-//! How git gets a token: through the private program `dlq-askpass` and a pipe.
+//! The way of a token to git: through the private program `dlq-askpass` and a pipe.
 //!
 //! The pipe is the standard input of `dlq-askpass exec`, which hands it to git as another descriptor. Git
 //! starts `dlq-askpass` again when a server asks for a password (gitcredentials(7));

@@ -1,4 +1,4 @@
-//! Whether a merge is live: by the deployments that GitHub knows, or by a command.
+//! The news that a merge is live: by the deployments that GitHub knows, or by a command.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -70,7 +70,7 @@ pub struct FixState {
     pub step: FixStep,
     /// The reason for which no pull request was opened, in one word; null when there is none.
     pub refused: Option<String>,
-    /// The same as a sentence.
+    /// The reason as a sentence.
     pub detail: Option<String>,
     pub incident: String,
     pub fingerprint: String,

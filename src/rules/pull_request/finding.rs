@@ -1,4 +1,4 @@
-//! What a session has found, as far as it is published: `finding.json` in its folder.
+//! The finding of a session, as far as it is published: `finding.json` in its folder.
 //!
 //! The supervisor writes it when the verdict was checked. All of it is redacted, and none of it is
 //! inert: [`super::published`] makes it so.

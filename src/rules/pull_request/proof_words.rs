@@ -1,4 +1,4 @@
-//! What was seen of the proof of a fix, in sentences for its readers. Pure.
+//! The proof of a fix, in sentences for its readers. Pure.
 
 use crate::event::FixProof;
 use crate::markdown::span;

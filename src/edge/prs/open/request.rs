@@ -1,4 +1,4 @@
-//! What the API is asked for a fix: the pull request, comments, labels, reviewers.
+//! The requests for a fix: the pull request, comments, labels, reviewers.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ impl Opening<'_> {
 
     /// Returns the first attempt, from `attempt` on, whose branch has no pull request that has ended, and
     /// what it is a regression of. Other machines, and a state folder that is lost, have opened those.
-    /// What a person has closed there stops the way, unless a person asks for it.
+    /// A pull request that a person has closed there stops the way, unless a person asks for it.
     pub(super) fn free_attempt(
         &self,
         attempt: u32,

@@ -1,4 +1,4 @@
-//! What is recorded and told of a fix on its way.
+//! The record and the events of a fix on its way.
 
 use super::stop::Stop;
 use super::{OpenableFix, Opened};

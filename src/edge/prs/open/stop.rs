@@ -1,4 +1,4 @@
-//! Why the way of a fix ends before its pull request.
+//! The reasons for which the way of a fix ends before its pull request.
 
 use std::fmt;
 

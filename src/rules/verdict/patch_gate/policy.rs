@@ -1,7 +1,7 @@
 //! The gate of a patch that becomes a pull request: limits, forbidden paths, and changes that only a
 //! person may make.
 //!
-//! It holds all that [`super::gate`] holds, and more: a held patch is kept on this machine, a pull
+//! The gate holds all that [`super::gate`] holds, and more: a held patch is kept on this machine, a pull
 //! request is run by CI and read by others.
 
 use super::build_files::is_build_change;
