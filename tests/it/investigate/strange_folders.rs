@@ -9,12 +9,13 @@ use crate::support::investigate::{
 };
 use crate::support::workbench::{Bench, processes_of, signal, wait_for};
 
-/// An agent that does `mischief` to its session's folder, `$d`, for the queue `orders`, and then
-/// `after`. For other queues it has a result, and notes when two of these run at once.
+/// An agent that does `mischief` to its session's folder, `$d`, for the queue `orders`, once the start
+/// of the session is recorded, and then `after`. For other queues it has a result, and notes when two of these run at once.
 fn misbehaving(name: &str, mischief: &str, after: &str, more: &str) -> Bench {
     let mut bench = Bench::new(name);
     let body = format!(
         r#"cat >/dev/null; d=$DLQ_SESSION_DIR
+until [ -s "$d/events.ndjson" ]; do sleep 0.01; done
 if [ "$DLQ_QUEUE" = orders ]; then {mischief}; touch "@/done"; {after}; exit; fi
 mkdir "@/busy" || echo "two at once" >> "@/clash"
 sleep 0.05
