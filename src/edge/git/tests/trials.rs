@@ -305,7 +305,7 @@ fn files_that_the_agent_has_not_written_are_no_changes() {
     assert!(workspace.close().unwrap(), "what is left alone is no change");
 }
 
-/// What runs of programs change in files of the base, move or remove, and names that are not UTF-8.
+/// Files of the base that runs of programs change, move or remove, and names that are not UTF-8.
 #[test]
 fn files_of_the_base_that_the_agent_has_not_written_are_as_the_base_has_them() {
     let bench = Bench::new("left-tracked");

@@ -7,7 +7,7 @@ const LEVEL_COLUMN_MAX: usize = 160;
 /// Words for the level of an error, and of other lines.
 const ERRORS: [&str; 5] = ["ERROR", "FATAL", "CRITICAL", "SEVERE", "PANIC"];
 const OTHERS: [&str; 7] = ["TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "FINE"];
-/// The same in lower case, as winston, logfmt and the console of .NET write them.
+/// Level words in lower case, as winston, logfmt and the console of .NET write them.
 const LOWER_ERRORS: [&str; 9] =
     ["error", "fatal", "critical", "severe", "panic", "err", "crit", "fail", "emerg"];
 const LOWER_OTHERS: [&str; 10] =

@@ -1,4 +1,4 @@
-//! What is remembered, for how long, and what is forgotten first.
+//! The memory of notices: for how long it lasts, and what is forgotten first.
 
 use super::*;
 use crate::document::Versioned;
