@@ -168,24 +168,28 @@ fn words(out: &mut String, text: &str) {
     }
 }
 
+/// Whether GitHub makes a part of a word a link: an address, a mention, an issue, or the hash of a
+/// commit, also behind punctuation.
 fn becomes_a_link(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    let numbered = lower.split('#').skip(1).any(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_digit()) // An issue of some repository.
+    let starts_with_digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    // An issue of some repository, by its new and its old name.
+    let numbered = lower.split('#').skip(1).any(starts_with_digit);
+    let mut old_names = lower.match_indices("gh-");
+    let is_issue = old_names.any(|(at, name)| {
+        let is_word = !lower[..at].ends_with(char::is_alphanumeric);
+        is_word && starts_with_digit(&lower[at + name.len()..])
     });
     let schemes = ["://", "www.", "mailto:", "xmpp:"];
-    let is_issue = lower.trim_start_matches(|c: char| !c.is_alphanumeric()).strip_prefix("gh-");
-    let is_issue = is_issue.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     is_issue
-        || is_hash(&lower)
+        || lower.split(|c: char| !c.is_alphanumeric()).any(is_hash)
         || numbered
         || word.contains('@')
         || schemes.iter().any(|scheme| lower.contains(scheme))
 }
 
-/// Returns whether a word in lower case can be the hash of a commit.
-fn is_hash(word: &str) -> bool {
-    let hash = word.trim_matches(|c: char| !c.is_alphanumeric());
+/// Returns whether letters and digits in lower case can be the hash of a commit.
+fn is_hash(hash: &str) -> bool {
     (7..=40).contains(&hash.len())
         && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
         && hash.bytes().any(|byte| byte.is_ascii_digit())
@@ -250,8 +254,11 @@ mod tests {
             ("a mention", "ask @team now", "ask `@team` now"),
             ("an issue", "as in o/r#12", "as in `o/r#12`"),
             ("an issue by its old name", "closes (GH-12)", "closes `(GH-12)`"),
+            ("an issue behind punctuation", "(x)GH-3 https:GH-12", "`(x)GH-3` `https:GH-12`"),
             ("no issue", "high-12", "high-12"),
             ("a commit", "since 3fae11ee.", "since `3fae11ee.`"),
+            ("two commits", "3fae11e...4fae11e", "`3fae11e...4fae11e`"),
+            ("a commit behind a colon", "commit:3fae11e", "`commit:3fae11e`"),
             ("words and numbers", "defaced 1234567 a1", "defaced 1234567 a1"),
             ("a name in C#", "written in C#", "written in C#"),
             ("an entity", "a &#x202e; &amp; b & c", "a \\&#x202e; \\&amp; b & c"),

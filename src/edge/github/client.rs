@@ -22,6 +22,7 @@ use crate::rules::pull_request::document::RequestPause;
 use crate::rules::pull_request::query::{QueryAnswer, QueryFault, read_answer};
 use crate::rules::pull_request::server::{GithubServer, server};
 use crate::store::{self, BlockingWait};
+use crate::text::safe;
 use crate::time::{Timestamp, show_span};
 
 /// The time for one request.
@@ -317,7 +318,7 @@ pub fn in_words(answer: &GithubAnswer) -> String {
             format!("GitHub refuses: {sentence}; the token needs {needed}")
         }
         GithubAnswer::NotFound => "it is not there, or the token may not see it".into(),
-        GithubAnswer::Invalid(why) => format!("GitHub refuses: {why:?}"),
+        GithubAnswer::Invalid(why) => format!("GitHub refuses: {}", safe(&why.to_string())),
         GithubAnswer::ServerFault { status } => format!("GitHub failed (status {status})"),
         GithubAnswer::Unknown { status } => format!("an answer of no known form (status {status})"),
     }

@@ -102,10 +102,10 @@ impl PullRequestLook {
                 continue;
             };
             if page.unread > 0 {
-                self.fail(why.as_deref().unwrap_or("some pull requests could not be read"));
+                self.note(why.as_deref().unwrap_or("some pull requests could not be read"));
             }
             if page.total > RESULTS_MAX {
-                self.fail(
+                self.note(
                     "a search finds more than 1000 pull requests, of which GitHub shows 1000",
                 );
             }
@@ -140,7 +140,7 @@ impl PullRequestLook {
                     // Two in a row, or no answer at all: the server has failed, and not a pull request.
                     None if given_up.is_some() || self.reading.login.is_none() => {
                         given_up.map(|id| self.reading.unread.remove(id));
-                        self.fail(GIVES_UP);
+                        self.note(GIVES_UP);
                         return Ok(());
                     }
                     None => {
@@ -171,9 +171,15 @@ impl PullRequestLook {
         Ok(())
     }
 
-    /// Marks the look as a partial one, for the first reason.
+    /// Notes that a search was not read to its end.
     fn fail(&mut self, why: &str) {
         self.reading.is_whole = false;
+        self.note(why);
+    }
+
+    /// Notes a pull request that could not be read; the first reason is told. Such a one is unknown, and
+    /// may stay so for ever: the rest of its search is no less a baseline.
+    fn note(&mut self, why: &str) {
         self.failure.get_or_insert_with(|| why.to_owned());
     }
 }

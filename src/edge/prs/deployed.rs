@@ -9,14 +9,12 @@ use crate::edge::command;
 use crate::edge::github::client::GithubClient;
 use crate::log;
 use crate::rules::investigation::document::Sessions;
+use crate::rules::pull_request::deployment;
 use crate::rules::pull_request::document::PullRequests;
-use crate::rules::pull_request::watch::{PullRequestEnd, WatchedPullRequest};
+use crate::rules::pull_request::watch::{DeploymentSearch, WatchedPullRequest};
 use crate::text::safe;
 
-/// The time after a merge for which its deployment is looked for.
-const WATCHED: Duration = Duration::from_secs(30 * 86_400);
-/// The merges that one look asks about, and the deployments of each.
-const MERGES_MAX: usize = 10;
+/// The deployments that are looked at for each merge: the newest ones.
 const DEPLOYMENTS_MAX: usize = 4;
 /// The time for a command.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -37,32 +35,36 @@ impl DeployedBy {
     }
 }
 
+/// What a look has found out about merges.
+#[derive(Debug, Default)]
+pub(super) struct DeploymentLook {
+    /// The merges that are live, by the id of the node.
+    pub(super) live: Vec<(String, DeployedBy)>,
+    /// The questions that were asked, by the id of the node.
+    pub(super) asked: Vec<(String, DeploymentSearch)>,
+}
+
 impl Prs<'_> {
-    /// Returns the merges of ours that are live now, by the id of the node.
+    /// Asks about the merges of ours whose turn it is.
     pub(super) fn deployed(
         &self,
         client: &GithubClient<'_>,
         prs: &PullRequests,
         sessions: &Sessions,
-    ) -> Vec<(String, DeployedBy)> {
-        let now = clock::now();
-        let waits = |one: &&WatchedPullRequest| {
-            one.deployed_at.is_none()
-                && one.end.as_ref().is_some_and(|end| now < end.at().plus(WATCHED))
-                && prs.opener(&one.repo, one.number).is_some()
-        };
-        let mut found = Vec::new();
-        for one in prs.watched.values().filter(waits).take(MERGES_MAX) {
-            let Some(PullRequestEnd::Merged { commit: Some(commit), .. }) = &one.end else {
-                continue;
-            };
+    ) -> DeploymentLook {
+        let mut look = DeploymentLook::default();
+        for (one, commit) in deployment::due(prs, clock::now()) {
+            let mut search = one.deployment.clone().unwrap_or_default();
+            search.asked_at = clock::now();
             let by = match self.command_of(one, prs, sessions) {
                 Some(command) => succeeds(command, commit).then_some(DeployedBy::Command),
-                None => is_deployed(client, &one.repo, commit).then_some(DeployedBy::Deployment),
+                None => is_deployed(client, &one.repo, commit, &mut search)
+                    .then_some(DeployedBy::Deployment),
             };
-            found.extend(by.map(|by| (one.id.clone(), by)));
+            look.live.extend(by.map(|by| (one.id.clone(), by)));
+            look.asked.push((one.id.clone(), search));
         }
-        found
+        look
     }
 
     /// Returns the command that is configured for the queue of a pull request of ours.
@@ -92,8 +94,13 @@ fn succeeds(command: &[String], commit: &str) -> bool {
 }
 
 /// Whether a deployment to production that contains a commit has succeeded. What cannot be read is no
-/// deployment.
-fn is_deployed(client: &GithubClient<'_>, repo: &str, commit: &str) -> bool {
+/// deployment. `search` remembers the deployments that do not contain it.
+fn is_deployed(
+    client: &GithubClient<'_>,
+    repo: &str,
+    commit: &str,
+    search: &mut DeploymentSearch,
+) -> bool {
     let get = |path: String| client.get(&path).ok().flatten();
     let list = get(format!("/repos/{repo}/deployments?per_page={DEPLOYMENTS_MAX}"));
     let list = list.unwrap_or_default();
@@ -103,16 +110,18 @@ fn is_deployed(client: &GithubClient<'_>, repo: &str, commit: &str) -> bool {
         let is_production =
             one["production_environment"] == true || environment.starts_with("prod");
         let (Some(id), Some(sha)) = (one["id"].as_u64(), one["sha"].as_str()) else { return false };
-        let succeeded = || {
-            let statuses = get(format!("/repos/{repo}/deployments/{id}/statuses?per_page=1"));
-            statuses.is_some_and(|all| all[0]["state"] == "success")
-        };
-        let contains = || {
-            sha == commit || {
-                let compared = get(format!("/repos/{repo}/compare/{commit}...{sha}?per_page=1"));
-                compared.is_some_and(|one| one["status"] == "ahead" || one["status"] == "identical")
+        if !is_production || search.lacking.contains(&id) {
+            return false;
+        }
+        if sha != commit {
+            let compared = get(format!("/repos/{repo}/compare/{commit}...{sha}?per_page=1"));
+            let Some(compared) = compared else { return false };
+            if compared["status"] != "ahead" && compared["status"] != "identical" {
+                search.add_lacking(id);
+                return false;
             }
-        };
-        is_production && succeeded() && contains()
+        }
+        let statuses = get(format!("/repos/{repo}/deployments/{id}/statuses?per_page=1"));
+        statuses.is_some_and(|all| all[0]["state"] == "success")
     })
 }

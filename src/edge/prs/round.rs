@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Prs;
-use super::deployed::DeployedBy;
+use super::deployed::DeploymentLook;
 
 use crate::clock;
 use crate::config::Github;
@@ -68,16 +68,30 @@ impl Prs<'_> {
         let acks: Acks = self.store.read(&Keys::all())?;
         let deployed = self.deployed(&client, &prs, &sessions);
         let judged = Judged { seen, key, began, now, pauses: client.pauses(), deployed };
-        let change = |prs: &mut PullRequests| self.apply(prs, &judged, &sessions, &acks);
-        let (result, resolved) = match self.is_dry {
+        let told_before = prs.look.as_ref().and_then(|last| last.failure.clone());
+        let change = |prs: &mut PullRequests| {
+            let result = self.apply(prs, &judged, &sessions, &acks)?;
+            Ok((result, news::resolved(prs, &sessions)))
+        };
+        let (mut result, resolved) = match self.is_dry {
             true => change(&mut prs.clone())?,
             false => self.store.update(&Keys::all(), change)?,
         };
-        if !self.is_dry {
-            self.resolve(&resolved)?;
-        }
         if let Some(why) = &result.failure {
-            log::warn(&format!("pull requests could not all be read: {why}"));
+            let message = format!("pull requests could not all be read: {why}");
+            // What stays unreadable is a warning once.
+            if told_before.as_ref() == Some(why) {
+                log::info(&message)
+            } else {
+                log::warn(&message)
+            }
+        }
+        // The lines are recorded, and are printed whatever happens here. The next look repeats it.
+        if !self.is_dry
+            && let Err(error) = self.resolve(&resolved)
+        {
+            log::warn(&error.to_string());
+            result.failure.get_or_insert(error.to_string());
         }
         Ok(result)
     }
@@ -103,19 +117,20 @@ impl Prs<'_> {
         }
     }
 
-    /// Applies a look to the document. Returns the lines, and the sessions whose fix was merged.
+    /// Applies a look to the document. Returns the lines.
     fn apply(
         &self,
         prs: &mut PullRequests,
         judged: &Judged,
         sessions: &Sessions,
         acks: &Acks,
-    ) -> Result<(RoundResult, Vec<(String, String)>), Error> {
+    ) -> Result<RoundResult, Error> {
         let Judged { seen, key, began, now, pauses, deployed } = judged;
         if prs.look.as_ref().is_some_and(|last| last.at > *began && last.at <= *now) {
             log::info("another look was recorded meanwhile; this one changes nothing");
-            return Ok((RoundResult::default(), Vec::new()));
+            return Ok(RoundResult::default());
         }
+        prs.take_renames(seen.reading.read.iter().map(|one| (&*one.id, &*one.repo)));
         let is_baseline = !prs.baselines.contains_key(key);
         let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();
         let mut outcome = judge_round(&prs.watched, &seen.reading, &is_ours, is_baseline, *now);
@@ -130,10 +145,14 @@ impl Prs<'_> {
         let mut lines = news::lines(&outcome, &readings, prs, *now);
         lines.extend(self.reminders(&mut outcome, &readings, prs, sessions, acks, *now));
         lines.extend(failure_line(prs.look.as_ref(), seen.failure.as_deref(), *now));
-        let resolved = news::resolved(&outcome, prs);
         prs.watched.append(&mut outcome.records);
         outcome.dropped.iter().for_each(|id| drop(prs.watched.remove(id)));
-        for (id, by) in deployed {
+        for (id, search) in &deployed.asked {
+            if let Some(record) = prs.watched.get_mut(id) {
+                record.deployment = Some(search.clone());
+            }
+        }
+        for (id, by) in &deployed.live {
             let record = prs.watched.get(id).filter(|one| one.deployed_at.is_none()).cloned();
             let Some(mut record) = record else { continue };
             let fix = prs.opener(&record.repo, record.number);
@@ -148,7 +167,7 @@ impl Prs<'_> {
         if !self.is_dry {
             self.journal.append(&lines.concat())?;
         }
-        Ok((RoundResult { lines, failure: seen.failure.clone() }, resolved))
+        Ok(RoundResult { lines, failure: seen.failure.clone() })
     }
 
     /// Returns the reminders that are due.
@@ -171,7 +190,17 @@ impl Prs<'_> {
             open.filter(|one| one.closed_at.is_none()).and_then(|one| one.window().first())
         };
         let (ours, others) = (policy(remind_ours), policy(remind));
-        let context = ReminderContext { ours: &ours, others: &others, loss_of: &loss_of, acks };
+        let is_over = |incident: &str| {
+            let known = sessions.incidents.iter().find(|one| one.id == incident);
+            known.is_some_and(|one| one.closed_at.is_some())
+        };
+        let context = ReminderContext {
+            ours: &ours,
+            others: &others,
+            loss_of: &loss_of,
+            is_over: &is_over,
+            acks,
+        };
         let due = outcome.records.values_mut().filter_map(|record| {
             let reading = readings.get(&*record.id)?;
             let fix = prs.opener(&record.repo, record.number);
@@ -202,8 +231,7 @@ struct Judged {
     began: Timestamp,
     now: Timestamp,
     pauses: BTreeMap<String, RequestPause>,
-    /// The merges that are live, by the id of the node.
-    deployed: Vec<(String, DeployedBy)>,
+    deployed: DeploymentLook,
 }
 
 /// Returns the key of a scope in the document: its first whole look is the baseline.

@@ -3,6 +3,7 @@
 //! Promises: a limit is obeyed as GitHub asks: `Retry-After`, else the end of the hour's budget, else
 //! a minute, doubled with each further one. What is not understood is a fault, never "not there".
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -55,6 +56,8 @@ pub enum InvalidRequest {
     DraftsUnsupported,
     /// There is an open pull request for the branch.
     PullRequestExists,
+    /// The branch is not seen: that of a push which GitHub has not finished, too.
+    HeadUnseen,
     /// The branch does not differ from its base.
     NoCommits,
     /// The ref is there already.
@@ -63,6 +66,20 @@ pub enum InvalidRequest {
     Reviewer,
     /// The fields that are not valid, and the sentence.
     Fields(String),
+}
+
+impl fmt::Display for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            InvalidRequest::DraftsUnsupported => "the repository has no draft pull requests",
+            InvalidRequest::PullRequestExists => "there is a pull request for the branch",
+            InvalidRequest::HeadUnseen => "the branch is not there, or is not seen yet",
+            InvalidRequest::NoCommits => "the branch has no commit that its base lacks",
+            InvalidRequest::RefExists => "the ref is there already",
+            InvalidRequest::Reviewer => "a reviewer is the author, or no collaborator",
+            InvalidRequest::Fields(why) => why,
+        })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -135,6 +152,9 @@ fn invalid(body: &ErrorBody) -> InvalidRequest {
         InvalidRequest::DraftsUnsupported
     } else if has("a pull request already exists") {
         InvalidRequest::PullRequestExists
+    } else if body.errors.iter().any(is_about_the_head) {
+        // GitHub then says, too, that there are no commits between the two.
+        InvalidRequest::HeadUnseen
     } else if has("no commits between") {
         InvalidRequest::NoCommits
     } else if has("reference already exists") {
@@ -144,6 +164,13 @@ fn invalid(body: &ErrorBody) -> InvalidRequest {
     } else {
         InvalidRequest::Fields(shorten(&text, SENTENCE_MAX).into_owned())
     }
+}
+
+/// Whether an error says that the head of a pull request is missing or not valid.
+fn is_about_the_head(error: &serde_json::Value) -> bool {
+    let part = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    matches!(part("field"), "head" | "head_sha" | "head_ref")
+        && matches!(part("code"), "invalid" | "missing" | "missing_field")
 }
 
 /// Returns a field that is not valid, with the code: `base: invalid`.
@@ -264,6 +291,8 @@ mod tests {
             (plain("Review cannot be requested from pull request author."), InvalidRequest::Reviewer),
             (plain("Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the acme/orders repository."), InvalidRequest::Reviewer),
             (r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "field": "base", "code": "invalid"}]}"#.into(), InvalidRequest::Fields("Validation Failed; base: invalid".into())),
+            (r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "code": "missing_field", "field": "head_sha"}, {"resource": "PullRequest", "code": "missing_field", "field": "base_sha"}, {"resource": "PullRequest", "code": "custom", "message": "No commits between main and dlq/1-1"}, {"resource": "PullRequest", "field": "head_ref", "code": "invalid"}]}"#.into(), InvalidRequest::HeadUnseen),
+            (r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "field": "head", "code": "invalid"}]}"#.into(), InvalidRequest::HeadUnseen),
             (r#"{"message": "Validation Failed", "errors": ["base is gone"]}"#.into(), InvalidRequest::Fields("Validation Failed; base is gone".into())),
         ];
         for (body, expected) in rows {

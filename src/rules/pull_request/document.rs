@@ -165,6 +165,25 @@ impl PullRequests {
         }
     }
 
+    /// Gives all records of a repository its present name. `read`: the ids of nodes, each with the name
+    /// of its repository now. A pull request never moves to another repository, so that a new name is a
+    /// rename, or a transfer, of the whole.
+    pub fn take_renames<'a>(&mut self, read: impl Iterator<Item = (&'a str, &'a str)>) {
+        for (id, now) in read {
+            let Some(before) = self.watched.get(id).map(|one| one.repo.clone()) else { continue };
+            if before.eq_ignore_ascii_case(now) {
+                continue;
+            }
+            let sessions = self.sessions.iter_mut().map(|one| &mut one.repo);
+            let issues = self.issues.iter_mut().map(|one| &mut one.repo);
+            let watched = self.watched.values_mut().map(|one| &mut one.repo);
+            let names = sessions.chain(issues).chain(watched);
+            names.filter(|name| name.eq_ignore_ascii_case(&before)).for_each(|name| {
+                now.clone_into(name);
+            });
+        }
+    }
+
     /// Returns the state of the fix that has opened a pull request.
     pub fn opener(&self, repo: &str, number: u64) -> Option<&FixState> {
         let is_it = |one: &&FixState| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::document::{FixState, FixStep, IssueState, PullRequests};
 use super::opening::{AGE_MAX, FixFacts};
+use super::watch::PullRequestEnd;
 use crate::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -34,10 +35,7 @@ pub fn judge_issue(
     }
     let is_here = |other: &str| other.eq_ignore_ascii_case(repo);
     let of_cause = |one: &&FixState| is_here(&one.repo) && one.fingerprint == fix.fingerprint;
-    let has_pull_request = prs.sessions.iter().filter(of_cause).any(|one| {
-        one.step != FixStep::Refused && (one.pull_request.is_none() || prs.end_of(one).is_none())
-    });
-    if has_pull_request {
+    if prs.sessions.iter().filter(of_cause).any(|one| answers(one, fix, prs)) {
         return IssueVerdict::No;
     }
     if let Some(own) = prs.issues.iter().find(|one| one.id == fix.session) {
@@ -62,6 +60,19 @@ pub fn judge_issue(
     IssueVerdict::Open { is_begun: false }
 }
 
+/// Whether the fix of a session makes an issue for the findings of `fix` needless: it is on its way, its
+/// pull request is open, or a person has decided about it. A merge answers what was found before it.
+fn answers(one: &FixState, fix: &FixFacts, prs: &PullRequests) -> bool {
+    if one.step == FixStep::Refused {
+        return false;
+    }
+    match prs.end_of(one) {
+        _ if one.id == fix.session => true,
+        None | Some(PullRequestEnd::Closed { .. }) => true,
+        Some(PullRequestEnd::Merged { at, .. }) => fix.ended_at <= *at,
+    }
+}
+
 /// Returns the issues whose incident is over, by `is_over`.
 pub fn to_close<'a>(
     issues: &'a [IssueState],
@@ -75,6 +86,8 @@ pub fn to_close<'a>(
 mod tests {
     use super::super::document::OpenedPullRequest;
     use super::super::opening::ProofGrade;
+    use super::super::origin::PullRequestOrigin;
+    use super::super::watch::{WatchedPullRequest, fixtures, judge_reading};
     use super::*;
 
     fn at(hours: u32) -> Timestamp {
@@ -128,6 +141,19 @@ mod tests {
         let closed =
             |is_closed_by_us| IssueState { closed_at: Some(at(1)), is_closed_by_us, ..issue("a") };
         let begun = IssueState { number: None, ..issue("new") };
+        // The session that is judged ended an hour after the beginning of time.
+        let merged_end = |hours| PullRequestEnd::Merged { at: at(hours), commit: None };
+        let closed_end = PullRequestEnd::Closed { at: at(0) };
+        let ended = |end: PullRequestEnd, id: &str| {
+            let state = FixState { id: id.into(), ..state(FixStep::Opened, true) };
+            let mut prs = fixes(vec![state]);
+            let ours = PullRequestOrigin::Ours;
+            let (record, _) = judge_reading(None, &fixtures::reading(), ours, true, at(0)).unwrap();
+            let record = WatchedPullRequest { end: Some(end), number: 9, ..record };
+            prs.watched
+                .insert("N9".into(), WatchedPullRequest { repo: "acme/orders".into(), ..record });
+            prs
+        };
         let other = IssueState { fingerprint: "f2".into(), ..issue("b") };
         let elsewhere = IssueState { repo: "acme/web".into(), ..issue("c") };
         let rows = [
@@ -144,10 +170,16 @@ mod tests {
                 fixes(vec![state(FixStep::Pushed, false)]),
                 IssueVerdict::No,
             ),
-            ("refused", fixes(vec![state(FixStep::Refused, false)]), open),
+            ("refused", fixes(vec![state(FixStep::Refused, false)]), open.clone()),
+            ("pull request was closed", ended(closed_end.clone(), "s"), IssueVerdict::No),
+            ("its own was merged", ended(merged_end(1), "new"), IssueVerdict::No),
+            ("its own was closed", ended(closed_end, "new"), IssueVerdict::No),
+            ("merged since", ended(merged_end(1), "s"), IssueVerdict::No),
+            ("back after a merge", ended(merged_end(0), "s"), open),
         ];
         for (rule, prs, expected) in rows {
-            assert_eq!(judge_issue(&fix(), true, &prs, 5, at(2)), expected, "{rule}");
+            let fix = FixFacts { ended_at: at(1), ..fix() };
+            assert_eq!(judge_issue(&fix, true, &prs, 5, at(2)), expected, "{rule}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The events of a look at the pull requests. Pure.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::document::{FixState, PullRequests};
 use super::origin::PullRequestOrigin;
@@ -13,6 +14,7 @@ use crate::event::{
     Event, Payload, PrApproved, PrChangesRequested, PrChecksFailed, PrClosed, PrDeployed, PrFound,
     PrMerged, PrReviewDue, PrUnreadable, PullRequestFacts,
 };
+use crate::rules::investigation::document::Sessions;
 use crate::rules::notification::ack::Acks;
 use crate::text::shorten;
 use crate::time::Timestamp;
@@ -57,6 +59,9 @@ fn one_line(title: &str) -> String {
     let folded = title.split_whitespace().collect::<Vec<_>>().join(" ");
     shorten(&folded, TITLE_MAX).into_owned()
 }
+
+/// The time after which checks that have not ended are somebody's turn.
+const CHECKS_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// Returns the subject of a pull request: `owner/name#12`.
 pub fn subject(repo: &str, number: u64) -> String {
@@ -129,6 +134,8 @@ pub struct ReminderContext<'a> {
     pub others: &'a ReminderPolicy,
     /// Returns the next loss of messages of an incident that is open; None: none is near, or it is over.
     pub loss_of: &'a dyn Fn(&str) -> Option<Timestamp>,
+    /// Returns whether an incident is known to be over.
+    pub is_over: &'a dyn Fn(&str) -> bool,
     pub acks: &'a Acks,
 }
 
@@ -140,14 +147,20 @@ pub fn remind(
     context: &ReminderContext<'_>,
     now: Timestamp,
 ) -> Option<Vec<u8>> {
-    let is_somebodys =
-        matches!(record.waiting_on, WaitingOn::Author | WaitingOn::Reviewer | WaitingOn::Merge);
+    let is_somebodys = match record.waiting_on {
+        WaitingOn::Author | WaitingOn::Reviewer | WaitingOn::Merge => true,
+        // Some checks wait for a person, or for an app that is gone.
+        WaitingOn::Checks => now >= record.turn_since.plus(CHECKS_MAX),
+        WaitingOn::Nobody | WaitingOn::Unknown => false,
+    };
     if record.end.is_some() || !is_somebodys {
         return None;
     }
-    let policy =
-        if record.origin == PullRequestOrigin::Ours { context.ours } else { context.others };
     let incident = fix.map(|fix| &*fix.incident);
+    // Without dead letters, a fix of ours is a pull request like others.
+    let is_urgent =
+        record.origin == PullRequestOrigin::Ours && !incident.is_some_and(context.is_over);
+    let policy = if is_urgent { context.ours } else { context.others };
     let key = subject(&record.repo, record.number);
     let loss_at = incident.and_then(context.loss_of);
     let turn = WaitingTurn {
@@ -176,6 +189,7 @@ fn detail(record: &WatchedPullRequest, reading: &PullRequestReading) -> String {
     let text = match record.waiting_on {
         WaitingOn::Merge => "it is approved: merge it",
         WaitingOn::Reviewer => "review it",
+        WaitingOn::Checks => "its checks do not end: look at them",
         _ if record.checks == ChecksState::Failing => "its checks fail: look at them",
         _ if reading.has_conflicts == Some(true) => "it has conflicts with its base: resolve them",
         _ if record.review == ReviewState::ChangesRequested => "changes are requested: make them",
@@ -206,15 +220,15 @@ pub fn tell_deployed(
     ToldPullRequest { record, fix, sequence: record.sequence, now }.line(data)
 }
 
-/// Returns the session whose fix was merged, and how it is named in its record, for each merge of ours.
-pub fn resolved(outcome: &RoundOutcome, prs: &PullRequests) -> Vec<(String, String)> {
-    let merged = outcome
-        .records
-        .values()
-        .filter(|one| matches!(one.end, Some(PullRequestEnd::Merged { .. })));
+/// Returns the sessions whose fix was merged and whose record does not say so yet, each with the name of
+/// the pull request for its record. A run that was killed between the two documents is made up for.
+pub fn resolved(prs: &PullRequests, sessions: &Sessions) -> Vec<(String, String)> {
+    let merged =
+        prs.watched.values().filter(|one| matches!(one.end, Some(PullRequestEnd::Merged { .. })));
     let pair = |one: &WatchedPullRequest| {
         let fix = prs.opener(&one.repo, one.number)?;
-        Some((fix.id.clone(), subject(&one.repo, one.number)))
+        let session = sessions.session(&fix.id).filter(|one| one.resolved_by.is_none())?;
+        Some((session.id.clone(), subject(&one.repo, one.number)))
     };
     merged.filter_map(pair).collect()
 }

@@ -108,7 +108,7 @@ pub fn judge_opening(
     now: Timestamp,
 ) -> OpeningVerdict {
     let own = prs.session(&fix.session);
-    if let Some(verdict) = own.and_then(|own| judge_earlier(own, fix, policy, now)) {
+    if let Some(verdict) = own.and_then(|own| judge_earlier(own, fix, prs, policy, now)) {
         return verdict;
     }
     let Some(repo) = fix.repo.as_deref() else {
@@ -164,11 +164,16 @@ pub fn judge_opening(
 fn judge_earlier(
     own: &FixState,
     fix: &FixFacts,
+    prs: &PullRequests,
     policy: &OpeningPolicy,
     now: Timestamp,
 ) -> Option<OpeningVerdict> {
     match own.step {
-        FixStep::Opened | FixStep::Commented => return Some(OpeningVerdict::Done),
+        FixStep::Opened | FixStep::Commented => {
+            // Who asks again after a no has changed their mind.
+            let is_closed = matches!(prs.end_of(own), Some(PullRequestEnd::Closed { .. }));
+            return (!policy.is_asked_for || !is_closed).then_some(OpeningVerdict::Done);
+        }
         FixStep::Refused if policy.is_asked_for => return None,
         FixStep::Refused => {
             // A newer base has a proof of its own.

@@ -8,17 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::markdown::{Page, fence, plain, prose, span};
 use crate::rules::pull_request::origin::BRANCH_PREFIX;
+use crate::text::shorten;
 
 /// The length of a title, in characters.
 const TITLE_MAX: usize = 72;
 /// The characters of a fingerprint in names.
 const FINGERPRINT_MAX: usize = 16;
-/// The length of a body, in bytes. GitHub takes 65,536 characters.
+/// The length of a body, in characters. GitHub takes 65,536.
 const BODY_MAX: usize = 60_000;
-/// The lines of an excerpt.
-const EXCERPT_LINES: usize = 20;
-/// The pieces of evidence that are shown.
-const EVIDENCE_MAX: usize = 10;
+/// The length of an explanation or a claim, in characters.
+const EXPLANATION_MAX: usize = 8_000;
+const CLAIM_MAX: usize = 1_000;
+/// The pieces of evidence that are shown, and the lines of each excerpt: the first that fit into a body.
+const EVIDENCE_SIZES: [(usize, usize); 4] = [(10, 20), (10, 5), (5, 3), (0, 0)];
 
 /// The readers of what is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +98,13 @@ pub fn marker(fingerprint: &str) -> String {
     format!("<!-- dlq-tools {} -->", short(fingerprint))
 }
 
-/// Returns the body.
+/// Returns the body. Where it would be too long, evidence is left out, and never the proof or how to
+/// reject it.
 pub fn body(fix: &FixSummary, audience: Audience) -> String {
+    fitting(|size| body_with(fix, audience, size))
+}
+
+fn body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -> String {
     let mut out = Page::default();
     out.line(marker(&fix.fingerprint));
     if !fix.is_proven {
@@ -109,14 +116,14 @@ pub fn body(fix: &FixSummary, audience: Audience) -> String {
     let is_shown = audience == Audience::Members;
     out.heading("Cause");
     match is_shown {
-        true => out.line(prose(&fix.root_cause)),
+        true => out.line(explanation(fix)),
         false => out.line(
             "The explanation stays in the report of the session, because this repository is public. Its \
              maintainers can ask for it by the number of the session below.",
         ),
     }
     if is_shown {
-        evidence(&mut out, &fix.evidence);
+        evidence(&mut out, &fix.evidence, size);
     }
     out.heading("Proof");
     fix.proof.iter().for_each(|sentence| out.line(format!("- {sentence}")));
@@ -132,34 +139,51 @@ pub fn body(fix: &FixSummary, audience: Audience) -> String {
     }
     out.heading("About this pull request");
     out.line(
-        "A model has written the change; dlq-tools has checked which files it touches and has run the tests. \
-         The checks of this repository run it, too. Close the pull request to reject it: no other is opened for \
+        "A model has written the change, and dlq-tools has checked which files it touches. The checks of this \
+         repository run it. Close the pull request to reject it: no other is opened for \
          this cause without new evidence. Commits of yours on the branch are never overwritten.",
     );
     out.facts([("Session", span(&fix.session)), ("Cause", span(&fix.fingerprint))]);
     if let Some(cost) = fix.cost.as_ref().filter(|_| is_shown) {
         out.facts([("Cost", cost.clone())]);
     }
-    shortened(out.text())
+    out.text()
 }
 
-fn evidence(out: &mut Page, evidence: &[EvidenceExcerpt]) {
+/// Returns the explanation of the model. It does not begin its line: there, bots take words such as
+/// `/approve` or `recheck` for the commands of the account that has written the body.
+fn explanation(fix: &FixSummary) -> String {
+    format!("The model says: {}", prose(&inert(&shorten(&fix.root_cause, EXPLANATION_MAX))))
+}
+
+fn evidence(out: &mut Page, evidence: &[EvidenceExcerpt], (items, lines): (usize, usize)) {
     out.heading("Evidence");
     if evidence.is_empty() {
         out.line("None cited.");
     }
-    for item in evidence.iter().take(EVIDENCE_MAX) {
-        out.line(format!("- {}: {}", span(&item.id), prose(&item.claim)));
+    for item in evidence.iter().take(items) {
+        let claim = inert(&shorten(&item.claim, CLAIM_MAX));
+        out.line(format!("- {}: {}", span(&inert(&item.id)), prose(&claim)));
         if !item.excerpt.is_empty() {
-            let lines = item.excerpt.lines().take(EXCERPT_LINES);
-            let lines: Vec<String> = lines.map(|line| plain(line, 200)).collect();
+            let lines = item.excerpt.lines().take(lines);
+            let lines: Vec<String> = lines.map(|line| plain(&inert(line), 200)).collect();
             let text = lines.join("\n  ");
             let fence = fence(&text, 3);
             out.line(format!("\n  {fence}text\n  {text}\n  {fence}\n"));
         }
     }
-    if evidence.len() > EVIDENCE_MAX {
-        out.line(format!("- … and {} more in the report.", evidence.len() - EVIDENCE_MAX));
+    if evidence.len() > items {
+        out.line(format!("- … and {} more in the report.", evidence.len() - items));
+    }
+}
+
+/// Returns the first of the bodies that GitHub takes.
+fn fitting(body: impl Fn((usize, usize)) -> String) -> String {
+    let mut bodies = EVIDENCE_SIZES.into_iter().map(body);
+    let first = bodies.next().unwrap_or_default();
+    match first.chars().count() <= BODY_MAX {
+        true => first,
+        false => bodies.find(|body| body.chars().count() <= BODY_MAX).unwrap_or_default(),
     }
 }
 
@@ -174,19 +198,23 @@ fn queues(out: &mut Page, queues: &[AffectedQueue]) {
 /// Returns the body of an issue for a cause that has no fix to offer. `session` is in its marker, so that
 /// an interrupted opening finds it.
 pub fn issue_body(fix: &FixSummary, audience: Audience) -> String {
+    fitting(|size| issue_body_with(fix, audience, size))
+}
+
+fn issue_body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -> String {
     let mut out = Page::default();
     out.line(issue_marker(&fix.session));
     let is_shown = audience == Audience::Members;
     out.heading("Cause");
     match is_shown {
-        true => out.line(prose(&fix.root_cause)),
+        true => out.line(explanation(fix)),
         false => out.line(
             "The explanation stays in the report of the session, because this repository is public. Its \
              maintainers can ask for it by the number of the session below.",
         ),
     }
     if is_shown {
-        evidence(&mut out, &fix.evidence);
+        evidence(&mut out, &fix.evidence, size);
         queues(&mut out, &fix.queues);
     }
     if let Some(redrive) = &fix.redrive {
@@ -200,7 +228,7 @@ pub fn issue_body(fix: &FixSummary, audience: Audience) -> String {
          this cause.",
     );
     out.facts([("Session", span(&fix.session)), ("Cause", span(&fix.fingerprint))]);
-    shortened(out.text())
+    out.text()
 }
 
 /// Returns the marker of the issue of a session. It is hidden, and proves nothing.
@@ -222,7 +250,7 @@ pub fn same_cause(fix: &FixSummary, audience: Audience) -> String {
     if audience == Audience::Members {
         queues(&mut out, &fix.queues);
     }
-    shortened(out.text())
+    out.text()
 }
 
 /// Returns what to do with the messages, by the word of the verdict.
@@ -236,37 +264,46 @@ pub fn redrive_advice(word: Option<&str>) -> Option<String> {
     Some(advice.to_owned())
 }
 
-/// Cuts a body at a line. A fence that the cut leaves open is closed.
-fn shortened(body: String) -> String {
-    if body.len() <= BODY_MAX {
-        return body;
-    }
-    let cut = body[..body.floor_char_boundary(BODY_MAX)].rfind("\n- ").unwrap_or(0);
-    format!("{}\n\n… the rest is in the report.\n", &body[..cut])
-}
-
 /// Returns a text of a model as one inert line without markup, for a place that is not Markdown.
-///
-/// GitHub links and notifies in titles, too, and skips checks for words in brackets: the characters that
-/// do it are left out or spaced.
 pub fn plain_line(text: &str) -> String {
     let folded = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let spaced = folded.replace("://", ": //");
+    let spaced = inert(&folded).replace("://", ": //");
+    let shown = spaced.chars().map(|c| match c {
+        '[' => '(',
+        ']' => ')',
+        '<' | '>' | '`' | '|' => '\'',
+        other => other,
+    });
+    plain(&shown.collect::<String>(), TITLE_MAX)
+}
+
+/// Returns a text that mentions nobody, names no issue and skips no checks.
+///
+/// Markdown alone does not ensure that: GitHub links and notifies in titles, and a squashed merge can take
+/// title and body as the message of its commit, where fences and code spans mean nothing.
+fn inert(text: &str) -> String {
+    // `***NO_CI***` switches off the checks of Azure Pipelines.
+    let spaced = text.replace("***", "* * *");
     let mut out = String::with_capacity(spaced.len());
-    let mut rest = spaced.chars().peekable();
-    while let Some(c) = rest.next() {
-        let is_before_digit = rest.peek().is_some_and(char::is_ascii_digit);
+    for (at, c) in spaced.char_indices() {
+        let rest = &spaced[at + c.len_utf8()..];
+        let is_before_digit = rest.starts_with(|c: char| c.is_ascii_digit());
         match c {
             '@' => out.push_str("(at)"),
             '#' if is_before_digit => out.push_str("no. "),
-            '[' => out.push('('),
-            ']' => out.push(')'),
             '-' if is_before_digit && ends_in_gh(&out) => out.push(' '),
-            '<' | '>' | '`' | '|' => out.push('\''),
+            '[' if skips_checks(rest) => out.push('('),
             _ => out.push(c),
         }
     }
-    plain(&out, TITLE_MAX)
+    out
+}
+
+/// Whether the text behind a bracket is one of the words by which servers skip the checks of a commit.
+fn skips_checks(rest: &str) -> bool {
+    let start: String = rest.chars().take(16).filter(|c| c.is_alphanumeric()).collect();
+    let start = start.to_ascii_lowercase();
+    ["skip", "noci", "ciskip", "actionsskip"].iter().any(|word| start.starts_with(word))
 }
 
 /// Returns whether a text ends in the word by which GitHub knows its issues: `GH-12`.

@@ -14,7 +14,8 @@ use crate::time::Timestamp;
 
 /// The time for which the record of an ended pull request of others is kept.
 const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
-/// The pull requests that are watched at most. Of more, the newest are left out, and counted.
+/// The open pull requests that are watched at most, and the ended ones of others that are kept. Of more
+/// open ones, the newest are left out, and counted.
 pub const WATCHED_MAX: usize = 5000;
 
 /// The readings of one round.
@@ -66,7 +67,7 @@ pub fn judge_round(
 ) -> RoundOutcome {
     let mut outcome = RoundOutcome::default();
     let mut seen = BTreeSet::new();
-    let mut count = known.len();
+    let mut count = known.values().filter(|one| one.end.is_none()).count();
     for reading in &round.read {
         if !seen.insert(reading.id.as_str()) {
             // Several searches have found it.
@@ -84,7 +85,7 @@ pub fn judge_round(
         }
         let judged = judge_reading(before, reading, origin, is_baseline, now);
         let Some((record, changes)) = judged else { continue };
-        count += usize::from(before.is_none());
+        count += usize::from(before.is_none() && record.end.is_none());
         add(&mut outcome, record, changes);
     }
     for (id, reason) in &round.unread {
@@ -92,13 +93,23 @@ pub fn judge_round(
         let (record, change) = judge_unread(before, reason);
         add(&mut outcome, record, change.into_iter().collect());
     }
-    let is_old = |one: &&WatchedPullRequest| {
-        one.origin != PullRequestOrigin::Ours
-            && one.end.as_ref().is_some_and(|end| now >= end.at().plus(KEEP_ENDED))
-    };
-    let old = known.values().filter(is_old).filter(|one| !outcome.records.contains_key(&one.id));
-    outcome.dropped = old.map(|one| one.id.clone()).collect();
+    let has_changed = |one: &&WatchedPullRequest| outcome.records.contains_key(&one.id);
+    outcome.dropped = to_drop(known.values().filter(|one| !has_changed(one)), now);
     outcome
+}
+
+/// Returns the ids of the ended pull requests of others whose records are dropped: the old ones, and of
+/// more than may be watched those that have ended first.
+fn to_drop<'a>(known: impl Iterator<Item = &'a WatchedPullRequest>, now: Timestamp) -> Vec<String> {
+    let others = known.filter(|one| one.origin != PullRequestOrigin::Ours);
+    let mut ended: Vec<(Timestamp, &str)> =
+        others.filter_map(|one| Some((one.end.as_ref()?.at(), one.id.as_str()))).collect();
+    ended.sort();
+    let excess = ended.len().saturating_sub(WATCHED_MAX);
+    let is_dropped =
+        |(at, (end, _)): &(usize, &(Timestamp, &str))| *at < excess || now >= end.plus(KEEP_ENDED);
+    let dropped = ended.iter().enumerate().filter(is_dropped);
+    dropped.map(|(_, (_, id))| (*id).to_owned()).collect()
 }
 
 fn add(outcome: &mut RoundOutcome, record: WatchedPullRequest, changes: Vec<PullRequestChange>) {

@@ -19,6 +19,9 @@ const UNREAD_MIN: u32 = 3;
 /// The opinions against a pull request that are remembered.
 const OPINIONS_MAX: usize = 20;
 
+/// The deployments that are remembered as not containing a merge.
+const DEPLOYMENTS_MAX: usize = 20;
+
 /// The record of a pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WatchedPullRequest {
@@ -60,8 +63,28 @@ pub struct WatchedPullRequest {
     /// The moment at which its merge was seen to be live.
     #[serde(default)]
     pub deployed_at: Option<Timestamp>,
+    /// The questions whether it is live.
+    #[serde(default)]
+    pub deployment: Option<DeploymentSearch>,
     /// The number of news so far: the ids of events are derived from it.
     pub sequence: u64,
+}
+
+/// The questions about the deployment of a merge so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentSearch {
+    pub asked_at: Timestamp,
+    /// The ids of deployments of commits that lack the merge: that never changes.
+    pub lacking: Vec<u64>,
+}
+
+impl DeploymentSearch {
+    /// Remembers a deployment that lacks the merge. Of too many, the oldest are forgotten.
+    pub fn add_lacking(&mut self, id: u64) {
+        self.lacking.push(id);
+        let excess = self.lacking.len().saturating_sub(DEPLOYMENTS_MAX);
+        self.lacking.drain(..excess);
+    }
 }
 
 /// The end of a pull request.
@@ -219,6 +242,7 @@ fn first_record(
         unread: 0,
         read_at: now,
         deployed_at: None,
+        deployment: None,
         sequence: 1,
     };
     update_facts(&mut record, reading, origin, now);

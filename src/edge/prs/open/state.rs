@@ -33,10 +33,14 @@ impl Prs<'_> {
         match verdict {
             OpeningVerdict::Wait { until, why } => {
                 say(&format!("{why}, until {until}"));
+                self.record_wait(fix, known, &why.to_string(), out)?;
                 Ok(if is_asked_for { Opened::Failed } else { Opened::Settled })
             }
-            // Nothing to act on: the user has no repository on GitHub, or has begun to use it just now.
-            OpeningVerdict::Refuse(refusal) if !is_asked_for && refusal.is_silent() => {
+            // Nothing to act on: the user has no repository on GitHub, or has begun to use it just now. A fix
+            // with a record has waited, and its end is told.
+            OpeningVerdict::Refuse(refusal)
+                if !is_asked_for && known.is_none() && refusal.is_silent() =>
+            {
                 say(&refusal.to_string());
                 Ok(Opened::Settled)
             }
@@ -45,12 +49,29 @@ impl Prs<'_> {
                 Ok(if is_asked_for { Opened::Failed } else { Opened::Settled })
             }
             _ => {
-                if is_asked_for {
-                    say("it was opened, or commented on, before");
+                if !is_asked_for {
+                    return Ok(Opened::Settled);
                 }
-                Ok(Opened::Settled)
+                say("it was opened, or commented on, before");
+                Ok(Opened::Failed)
             }
         }
+    }
+
+    /// Records that a fix waits, once for each reason: if it waits until it is too old, that is told.
+    fn record_wait(
+        &self,
+        fix: &OpenableFix<'_>,
+        known: Option<FixState>,
+        why: &str,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        if known.as_ref().is_some_and(|one| one.detail.is_some()) {
+            return Ok(());
+        }
+        let waiting =
+            FixState { detail: Some(why.to_owned()), ..self.state(fix, known, clock::now()) };
+        self.record(waiting, None, out)
     }
 
     /// Records and tells that no pull request is opened.
@@ -108,6 +129,10 @@ impl Prs<'_> {
             Stop::Limited(until) => Some(until),
             Stop::BranchTaken | Stop::Failed(_) => next_try(state.tries, now),
         };
+        // A fix that was refused before is on its way again: as a refusal, this try would be its last.
+        if state.step == FixStep::Refused {
+            (state.step, state.refused) = (FixStep::Planned, None);
+        }
         let Some(retry_at) = retry_at else {
             let detail = format!("given up after {} tries: {why}", state.tries + 1);
             self.refuse(fix, Some(state), "failed", &detail, out)?;
@@ -194,9 +219,10 @@ impl Prs<'_> {
                 }
             })?;
         }
-        match line {
-            Some(line) => out.line(&line),
-            None => Ok(()),
+        match line.map(|line| out.line(&line)) {
+            // The journal has the event. What was begun is finished without a reader.
+            Some(Err(Error::Pipe)) | None => Ok(()),
+            Some(printed) => printed,
         }
     }
 

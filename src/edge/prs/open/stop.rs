@@ -37,6 +37,17 @@ pub(super) enum Halt {
     Error(Error),
 }
 
+impl Halt {
+    /// Returns a failure of this machine as one of the fix at hand: the others still have their turn. A
+    /// wrong configuration, and an output that is closed, stop all.
+    pub(super) fn of_this_fix(self) -> Self {
+        match self {
+            Halt::Error(Error::Failed(why)) => Halt::Stop(Stop::Failed(why)),
+            other => other,
+        }
+    }
+}
+
 impl From<Stop> for Halt {
     fn from(stop: Stop) -> Self {
         Halt::Stop(stop)

@@ -76,7 +76,7 @@ impl Opening<'_> {
         let branch = published::branch(&facts.fingerprint, attempt);
         let base = self.fix.rule.and_then(|rule| rule.base.clone());
         let base = base.unwrap_or_else(|| self.repo.default_branch.clone());
-        let patch = self.patch(&self.prs.folder(&facts.session))?;
+        let patch = self.patch(&self.prs.folder(&facts.session)).map_err(Halt::of_this_fix)?;
         let audience = self.repo.audience(github.public_evidence);
         if self.prs.is_dry {
             let fix = self.summary(regression_of, &facts.base);
@@ -87,8 +87,8 @@ impl Opening<'_> {
             ))?;
             return Ok(out.flush()?);
         }
-        let git = self.git()?;
-        let (commit, tip) = self.candidate(&git, &base, &patch)?;
+        let git = self.git().map_err(Halt::of_this_fix)?;
+        let (commit, tip) = self.candidate(&git, &base, &patch).map_err(Halt::of_this_fix)?;
         let planned = FixState {
             attempt,
             branch: branch.clone(),
@@ -192,8 +192,13 @@ impl Opening<'_> {
     /// Reads the patch, and compares it with the record of the session.
     fn patch(&self, folder: &Path) -> Result<Vec<u8>, Halt> {
         let path = folder.join(files::PATCH);
-        let bytes = regular_file::read(&path, PATCH_MAX)
-            .map_err(|error| Error::file("read", &path, &error))?;
+        let bytes = match regular_file::read(&path, PATCH_MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let why = format!("'{}' is not there any more", path.display());
+                return Err(Stop::Refused("patch_missing", why).into());
+            }
+            read => read.map_err(|error| Error::file("read", &path, &error))?,
+        };
         if self.fix.session.patch != Some(patch_hash(&path)?) {
             let why =
                 format!("'{}' is not the patch that the session has recorded", path.display());

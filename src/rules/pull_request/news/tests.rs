@@ -7,6 +7,7 @@ use super::super::round::{RoundReading, judge_round};
 use super::super::watch::{fixtures, judge_reading};
 use super::*;
 use crate::event::{Line, Type, peek, read, strict};
+use crate::rules::investigation::session::Session;
 use crate::rules::notification::ack::Ack;
 
 fn at(minutes: u32) -> Timestamp {
@@ -109,13 +110,31 @@ fn reminder(
     acks: &Acks,
     minutes: u32,
 ) -> Option<PrReviewDue> {
+    reminder_beside(change, fix, acks, false, minutes)
+}
+
+/// The same, where the incident of the fix is over.
+fn reminder_beside(
+    change: impl Fn(&mut PullRequestReading),
+    fix: Option<&FixState>,
+    acks: &Acks,
+    is_over: bool,
+    minutes: u32,
+) -> Option<PrReviewDue> {
     let mut reading = fixtures::reading();
     change(&mut reading);
     reading.created_at = at(0);
     let origin = if fix.is_some() { PullRequestOrigin::Ours } else { PullRequestOrigin::Person };
     let (mut record, _) = judge_reading(None, &reading, origin, true, at(0)).unwrap();
     let (ours, others) = (policy(10), policy(240));
-    let context = ReminderContext { ours: &ours, others: &others, loss_of: &|_| None, acks };
+    let is_over = |_: &str| is_over;
+    let context = ReminderContext {
+        ours: &ours,
+        others: &others,
+        loss_of: &|_| None,
+        is_over: &is_over,
+        acks,
+    };
     let line = remind(&mut record, &reading, fix, &context, at(minutes))?;
     assert_eq!(record.reminded_at, Some(at(minutes)));
     assert_eq!(remind(&mut record, &reading, fix, &context, at(minutes)), None, "once");
@@ -160,18 +179,50 @@ fn acknowledged_pull_request_and_one_that_waits_for_nobody_are_not_reminded_of()
 }
 
 #[test]
-fn merge_of_ours_resolves_its_session() {
-    let (mut record, _) =
-        judge_reading(None, &fixtures::reading(), PullRequestOrigin::Ours, true, at(0)).unwrap();
-    let outcome = |record: &WatchedPullRequest| RoundOutcome {
-        records: BTreeMap::from([(record.id.clone(), record.clone())]),
-        ..RoundOutcome::default()
+fn fix_whose_dead_letters_are_gone_has_the_ladder_of_others() {
+    let (none, fix) = (Acks::default(), fix());
+    let due = |is_over, minutes| reminder_beside(|_| {}, Some(&fix), &none, is_over, minutes);
+    assert!(due(false, 10).is_some());
+    assert_eq!(due(true, 239), None);
+    assert!(due(true, 240).is_some());
+}
+
+#[test]
+fn checks_that_do_not_end_are_somebodys_turn() {
+    let running = |one: &mut PullRequestReading| {
+        (one.checks, one.is_draft) = (ChecksState::Pending, true);
     };
-    assert_eq!(resolved(&outcome(&record), &ours()), []);
-    record.end = Some(PullRequestEnd::Closed { at: at(1) });
-    assert_eq!(resolved(&outcome(&record), &ours()), []);
-    record.end = Some(PullRequestEnd::Merged { at: at(1), commit: None });
-    let by = ("session".to_owned(), "acme/orders#12".to_owned());
-    assert_eq!(resolved(&outcome(&record), &ours()), [by]);
-    assert_eq!(resolved(&outcome(&record), &PullRequests::default()), [], "of a stranger");
+    let none = Acks::default();
+    assert_eq!(reminder(running, None, &none, 359), None);
+    let due = reminder(running, None, &none, 360).unwrap();
+    assert_eq!(due.detail, "its checks do not end: look at them");
+}
+
+#[test]
+fn merge_of_ours_resolves_its_session_until_its_record_says_so() {
+    let (record, _) =
+        judge_reading(None, &fixtures::reading(), PullRequestOrigin::Ours, true, at(0)).unwrap();
+    let ended = |end: Option<PullRequestEnd>, of: PullRequests| {
+        let record = WatchedPullRequest { end, ..record.clone() };
+        PullRequests { watched: BTreeMap::from([(record.id.clone(), record)]), ..of }
+    };
+    let sessions = |resolved_by: Option<&str>| {
+        let resolved_by = resolved_by.map(str::to_owned);
+        let session = Session { id: "session".into(), resolved_by, ..Session::default() };
+        Sessions { sessions: vec![session], ..Sessions::default() }
+    };
+    let merged = || Some(PullRequestEnd::Merged { at: at(1), commit: None });
+    let closed = || Some(PullRequestEnd::Closed { at: at(1) });
+    let by = || vec![("session".to_owned(), "acme/orders#12".to_owned())];
+    let rows = [
+        ("open", ended(None, ours()), sessions(None), vec![]),
+        ("closed", ended(closed(), ours()), sessions(None), vec![]),
+        ("merged", ended(merged(), ours()), sessions(None), by()),
+        ("recorded", ended(merged(), ours()), sessions(Some("acme/orders#12")), vec![]),
+        ("its session is forgotten", ended(merged(), ours()), Sessions::default(), vec![]),
+        ("of a stranger", ended(merged(), PullRequests::default()), sessions(None), vec![]),
+    ];
+    for (rule, prs, sessions, expected) in rows {
+        assert_eq!(resolved(&prs, &sessions), expected, "{rule}");
+    }
 }

@@ -264,3 +264,36 @@ fn failure_is_tried_again_after_longer_pauses_until_it_is_given_up() {
     assert!(pauses.is_sorted());
     assert_eq!(next_try(12, at(0)), None);
 }
+
+#[test]
+fn person_may_ask_again_after_a_no() {
+    let own = |step| FixState { step, branch: "dlq/f1-1".into(), attempt: 1, ..opened("new", 7) };
+    let asked = OpeningPolicy { is_asked_for: true, ..policy() };
+    let rows = [
+        ("closed, asked for", FixStep::Opened, closed(1), asked, open(1, None)),
+        ("closed, not asked for", FixStep::Opened, closed(1), policy(), OpeningVerdict::Done),
+        ("open, asked for", FixStep::Opened, None, asked, OpeningVerdict::Done),
+        ("merged, asked for", FixStep::Opened, merged(1), asked, OpeningVerdict::Done),
+        ("comment, closed, asked for", FixStep::Commented, closed(1), asked, open(1, None)),
+        ("comment, open, asked for", FixStep::Commented, None, asked, OpeningVerdict::Done),
+    ];
+    for (rule, step, end, policy, expected) in rows {
+        let prs = prs(&[(own(step), end)]);
+        assert_eq!(judge_opening(&fix(), &prs, &policy, at(2)), expected, "{rule}");
+    }
+}
+
+#[test]
+fn renamed_repository_keeps_what_is_known_of_ours() {
+    let mut all = prs(&[(opened("a", 7), None), (opened("b", 8), merged(1))]);
+    let elsewhere = FixState { repo: "acme/web".into(), ..opened("c", 9) };
+    all.sessions.push(elsewhere);
+    all.take_renames([("N7", "acme/sales"), ("N99", "acme/other")].into_iter());
+    let names: Vec<&str> = all.sessions.iter().map(|one| one.repo.as_str()).collect();
+    assert_eq!(names, ["acme/sales", "acme/sales", "acme/web"]);
+    assert!(all.watched.values().all(|one| one.repo == "acme/sales"));
+    assert_eq!(all.opener("acme/sales", 8).map(|one| one.id.as_str()), Some("b"));
+    let before = all.clone();
+    all.take_renames([("N7", "Acme/Sales")].into_iter());
+    assert_eq!(all, before, "another spelling is no other name");
+}

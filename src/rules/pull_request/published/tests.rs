@@ -63,6 +63,23 @@ fn text_of_a_model_is_inert_in_a_body() {
         assert!(!read.contains(part), "{part:?} in {read}");
     }
     assert!(body.starts_with(&own) && body.contains("orders-dlq") && body.contains("$0.42"));
+    // A squashed merge can take the body as its message, where code is text.
+    for part in ["@", "#1", "#3", "GH-2", "[skip ci]"] {
+        assert!(!body.contains(part), "{part:?} in {body}");
+    }
+}
+
+#[test]
+fn text_of_a_model_begins_no_line() {
+    for command in ["/approve please", "bors r+", "recheck", "@bot merge", "# /lgtm\n/lgtm"] {
+        let fix = FixSummary { root_cause: command.into(), ..hostile() };
+        for body in [body(&fix, Audience::Members), issue_body(&fix, Audience::Members)] {
+            let first = command.split_whitespace().next_back().unwrap();
+            let is_command = |line: &str| line.trim_start().starts_with(first);
+            assert!(!body.lines().any(is_command), "{body}");
+            assert!(body.contains("The model says: "), "{body}");
+        }
+    }
 }
 
 #[test]
@@ -71,6 +88,7 @@ fn title_is_one_inert_line() {
         (HOSTILE, "(at)everyone fixes no. 1, closes GH 2 and o/rno. 3 'img src=https: //x.…"),
         ("Handle orders without items", "Handle orders without items"),
         ("[skip ci] x", "(skip ci) x"),
+        ("***NO_CI*** x", "* * *NO_CI* * * x"),
         ("a\u{202e}b\u{7}", "a\\u{202e}b\\u{7}"),
         ("C# and F#", "C# and F#"),
         ("a-1 GH-1 gh-2 high-3", "a-1 GH 1 gh 2 high-3"),
@@ -130,17 +148,26 @@ fn unproven_fix_and_regression_say_so_first() {
 }
 
 #[test]
-fn long_body_is_cut_between_items() {
-    let item = EvidenceExcerpt {
+fn long_body_keeps_its_proof_and_how_to_reject_it() {
+    let item = |text: &str| EvidenceExcerpt {
         id: "m1".into(),
-        claim: "x ".repeat(20_000),
-        excerpt: "line\n".repeat(500),
+        claim: text.repeat(2_000),
+        excerpt: format!("{}\n", text.repeat(500)).repeat(50),
     };
-    let fix = FixSummary { evidence: vec![item; 30], ..hostile() };
-    let body = body(&fix, Audience::Members);
-    assert!(body.len() <= BODY_MAX + 100, "{}", body.len());
-    assert!(body.ends_with("… the rest is in the report.\n"));
-    without_code(&body);
+    for text in ["x ", "文字", "``", "\u{1f600}"] {
+        let fix = FixSummary {
+            evidence: vec![item(text); 30],
+            root_cause: text.repeat(60_000),
+            ..hostile()
+        };
+        for body in [body(&fix, Audience::Members), issue_body(&fix, Audience::Members)] {
+            assert!(body.chars().count() <= BODY_MAX, "{}", body.chars().count());
+            for part in ["- Session: `01890a5d`", "lose", "more in the report", "orders-dlq"] {
+                assert!(body.contains(part), "{part} in {body}");
+            }
+            without_code(&body);
+        }
+    }
 }
 
 #[test]

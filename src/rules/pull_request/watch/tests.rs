@@ -226,3 +226,10 @@ fn turn_that_the_baseline_finds_counts_as_reminded() {
         assert_eq!(record.reminded_at, is_baseline.then(|| at(5)));
     }
 }
+
+#[test]
+fn few_deployments_are_remembered() {
+    let mut search = DeploymentSearch::default();
+    (0..30).for_each(|id| search.add_lacking(id));
+    assert_eq!((search.lacking.len(), search.lacking[0]), (20, 10));
+}
