@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// Reference to a secret. `Debug` shows the reference, which is not secret.
@@ -35,6 +37,16 @@ impl SecretValue {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Returns a text of a server without the secret, also in the form in which `user` and it are sent as
+    /// basic authentication. Error pages and proxies repeat what was sent to them.
+    pub fn hidden_in(&self, text: &str, user: &str) -> String {
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
+        let basic = STANDARD.encode(format!("{user}:{}", self.0));
+        text.replace(&self.0, "[token]").replace(&basic, "[token]")
+    }
 }
 
 impl fmt::Debug for SecretValue {
@@ -51,5 +63,18 @@ mod tests {
     fn debug_does_not_show_a_secret() {
         let value = SecretValue::new("hunter2");
         assert_eq!(format!("{value:?} {:?}", Some(&value)), "[secret] Some([secret])");
+    }
+
+    #[test]
+    fn repeated_secret_is_hidden() {
+        let rows = [
+            ("bad: hunter2!", "bad: [token]!"),
+            ("Basic dTpodW50ZXIy, hunter", "Basic [token], hunter"),
+            ("nothing", "nothing"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(SecretValue::new("hunter2").hidden_in(text, "u"), expected);
+        }
+        assert_eq!(SecretValue::new("").hidden_in("text", "u"), "text");
     }
 }

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Env, Settings};
+use crate::document::Keys;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::log;
+use crate::rules::pull_request::document::PullRequests;
 use crate::store::Store;
 use crate::wire::Output;
 
@@ -31,6 +33,11 @@ impl<'a> Prs<'a> {
     pub fn new(store: Store, settings: &'a Settings, env: &'a Env, is_dry: bool) -> Self {
         let journal = Journal::new(&store, settings.state.rotation());
         Prs { store, journal, settings, env, is_dry }
+    }
+
+    /// Reads `prs.json` as of now.
+    fn pull_requests(&self, keys: &Keys<'_>) -> Result<PullRequests, Error> {
+        Ok(self.store.read::<PullRequests>(keys)?.as_of(clock::now()))
     }
 
     /// Whether anything is watched, or may be opened.
@@ -59,8 +66,12 @@ impl<'a> Prs<'a> {
     pub fn follow(&self, interval: Duration, out: &mut Output) -> Result<bool, Error> {
         let mut at = clock::tick();
         loop {
-            // A look that failed is repeated; a warning has said so.
-            self.look(out)?;
+            match self.look(out) {
+                // A look that was not whole, or has failed, is repeated.
+                Ok(_) => {}
+                Err(Error::Failed(why)) => log::warn(&why),
+                Err(other) => return Err(other),
+            }
             at += interval;
             out.pause(at.saturating_duration_since(clock::tick()))?;
         }

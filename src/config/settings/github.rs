@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::notifications::{DAY, TIME_OF_DAY, is_day, is_time_of_day};
 use super::{REPOSITORY, Settings};
-use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, OffOnly, Owner};
+use crate::config::keys::Trust::{Anyone, NoCommand, OffOnly, Owner};
 use crate::config::keys::{read_entry, section};
 use crate::config::valid;
 use crate::config::value::{Field, Result};
@@ -32,7 +32,7 @@ section! {
     host: Option<String> = none, env Owner("choose the server that gets the token") =>
         text_like("a host such as github.example.com", valid::host);
     /// Base URL of the API, in place of that of the host.
-    endpoint: Option<String> = none, env Loopback => https_url();
+    endpoint: Option<String> = none, env Owner("name the server that gets the token") => https_url();
     /// Repositories whose pull requests are watched, as owner/name.
     repos: Vec<String> = [], env Anyone =>
         list(|item| item.text_like(REPOSITORY, valid::repository));

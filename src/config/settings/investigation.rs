@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{REPOSITORY, Settings};
-use crate::config::keys::Trust::{Anyone, Loopback, NoCommand, OffOnly, OnOnly, Owner};
+use crate::config::keys::Trust::{Anyone, NoCommand, OffOnly, OnOnly, Owner};
 use crate::config::keys::{read_entry, section};
 use crate::config::valid;
 use crate::config::value::{Field, Result};
@@ -71,7 +71,7 @@ section! {
     /// Turns of the main agent in one run of claude.
     max_turns: u32 = "40", env Anyone => whole(1..=1000);
     /// URL of a gateway where claude asks the model.
-    base_url: Option<String> = none, env Loopback => endpoint();
+    base_url: Option<String> = none, env Owner("name the server that gets the key") => endpoint();
     /// Credential of the model for claude: an API key or an OAuth token; without it, the login of
     /// the user.
     auth: Option<Secret> = none, file NoCommand => secret();

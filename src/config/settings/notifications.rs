@@ -82,7 +82,7 @@ keys! {
     /// URL of a webhook: of slack a secret, of webhook a secret or a URL without a user.
     url: Option<ChannelUrl> = none, file Loopback => channel_url(entry.kind);
     /// Base URL of the API of slack or pagerduty, in place of that of the service.
-    endpoint: Option<String> = none, file Loopback => https_url();
+    endpoint: Option<String> = none, file Owner("name the server that gets the key") => https_url();
     /// Bot token of Slack, with the scope chat:write.
     token: Option<Secret> = none, file Owner(TO_A_SERVICE) => secret();
     /// Channel of Slack that the bot posts to, as an id or a name.

@@ -1,7 +1,7 @@
 //! Reader of the keys of a channel of type `speech`.
 
 use super::Channel;
-use crate::config::keys::Trust::{Anyone, Loopback, Owner};
+use crate::config::keys::Trust::{Anyone, Owner};
 use crate::config::keys::{keys, read_entry};
 use crate::config::value::{Field, Result};
 use crate::rules::speech::audio::AudioFormat;
@@ -31,7 +31,7 @@ keys! {
     /// Number with which ElevenLabs repeats a sound, as far as it can.
     seed: Option<u32> = none, file Anyone => whole(0..=4_294_967_295);
     /// Base URL of the API, for a regional host or a stand-in.
-    base_url: String = "https://api.elevenlabs.io", file Loopback => base_url();
+    base_url: String = "https://api.elevenlabs.io", file Owner("name the server that gets the key") => base_url();
     /// Key of the API; without it, ELEVENLABS_API_KEY.
     api_key: Option<Secret> = none, file Owner("choose which secret is sent") => secret();
     /// Volume; 0 mutes the channel.

@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 52] = [
+const GUARDED: [(&str, &str); 56] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -232,6 +232,17 @@ const GUARDED: [(&str, &str); 52] = [
     ("aws.endpoint_url", "aws: {endpoint_url: 'http://evil.example?@localhost'}"),
     ("aws.endpoint_url", "aws: {endpoint_url: 'http://localhost:'}"),
     ("auto_investigation.base_url", "auto_investigation: {base_url: 'https://evil.example'}"),
+    // On a machine with several users, a port of it is not the user's own.
+    ("auto_investigation.base_url", "auto_investigation: {base_url: 'http://127.0.0.1:1'}"),
+    ("github.endpoint", "github: {endpoint: 'http://127.0.0.1:1'}"),
+    (
+        "notifications.channels[].base_url",
+        "notifications: {channels: {a: {type: speech, base_url: 'http://127.0.0.1:1'}}}",
+    ),
+    (
+        "notifications.channels[].endpoint",
+        "notifications: {channels: {a: {type: pagerduty, endpoint: 'http://127.0.0.1:1'}}}",
+    ),
     (
         "notifications.channels[].base_url",
         "notifications: {channels: {a: {type: speech, base_url: 'https://evil.example'}}}",

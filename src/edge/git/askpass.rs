@@ -36,7 +36,7 @@ const DESCRIPTOR: &str = "DLQ_ASKPASS_FD";
 /// Variable with the one server, as git describes it, that gets an answer.
 pub(super) const SERVER: &str = "DLQ_ASKPASS_FOR";
 /// User name of a token.
-pub(super) const USER: &str = "x-access-token";
+pub const USER: &str = "x-access-token";
 /// Times that a git may ask: again after a refusal in the middle of a push.
 const ANSWERS: usize = 2;
 /// Longest token, in bytes: all answers fit into a pipe.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::token;
 use crate::clock;
 use crate::config::{Env, Github, SecretValue};
+use crate::edge::git::askpass::USER;
 use crate::edge::http::{Client, Method, Request};
 use crate::error::Error;
 use crate::rules::http::{HttpAnswer, RequestError};
@@ -201,7 +202,7 @@ impl<'a> GithubClient<'a> {
             let sent = self.send(method, url, body);
             let is_last = !is_safe || tries >= TRIES;
             let raw = match sent {
-                Ok(raw) => raw,
+                Ok(raw) => self.without_token(raw),
                 Err(RequestError::Refused(why)) => return Err(GithubError::Failed(why)),
                 Err(RequestError::Unknown(why)) if is_last && !is_safe => {
                     return Err(GithubError::Unknown(why));
@@ -277,6 +278,19 @@ impl<'a> GithubClient<'a> {
             deadline: DEADLINE,
             answer_max: ANSWER_MAX,
         })
+    }
+
+    /// Returns an answer without the token, which an error page may repeat: sentences of a server stand in
+    /// messages and events.
+    fn without_token(&self, answer: HttpAnswer) -> HttpAnswer {
+        let token = self.token.borrow();
+        match std::str::from_utf8(&answer.body) {
+            Ok(text) if text.contains(token.expose()) => {
+                let body = token.hidden_in(text, USER).into_bytes();
+                HttpAnswer { body, ..answer }
+            }
+            _ => answer,
+        }
     }
 
     /// Waits for the end of a limit that is near; any other is an error.

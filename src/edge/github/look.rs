@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::client::{GithubClient, GithubError};
+use crate::clock;
 use crate::rules::pull_request::query::{
     PAGE_MAX, PullRequestSearch, QueryAnswer, SEARCHES_MAX, narrower, nodes_body, search_body,
 };
@@ -40,7 +41,7 @@ pub fn look(
     for batch in searches.chunks(SEARCHES_MAX) {
         look.search(client, batch)?;
     }
-    let missing = missing_ids(known, &look.reading.read);
+    let missing = missing_ids(known, &look.reading.read, clock::now());
     look.confirm(client, &missing)?;
     Ok(look)
 }

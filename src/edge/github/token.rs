@@ -16,16 +16,20 @@ pub fn fetch(settings: &Github, server: &GithubServer, env: &Env) -> Result<Secr
     if let Some(name) = server.variables.iter().find(set) {
         return Secret::Env((*name).to_owned()).resolve(env);
     }
-    let missing = |why: &str| {
+    let sentence = |why: &str| {
         let places = match server.variables {
             [first, ..] => format!("github.token, or ${first}, or run 'gh auth login'"),
             [] => "github.token, because github.endpoint is set".to_owned(),
         };
-        Error::wrong(format!("no token for '{}': set {places}{why}", server.host))
+        format!("no token for '{}': set {places}{why}", server.host)
     };
     if !server.is_known_to_gh {
-        return Err(missing(""));
+        return Err(Error::wrong(sentence("")));
     }
     let gh = ["gh", "auth", "token", "--hostname", &server.host].map(str::to_owned);
-    Secret::Command(gh.to_vec()).resolve(env).map_err(|error| missing(&format!(" ({error})")))
+    Secret::Command(gh.to_vec()).resolve(env).map_err(|error| match error.to_string() {
+        why if why.ends_with("no such file or directory") => Error::wrong(sentence("")),
+        // A locked keyring, for one: the next look asks again.
+        why => Error::Failed(sentence(&format!(" ({why})"))),
+    })
 }

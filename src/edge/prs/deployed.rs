@@ -4,6 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::Prs;
+use serde_json::Value;
+
 use crate::clock;
 use crate::edge::command;
 use crate::edge::github::client::GithubClient;
@@ -14,7 +16,8 @@ use crate::rules::pull_request::document::PullRequests;
 use crate::rules::pull_request::watch::{DeploymentSearch, WatchedPullRequest};
 use crate::text::safe;
 
-/// The deployments that are looked at for each merge: the newest ones.
+/// The deployments of all environments that are listed, and those to production that are looked at.
+const LISTED_MAX: usize = 50;
 const DEPLOYMENTS_MAX: usize = 4;
 /// The time for a command.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -102,15 +105,16 @@ fn is_deployed(
     search: &mut DeploymentSearch,
 ) -> bool {
     let get = |path: String| client.get(&path).ok().flatten();
-    let list = get(format!("/repos/{repo}/deployments?per_page={DEPLOYMENTS_MAX}"));
+    let list = get(format!("/repos/{repo}/deployments?per_page={LISTED_MAX}"));
     let list = list.unwrap_or_default();
     let deployments = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    deployments.iter().take(DEPLOYMENTS_MAX).any(|one| {
-        let environment = one["environment"].as_str().unwrap_or_default().to_lowercase();
-        let is_production =
-            one["production_environment"] == true || environment.starts_with("prod");
+    let is_production = |one: &&Value| {
+        let environment = one["environment"].as_str().unwrap_or_default();
+        one["production_environment"] == true || deployment::is_production(environment)
+    };
+    deployments.iter().filter(is_production).take(DEPLOYMENTS_MAX).any(|one| {
         let (Some(id), Some(sha)) = (one["id"].as_u64(), one["sha"].as_str()) else { return false };
-        if !is_production || search.lacking.contains(&id) {
+        if search.lacking.contains(&id) {
             return false;
         }
         if sha != commit {

@@ -27,10 +27,10 @@ use crate::regular_file;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::lookup;
 use crate::rules::investigation::session::{Session, SessionStatus};
-use crate::rules::pull_request::document::{FixStep, PullRequests};
+use crate::rules::pull_request::document::PullRequests;
 use crate::rules::pull_request::finding::Finding;
 use crate::rules::pull_request::opening::{
-    FixFacts, OpeningPolicy, OpeningVerdict, ProofGrade, judge_opening,
+    FixFacts, OpeningPolicy, OpeningVerdict, ProofGrade, judge_opening, may_be_open,
 };
 use crate::store::Lock;
 use crate::text::safe;
@@ -76,14 +76,13 @@ impl Prs<'_> {
             return Ok(false);
         };
         let sessions: Sessions = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let mut failed = false;
-        for session in sessions.sessions.iter().filter(|one| offers(one)) {
-            let prs: PullRequests = self.store.read(&Keys::all())?;
-            // Most have been decided long ago, and need no look into their folder.
-            let known = prs.session(&session.id);
-            if known.is_some_and(|one| matches!(one.step, FixStep::Opened | FixStep::Commented)) {
-                continue;
-            }
+        // Most have been decided long ago, and need no look into their folder.
+        let now = clock::now();
+        let may_open =
+            |one: &&Session| offers(one) && may_be_open(prs.session(&one.id), one.ended_at, now);
+        for session in sessions.sessions.iter().filter(may_open) {
             failed |= matches!(self.open_fix(session, false, out)?, Opened::Failed);
         }
         Ok(failed | self.issues_due(out)?)
@@ -133,7 +132,7 @@ impl Prs<'_> {
             max_per_day: github.max_per_day,
             is_asked_for,
         };
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let known = prs.session(&session.id).cloned();
         let verdict = judge_opening(&fix.facts, &prs, &policy, clock::now());
         if !verdict.asks_github() {
@@ -164,7 +163,7 @@ impl Prs<'_> {
         let Some(stop) = stop else { return Ok(Opened::Settled) };
         // Steps on the way were recorded.
         let keys = Keys::one(PullRequests::SESSION, session.id.as_str());
-        let known = self.store.read::<PullRequests>(&keys)?.session(&session.id).cloned();
+        let known = self.pull_requests(&keys)?.session(&session.id).cloned();
         self.failed(&fix, known, stop, out)
     }
 

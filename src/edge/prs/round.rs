@@ -38,7 +38,7 @@ pub(super) struct RoundResult {
 impl Prs<'_> {
     /// Returns whether there is anything to watch.
     pub(super) fn has_scope(&self) -> Result<bool, Error> {
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         Ok(!searches(&self.scope(&prs)).is_empty()
             || prs.watched.values().any(|one| one.end.is_none()))
     }
@@ -46,7 +46,7 @@ impl Prs<'_> {
     /// Makes one look, and records it.
     pub(super) fn look_once(&self) -> Result<RoundResult, Error> {
         let began = clock::now();
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let github = &self.settings.github;
         let client = GithubClient::open(github, self.env, prs.pauses.clone())?;
         let searches = searches(&self.scope(&prs));
@@ -130,6 +130,7 @@ impl Prs<'_> {
             log::info("another look was recorded meanwhile; this one changes nothing");
             return Ok(RoundResult::default());
         }
+        *prs = std::mem::take(prs).as_of(*now);
         prs.take_renames(seen.reading.read.iter().map(|one| (&*one.id, &*one.repo)));
         let is_baseline = !prs.baselines.contains_key(key);
         let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();

@@ -52,7 +52,10 @@ impl Acks {
         subject: &str,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let covers = |one: &&Ack| Some(one.key.as_str()) == incident || one.key == subject;
+        // GitHub's names of owners and repositories have no case.
+        let covers = |one: &&Ack| {
+            Some(one.key.as_str()) == incident || one.key.eq_ignore_ascii_case(subject)
+        };
         let in_force = self.acks.iter().filter(covers).filter(|one| now < one.until);
         in_force.map(|one| one.until).max()
     }

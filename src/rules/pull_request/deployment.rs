@@ -11,10 +11,9 @@ use crate::time::Timestamp;
 
 /// The time after a merge for which its deployment is looked for.
 const ASKED_FOR: Duration = Duration::from_secs(30 * 86_400);
-/// The shortest and the longest pause between two questions about a merge.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// The part of the age of a merge that a pause lasts.
+/// The part of the age of a merge that the pause between two questions lasts, and the longest pause.
 const PAUSE_PART: u32 = 20;
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// The merges that one look asks about.
 const MERGES_MAX: usize = 10;
 /// Returns the merges of ours that are asked about at `now`, those first that have waited longest.
@@ -44,11 +43,19 @@ fn merge_commit(one: &WatchedPullRequest) -> Option<&str> {
     }
 }
 
+/// Whether an environment is production, by its name: `production`, `prod-eu`, `Prod`. GitHub's own mark is
+/// set for `production` alone unless somebody has set it.
+pub fn is_production(environment: &str) -> bool {
+    let lower = environment.to_lowercase();
+    let first = lower.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    matches!(first, "prod" | "production")
+}
+
 /// Returns when a merge is asked about again.
 fn next(merged_at: Timestamp, asked_at: Timestamp) -> Timestamp {
     // A clock that was set back: the question counts as just asked.
     let age = asked_at.since(merged_at);
-    asked_at.plus((age / PAUSE_PART).clamp(PAUSES.0, PAUSES.1))
+    asked_at.plus((age / PAUSE_PART).min(PAUSE_MAX))
 }
 
 #[cfg(test)]
@@ -110,8 +117,7 @@ mod tests {
             ("closed", closed, at(1), false),
             ("its commit is not known yet", no_commit, at(1), false),
             ("live", live, at(2), false),
-            ("asked at once", asked(watched(1, merged(1)), at(1)), at(1), false),
-            ("a minute later", asked(watched(1, merged(1)), at(1)), minute(1, 1), true),
+            ("fresh, asked just now", asked(watched(1, merged(1)), at(1)), at(1), true),
             (
                 "after a day, within the hour",
                 asked(watched(1, merged(0)), at(24)),
@@ -135,6 +141,16 @@ mod tests {
         let strange =
             PullRequests { sessions: Vec::new(), ..document(vec![watched(1, merged(0))]) };
         assert!(due(&strange, at(1)).is_empty(), "of others");
+    }
+
+    #[test]
+    fn production_is_known_by_the_first_word_of_a_name() {
+        for name in ["production", "Prod", "prod-eu", "production/eu"] {
+            assert!(is_production(name), "{name}");
+        }
+        for name in ["product-demo", "staging", "preview-production", "nonprod", ""] {
+            assert!(!is_production(name), "{name}");
+        }
     }
 
     #[test]

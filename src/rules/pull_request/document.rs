@@ -1,6 +1,7 @@
 //! The document `prs.json`: the pull requests that are watched, and what became of the fixes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,10 @@ use crate::time::Timestamp;
 
 /// Reason of a refusal: the base has moved since the proof, and the patch's files have changed there.
 pub const BASE_MOVED: &str = "base_moved";
+
+/// The longest limit of GitHub, and the longest pause between two tries, with a margin.
+const PAUSE_MAX: Duration = Duration::from_secs(3700);
+const RETRY_MAX: Duration = Duration::from_secs(7 * 3600);
 
 /// The document `prs.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -163,6 +168,23 @@ impl PullRequests {
             Some(known) => *known = state,
             None => self.issues.push(state),
         }
+    }
+
+    /// Returns the document as of `now`. What lies in the future was written by a clock that has since
+    /// been set back: it counts from now, and a limit that is longer than GitHub's longest has ended.
+    pub fn as_of(mut self, now: Timestamp) -> Self {
+        let past = |at: &mut Timestamp| *at = (*at).min(now);
+        self.pauses.retain(|_, pause| pause.until <= now.plus(PAUSE_MAX));
+        for one in &mut self.sessions {
+            past(&mut one.at);
+            one.retry_at = one.retry_at.filter(|at| *at <= now.plus(RETRY_MAX));
+        }
+        self.issues.iter_mut().for_each(|one| past(&mut one.at));
+        for one in self.watched.values_mut() {
+            past(&mut one.turn_since);
+            one.reminded_at.iter_mut().for_each(past);
+        }
+        self
     }
 
     /// Gives all records of a repository its present name. `read`: the ids of nodes, each with the name

@@ -157,10 +157,10 @@ pub fn remind(
         return None;
     }
     let incident = fix.map(|fix| &*fix.incident);
-    // Without dead letters, a fix of ours is a pull request like others.
-    let is_urgent =
-        record.origin == PullRequestOrigin::Ours && !incident.is_some_and(context.is_over);
-    let policy = if is_urgent { context.ours } else { context.others };
+    // Without dead letters, a fix of ours is a pull request like others: the slower of both ladders.
+    let is_ours = record.origin == PullRequestOrigin::Ours;
+    let is_over = incident.is_some_and(context.is_over);
+    let policy = if is_ours && !is_over { context.ours } else { context.others };
     let key = subject(&record.repo, record.number);
     let loss_at = incident.and_then(context.loss_of);
     let turn = WaitingTurn {
@@ -172,6 +172,11 @@ pub fn remind(
     let ReminderVerdict::Due { step, is_loss_near } = judge_reminder(policy, &turn, now) else {
         return None;
     };
+    let is_due_for_ours =
+        || matches!(judge_reminder(context.ours, &turn, now), ReminderVerdict::Due { .. });
+    if is_ours && is_over && !is_due_for_ours() {
+        return None;
+    }
     record.reminded_at = Some(now);
     record.sequence += 1;
     let data = PrReviewDue {

@@ -160,6 +160,19 @@ pub fn judge_opening(
     OpeningVerdict::Open { attempt, regression_of }
 }
 
+/// Returns whether a decision about a fix may be open, from its record alone: what is false here is judged
+/// as done, or as silently too old, whatever else is known.
+pub fn may_be_open(own: Option<&FixState>, ended_at: Option<Timestamp>, now: Timestamp) -> bool {
+    match own {
+        None => ended_at.is_none_or(|at| now < at.plus(AGE_MAX)),
+        Some(own) => match own.step {
+            FixStep::Planned | FixStep::Pushed => true,
+            FixStep::Refused => own.refused.as_deref() == Some(BASE_MOVED),
+            FixStep::Opened | FixStep::Commented => false,
+        },
+    }
+}
+
 /// Judges by what was decided about the same fix before. None: it is judged anew.
 fn judge_earlier(
     own: &FixState,

@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use super::origin::{PullRequestOrigin, origin_of};
 use super::reading::PullRequestReading;
-use super::watch::{PullRequestChange, WatchedPullRequest, judge_reading, judge_unread};
+use super::watch::{
+    PullRequestChange, PullRequestEnd, WatchedPullRequest, judge_reading, judge_unread,
+};
 use crate::time::Timestamp;
 
 /// The time for which the record of an ended pull request of others is kept.
 const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
+/// The time for which a closed pull request of ours is still looked at.
+const ASKED_AFTER_CLOSE: Duration = Duration::from_secs(7 * 86_400);
 /// The open pull requests that are watched at most, and the ended ones of others that are kept. Of more
 /// open ones, the newest are left out, and counted.
 pub const WATCHED_MAX: usize = 5000;
@@ -45,14 +49,23 @@ pub struct RoundOutcome {
     pub left_out: usize,
 }
 
-/// Returns the ids of the known open pull requests that the searches have not found: each has ended,
-/// or has left the scope, or was not readable.
+/// Returns the ids of the known pull requests that are asked for one by one: the open ones that the
+/// searches have not found, of which each has ended, or has left the scope, or was not readable; and those
+/// of ours that were closed lately. GitHub can show a merge as closed for a moment, and people reopen.
 pub fn missing_ids(
     known: &BTreeMap<String, WatchedPullRequest>,
     found: &[PullRequestReading],
+    now: Timestamp,
 ) -> Vec<String> {
     let found: BTreeSet<&str> = found.iter().map(|reading| reading.id.as_str()).collect();
-    let missing = known.values().filter(|one| one.end.is_none() && !found.contains(&*one.id));
+    let is_asked = |one: &WatchedPullRequest| match &one.end {
+        None => true,
+        Some(PullRequestEnd::Closed { at }) => {
+            one.origin == PullRequestOrigin::Ours && now < at.plus(ASKED_AFTER_CLOSE)
+        }
+        Some(PullRequestEnd::Merged { .. }) => false,
+    };
+    let missing = known.values().filter(|one| is_asked(one) && !found.contains(&*one.id));
     missing.map(|one| one.id.clone()).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::RemoteAccess;
 use crate::edge::command::CommandResult;
+use crate::edge::git::askpass::USER;
 use crate::error::Error;
 use crate::text::{safe, shorten};
 
@@ -86,9 +87,9 @@ impl RemoteAccess<'_> {
     /// Returns a reason with what the server said, without the token.
     pub(super) fn explained(&self, why: &str, errors: &str) -> String {
         let said = said(errors);
-        let said = match self.token.map(|token| token.expose()) {
-            Some(token) if !token.is_empty() => said.replace(token, "[token]"),
-            _ => said,
+        let said = match self.token {
+            Some(token) => token.hidden_in(&said, USER),
+            None => said,
         };
         match said.as_str() {
             "" => why.to_owned(),

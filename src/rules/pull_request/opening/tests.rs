@@ -1,4 +1,4 @@
-use super::super::document::OpenedPullRequest;
+use super::super::document::{OpenedPullRequest, RequestPause};
 use super::super::watch::{WatchedPullRequest, fixtures, judge_reading};
 use super::*;
 use crate::rules::pull_request::origin::PullRequestOrigin;
@@ -296,4 +296,50 @@ fn renamed_repository_keeps_what_is_known_of_ours() {
     let before = all.clone();
     all.take_renames([("N7", "Acme/Sales")].into_iter());
     assert_eq!(all, before, "another spelling is no other name");
+}
+
+#[test]
+fn most_fixes_are_decided_by_their_record() {
+    let state = |step, refused: Option<&str>| {
+        Some(FixState { step, refused: refused.map(str::to_owned), ..opened("new", 7) })
+    };
+    let rows = [
+        ("new", None, at(71), true),
+        ("old", None, at(72), false),
+        ("on its way", state(FixStep::Planned, None), at(999), true),
+        ("pushed", state(FixStep::Pushed, None), at(999), true),
+        ("opened", state(FixStep::Opened, None), at(1), false),
+        ("commented", state(FixStep::Commented, None), at(1), false),
+        ("refused", state(FixStep::Refused, Some("suspicious")), at(1), false),
+        ("base moved", state(FixStep::Refused, Some(BASE_MOVED)), at(999), true),
+    ];
+    for (rule, own, now, expected) in rows {
+        assert_eq!(may_be_open(own.as_ref(), Some(at(0)), now), expected, "{rule}");
+        // What is left out is decided in the same way by the whole judgement.
+        if !expected {
+            let prs =
+                PullRequests { sessions: own.into_iter().collect(), ..PullRequests::default() };
+            let verdict = judge_opening(&fix(), &prs, &policy(), now);
+            let silent = OpeningVerdict::Refuse(OpeningRefusal::TooOld);
+            assert!(verdict == OpeningVerdict::Done || verdict == silent, "{rule}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn clock_that_was_ahead_stops_nothing() {
+    let pause = |hours| RequestPause { until: at(hours), count: 1 };
+    let state = FixState { at: at(9000), retry_at: Some(at(9000)), ..opened("a", 7) };
+    let soon = FixState { retry_at: Some(at(6)), ..opened("b", 8) };
+    let mut all = prs(&[(state, None), (soon, None)]);
+    all.pauses = [("rest".to_owned(), pause(9000)), ("graphql".to_owned(), pause(1))].into();
+    for one in all.watched.values_mut() {
+        (one.turn_since, one.reminded_at) = (at(9000), Some(at(9000)));
+    }
+    let now = all.as_of(at(0));
+    assert_eq!(now.pauses.keys().collect::<Vec<_>>(), ["graphql"]);
+    assert_eq!((now.sessions[0].at, now.sessions[0].retry_at), (at(0), None));
+    assert_eq!(now.sessions[1].retry_at, Some(at(6)));
+    let turns = now.watched.values().map(|one| (one.turn_since, one.reminded_at));
+    assert!(turns.into_iter().all(|turn| turn == (at(0), Some(at(0)))));
 }

@@ -58,7 +58,52 @@ fn missing_pull_request_is_closed_only_when_its_id_says_so() {
         assert_eq!(known.len(), 2, "{rule}");
     }
     let (known, _) = rounds(&[first]);
-    assert_eq!(missing_ids(&known, &[numbered(1)]), ["PR_2"]);
+    assert_eq!(missing_ids(&known, &[numbered(1)], at(1)), ["PR_2"]);
+}
+
+#[test]
+fn closed_pull_request_of_ours_is_asked_for_a_week_more() {
+    let (mut known, _) = rounds(&[whole(vec![numbered(1)])]);
+    let day = 24 * 60;
+    let closed = Some(PullRequestEnd::Closed { at: at(0) });
+    let merged = Some(PullRequestEnd::Merged { at: at(0), commit: None });
+    let rows = [
+        ("closed", PullRequestOrigin::Ours, closed.clone(), 7 * day - 1, true),
+        ("closed a week ago", PullRequestOrigin::Ours, closed.clone(), 7 * day, false),
+        ("merged", PullRequestOrigin::Ours, merged, 1, false),
+        ("of others", PullRequestOrigin::Person, closed, 1, false),
+        ("open", PullRequestOrigin::Person, None, 99 * day, true),
+    ];
+    for (rule, origin, end, minutes, expected) in rows {
+        let one = known.get_mut("PR_1").unwrap();
+        (one.origin, one.end) = (origin, end);
+        assert_eq!(!missing_ids(&known, &[], at(minutes)).is_empty(), expected, "{rule}");
+    }
+}
+
+#[test]
+fn limit_counts_what_is_open_and_the_oldest_ends_are_forgotten() {
+    let (known, _) = rounds(&[whole(vec![numbered(1)])]);
+    let one = &known["PR_1"];
+    let many = |end: Option<PullRequestEnd>| -> BTreeMap<String, WatchedPullRequest> {
+        let record = |n: usize| WatchedPullRequest {
+            id: format!("K{n:05}"),
+            end: end.clone(),
+            ..one.clone()
+        };
+        (0..WATCHED_MAX).map(record).map(|one| (one.id.clone(), one)).collect()
+    };
+    let look = whole(vec![numbered(7)]);
+    let judge = |known: &BTreeMap<_, _>| judge_round(known, &look, &|_, _| false, false, at(9));
+    let full = judge(&many(None));
+    assert_eq!((full.left_out, full.changes.len()), (1, 0));
+    let mut ended = many(Some(PullRequestEnd::Closed { at: at(2) }));
+    let found = judge(&ended);
+    assert_eq!((found.left_out, found.changes.len(), found.dropped.len()), (0, 1, 0));
+    let first =
+        WatchedPullRequest { end: Some(PullRequestEnd::Closed { at: at(1) }), ..one.clone() };
+    ended.insert("ZZZ".into(), WatchedPullRequest { id: "ZZZ".into(), ..first });
+    assert_eq!(judge(&ended).dropped, ["ZZZ"]);
 }
 
 #[test]
