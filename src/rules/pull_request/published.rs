@@ -107,14 +107,7 @@ pub fn body(fix: &FixSummary, audience: Audience) -> String {
         out.line(format!("A regression: {} was merged for the same cause.\n", span(before)));
     }
     let is_shown = audience == Audience::Members;
-    out.heading("Cause");
-    match is_shown {
-        true => out.line(prose(&fix.root_cause)),
-        false => out.line(
-            "The explanation stays in the report of the session, because this repository is public. Its \
-             maintainers can ask for it by the number of the session below.",
-        ),
-    }
+    cause(&mut out, fix, audience);
     if is_shown {
         evidence(&mut out, &fix.evidence);
     }
@@ -141,6 +134,17 @@ pub fn body(fix: &FixSummary, audience: Audience) -> String {
         out.facts([("Cost", cost.clone())]);
     }
     shortened(out.text())
+}
+
+fn cause(out: &mut Page, fix: &FixSummary, audience: Audience) {
+    out.heading("Cause");
+    match audience {
+        Audience::Members => out.line(prose(&fix.root_cause)),
+        Audience::Everybody => out.line(
+            "The explanation stays in the report of the session, because this repository is public. Its \
+             maintainers can ask for it by the number of the session below.",
+        ),
+    }
 }
 
 fn evidence(out: &mut Page, evidence: &[EvidenceExcerpt]) {
@@ -171,20 +175,13 @@ fn queues(out: &mut Page, queues: &[AffectedQueue]) {
     });
 }
 
-/// Returns the body of an issue for a cause that has no fix to offer. `session` is in its marker, so that
-/// an interrupted opening finds it.
+/// Returns the body of an issue for a cause that has no fix to offer. The cause is in its marker, so that
+/// an interrupted opening finds it, and other machines do.
 pub fn issue_body(fix: &FixSummary, audience: Audience) -> String {
     let mut out = Page::default();
-    out.line(issue_marker(&fix.session));
+    out.line(issue_marker(&fix.fingerprint));
     let is_shown = audience == Audience::Members;
-    out.heading("Cause");
-    match is_shown {
-        true => out.line(prose(&fix.root_cause)),
-        false => out.line(
-            "The explanation stays in the report of the session, because this repository is public. Its \
-             maintainers can ask for it by the number of the session below.",
-        ),
-    }
+    cause(&mut out, fix, audience);
     if is_shown {
         evidence(&mut out, &fix.evidence);
         queues(&mut out, &fix.queues);
@@ -203,10 +200,9 @@ pub fn issue_body(fix: &FixSummary, audience: Audience) -> String {
     shortened(out.text())
 }
 
-/// Returns the marker of the issue of a session. It is hidden, and proves nothing.
-pub fn issue_marker(session: &str) -> String {
-    let kept: String = session.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    format!("<!-- dlq-tools issue {kept} -->")
+/// Returns the marker of the issue of a cause. It is hidden, and proves nothing.
+pub fn issue_marker(fingerprint: &str) -> String {
+    format!("<!-- dlq-tools issue {} -->", short(fingerprint))
 }
 
 /// The comment with which an issue is closed.
