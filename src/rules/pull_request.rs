@@ -4,6 +4,7 @@
 //! Promises: what an answer does not say is unknown, and never "closed", "none" or "passing".
 
 pub mod answer;
+pub mod disclosure;
 pub mod document;
 pub mod finding;
 pub mod issue;

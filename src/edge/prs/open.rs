@@ -6,6 +6,7 @@
 //! folder that an agent could write is worked in.
 
 mod candidate;
+mod disclosure;
 mod extras;
 mod request;
 mod state;

@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 /// Reason of a refusal: the base has moved since the proof, and the patch's files have changed there.
 pub const BASE_MOVED: &str = "base_moved";
+/// Reason of a refusal: everybody reads the repository, and the patch would publish evidence.
+pub const EVIDENCE: &str = "evidence";
 
 /// The document `prs.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -175,6 +175,18 @@ impl RemoteRepository {
         }
     }
 
+    /// Whether a file of a commit has a text, not as a part of a longer word.
+    pub fn has_text(&self, commit: &str, text: &str) -> Result<bool, Error> {
+        let argv =
+            ["grep", "--quiet", "--word-regexp", "--fixed-strings", "-e", text, commit, "--"];
+        let found = self.git()?.run(&argv, TREE, ANSWER_MAX)?;
+        match (found.ok, found.partly) {
+            (true, _) => Ok(true),
+            (_, true) => Ok(false),
+            _ => Err(Error::failed("search", commit, found.complaint)),
+        }
+    }
+
     fn object(&self, git: &Git, object: &str) -> Result<Option<Vec<u8>>, Error> {
         let read = git.run(&["cat-file", "blob", object], TREE, TEXT_MAX)?;
         Ok((read.ok && !read.more).then_some(read.output))

@@ -57,6 +57,7 @@ impl Opening<'_> {
         match git.bare.candidate(&fetched, patch, &message, who)? {
             Candidate::Commit { commit, difference } => {
                 gate(self.prs.settings, &difference)?;
+                self.check_disclosure(&git.bare, &fetched.tip, &difference)?;
                 Ok((commit, fetched.tip))
             }
             Candidate::AlreadyApplied => {
