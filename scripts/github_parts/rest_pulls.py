@@ -66,6 +66,9 @@ def open_pull(request, repo, body):
         forks = [one for one in world.repos.values()
                  if one.parent is repo and one.owner.login.lower() == owner.lower()]
         source = forks[0] if forks else None
+    # Forks of one owner share the name of a head.
+    if body.get("head_repo"):
+        source = world.repos.get(f"{owner or repo.owner.login}/{body['head_repo']}".lower())
     ref = ref.removeprefix("refs/heads/")
     base_sha = repo.refs.get(f"refs/heads/{base}")
     head_sha = source.refs.get(f"refs/heads/{ref}") if source else None

@@ -34,6 +34,11 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     if given.has("once") || wire::stdin_is_terminal() || wire::stdin_is_null() {
         return prs.look(&mut out).map(ExitOutcome::from_failed);
     }
+    if is_dry {
+        return Err(Error::wrong(
+            "-n writes no events into a pipeline; give it with --once, --follow, --open or --open-due",
+        ));
+    }
     let commands = ChildCommands::of_this_program(given)?;
     let switches = Switches::new(&settings);
     let mut filter = PullRequestFilter::new(commands, switches, interval, prs.is_configured()?);

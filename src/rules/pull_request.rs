@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod deployment;
+pub mod disclosure;
 pub mod document;
 pub mod finding;
 pub mod issue;

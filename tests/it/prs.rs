@@ -1,5 +1,8 @@
 //! Pull requests of `dlq-prs`: the real programs and git, against a stand-in for GitHub with a state.
 
+mod deployed;
+mod disk_full;
+mod extras;
 mod faults;
 mod filter;
 mod issues;
@@ -10,6 +13,7 @@ mod opening;
 mod outcomes;
 mod public;
 mod races;
+mod recovery;
 mod refusals;
 mod reminders;
 mod token;
@@ -139,6 +143,17 @@ impl Machine {
         std::fs::write(self.bench.state(name), document.to_string()).unwrap();
         let mode = Permissions::from_mode(0o600);
         std::fs::set_permissions(self.bench.state(name), mode).unwrap();
+    }
+
+    /// Lets the next run try again what has failed.
+    fn due_now(&self) {
+        self.edit("prs.json", |prs| {
+            for kind in ["sessions", "issues"] {
+                for one in prs[kind].as_array_mut().unwrap() {
+                    one["retry_at"] = json!(seconds_ago(1).to_string());
+                }
+            }
+        });
     }
 
     /// Returns the events of the journal.

@@ -165,13 +165,33 @@ impl RemoteRepository {
         Ok(FetchedBase { tip, proven: proven.to_owned() })
     }
 
+    /// Fetches the ancestors of a branch, too.
+    pub fn fetch_history(
+        &self,
+        access: &RemoteAccess<'_>,
+        branch: &str,
+    ) -> Result<(), RemoteError> {
+        let refspec = format!("+refs/heads/{branch}:{TIP}");
+        self.fetch_to(&self.git()?, access, "--unshallow", &refspec)
+    }
+
     fn fetch_one(
         &self,
         git: &Git,
         access: &RemoteAccess<'_>,
         refspec: &str,
     ) -> Result<(), RemoteError> {
-        let mut argv = vec!["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head"];
+        self.fetch_to(git, access, "--depth=1", refspec)
+    }
+
+    fn fetch_to(
+        &self,
+        git: &Git,
+        access: &RemoteAccess<'_>,
+        depth: &str,
+        refspec: &str,
+    ) -> Result<(), RemoteError> {
+        let mut argv = vec!["fetch", "--quiet", depth, "--no-tags", "--no-write-fetch-head"];
         argv.extend(["--no-recurse-submodules", "--no-auto-gc", "--no-progress", "--"]);
         argv.extend([access.url.as_str(), refspec]);
         access.must(git, &argv).map(drop)

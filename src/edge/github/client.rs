@@ -5,7 +5,7 @@
 //! request and nowhere else.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::edge::http::{Client, Method, Request};
 use crate::error::Error;
 use crate::rules::http::{HttpAnswer, RequestError};
 use crate::rules::pull_request::answer::{GithubAnswer, meaning};
-use crate::rules::pull_request::document::RequestPause;
+use crate::rules::pull_request::document::{RequestPause, SeenLimits};
 use crate::rules::pull_request::query::{QueryAnswer, QueryFault, read_answer};
 use crate::rules::pull_request::server::{GithubServer, server};
 use crate::store::{self, BlockingWait};
@@ -95,6 +95,8 @@ pub struct GithubClient<'a> {
     is_renewed: Cell<bool>,
     /// The limits in force, by kind; those of earlier runs are given.
     pauses: RefCell<BTreeMap<String, RequestPause>>,
+    /// The kinds of requests that had an answer behind their last limit.
+    answered: RefCell<BTreeSet<String>>,
     requests: Cell<u64>,
 }
 
@@ -117,6 +119,7 @@ impl<'a> GithubClient<'a> {
             token,
             is_renewed: Cell::new(false),
             pauses,
+            answered: RefCell::default(),
             requests,
         })
     }
@@ -126,15 +129,10 @@ impl<'a> GithubClient<'a> {
         self.token.borrow().clone()
     }
 
-    /// Returns the limits that are in force, for later runs.
-    pub fn pauses(&self) -> BTreeMap<String, RequestPause> {
-        let now = clock::now();
-        let pauses = self.pauses.borrow();
-        pauses
-            .iter()
-            .filter(|(_, one)| one.until > now)
-            .map(|(kind, one)| (kind.clone(), *one))
-            .collect()
+    /// Returns the limits that were met, for later runs.
+    pub fn limits(&self) -> SeenLimits {
+        let (pauses, answered) = (self.pauses.borrow().clone(), self.answered.borrow().clone());
+        SeenLimits { pauses, answered }
     }
 
     /// Sends a request in REST. `path` begins with a slash. A body makes it one that changes something,
@@ -242,6 +240,7 @@ impl<'a> GithubClient<'a> {
                 answer => {
                     if answer == GithubAnswer::Success {
                         self.pauses.borrow_mut().remove(kind.word());
+                        self.answered.borrow_mut().insert(kind.word().to_owned());
                     }
                     return Ok((answer, raw));
                 }
@@ -315,6 +314,7 @@ impl<'a> GithubClient<'a> {
         };
         pauses
             .insert(kind.word().to_owned(), RequestPause { until, count: count.saturating_add(1) });
+        self.answered.borrow_mut().remove(kind.word());
         GithubError::Limited { until }
     }
 }

@@ -1,6 +1,5 @@
 //! The news that a merge is live: by the deployments that GitHub knows, or by a command.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::Prs;
@@ -15,12 +14,13 @@ use crate::rules::pull_request::deployment;
 use crate::rules::pull_request::document::PullRequests;
 use crate::rules::pull_request::watch::{DeploymentSearch, WatchedPullRequest};
 use crate::text::safe;
+use crate::time::show_span;
 
 /// The deployments of all environments that are listed, and those to production that are looked at.
 const LISTED_MAX: usize = 50;
 const DEPLOYMENTS_MAX: usize = 4;
-/// The time for a command.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// The time for a command. One that does not end in time is the last that a look runs.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The source of the news that a merge is live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl DeployedBy {
     }
 }
 
-/// What a look has found out about merges.
+/// The findings of a look about merges.
 #[derive(Debug, Default)]
 pub(super) struct DeploymentLook {
     /// The merges that are live, by the id of the node.
@@ -60,7 +60,13 @@ impl Prs<'_> {
             let mut search = one.deployment.clone().unwrap_or_default();
             search.asked_at = clock::now();
             let by = match self.command_of(one, prs, sessions) {
-                Some(command) => succeeds(command, commit).then_some(DeployedBy::Command),
+                Some(command) => match succeeds(command, commit) {
+                    Some(is_live) => is_live.then_some(DeployedBy::Command),
+                    None => {
+                        look.asked.push((one.id.clone(), search));
+                        break;
+                    }
+                },
                 None => is_deployed(client, &one.repo, commit, &mut search)
                     .then_some(DeployedBy::Deployment),
             };
@@ -84,14 +90,19 @@ impl Prs<'_> {
     }
 }
 
-/// Whether a command says that a commit is live.
-fn succeeds(command: &[String], commit: &str) -> bool {
+/// Whether a command says that a commit is live. None: it did not end in time.
+fn succeeds(command: &[String], commit: &str) -> Option<bool> {
     let argv = [command, &[commit.to_owned()]].concat();
-    match command::run(&argv, None, DEADLINE, 64 << 10, Stdio::null()) {
-        Ok(ran) => ran.status.is_some_and(|status| status.success()),
+    let name = safe(&command.join(" ")).into_owned();
+    match command::run_for_status(&argv, DEADLINE) {
+        Ok((Some(status), _)) => Some(status.success()),
+        Ok((None, _)) => {
+            log::warn(&format!("'{name}' did not end within {}", show_span(DEADLINE)));
+            None
+        }
         Err(why) => {
-            log::warn(&format!("cannot run '{}': {why}", safe(&command.join(" "))));
-            false
+            log::warn(&format!("cannot run '{name}': {why}"));
+            Some(false)
         }
     }
 }

@@ -45,9 +45,7 @@ impl ChildCommands {
             let value = given.text(option);
             program.extend(value.map(|value| format!("--{option}={value}").into()));
         }
-        for flag in ["verbose", "dry-run"] {
-            program.extend(given.has(flag).then(|| format!("--{flag}").into()));
-        }
+        program.extend(given.has("verbose").then(|| "--verbose".into()));
         Ok(ChildCommands { program })
     }
 }

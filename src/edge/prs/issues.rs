@@ -1,16 +1,16 @@
 //! The issues for causes without a fix to offer.
 //!
-//! Promises: one issue a cause; an interrupted opening is found by its marker among the issues of the
-//! own account before another one is opened.
+//! Promises: one issue a cause, also of several machines with one account: it is looked for by its marker
+//! among the issues of that account before one is opened. A failure is tried again with growing pauses.
 
 use serde_json::{Value, json};
 
 use super::Prs;
-use super::open::OpenableFix;
+use super::open::{CLOCKS_DIFFER, OpenableFix, Stop};
 use super::opened::RepositoryFacts;
 use crate::clock;
 use crate::document::Keys;
-use crate::edge::github::client::{GithubClient, GithubError, in_words};
+use crate::edge::github::client::{GithubClient, in_words};
 use crate::edge::http::Method;
 use crate::error::Error;
 use crate::event::{Event, IssueClosed, IssueFacts, IssueOpened, Payload};
@@ -19,7 +19,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
 use crate::rules::pull_request::answer::GithubAnswer;
 use crate::rules::pull_request::document::{IssueState, PullRequests};
-use crate::rules::pull_request::issue::{IssueVerdict, judge_issue, to_close};
+use crate::rules::pull_request::issue::{IssueVerdict, after_failure, judge_issue, to_close};
 use crate::rules::pull_request::news::subject;
 use crate::rules::pull_request::published::{self, INCIDENT_OVER};
 use crate::text::safe;
@@ -35,20 +35,27 @@ impl Prs<'_> {
     pub(super) fn issues_due(&self, out: &mut Output) -> Result<bool, Error> {
         let sessions: Sessions = self.store.read(&Keys::all())?;
         let mut failed = false;
-        let is_over = |incident: &str| {
+        let is_over = |incident: &str, session: &str| {
             let known = sessions.incidents.iter().find(|one| one.id == incident);
-            known.is_some_and(|one| one.closed_at.is_some())
+            // The record of an incident goes some days after its end, and that of its sessions later.
+            let is_known = || sessions.sessions.iter().any(|one| one.id == session);
+            known.map_or_else(is_known, |one| one.closed_at.is_some())
         };
         if self.settings.github.issues {
             // An issue of an incident that is over would be closed at once.
-            let due = |one: &&Session| is_candidate(one) && !is_over(&one.incident);
+            let due = |one: &&Session| is_candidate(one) && !is_over(&one.incident, &one.id);
             for session in sessions.sessions.iter().filter(due) {
                 failed |= self.open_issue(session, out)?;
             }
         }
+        if self.is_dry {
+            return Ok(failed);
+        }
         let prs: PullRequests = self.store.read(&Keys::all())?;
-        for issue in to_close(&prs.issues, &is_over) {
-            failed |= self.report(issue, self.close_issue(issue, &prs, out)?);
+        let is_over = |issue: &IssueState| is_over(&issue.incident, &issue.id);
+        for issue in to_close(&prs.issues, &is_over, clock::now()) {
+            let closed = self.with_client(|client| self.close_issue(client, issue, out))?;
+            failed |= self.after(issue, closed, out)?;
         }
         Ok(failed)
     }
@@ -56,36 +63,53 @@ impl Prs<'_> {
     /// Opens the issue of a session, when it is due. Returns whether that failed.
     fn open_issue(&self, session: &Session, out: &mut Output) -> Result<bool, Error> {
         let mut fix = self.fix(session)?;
-        let github = &self.settings.github;
         let prs: PullRequests = self.store.read(&Keys::all())?;
         let has_cause = STATUSES.contains(&session.verdict.as_deref().unwrap_or_default());
-        let judge = |fix: &OpenableFix<'_>| {
-            judge_issue(&fix.facts, has_cause, &prs, github.max_per_day, clock::now())
-        };
+        let max = self.settings.github.max_per_day;
+        let judge =
+            |fix: &OpenableFix<'_>| judge_issue(&fix.facts, has_cause, &prs, max, clock::now());
         if judge(&fix) == IssueVerdict::No {
             return Ok(false);
         }
+        let known = prs.issues.iter().find(|one| one.id == session.id);
         let state = |fix: &OpenableFix<'_>| IssueState {
             id: session.id.clone(),
             incident: session.incident.clone(),
             fingerprint: fix.facts.fingerprint.clone(),
             repo: fix.facts.repo.clone().unwrap_or_default(),
-            at: clock::now(),
+            at: known.map_or_else(clock::now, |one| one.at),
+            tries: known.map_or(0, |one| one.tries),
             ..IssueState::default()
         };
-        let client = match GithubClient::open(github, self.env, prs.pauses.clone()) {
-            Ok(client) => client,
-            Err(error) => return Ok(self.report(&state(&fix), Some(error.to_string()))),
-        };
-        let repo = match self.repository(&client, &mut fix) {
-            Ok(repo) => repo,
-            Err(stop) => return Ok(self.report(&state(&fix), Some(stop.to_string()))),
-        };
-        let IssueVerdict::Open { is_begun } = judge(&fix) else { return Ok(false) };
         let begun = state(&fix);
-        let opening = self.post_issue(&client, &fix, &repo, begun.clone(), is_begun, out)?;
-        self.record_pauses(&client)?;
-        Ok(self.report(&begun, opening))
+        let opened = self.with_client(|client| {
+            let repo = match self.repository(client, &mut fix) {
+                Ok(repo) => repo,
+                Err(stop) => return Ok(Some(stop)),
+            };
+            // A renamed repository has its issues under the new name.
+            if judge(&fix) == IssueVerdict::No {
+                return Ok(None);
+            }
+            self.post_issue(client, &fix, &repo, state(&fix), out)
+        })?;
+        self.after(&begun, opened, out)
+    }
+
+    /// Acts with a client, and records the limits that it has met. Returns why the act failed.
+    fn with_client(
+        &self,
+        act: impl FnOnce(&GithubClient<'_>) -> Result<Option<Stop>, Error>,
+    ) -> Result<Option<Stop>, Error> {
+        // Each knows the limits that the one before has met.
+        let prs: PullRequests = self.store.read(&Keys::none().with_all(PullRequests::PAUSE))?;
+        let client = match GithubClient::open(&self.settings.github, self.env, prs.pauses) {
+            Ok(client) => client,
+            Err(error) => return Ok(Some(Stop::Failed(error.to_string()))),
+        };
+        let done = act(&client);
+        self.record_limits(&client)?;
+        done
     }
 
     /// Opens an issue. Returns why it failed.
@@ -95,9 +119,8 @@ impl Prs<'_> {
         fix: &OpenableFix<'_>,
         repo: &RepositoryFacts,
         begun: IssueState,
-        is_begun: bool,
         out: &mut Output,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Stop>, Error> {
         if repo.has_issues == Some(false) {
             log::info(&format!("repository '{}' has no issues", safe(&repo.full_name)));
             return Ok(None);
@@ -111,26 +134,36 @@ impl Prs<'_> {
             return out.flush().map(|()| None);
         }
         self.record_issue(begun.clone(), None, out)?;
-        let found = if is_begun { find(client, &repo.full_name, &begun.id) } else { Ok(None) };
-        let answer = match found {
-            Ok(Some(found)) => found,
-            Ok(None) => {
+        let state = |answer: &Value| IssueState {
+            number: answer["number"].as_u64(),
+            title: answer["title"].as_str().unwrap_or_default().to_owned(),
+            url: answer["html_url"].as_str().unwrap_or_default().to_owned(),
+            retry_at: None,
+            tries: 0,
+            ..begun.clone()
+        };
+        let answer = match find(client, &begun) {
+            Ok(FoundIssue::Open { issue, is_of_session: true }) => issue,
+            // Another machine's, or of a state that is lost: it is closed with the incident here, too.
+            Ok(FoundIssue::Open { issue, .. }) => {
+                return self.record_issue(state(&issue), None, out).map(|()| None);
+            }
+            Ok(FoundIssue::ClosedByPerson { issue }) => {
+                let closed = IssueState { closed_at: Some(clock::now()), ..state(&issue) };
+                return self.record_issue(closed, None, out).map(|()| None);
+            }
+            Ok(FoundIssue::None) => {
                 let path = format!("/repos/{}/issues", repo.full_name);
                 let labels = &self.settings.github.labels;
                 let body = json!({"title": title, "body": body, "labels": labels});
                 match ask(client, Method::Post, &path, &body) {
                     Ok(answer) => answer,
-                    Err(why) => return Ok(Some(why)),
+                    Err(stop) => return Ok(Some(stop)),
                 }
             }
-            Err(why) => return Ok(Some(why)),
+            Err(stop) => return Ok(Some(stop)),
         };
-        let state = IssueState {
-            number: answer["number"].as_u64(),
-            title,
-            url: answer["html_url"].as_str().unwrap_or_default().to_owned(),
-            ..begun
-        };
+        let state = state(&answer);
         let data = IssueOpened {
             issue: facts(&state),
             session: state.id.clone(),
@@ -144,46 +177,39 @@ impl Prs<'_> {
     /// Closes an issue with a comment, unless a person has. Returns why it failed.
     fn close_issue(
         &self,
+        client: &GithubClient<'_>,
         issue: &IssueState,
-        prs: &PullRequests,
         out: &mut Output,
-    ) -> Result<Option<String>, Error> {
-        if self.is_dry {
-            return Ok(None);
-        }
-        let client = match GithubClient::open(&self.settings.github, self.env, prs.pauses.clone()) {
-            Ok(client) => client,
-            Err(error) => return Ok(Some(error.to_string())),
+    ) -> Result<Option<Stop>, Error> {
+        let closing = match issue.number {
+            Some(number) => close(client, issue, number),
+            // It was begun: what was opened there is found by its marker.
+            None => find(client, issue).and_then(|found| match found {
+                FoundIssue::Open { issue: there, is_of_session: true } => {
+                    close(client, issue, there["number"].as_u64().unwrap_or_default())
+                }
+                _ => Ok(ClosedIssue::default()),
+            }),
+        };
+        let closing = match closing {
+            Ok(closing) => closing,
+            Err(stop) => return Ok(Some(stop)),
         };
         let now = clock::now();
-        let path = format!("/repos/{}/issues/{}", issue.repo, issue.number.unwrap_or_default());
-        let known = match client.get(&path) {
-            Ok(Some(known)) => known,
-            Ok(None) => return Ok(Some("it is not there, or the token may not see it".into())),
-            Err(error) => return Ok(Some(error.to_string())),
+        let is_closed_by_us = closing.is_by_us || closing.number.is_none();
+        let closed = IssueState {
+            number: closing.number,
+            closed_at: Some(now),
+            is_closed_by_us,
+            ..issue.clone()
         };
-        let closed = IssueState { closed_at: Some(now), ..issue.clone() };
-        if known["state"] == "closed" {
-            self.record_issue(closed, None, out)?;
-            return Ok(None);
-        }
-        let comment = json!({ "body": INCIDENT_OVER });
-        let done =
-            ask(&client, Method::Post, &format!("{path}/comments"), &comment).and_then(|_| {
-                let body = json!({"state": "closed", "state_reason": "completed"});
-                ask(&client, Method::Patch, &path, &body)
-            });
-        if let Err(why) = done {
-            return Ok(Some(why));
-        }
-        let closed = IssueState { is_closed_by_us: true, ..closed };
         let data = IssueClosed {
             issue: facts(&closed),
             session: closed.id.clone(),
             fingerprint: closed.fingerprint.clone(),
         };
-        let line = line(&closed, now, data);
-        self.record_issue(closed, Some(line), out)?;
+        let line = closing.is_by_us.then(|| line(&closed, now, data));
+        self.record_issue(closed, line, out)?;
         Ok(None)
     }
 
@@ -201,13 +227,50 @@ impl Prs<'_> {
         line.map_or(Ok(()), |line| out.line(&line))
     }
 
-    /// Warns of a failure. Returns whether there was one.
-    fn report(&self, issue: &IssueState, why: Option<String>) -> bool {
-        if let Some(why) = &why {
-            log::warn(&format!("the issue of session {} cannot be changed: {why}", issue.id));
+    /// Records and warns of a failure. Returns whether there was one.
+    fn after(
+        &self,
+        issue: &IssueState,
+        stop: Option<Stop>,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let Some(stop) = stop else { return Ok(false) };
+        let limited_until = match &stop {
+            Stop::Limited(until) => Some(*until),
+            _ => None,
+        };
+        let state = after_failure(issue.clone(), limited_until, clock::now());
+        let next = match state.retry_at.filter(|_| state.closed_at.is_none()) {
+            Some(at) => format!("next try at {at}"),
+            None => "given up".to_owned(),
+        };
+        log::warn(&format!("the issue of session {} cannot be changed: {stop}; {next}", issue.id));
+        if !self.is_dry {
+            self.record_issue(state, None, out)?;
         }
-        why.is_some()
+        Ok(true)
     }
+}
+
+/// The state of an issue on GitHub.
+enum FoundIssue {
+    None,
+    /// `is_of_session`: the session that is looked for has opened it.
+    Open {
+        issue: Value,
+        is_of_session: bool,
+    },
+    ClosedByPerson {
+        issue: Value,
+    },
+}
+
+/// An issue that is closed. Without a number there is none.
+#[derive(Default)]
+struct ClosedIssue {
+    number: Option<u64>,
+    /// Whether it was closed from here.
+    is_by_us: bool,
 }
 
 /// Whether a session has a cause and no patch to offer.
@@ -231,32 +294,77 @@ fn line<D: Payload>(state: &IssueState, now: Timestamp, data: D) -> Vec<u8> {
     Event::derived(&parts, &subject, now, data).of_incident(incident).line()
 }
 
-/// Sends a request that changes something. Returns the answer, or why there is none.
-fn ask(
-    client: &GithubClient<'_>,
-    method: Method,
-    path: &str,
-    body: &Value,
-) -> Result<Value, String> {
-    let (answer, raw) = client.rest(method, path, Some(body)).map_err(|error| error.to_string())?;
+/// Sends a request that changes something. Returns the answer.
+fn ask(client: &GithubClient<'_>, method: Method, path: &str, body: &Value) -> Result<Value, Stop> {
+    let (answer, raw) = client.rest(method, path, Some(body))?;
     match answer {
-        GithubAnswer::Success => Ok(serde_json::from_slice(&raw.body).unwrap_or_default()),
-        other => Err(in_words(&other)),
+        // What was done is seen at the next try.
+        GithubAnswer::Success => serde_json::from_slice(&raw.body)
+            .ok()
+            .filter(|answer: &Value| answer["id"].is_u64())
+            .ok_or_else(|| Stop::Failed("the answer is not one of GitHub".into())),
+        other => Err(Stop::Failed(in_words(&other))),
     }
 }
 
-/// Returns the issue of a session that an interrupted run has opened.
-fn find(client: &GithubClient<'_>, repo: &str, session: &str) -> Result<Option<Value>, String> {
-    let said = |error: GithubError| error.to_string();
-    let own = client.get("/user").map_err(said)?;
-    let login = own.as_ref().and_then(|own| own["login"].as_str()).unwrap_or_default();
-    let path = format!("/repos/{repo}/issues?state=all&creator={login}&per_page=50");
-    let found = client.get(&path).map_err(said)?.unwrap_or_default();
-    let marker = published::issue_marker(session);
+/// Asks for what has to be there.
+fn get(client: &GithubClient<'_>, path: &str) -> Result<Value, Stop> {
+    let missing = || Stop::Failed("it is not there, or the token may not see it".to_owned());
+    client.get(path)?.ok_or_else(missing)
+}
+
+/// Closes an issue that is open: with one comment, also when an interrupted run has made that.
+fn close(client: &GithubClient<'_>, issue: &IssueState, number: u64) -> Result<ClosedIssue, Stop> {
+    let path = format!("/repos/{}/issues/{number}", issue.repo);
+    let known = get(client, &path)?;
+    let since = issue.at.minus(CLOCKS_DIFFER);
+    let comments = get(client, &format!("{path}/comments?per_page=100&since={since}"))?;
+    let is_last = |one: &&Value| one["body"].as_str().map(str::trim) == Some(INCIDENT_OVER);
+    let comment = comments.as_array().into_iter().flatten().find(is_last);
+    let number = Some(number);
+    if known["state"] == "closed" {
+        let closer = known["closed_by"]["login"].as_str();
+        let is_by_us = comment.is_some_and(|one| one["user"]["login"].as_str() == closer);
+        return Ok(ClosedIssue { number, is_by_us });
+    }
+    if comment.is_none() {
+        let body = json!({ "body": INCIDENT_OVER });
+        ask(client, Method::Post, &format!("{path}/comments"), &body)?;
+    }
+    let body = json!({"state": "closed", "state_reason": "completed"});
+    let closed = ask(client, Method::Patch, &path, &body)?;
+    if closed["state"] != "closed" {
+        return Err(Stop::Failed("GitHub has not closed it".into()));
+    }
+    Ok(ClosedIssue { number, is_by_us: true })
+}
+
+/// Looks for the issue of a cause that the account of the token has opened: by an interrupted run, by
+/// another machine, or before the state was lost. One that is open comes first, then the newest.
+fn find(client: &GithubClient<'_>, issue: &IssueState) -> Result<FoundIssue, Stop> {
+    let own = get(client, "/user")?;
+    let login = own["login"].as_str().unwrap_or_default();
+    let repo = &issue.repo;
+    let path = format!("/repos/{repo}/issues?state=all&creator={login}&per_page=100");
+    let found = get(client, &path)?;
+    let marker = published::issue_marker(&issue.fingerprint);
+    let body = |one: &Value| one["body"].as_str().unwrap_or_default().to_owned();
     let is_it = |one: &&Value| {
-        one["body"].as_str().is_some_and(|body| body.contains(&marker))
-            && one["user"]["login"] == login
-            && one.get("pull_request").is_none()
+        let is_own = one["user"]["login"] == login && one.get("pull_request").is_none();
+        is_own && body(one).contains(&marker)
     };
-    Ok(found.as_array().into_iter().flatten().find(is_it).cloned())
+    let all = || found.as_array().into_iter().flatten().filter(is_it);
+    let newest = |one: &&Value| one["number"].as_u64();
+    if let Some(open) = all().filter(|one| one["state"] == "open").max_by_key(newest) {
+        let is_of_session = body(open).contains(&issue.id);
+        return Ok(FoundIssue::Open { issue: open.clone(), is_of_session });
+    }
+    let Some(closed) = all().max_by_key(newest) else { return Ok(FoundIssue::None) };
+    // The list does not say who has closed it.
+    let number = closed["number"].as_u64().unwrap_or_default();
+    let closed = get(client, &format!("/repos/{repo}/issues/{number}"))?;
+    Ok(match closed["closed_by"]["login"].as_str() == Some(login) {
+        true => FoundIssue::None,
+        false => FoundIssue::ClosedByPerson { issue: closed },
+    })
 }

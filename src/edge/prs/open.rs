@@ -5,6 +5,9 @@
 //! is opened. One process of a state folder opens at a time. Code of the repository is not run, and no
 //! folder that an agent could write is worked in.
 
+mod candidate;
+mod disclosure;
+mod extras;
 mod request;
 mod state;
 mod stop;
@@ -27,14 +30,16 @@ use crate::regular_file;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::lookup;
 use crate::rules::investigation::session::{Session, SessionStatus};
-use crate::rules::pull_request::document::PullRequests;
+use crate::rules::pull_request::document::{FixState, PullRequests};
 use crate::rules::pull_request::finding::Finding;
 use crate::rules::pull_request::opening::{
     FixFacts, OpeningPolicy, OpeningVerdict, ProofGrade, judge_opening, may_be_open,
 };
+use crate::rules::pull_request::published::Audience;
 use crate::store::Lock;
 use crate::text::safe;
 use crate::wire::Output;
+pub(super) use request::CLOCKS_DIFFER;
 pub(super) use stop::Stop;
 
 /// The lock of whoever opens pull requests.
@@ -64,6 +69,8 @@ struct Opening<'a> {
     client: &'a GithubClient<'a>,
     fix: &'a OpenableFix<'a>,
     repo: &'a RepositoryFacts,
+    /// The readers of what is published.
+    audience: Audience,
     /// Whether a person asks for it.
     is_asked_for: bool,
 }
@@ -78,11 +85,16 @@ impl Prs<'_> {
         let sessions: Sessions = self.store.read(&Keys::all())?;
         let prs = self.pull_requests(&Keys::all())?;
         let mut failed = false;
-        // Most have been decided long ago, and need no look into their folder.
         let now = clock::now();
-        let may_open =
-            |one: &&Session| offers(one) && may_be_open(prs.session(&one.id), one.ended_at, now);
-        for session in sessions.sessions.iter().filter(may_open) {
+        for session in sessions.sessions.iter().filter(|one| offers(one)) {
+            let known = prs.session(&session.id);
+            if let Some(one) = known.filter(|one| one.has_extras(&prs, now)) {
+                failed |= self.finish_extras(session, one, &prs, out)?;
+            }
+            // Most have been decided long ago, and need no look into their folder.
+            if !may_be_open(known, session.ended_at, now) {
+                continue;
+            }
             failed |= matches!(self.open_fix(session, false, out)?, Opened::Failed);
         }
         Ok(failed | self.issues_due(out)?)
@@ -140,31 +152,48 @@ impl Prs<'_> {
         }
         let client = match GithubClient::open(github, self.env, prs.pauses.clone()) {
             Ok(client) => client,
-            Err(error) => return self.failed(&fix, known, Stop::Failed(error.to_string()), out),
-        };
-        let repo = match self.repository(&client, &mut fix) {
-            Ok(repo) => repo,
-            Err(stop) => {
-                self.record_pauses(&client)?;
-                return self.failed(&fix, known, stop, out);
+            Err(error) => {
+                let stop = Stop::Failed(error.to_string());
+                return self.failed(&fix, known, stop, is_asked_for, out);
             }
         };
+        let opened = self.open_with(&client, &mut fix, known, &prs, &policy, out);
+        self.record_limits(&client)?;
+        opened
+    }
+
+    /// Decides about one fix, knowing its repository, and acts.
+    fn open_with(
+        &self,
+        client: &GithubClient<'_>,
+        fix: &mut OpenableFix<'_>,
+        known: Option<FixState>,
+        prs: &PullRequests,
+        policy: &OpeningPolicy,
+        out: &mut Output,
+    ) -> Result<Opened, Error> {
+        let is_asked_for = policy.is_asked_for;
+        let facts = self.repository(client, fix);
+        let facts = facts.and_then(|repo| Ok((self.audience(client, &repo)?, repo)));
+        let (audience, repo) = match facts {
+            Ok(facts) => facts,
+            Err(stop) => return self.failed(fix, known, stop, is_asked_for, out),
+        };
         // A renamed repository has its pull requests under the new name.
-        let verdict = judge_opening(&fix.facts, &prs, &policy, clock::now());
-        let opening = Opening { prs: self, client: &client, fix: &fix, repo: &repo, is_asked_for };
+        let verdict = judge_opening(&fix.facts, prs, policy, clock::now());
+        let opening = Opening { prs: self, client, fix, repo: &repo, audience, is_asked_for };
         let stop = match verdict {
             OpeningVerdict::Open { attempt, regression_of } => {
                 opening.open(known, attempt, regression_of, out)?
             }
             OpeningVerdict::Comment { number } => opening.comment(known, number, out)?,
-            other => return self.settle(&fix, known, other, is_asked_for, out),
+            other => return self.settle(fix, known, other, is_asked_for, out),
         };
-        self.record_pauses(&client)?;
         let Some(stop) = stop else { return Ok(Opened::Settled) };
         // Steps on the way were recorded.
-        let keys = Keys::one(PullRequests::SESSION, session.id.as_str());
-        let known = self.pull_requests(&keys)?.session(&session.id).cloned();
-        self.failed(&fix, known, stop, out)
+        let keys = Keys::one(PullRequests::SESSION, fix.session.id.as_str());
+        let known = self.pull_requests(&keys)?.session(&fix.session.id).cloned();
+        self.failed(fix, known, stop, is_asked_for, out)
     }
 
     /// Collects what is known of a fix.
@@ -224,6 +253,33 @@ impl Prs<'_> {
         }
         fix.facts.repo = Some(repo.full_name.clone());
         Ok(repo)
+    }
+
+    /// Returns who reads what is published: in the repository, and in the one that branches are pushed
+    /// to.
+    fn audience(
+        &self,
+        client: &GithubClient<'_>,
+        repo: &RepositoryFacts,
+    ) -> Result<Audience, Stop> {
+        let github = &self.settings.github;
+        let audience = repo.audience(github.public_evidence);
+        let Some(name) = &github.push_to else { return Ok(audience) };
+        let found = client.get(&format!("/repos/{name}"))?;
+        let target: Option<RepositoryFacts> =
+            found.and_then(|found| serde_json::from_value(found).ok());
+        let Some(target) = target else {
+            return Err(Stop::Failed(format!("repository '{name}' cannot be read")));
+        };
+        // The files of one repository must not reach another.
+        if !target.is_fork_of(&repo.full_name) {
+            let why = format!("'{name}' (github.push_to) is no fork of '{}'", repo.full_name);
+            return Err(Stop::Refused("no_fork", why));
+        }
+        match target.audience(github.public_evidence) {
+            Audience::Everybody => Ok(Audience::Everybody),
+            Audience::Members => Ok(audience),
+        }
     }
 }
 

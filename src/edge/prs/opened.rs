@@ -25,12 +25,30 @@ pub(super) struct RepositoryFacts {
     visibility: Option<String>,
     #[serde(default)]
     pub(super) has_issues: Option<bool>,
+    /// The repository of which it is a fork, and the first of their line.
+    #[serde(default)]
+    parent: Option<RepositoryName>,
+    #[serde(default)]
+    source: Option<RepositoryName>,
+}
+
+/// A repository that another answer names.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub(super) struct RepositoryName {
+    #[serde(default)]
+    full_name: String,
 }
 
 impl RepositoryFacts {
     /// Returns why nothing can be opened there.
     pub(super) fn closed(&self) -> Option<&'static str> {
         self.archived.then_some("the repository is archived")
+    }
+
+    /// Whether it is a fork of another one.
+    pub(super) fn is_fork_of(&self, other: &str) -> bool {
+        let origins = self.parent.iter().chain(&self.source);
+        origins.into_iter().any(|one| one.full_name.eq_ignore_ascii_case(other))
     }
 
     /// Returns who reads what is published there. A visibility that is not known is a public one.
@@ -52,6 +70,8 @@ pub(super) struct PullRequestAnswer {
     pub(super) html_url: String,
     #[serde(default)]
     title: String,
+    #[serde(default)]
+    body: Option<String>,
     #[serde(default)]
     pub(super) draft: bool,
     #[serde(default)]
@@ -78,10 +98,14 @@ struct HeadBranch {
     sha: String,
     #[serde(default, rename = "ref")]
     branch: String,
+    #[serde(default)]
+    repo: Option<RepositoryName>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct BaseBranch {
+    #[serde(default)]
+    sha: String,
     #[serde(default, rename = "ref")]
     branch: String,
 }
@@ -90,6 +114,35 @@ impl PullRequestAnswer {
     /// Whether it has ended.
     pub(super) fn is_over(&self) -> bool {
         !self.state.is_empty() && self.state != "open"
+    }
+
+    /// Whether an account has opened it, and its body has a marker. Where the account is not known, the
+    /// marker decides.
+    pub(super) fn is_by(&self, login: Option<&str>, marker: &str) -> bool {
+        let author = self.user.as_ref().map(|user| user.login.as_str());
+        let is_author = login.is_none_or(|login| author.is_some_and(|author| author == login));
+        is_author && self.has(marker)
+    }
+
+    /// Whether its body has a text.
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.body.as_deref().is_some_and(|body| body.contains(text))
+    }
+
+    /// Returns its branch.
+    pub(super) fn branch(&self) -> &str {
+        &self.head.branch
+    }
+
+    /// Whether its branch is in a repository, as far as is known.
+    pub(super) fn is_from(&self, repo: &str) -> bool {
+        let from = self.head.repo.as_ref();
+        from.is_none_or(|from| from.full_name.eq_ignore_ascii_case(repo))
+    }
+
+    /// Returns the commit of its base.
+    pub(super) fn base_commit(&self) -> Option<&str> {
+        Some(self.base.sha.as_str()).filter(|commit| !commit.is_empty())
     }
 
     pub(super) fn is_merged(&self) -> bool {
@@ -169,6 +222,8 @@ mod tests {
                 private,
                 visibility: visibility.map(str::to_owned),
                 has_issues: None,
+                parent: None,
+                source: None,
             };
             assert_eq!(facts.audience(false), expected, "{private:?} {visibility:?}");
             assert_eq!(facts.audience(true), Audience::Members);

@@ -4,7 +4,7 @@
 //! appends the news to the journal; a look that began before another one was recorded changes nothing.
 //! The caller prints the lines only after both are on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Prs;
 use super::deployed::DeploymentLook;
@@ -19,7 +19,7 @@ use crate::event::{Event, PrUnreadable, derived_id};
 use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::notification::ack::Acks;
-use crate::rules::pull_request::document::{LookResult, PullRequests, RequestPause};
+use crate::rules::pull_request::document::{LookResult, PullRequests, SeenLimits};
 use crate::rules::pull_request::news::{self, Readings, ReminderContext};
 use crate::rules::pull_request::query::{WatchScope, searches};
 use crate::rules::pull_request::reminder::ReminderPolicy;
@@ -67,7 +67,7 @@ impl Prs<'_> {
         let sessions: Sessions = self.store.read(&Keys::all())?;
         let acks: Acks = self.store.read(&Keys::all())?;
         let deployed = self.deployed(&client, &prs, &sessions);
-        let judged = Judged { seen, key, began, now, pauses: client.pauses(), deployed };
+        let judged = Judged { seen, key, began, now, limits: client.limits(), deployed };
         let told_before = prs.look.as_ref().and_then(|last| last.failure.clone());
         let change = |prs: &mut PullRequests| {
             let result = self.apply(prs, &judged, &sessions, &acks)?;
@@ -125,7 +125,8 @@ impl Prs<'_> {
         sessions: &Sessions,
         acks: &Acks,
     ) -> Result<RoundResult, Error> {
-        let Judged { seen, key, began, now, pauses, deployed } = judged;
+        let Judged { seen, key, began, now, limits, deployed } = judged;
+        prs.merge_limits(limits, *now);
         if prs.look.as_ref().is_some_and(|last| last.at > *began && last.at <= *now) {
             log::info("another look was recorded meanwhile; this one changes nothing");
             return Ok(RoundResult::default());
@@ -163,7 +164,6 @@ impl Prs<'_> {
         if seen.reading.is_whole {
             prs.baselines.entry(key.clone()).or_insert(*now);
         }
-        prs.pauses.clone_from(pauses);
         prs.look = Some(LookResult { at: *now, failure: seen.failure.clone() });
         if !self.is_dry {
             self.journal.append(&lines.concat())?;
@@ -231,7 +231,7 @@ struct Judged {
     key: String,
     began: Timestamp,
     now: Timestamp,
-    pauses: BTreeMap<String, RequestPause>,
+    limits: SeenLimits,
     deployed: DeploymentLook,
 }
 

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn no_merge_keeps_another_from_its_turn() {
+    fn turns_of_merges_are_those_that_waited_longest() {
         let mut all: Vec<_> = (1..=11).map(|n| asked(watched(n, merged(0)), at(10))).collect();
         all.push(watched(12, merged(9)));
         all.extend((20..40).map(|n| watched(n, Some(PullRequestEnd::Closed { at: at(1) }))));

@@ -1,6 +1,6 @@
 //! The document `prs.json`: the pull requests that are watched, and what became of the fixes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 
 /// Reason of a refusal: the base has moved since the proof, and the patch's files have changed there.
 pub const BASE_MOVED: &str = "base_moved";
+/// Reason of a refusal: everybody reads the repository, and the patch would publish evidence.
+pub const EVIDENCE: &str = "evidence";
 
 /// The longest limit of GitHub, and the longest pause between two tries, with a margin.
 const PAUSE_MAX: Duration = Duration::from_secs(3700);
@@ -35,12 +37,23 @@ pub struct PullRequests {
     pub look: Option<LookResult>,
 }
 
+/// The time after a limit for which the number of limits in a row is remembered.
+const PAUSE_KEPT: Duration = Duration::from_secs(3600);
+
 /// A limit on requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestPause {
     pub until: Timestamp,
     /// The number of limits in a row.
     pub count: u32,
+}
+
+/// The limits that a run has met, by kind of request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenLimits {
+    pub pauses: BTreeMap<String, RequestPause>,
+    /// The kinds that had an answer behind their last limit.
+    pub answered: BTreeSet<String>,
 }
 
 /// The result of the last look.
@@ -64,6 +77,15 @@ words! {
         /// A pull request for the same cause was open, and has a comment.
         Commented = "commented",
         Refused = "refused",
+    }
+}
+
+words! {
+    /// A step behind the opening. None of them is worth the pull request.
+    ExtraStep {
+        Labels = "labels",
+        Reviewers = "reviewers",
+        Assignee = "assignee",
     }
 }
 
@@ -94,12 +116,40 @@ pub struct FixState {
     pub base: String,
     /// The commit of the fix.
     pub commit: Option<String>,
+    /// All commits that were pushed for the fix, or were about to be: an intent replaces no fact.
+    pub commits: Vec<String>,
     pub pull_request: Option<OpenedPullRequest>,
+    /// The steps behind the opening that are left.
+    pub extras: Vec<ExtraStep>,
     /// The last change of this record.
     pub at: Timestamp,
     /// The failures in a row, and the time of the next try.
     pub tries: u32,
     pub retry_at: Option<Timestamp>,
+}
+
+/// The time for the steps behind an opening; who opened it will have seen to them then.
+const EXTRAS_KEPT: Duration = Duration::from_secs(86_400);
+
+/// The commits of a fix that are remembered.
+const COMMITS_MAX: usize = 20;
+
+impl FixState {
+    /// Returns the state with a commit that is about to be pushed.
+    pub fn with_commit(mut self, commit: &str) -> Self {
+        self.commits.retain(|one| one != commit);
+        self.commits.push(commit.to_owned());
+        let excess = self.commits.len().saturating_sub(COMMITS_MAX);
+        self.commits.drain(..excess);
+        self.commit = Some(commit.to_owned());
+        self
+    }
+
+    /// Whether steps behind the opening are left that are still worth it.
+    pub fn has_extras(&self, prs: &PullRequests, now: Timestamp) -> bool {
+        let is_open = self.step == FixStep::Opened && prs.end_of(self).is_none();
+        is_open && !self.extras.is_empty() && now < self.at.plus(EXTRAS_KEPT)
+    }
 }
 
 /// State of the issue of a session.
@@ -121,6 +171,9 @@ pub struct IssueState {
     pub closed_at: Option<Timestamp>,
     /// Whether it was closed from here, because the incident was over.
     pub is_closed_by_us: bool,
+    /// The failures in a row, and the time of the next try.
+    pub tries: u32,
+    pub retry_at: Option<Timestamp>,
 }
 
 /// A pull request that was opened, or commented on, for a fix.
@@ -152,6 +205,14 @@ impl PullRequests {
 
     pub fn session(&self, id: &str) -> Option<&FixState> {
         self.sessions.iter().find(|one| one.id == id)
+    }
+
+    /// Whether a commit was made here, for any fix.
+    pub fn has_made(&self, commit: &str) -> bool {
+        let has_it = |one: &FixState| {
+            one.commit.as_deref() == Some(commit) || one.commits.iter().any(|own| own == commit)
+        };
+        self.sessions.iter().any(has_it)
     }
 
     /// Replaces or adds the state of a fix.
@@ -206,6 +267,21 @@ impl PullRequests {
         }
     }
 
+    /// Takes over the limits that a run has met. Runs overlap: of two limits the later end holds, and an
+    /// answer ends none that is still in force.
+    pub fn merge_limits(&mut self, seen: &SeenLimits, now: Timestamp) {
+        for (kind, pause) in &seen.pauses {
+            let known = self.pauses.get(kind);
+            if known.is_none_or(|known| known.until < pause.until) {
+                self.pauses.insert(kind.clone(), *pause);
+            }
+        }
+        self.pauses.retain(|kind, pause| {
+            let is_answered = seen.answered.contains(kind);
+            pause.until > now || !is_answered && pause.until.plus(PAUSE_KEPT) > now
+        });
+    }
+
     /// Returns the state of the fix that has opened a pull request.
     pub fn opener(&self, repo: &str, number: u64) -> Option<&FixState> {
         let is_it = |one: &&FixState| {
@@ -247,5 +323,49 @@ impl Document for PullRequests {
         operation.map(Self::BASELINE, &mut self.baselines, &mut rest.baselines);
         operation.map(Self::PAUSE, &mut self.pauses, &mut rest.pauses);
         operation.value(Self::LOOK, &mut self.look, &mut rest.look);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis((1_000_000 + seconds) * 1000)
+    }
+
+    #[test]
+    fn later_limit_holds_and_an_answer_ends_only_what_has_passed() {
+        type Pauses<'a> = &'a [(&'a str, i64, u32)];
+        let pauses = |all: Pauses<'_>| -> BTreeMap<String, RequestPause> {
+            let one = |(kind, until, count): &(&str, i64, u32)| {
+                ((*kind).to_owned(), RequestPause { until: at(*until), count: *count })
+            };
+            all.iter().map(one).collect()
+        };
+        // (rule, recorded, seen, answered, recorded then); the moment is 0
+        let rows: [(&str, Pauses<'_>, Pauses<'_>, &[&str], Pauses<'_>); 9] = [
+            ("first", &[], &[("rest", 60, 1)], &[], &[("rest", 60, 1)]),
+            ("of another run, meanwhile", &[("rest", 60, 1)], &[], &[], &[("rest", 60, 1)]),
+            (
+                "of the other kind",
+                &[("rest", 60, 1)],
+                &[("graphql", 30, 1)],
+                &["graphql"],
+                &[("graphql", 30, 1), ("rest", 60, 1)],
+            ),
+            ("later", &[("rest", 60, 1)], &[("rest", 90, 2)], &[], &[("rest", 90, 2)]),
+            ("earlier", &[("rest", 90, 2)], &[("rest", 60, 1)], &[], &[("rest", 90, 2)]),
+            ("answered before it", &[("rest", 60, 1)], &[], &["rest"], &[("rest", 60, 1)]),
+            ("over, and answered", &[("rest", -1, 3)], &[], &["rest"], &[]),
+            ("over, and not answered", &[("rest", -1, 3)], &[], &[], &[("rest", -1, 3)]),
+            ("over for long", &[("rest", -3600, 3)], &[], &[], &[]),
+        ];
+        for (rule, recorded, seen, answered, expected) in rows {
+            let mut prs = PullRequests { pauses: pauses(recorded), ..PullRequests::default() };
+            let answered = answered.iter().map(|kind| (*kind).to_owned()).collect();
+            prs.merge_limits(&SeenLimits { pauses: pauses(seen), answered }, at(0));
+            assert_eq!(prs.pauses, pauses(expected), "{rule}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::document::{FixState, FixStep, IssueState, PullRequests};
-use super::opening::{AGE_MAX, FixFacts};
+use super::opening::{AGE_MAX, FixFacts, next_try};
 use super::watch::PullRequestEnd;
 use crate::time::Timestamp;
 
@@ -30,6 +30,10 @@ pub fn judge_issue(
     now: Timestamp,
 ) -> IssueVerdict {
     let Some(repo) = fix.repo.as_deref() else { return IssueVerdict::No };
+    // A manipulated agent would have its text published.
+    if !fix.needs_person.is_empty() {
+        return IssueVerdict::No;
+    }
     if !has_cause || now >= fix.ended_at.plus(AGE_MAX) {
         return IssueVerdict::No;
     }
@@ -39,13 +43,14 @@ pub fn judge_issue(
         return IssueVerdict::No;
     }
     if let Some(own) = prs.issues.iter().find(|one| one.id == fix.session) {
-        let is_begun = own.number.is_none() && own.closed_at.is_none();
+        let is_begun = own.number.is_none() && own.closed_at.is_none() && is_due(own, now);
         return if is_begun { IssueVerdict::Open { is_begun } } else { IssueVerdict::No };
     }
     let mut of_same =
         prs.issues.iter().filter(|one| is_here(&one.repo) && one.fingerprint == fix.fingerprint);
-    // One that was closed from here belongs to an incident that is over.
-    if of_same.any(|one| !one.is_closed_by_us) {
+    // One that was closed from here belongs to an incident that is over; one that was begun and never
+    // opened is found by its marker, should it be there.
+    if of_same.any(|one| !one.is_closed_by_us && one.number.is_some()) {
         return IssueVerdict::No;
     }
     let is_today = |at: Timestamp| at.plus(DAY) > now;
@@ -73,13 +78,39 @@ fn answers(one: &FixState, fix: &FixFacts, prs: &PullRequests) -> bool {
     }
 }
 
-/// Returns the issues whose incident is over, by `is_over`.
+/// Returns the issues whose incident is over, by `is_over`; also those that were begun, and may be there.
 pub fn to_close<'a>(
     issues: &'a [IssueState],
-    is_over: &dyn Fn(&str) -> bool,
+    is_over: &dyn Fn(&IssueState) -> bool,
+    now: Timestamp,
 ) -> Vec<&'a IssueState> {
-    let is_open = |one: &&IssueState| one.number.is_some() && one.closed_at.is_none();
-    issues.iter().filter(is_open).filter(|one| is_over(&one.incident)).collect()
+    let is_open = |one: &&IssueState| one.closed_at.is_none() && is_due(one, now);
+    issues.iter().filter(is_open).filter(|one| is_over(one)).collect()
+}
+
+/// Whether no pause after a failure is in force.
+fn is_due(issue: &IssueState, now: Timestamp) -> bool {
+    issue.retry_at.is_none_or(|at| at <= now)
+}
+
+/// Returns the state of an issue after a failure, which is tried again with growing pauses. After the last
+/// one it is given up: left as it is on GitHub, and free for another session when it was never opened.
+pub fn after_failure(
+    issue: IssueState,
+    limited_until: Option<Timestamp>,
+    now: Timestamp,
+) -> IssueState {
+    if limited_until.is_some() {
+        return IssueState { retry_at: limited_until, ..issue };
+    }
+    let tries = issue.tries + 1;
+    match next_try(issue.tries, now) {
+        Some(at) => IssueState { tries, retry_at: Some(at), ..issue },
+        None => {
+            let is_closed_by_us = issue.number.is_none();
+            IssueState { tries, closed_at: Some(now), is_closed_by_us, ..issue }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -154,13 +185,21 @@ mod tests {
                 .insert("N9".into(), WatchedPullRequest { repo: "acme/orders".into(), ..record });
             prs
         };
+        let paused = |hours| IssueState { retry_at: Some(at(hours)), ..begun.clone() };
+        let given_up =
+            IssueState { closed_at: Some(at(1)), is_closed_by_us: true, ..begun.clone() };
+        let begun_elsewhere = IssueState { number: None, ..issue("a") };
         let other = IssueState { fingerprint: "f2".into(), ..issue("b") };
         let elsewhere = IssueState { repo: "acme/web".into(), ..issue("c") };
         let rows = [
             ("first", with(vec![]), open.clone()),
             ("open", with(vec![issue("a")]), IssueVerdict::No),
             ("own", with(vec![issue("new")]), IssueVerdict::No),
-            ("interrupted", with(vec![begun]), IssueVerdict::Open { is_begun: true }),
+            ("interrupted", with(vec![begun.clone()]), IssueVerdict::Open { is_begun: true }),
+            ("a pause", with(vec![paused(3)]), IssueVerdict::No),
+            ("after the pause", with(vec![paused(2)]), IssueVerdict::Open { is_begun: true }),
+            ("given up", with(vec![given_up]), IssueVerdict::No),
+            ("begun by another session", with(vec![begun_elsewhere]), open.clone()),
             ("closed by a person", with(vec![closed(false)]), IssueVerdict::No),
             ("closed with its incident", with(vec![closed(true)]), open.clone()),
             ("another cause, another repository", with(vec![other, elsewhere]), open.clone()),
@@ -192,11 +231,29 @@ mod tests {
         assert!(judge(&fix(), true, &empty, 1));
         assert!(!judge(&fix(), false, &empty, 1), "no cause");
         assert!(!judge(&FixFacts { repo: None, ..fix() }, true, &empty, 1));
+        let marked = FixFacts { needs_person: vec!["marked".into()], ..fix() };
+        assert!(!judge(&marked, true, &empty, 1), "a person has to look first");
         assert!(!judge(&fix(), true, &empty, 72), "too old");
         let other = IssueState { fingerprint: "f2".into(), ..issue("b") };
         let full = PullRequests { issues: vec![other], ..PullRequests::default() };
         assert!(!judge(&fix(), true, &full, 23), "one today");
         assert!(judge(&fix(), true, &full, 24));
+        let elsewhere = IssueState { repo: "acme/web".into(), ..full.issues[0].clone() };
+        let full = PullRequests { issues: vec![elsewhere], ..PullRequests::default() };
+        assert!(judge(&fix(), true, &full, 23), "one today in another repository");
+        // A pull request of the day, of another cause.
+        let today = |change: fn(&mut FixState)| {
+            let mut state =
+                FixState { fingerprint: "f2".into(), at: at(0), ..state(FixStep::Opened, true) };
+            change(&mut state);
+            let prs = PullRequests { sessions: vec![state], ..PullRequests::default() };
+            judge(&fix(), true, &prs, 23)
+        };
+        assert!(!today(|_| {}), "a pull request today");
+        assert!(today(|one| one.at = at(0).minus(Duration::from_secs(3600))), "one of yesterday");
+        assert!(today(|one| one.repo = "acme/web".into()), "one of another repository");
+        assert!(today(|one| one.step = FixStep::Commented), "a comment");
+        assert!(today(|one| one.step = FixStep::Planned), "another cause is on its way");
     }
 
     #[test]
@@ -204,8 +261,32 @@ mod tests {
         let of = |id: &str, incident: &str| IssueState { incident: incident.into(), ..issue(id) };
         let closed = IssueState { closed_at: Some(at(1)), ..of("c", "over") };
         let begun = IssueState { number: None, ..of("d", "over") };
-        let issues = [of("a", "over"), of("b", "open"), closed, begun];
-        let found = to_close(&issues, &|incident| incident == "over");
-        assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["a"]);
+        let paused = IssueState { retry_at: Some(at(3)), ..of("e", "over") };
+        let issues = [of("a", "over"), of("b", "open"), closed, begun, paused];
+        let found = to_close(&issues, &|issue| issue.incident == "over", at(2));
+        assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["a", "d"]);
+    }
+
+    #[test]
+    fn failure_is_tried_again_with_growing_pauses_and_given_up() {
+        let minutes = |n: u32| Some(at(2).plus(Duration::from_secs(60) * n));
+        // (rule, number, tries, limit, tries then, next try, given up, free for another session)
+        let rows = [
+            ("first", Some(3), 0, None, 1, minutes(1), false, false),
+            ("third", Some(3), 2, None, 3, minutes(4), false, false),
+            ("a limit is no failure", Some(3), 2, minutes(9), 2, minutes(9), false, false),
+            ("given up", Some(3), 12, None, 13, None, true, false),
+            ("given up before it was opened", None, 12, None, 13, None, true, true),
+        ];
+        for (rule, number, tries, limit, then, retry_at, is_over, is_free) in rows {
+            let before = IssueState { number, tries, ..issue("a") };
+            let after = after_failure(before, limit, at(2));
+            assert_eq!((after.tries, after.retry_at), (then, retry_at), "{rule}");
+            assert_eq!(
+                (after.closed_at.is_some(), after.is_closed_by_us),
+                (is_over, is_free),
+                "{rule}"
+            );
+        }
     }
 }

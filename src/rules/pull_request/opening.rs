@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::document::{BASE_MOVED, FixState, FixStep, PullRequests};
+use super::document::{BASE_MOVED, FixState, FixStep, OpenedPullRequest, PullRequests};
 use super::watch::PullRequestEnd;
 use crate::event::words;
 use crate::time::{Timestamp, show_span};
@@ -66,6 +66,8 @@ pub enum OpeningVerdict {
     Open { attempt: u32, regression_of: Option<String> },
     /// The pull request that is open for the cause gets a comment.
     Comment { number: u64 },
+    /// The pull request that is open for the cause has had a comment of another session within a day.
+    Covered { by: OpenedPullRequest },
     /// A refusal that is recorded and told.
     Refuse(OpeningRefusal),
     /// A pause.
@@ -89,6 +91,11 @@ pub enum OpeningRefusal {
         number: u64,
     },
     TooOld,
+    /// A reason that an act on the way has met.
+    Stopped {
+        word: &'static str,
+        detail: String,
+    },
 }
 
 /// The reasons to wait.
@@ -120,7 +127,7 @@ pub fn judge_opening(
     if fix.grade != ProofGrade::Proven && !policy.unproven {
         return OpeningVerdict::Refuse(OpeningRefusal::Unproven { grade: fix.grade });
     }
-    let is_begun = own.is_some_and(|own| own.step == FixStep::Pushed || !own.branch.is_empty());
+    let is_begun = own.is_some_and(|own| !own.branch.is_empty());
     if !policy.is_asked_for && !is_begun && now >= fix.ended_at.plus(AGE_MAX) {
         return OpeningVerdict::Refuse(OpeningRefusal::TooOld);
     }
@@ -137,7 +144,7 @@ pub fn judge_opening(
         .collect();
     let number = |one: &FixState| one.pull_request.as_ref().map_or(0, |pr| pr.number);
     if let Some(open) = opened.iter().rev().find(|one| prs.end_of(one).is_none()) {
-        return OpeningVerdict::Comment { number: number(open) };
+        return judge_comment(fix, repo, open, prs, now);
     }
     let ends = || opened.iter().filter_map(|one| Some((*one, prs.end_of(one)?)));
     let last = ends().max_by_key(|(_, end)| end.at());
@@ -170,6 +177,27 @@ pub fn may_be_open(own: Option<&FixState>, ended_at: Option<Timestamp>, now: Tim
             FixStep::Refused => own.refused.as_deref() == Some(BASE_MOVED),
             FixStep::Opened | FixStep::Commented => false,
         },
+    }
+}
+
+/// Judges a comment on the pull request that is open for the cause: one a day says that it comes again.
+fn judge_comment(
+    fix: &FixFacts,
+    repo: &str,
+    open: &FixState,
+    prs: &PullRequests,
+    now: Timestamp,
+) -> OpeningVerdict {
+    let by = open.pull_request.clone().unwrap_or_default();
+    let is_comment = |one: &&FixState| {
+        one.id != fix.session
+            && one.step == FixStep::Commented
+            && one.repo.eq_ignore_ascii_case(repo)
+            && one.pull_request.as_ref().is_some_and(|pr| pr.number == by.number)
+    };
+    match prs.sessions.iter().filter(is_comment).any(|one| one.at.plus(DAY) > now) {
+        true => OpeningVerdict::Covered { by },
+        false => OpeningVerdict::Comment { number: by.number },
     }
 }
 
@@ -265,6 +293,7 @@ impl OpeningRefusal {
             OpeningRefusal::Unproven { .. } => "unproven",
             OpeningRefusal::Rejected { .. } => "rejected",
             OpeningRefusal::TooOld => "too_old",
+            OpeningRefusal::Stopped { word, .. } => word,
         }
     }
 }
@@ -284,6 +313,7 @@ impl fmt::Display for OpeningRefusal {
                 f,
                 "pull request {number} for the same cause was closed without a merge, and the evidence is the same"
             ),
+            OpeningRefusal::Stopped { detail, .. } => f.write_str(detail),
             OpeningRefusal::TooOld => {
                 write!(f, "its session ended more than {} ago", show_span(AGE_MAX))
             }

@@ -15,6 +15,10 @@ const AUTOMATED_LOGINS: [&str; 4] = ["github-actions", "dependabot", "renovate",
 const AUTOMATED_TITLES: [&str; 5] =
     ["Auto-fix", "DLQ Investigation", "Automated Fix", "Auto-investigation", "Fix DLQ"];
 
+/// Beginnings of the branches of automations. They stand for the markers in texts, which are not read: a
+/// page of 25 texts can have 1.6 MB. Anybody can name a branch so, which gets a quieter sound.
+const AUTOMATED_BRANCHES: [&str; 4] = [BRANCH_PREFIX, "dependabot/", "renovate/", "auto-fix/"];
+
 /// Labels that automations set.
 const AUTOMATED_LABELS: [&str; 6] =
     ["automated", "automation", "automated pr", "auto-fix", "bot", "dependencies"];
@@ -52,6 +56,7 @@ pub fn origin_of(
     let is_automated = reading.author.is_app
         || reading.author.login.ends_with("[bot]")
         || AUTOMATED_LOGINS.iter().any(|known| same(known, author))
+        || AUTOMATED_BRANCHES.iter().any(|start| reading.head.branch.starts_with(start))
         || AUTOMATED_TITLES.iter().any(|part| reading.title.contains(part))
         || reading
             .labels
@@ -89,9 +94,29 @@ mod tests {
                 "x",
                 Ours,
             ),
-            ("branch of a stranger", false, "mallory", false, "dlq/3fae11ee-1", here, "x", Person),
-            ("branch of a fork", false, "robot", false, "dlq/3fae11ee-1", fork, "x", Person),
-            ("repository is gone", false, "robot", false, "dlq/3fae11ee-1", None, "x", Person),
+            (
+                "branch of a stranger",
+                false,
+                "mallory",
+                false,
+                "dlq/3fae11ee-1",
+                here,
+                "x",
+                Automated,
+            ),
+            ("branch of a fork", false, "robot", false, "dlq/3fae11ee-1", fork, "x", Automated),
+            ("repository is gone", false, "robot", false, "dlq/3fae11ee-1", None, "x", Automated),
+            (
+                "branch of an automation",
+                false,
+                "ana",
+                false,
+                "renovate/tar-7.x",
+                here,
+                "x",
+                Automated,
+            ),
+            ("branch like one", false, "ana", false, "fix-renovate/x", here, "x", Person),
             ("another branch of the account", false, "robot", false, "feature", here, "x", Person),
             ("app", false, "dependabot", true, "bump", here, "x", Automated),
             ("bot by REST", false, "some-app[bot]", false, "bump", here, "x", Automated),

@@ -98,7 +98,7 @@ mod tests {
     fn each_combination_has_its_words() {
         let (pass, fail) = (Some("passed"), Some("failed"));
         // (grade, results, parts in their order)
-        let rows: [(&str, Results<'_>, [&str; 4]); 6] = [
+        let rows: [(&str, Results<'_>, [&str; 4]); 9] = [
             (
                 "proven",
                 [pass, fail, pass],
@@ -120,6 +120,26 @@ mod tests {
                 ["**The tests fail with the fix.**", "fail", "passed", "proves nothing"],
             ),
             ("unknown", [pass, None, pass], ["pass with", "share a file", "passed", "leaves open"]),
+            (
+                "unknown",
+                [Some("stopped"), Some("not_started"), None],
+                ["were not run", "could not be started", "were stopped", "leaves open"],
+            ),
+            (
+                "unknown",
+                [Some("too_late"), Some("not_applied"), Some("limited")],
+                ["result is not known", "did not apply", "did not end in time", "leaves open"],
+            ),
+            (
+                "unknown",
+                [Some("not_applied"), Some("stopped"), Some("not_started")],
+                [
+                    "could not be started",
+                    "alone were not seen: they were stopped",
+                    "did not apply",
+                    "leaves open",
+                ],
+            ),
             (
                 "unknown",
                 [None, Some("too_late"), Some("not_applied")],

@@ -114,14 +114,7 @@ fn body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -> Stri
         out.line(format!("A regression: {} was merged for the same cause.\n", span(before)));
     }
     let is_shown = audience == Audience::Members;
-    out.heading("Cause");
-    match is_shown {
-        true => out.line(explanation(fix)),
-        false => out.line(
-            "The explanation stays in the report of the session, because this repository is public. Its \
-             maintainers can ask for it by the number of the session below.",
-        ),
-    }
+    cause(&mut out, fix, audience);
     if is_shown {
         evidence(&mut out, &fix.evidence, size);
     }
@@ -154,6 +147,17 @@ fn body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -> Stri
 /// `/approve` or `recheck` for the commands of the account that has written the body.
 fn explanation(fix: &FixSummary) -> String {
     format!("The model says: {}", prose(&inert(&shorten(&fix.root_cause, EXPLANATION_MAX))))
+}
+
+fn cause(out: &mut Page, fix: &FixSummary, audience: Audience) {
+    out.heading("Cause");
+    match audience {
+        Audience::Members => out.line(explanation(fix)),
+        Audience::Everybody => out.line(
+            "The explanation stays in the report of the session, because this repository is public. Its \
+             maintainers can ask for it by the number of the session below.",
+        ),
+    }
 }
 
 fn evidence(out: &mut Page, evidence: &[EvidenceExcerpt], (items, lines): (usize, usize)) {
@@ -195,24 +199,17 @@ fn queues(out: &mut Page, queues: &[AffectedQueue]) {
     });
 }
 
-/// Returns the body of an issue for a cause that has no fix to offer. `session` is in its marker, so that
-/// an interrupted opening finds it.
+/// Returns the body of an issue for a cause that has no fix to offer. The cause is in its marker, so that
+/// an interrupted opening finds it, and other machines do.
 pub fn issue_body(fix: &FixSummary, audience: Audience) -> String {
     fitting(|size| issue_body_with(fix, audience, size))
 }
 
 fn issue_body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -> String {
     let mut out = Page::default();
-    out.line(issue_marker(&fix.session));
+    out.line(issue_marker(&fix.fingerprint));
     let is_shown = audience == Audience::Members;
-    out.heading("Cause");
-    match is_shown {
-        true => out.line(explanation(fix)),
-        false => out.line(
-            "The explanation stays in the report of the session, because this repository is public. Its \
-             maintainers can ask for it by the number of the session below.",
-        ),
-    }
+    cause(&mut out, fix, audience);
     if is_shown {
         evidence(&mut out, &fix.evidence, size);
         queues(&mut out, &fix.queues);
@@ -231,10 +228,9 @@ fn issue_body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -
     out.text()
 }
 
-/// Returns the marker of the issue of a session. It is hidden, and proves nothing.
-pub fn issue_marker(session: &str) -> String {
-    let kept: String = session.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    format!("<!-- dlq-tools issue {kept} -->")
+/// Returns the marker of the issue of a cause. It is hidden, and proves nothing.
+pub fn issue_marker(fingerprint: &str) -> String {
+    format!("<!-- dlq-tools issue {} -->", short(fingerprint))
 }
 
 /// The comment with which an issue is closed.

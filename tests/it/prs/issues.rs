@@ -65,8 +65,124 @@ fn issue_whose_answer_is_lost_is_found() {
         );
         let ran = site.machine.open_due();
         assert_eq!((ran.code, ran.types().len()), (1, 0), "{kind}: {ran:?}");
+        site.forget_log();
+        site.machine.open_due().assert_silent();
+        assert_eq!(site.count("path="), 0, "{kind}: a pause follows");
+        site.machine.due_now();
         site.machine.open_due().only("issue.opened");
         assert_eq!(issues(&site).len(), 1, "{kind}");
+        site.assert_allowed();
+    }
+}
+
+/// The comment is there, and the closing has failed, or its answer is lost: no second comment.
+#[test]
+fn closing_that_has_failed_comments_once() {
+    for is_lost in [false, true] {
+        let Some(site) = Site::new("prs-issue-close", ISSUES) else { return };
+        plant(&site, 1);
+        site.machine.raise(None, None);
+        site.machine.open_due().only("issue.opened");
+        site.machine.raise(None, Some(seconds_ago(60)));
+        let fault = json!({"kind": "server_error", "method": "PATCH", "path": "/issues/", "after": is_lost});
+        site.act("faults", fault);
+        let ran = site.machine.open_due();
+        assert_eq!((ran.code, ran.types().len()), (1, 0), "{is_lost}: {ran:?}");
+        site.machine.due_now();
+        site.machine.open_due().only("issue.closed");
+        site.machine.open_due().assert_silent();
+        let all = issues(&site);
+        assert_eq!(all[0]["state"], json!("closed"));
+        assert_eq!(all[0]["comments"].as_array().unwrap().len(), 1, "{is_lost}: {all:?}");
+        // It was closed from here: the cause may have another issue with its next incident.
+        let prs = site.machine.document("prs.json");
+        assert_eq!(prs["issues"][0]["is_closed_by_us"], json!(true));
+        site.assert_allowed();
+    }
+}
+
+/// The comment was made, and then a person has closed it.
+#[test]
+fn issue_that_a_person_has_closed_behind_the_comment_is_theirs() {
+    let Some(site) = Site::new("prs-issue-theirs", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.open_due().only("issue.opened");
+    site.machine.raise(None, Some(seconds_ago(60)));
+    site.server.queue_fault("server_error", "PATCH", "/issues/");
+    assert_eq!(site.machine.open_due().code, 1);
+    site.machine.due_now();
+    let number = issues(&site)[0]["number"].as_u64().unwrap();
+    site.on("state", number, json!({"state": "closed", "login": "ann"}));
+    site.machine.open_due().assert_silent();
+    let prs = site.machine.document("prs.json");
+    assert_eq!(prs["issues"][0]["is_closed_by_us"], json!(false));
+    site.assert_allowed();
+}
+
+/// Another machine with the same account, and a state that is lost: one issue a cause.
+#[test]
+fn issue_of_another_machine_is_found_and_a_closed_one_stays_a_no() {
+    let Some(site) = Site::new("prs-issue-other", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.open_due().only("issue.opened");
+    let other = site.machine("prs-issue-other-2", ISSUES);
+    let plant_at = |machine: &Machine, n| {
+        machine.plant(n, &site.base, |session, _| session["offers_patch"] = json!(false));
+        machine.raise(None, None);
+    };
+    plant_at(&other, 7);
+    other.open_due().assert_silent();
+    assert_eq!(other.document("prs.json")["issues"][0]["number"], json!(1));
+    std::fs::remove_file(site.machine.bench.state("prs.json")).unwrap();
+    // Told again, with the id of before: it is this session's.
+    site.machine.open_due().only("issue.opened");
+    let journal = site.machine.journal();
+    assert_eq!(journal[0]["id"], journal[1]["id"]);
+    assert_eq!(issues(&site).len(), 1);
+    site.on("state", 1, json!({"state": "closed", "login": "ann"}));
+    let third = site.machine("prs-issue-other-3", ISSUES);
+    plant_at(&third, 8);
+    for _ in 0..2 {
+        third.open_due().assert_silent();
+    }
+    assert_eq!(issues(&site).len(), 1);
+    // One that was closed with its incident is no answer to the next incident.
+    let next = site.machine("prs-issue-other-4", ISSUES);
+    site.on("state", 1, json!({"state": "open", "login": "ann"}));
+    site.on("state", 1, json!({"state": "closed", "login": "bot"}));
+    plant_at(&next, 9);
+    next.open_due().only("issue.opened");
+    assert_eq!(issues(&site).len(), 2);
+    site.assert_allowed();
+}
+
+/// The answer to the opening is lost, and the incident is over before the next run.
+#[test]
+fn begun_issue_is_closed_with_its_incident() {
+    for is_there in [true, false] {
+        let Some(site) = Site::new("prs-issue-begun", ISSUES) else { return };
+        plant(&site, 1);
+        site.machine.raise(None, None);
+        let fault = json!({"kind": "server_error", "method": "POST", "path": "/issues$", "after": is_there});
+        site.act("faults", fault);
+        assert_eq!(site.machine.open_due().code, 1);
+        site.machine.due_now();
+        site.machine.raise(None, Some(seconds_ago(60)));
+        let ran = site.machine.open_due();
+        match is_there {
+            true => _ = ran.only("issue.closed"),
+            false => ran.assert_silent(),
+        }
+        assert!(issues(&site).iter().all(|one| one["state"] == json!("closed")));
+        site.forget_log();
+        site.machine.open_due().assert_silent();
+        assert_eq!(site.count("path="), 0, "it is settled");
+        // The cause comes again, in an incident of its own.
+        plant(&site, 2);
+        site.machine.raise(None, None);
+        site.machine.open_due().only("issue.opened");
         site.assert_allowed();
     }
 }

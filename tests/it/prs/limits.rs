@@ -1,6 +1,7 @@
 //! Limits of GitHub: they are recorded, and later runs obey them.
 
 use super::*;
+use crate::support::workbench::wait_for;
 use dlq::clock;
 use dlq::time::Timestamp;
 
@@ -85,6 +86,56 @@ fn limit_of_one_budget_leaves_the_other() {
         prs["sessions"][0]["retry_at"] = json!(seconds_ago(1).to_string());
     });
     site.machine.open_due().only("pr.opened");
+    site.assert_allowed();
+}
+
+/// Opening and closing an issue, and what follows an opening, record the limits that they meet.
+#[test]
+fn limit_that_an_issue_meets_is_recorded() {
+    let Some(site) = Site::new("prs-issue-limits", "  issues: true\n") else { return };
+    site.machine.plant(1, &site.base, |session, _| session["offers_patch"] = json!(false));
+    let meets = |method: &str, path: &str| {
+        site.act("faults", json!({"kind": "too_many_requests", "method": method, "path": path}));
+        assert_eq!(site.machine.open_due().code, 1, "{method} {path}");
+        assert!(pause(&site.machine, "rest").is_some_and(|left| left > 20), "{method} {path}");
+        site.forget_log();
+        site.machine.open_due().assert_silent();
+        assert_eq!(site.count("path="), 0, "{method} {path}: the limit holds");
+        site.machine.edit("prs.json", |prs| {
+            assert_eq!(prs["issues"][0]["tries"], json!(0), "a limit is no failure");
+            prs["pauses"]["rest"]["until"] = json!(seconds_ago(1).to_string());
+            prs["issues"][0]["retry_at"] = json!(seconds_ago(1).to_string());
+        });
+    };
+    site.machine.raise(None, None);
+    meets("GET", "/repos/acme/web$");
+    meets("GET", "/user$");
+    meets("POST", "/issues$");
+    site.machine.open_due().only("issue.opened");
+    site.machine.raise(None, Some(seconds_ago(60)));
+    meets("GET", "/issues/1$");
+    meets("GET", "/comments");
+    meets("POST", "/comments$");
+    meets("PATCH", "/issues/1$");
+    site.machine.open_due().only("issue.closed");
+    site.assert_allowed();
+}
+
+/// A look that began before an opening met a limit knows nothing of it.
+#[test]
+fn look_beside_an_opening_forgets_no_limit() {
+    let Some(site) = Site::new("prs-limit-beside", "") else { return };
+    site.plant(1);
+    site.act("faults", json!({"method": "POST", "path": "graphql", "delay_ms": 3000}));
+    let mut look = site.machine.bench.start("dlq-prs", &["--once"]);
+    wait_for("the look asks", || site.server.read("faults")[0]["hits"] == json!(1));
+    site.act("faults", json!({"kind": "too_many_requests", "path": "/repos/", "times": null}));
+    assert_eq!(site.machine.open_due().code, 1);
+    assert!(pause(&site.machine, "rest").is_some());
+    assert!(site.machine.document("prs.json")["look"].is_null(), "the look is still on its way");
+    assert_eq!(look.finish().code(), 0);
+    assert!(!site.machine.document("prs.json")["look"].is_null());
+    assert!(pause(&site.machine, "rest").is_some_and(|left| left > 20));
     site.assert_allowed();
 }
 

@@ -44,8 +44,36 @@ fn same_cause_is_a_comment_on_the_open_pull_request() {
     let ran = site.machine.open_due();
     assert_eq!(ran.only("pr.commented")["reason"], json!("same_cause"));
     site.machine.open_due().assert_silent();
+    // One comment a day says it.
+    for n in 3..6 {
+        site.plant(n);
+    }
+    site.machine.open_due().assert_silent();
+    assert_eq!(site.machine.fix(5)["step"], json!("commented"));
     let pulls = site.pulls();
     assert_eq!((pulls.len(), pulls[0]["comments"].as_array().unwrap().len()), (1, 1));
+    site.assert_allowed();
+}
+
+/// The answer to a comment is lost, and the clock of this machine is ahead of GitHub's.
+#[test]
+fn comment_is_made_once_whatever_the_clocks_say() {
+    let Some(site) = Site::new("prs-comment-clock", "") else { return };
+    site.plant(1);
+    site.machine.open_due().only("pr.opened");
+    site.act("clock", json!({"advance_s": -600}));
+    site.plant(2);
+    let fault =
+        json!({"kind": "server_error", "method": "POST", "path": "/comments$", "after": true});
+    site.act("faults", fault);
+    assert_eq!(site.machine.open_due().code, 1);
+    site.machine.due_now();
+    // What cannot be read is not taken for nothing.
+    site.server.queue_fault("not_found", "GET", "/comments");
+    assert_eq!(site.machine.open_due().code, 1);
+    site.machine.due_now();
+    site.machine.open_due().only("pr.commented");
+    assert_eq!(site.pulls()[0]["comments"].as_array().unwrap().len(), 1);
     site.assert_allowed();
 }
 
@@ -117,9 +145,13 @@ fn commits_of_a_person_are_never_overwritten() {
     );
     site.plant(1);
     let ran = site.machine.open_due();
-    assert_eq!((ran.code, ran.types().len()), (1, 0), "{ran:?}");
+    ran.only("pr.opened");
+    let said =
+        format!("branch '{BRANCH}' of {REPO} has commits of somebody else and no pull request");
+    assert!(ran.code == 0 && ran.stderr.contains(&said), "{ran:?}");
     assert_eq!(site.branch(BRANCH), theirs["sha"]);
-    assert!(site.pulls().is_empty());
+    assert_eq!(site.pulls()[0]["head"], json!("dlq/d15cc665f7b7-2"));
+    site.machine.open_due().assert_silent();
     // Behind a push of ours, before the pull request.
     site.machine.plant(2, &site.base, |session, _| session["fingerprint"] = json!("aaaaaaaaaaaa"));
     site.server.queue_fault("server_error", "POST", "pulls$");
@@ -131,13 +163,32 @@ fn commits_of_a_person_are_never_overwritten() {
         "commit",
         json!({"repo": REPO, "branch": branch, "files": {"b.py": "1\n"}, "message": "m", "login": "ann"}),
     );
-    site.machine.edit("prs.json", |prs| {
-        for one in prs["sessions"].as_array_mut().unwrap() {
-            one["retry_at"] = json!(seconds_ago(1).to_string());
-        }
-    });
-    site.machine.open_due();
+    site.machine.due_now();
+    site.machine.open_due().only("pr.opened");
     assert_eq!(site.branch(branch), theirs["sha"]);
+    assert_eq!(site.pulls()[1]["head"], json!("dlq/aaaaaaaaaaaa-2"));
+    site.assert_allowed();
+}
+
+/// The fence between machines: the branch of another one is waited for, not passed by.
+#[test]
+fn branch_that_another_machine_has_made_is_waited_for() {
+    let Some(site) = Site::new("prs-other-branch", "") else { return };
+    let other = site.machine("prs-other-branch-2", "");
+    other.plant(9, &site.base, as_is);
+    site.server.queue_fault("server_error", "POST", "pulls$");
+    assert_eq!(other.open_due().code, 1);
+    let theirs = site.branch(BRANCH);
+    site.plant(1);
+    let ran = site.machine.open_due();
+    assert_eq!((ran.code, ran.types().len()), (1, 0), "{ran:?}");
+    assert!(ran.stderr.contains("dlq-tools of another machine has made branch"), "{ran:?}");
+    assert_eq!((site.branches().len(), site.branch(BRANCH)), (1, theirs));
+    other.due_now();
+    other.open_due().only("pr.opened");
+    site.machine.due_now();
+    site.machine.open_due().only("pr.commented");
+    assert_eq!((site.branches().len(), site.pulls().len()), (1, 1));
     site.assert_allowed();
 }
 
@@ -172,6 +223,54 @@ fn fork_gets_the_branch_and_the_repository_the_pull_request() {
     assert!(!fork["refs"][format!("refs/heads/{BRANCH}")].is_null(), "{fork}");
     site.machine.open_due().assert_silent();
     site.machine.look().assert_silent();
+    site.assert_allowed();
+}
+
+/// A machine that has pushed and does not come back is not waited for forever; when it does, it comments.
+#[test]
+fn branch_of_a_machine_that_is_lost_does_not_hold_the_cause() {
+    let Some(site) = Site::new("prs-lost-machine", "") else { return };
+    let other = site.machine("prs-lost-machine-2", "");
+    other.plant(9, &site.base, as_is);
+    site.server.queue_fault("server_error", "POST", "pulls$");
+    assert_eq!(other.open_due().code, 1);
+    site.plant(1);
+    for tries in 0..6 {
+        let ran = site.machine.open_due();
+        assert_eq!((ran.code, ran.types().len()), (1, 0), "{tries}: {ran:?}");
+        site.machine.due_now();
+    }
+    let ran = site.machine.open_due();
+    ran.only("pr.opened");
+    assert!(ran.stderr.contains("another machine, which has not come back"), "{ran:?}");
+    assert_eq!(site.pulls()[0]["head"], json!("dlq/d15cc665f7b7-2"));
+    other.due_now();
+    other.open_due().only("pr.commented");
+    assert_eq!(site.pulls().len(), 1);
+    site.assert_allowed();
+}
+
+/// The base branch has gone on since the fork was made, and nobody has synchronised that.
+#[test]
+fn fork_that_lacks_the_base_gets_the_branch() {
+    let Some(site) = Site::new("prs-old-fork", "  push_to: robot/web\n") else { return };
+    let fork =
+        json!({"name": "robot/web", "fork_of": REPO, "private": true, "roles": {"bot": "write"}});
+    site.act("repo", fork);
+    let commit = |n: u32| {
+        let files = json!({"README.md": format!("{n}\n")});
+        let made = site.act(
+            "commit",
+            json!({"repo": REPO, "branch": "main", "files": files, "message": "m", "login": "ann"}),
+        );
+        made["sha"].as_str().unwrap().to_owned()
+    };
+    let (proven, tip) = (commit(1), commit(2));
+    site.machine.plant(1, &proven, as_is);
+    assert_eq!(site.machine.open_due().only("pr.opened")["base"], json!(tip));
+    let tree = site.server.read(&format!("tree?repo=robot/web&ref={BRANCH}"));
+    assert_eq!(tree["parents"], json!([tip]));
+    assert_eq!(site.pulls().len(), 1);
     site.assert_allowed();
 }
 
@@ -222,7 +321,10 @@ fn dry_run_prints_what_would_be_opened_and_writes_nothing() {
     }
     assert_eq!(std::fs::read_dir(site.machine.bench.state("")).unwrap().count(), before);
     site.pull("Fix it");
-    assert_eq!(site.machine.prs(&["-n"]).types(), ["pr.found"]);
+    assert_eq!(site.machine.prs(&["-n", "--once"]).types(), ["pr.found"]);
+    // Texts of pull requests are no lines of a pipeline.
+    let ran = site.machine.prs(&["-n"]);
+    assert!(ran.code == 2 && ran.stderr.contains("--open-due"), "{ran:?}");
     assert_eq!(std::fs::read_dir(site.machine.bench.state("")).unwrap().count(), before);
     assert!(site.branches().is_empty());
     assert_eq!(site.count("method=POST&path=repos"), 0);

@@ -15,14 +15,6 @@ fn at_once(machines: &[&Machine]) -> Vec<Ran> {
     running.into_iter().map(finish).collect()
 }
 
-fn due_now(machine: &Machine) {
-    machine.edit("prs.json", |prs| {
-        for one in prs["sessions"].as_array_mut().unwrap() {
-            one["retry_at"] = json!(seconds_ago(1).to_string());
-        }
-    });
-}
-
 #[test]
 fn two_machines_make_one_branch_and_one_pull_request() {
     let github = "  max_open: 50\n  max_per_day: 50\n";
@@ -39,7 +31,7 @@ fn two_machines_make_one_branch_and_one_pull_request() {
         at_once(&[&site.machine, &other]);
         for (machine, n) in [(&site.machine, n), (&other, theirs)] {
             if machine.fix(n)["step"] != json!("opened") {
-                due_now(machine);
+                machine.due_now();
                 machine.open_due();
             }
             let step = machine.fix(n)["step"].clone();

@@ -152,30 +152,6 @@ fn merge_queue_and_auto_merge_remind_nobody() {
     site.assert_allowed();
 }
 
-#[test]
-fn merge_of_ours_is_deployed_once_a_deployment_has_succeeded() {
-    let Some(site) = Site::new("prs-deployed", "") else { return };
-    site.plant(1);
-    site.machine.open_due().only("pr.opened");
-    site.on("draft", 1, json!({"draft": false, "login": "ann"}));
-    let merged = site.on("merge", 1, json!({"login": "bob", "method": "squash"}));
-    site.machine.look().only("pr.merged");
-    let deploy = |environment: &str, state: &str| {
-        let body = json!({"repo": REPO, "ref": "main", "environment": environment, "state": state});
-        site.act("deployment", body);
-    };
-    deploy("staging", "success");
-    site.machine.look().assert_silent();
-    deploy("production", "failure");
-    site.machine.look().assert_silent();
-    deploy("production", "success");
-    let ran = site.machine.look();
-    let data = ran.only("pr.deployed");
-    assert_eq!((&data["merge_commit"], &data["by"]), (&merged["sha"], &json!("deployment")));
-    site.machine.look().assert_silent();
-    site.assert_allowed();
-}
-
 /// Returns the highest resident memory of a program until its end, in KiB.
 fn memory_peak(running: &mut Running) -> u64 {
     let path = format!("/proc/{}/status", running.pid());

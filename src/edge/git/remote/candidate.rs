@@ -16,8 +16,8 @@ use crate::store;
 const LIST_MAX: u64 = 4 << 20;
 /// Longest text of a file that the gate reads, in bytes.
 const TEXT_MAX: u64 = 1 << 20;
-/// Most files whose texts are read: more than any gate lets through.
-const TEXTS_MAX: usize = 200;
+/// Most files whose texts are read: as many as the configuration lets a gate pass.
+const TEXTS_MAX: usize = 500;
 
 /// Author and committer of a commit.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +97,9 @@ impl RemoteRepository {
         store::replace(&file, patch)?;
         let argv = ["apply", "--cached", "--whitespace=nowarn", argument(&file)?];
         let applied = git.run(&argv, TREE, ANSWER_MAX)?;
+        if !applied.ok && is_of_machine(&applied.complaint) {
+            return Err(Error::failed("apply", "the patch", applied.complaint));
+        }
         if !applied.ok {
             return Ok(Err(applied.complaint));
         }
@@ -172,6 +175,18 @@ impl RemoteRepository {
         }
     }
 
+    /// Whether a file of a commit has a text, not as a part of a longer word.
+    pub fn has_text(&self, commit: &str, text: &str) -> Result<bool, Error> {
+        let argv =
+            ["grep", "--quiet", "--word-regexp", "--fixed-strings", "-e", text, commit, "--"];
+        let found = self.git()?.run(&argv, TREE, ANSWER_MAX)?;
+        match (found.ok, found.partly) {
+            (true, _) => Ok(true),
+            (_, true) => Ok(false),
+            _ => Err(Error::failed("search", commit, found.complaint)),
+        }
+    }
+
     fn object(&self, git: &Git, object: &str) -> Result<Option<Vec<u8>>, Error> {
         let read = git.run(&["cat-file", "blob", object], TREE, TEXT_MAX)?;
         Ok((read.ok && !read.more).then_some(read.output))
@@ -229,6 +244,36 @@ fn names(listed: &[ListedChange]) -> Vec<String> {
     listed.iter().map(|one| one.change.path.clone()).collect()
 }
 
+/// Whether git complains of this machine, and not of the patch.
+fn is_of_machine(complaint: &str) -> bool {
+    let complaint = complaint.to_lowercase();
+    let words =
+        ["no space left", "unable to write", "file too large", "disk quota", "read-only file"];
+    words.iter().any(|word| complaint.contains(word))
+}
+
 fn failed(commit: &str, why: String) -> Error {
     Error::failed("compare", commit, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn word_of_the_machine_is_no_verdict_on_a_patch() {
+        let rows = [
+            ("error: patch failed: src/a.py:1; error: src/a.py: patch does not apply", false),
+            ("error: No valid patches in input (allow with \"--allow-empty\")", false),
+            ("error: corrupt patch at line 5", false),
+            ("error: src/a.py: does not exist in index", false),
+            ("error: unable to write loose object file: No space left on device", true),
+            ("fatal: unable to write new index file", true),
+            ("fatal: write error: File too large", true),
+            ("fatal: cannot create 'x': Read-only file system", true),
+        ];
+        for (complaint, expected) in rows {
+            assert_eq!(is_of_machine(complaint), expected, "{complaint}");
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub enum PushOutcome {
     Protected { sentence: String },
     /// The token may not push.
     Denied { sentence: String },
+    /// The repository lacks ancestors of the commit, which this one has not fetched.
+    LacksHistory,
 }
 
 impl RemoteRepository {
@@ -84,6 +86,7 @@ impl RemoteRepository {
         }
         let sentence = |why: &str| access.explained(why, &explanation(&errors, &line));
         Ok(match refusal(failure.kind, &errors, &line) {
+            Some(PushRefusal::Shallow) => PushOutcome::LacksHistory,
             Some(PushRefusal::Workflow) => PushOutcome::WorkflowScope {
                 sentence: sentence("the token may not change workflows"),
             },
@@ -101,6 +104,7 @@ impl RemoteRepository {
 /// Reasons of a server that has judged a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PushRefusal {
+    Shallow,
     Workflow,
     Rule,
     Permission,
@@ -110,6 +114,9 @@ enum PushRefusal {
 fn refusal(kind: RemoteErrorKind, errors: &str, line: &str) -> Option<PushRefusal> {
     let said = format!("{errors}\n{line}").to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["shallow update not allowed"]) {
+        return Some(PushRefusal::Shallow);
+    }
     if has(&WORKFLOW) {
         return Some(PushRefusal::Workflow);
     }

@@ -1,5 +1,7 @@
 //! The requests for a fix: the pull request, comments, labels, reviewers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Opening;
@@ -10,7 +12,6 @@ use crate::edge::http::Method;
 use crate::edge::prs::opened::PullRequestAnswer;
 use crate::error::Error;
 use crate::event::PrCommented;
-use crate::log;
 use crate::rules::pull_request::answer::{GithubAnswer, InvalidRequest};
 use crate::rules::pull_request::document::{FixState, FixStep, OpenedPullRequest};
 use crate::rules::pull_request::news::subject;
@@ -19,7 +20,10 @@ use crate::text::safe;
 use crate::wire::Output;
 
 /// The attempts at a cause that are looked at for one that has not ended.
-const ATTEMPTS_MAX: u32 = 20;
+pub(super) const ATTEMPTS_MAX: u32 = 20;
+
+/// The difference of clocks that is allowed for.
+pub(in crate::edge::prs) const CLOCKS_DIFFER: Duration = Duration::from_secs(86_400);
 
 impl Opening<'_> {
     /// Returns the newest pull request of a branch that is open.
@@ -53,15 +57,36 @@ impl Opening<'_> {
         Err(Stop::Refused("rejected", why))
     }
 
+    /// Returns an open pull request of another attempt at the cause, which no record of this machine has.
+    /// Of many, the newest 100 are looked at.
+    pub(super) fn open_of_cause(&self, own: &[&str]) -> Result<Option<PullRequestAnswer>, Stop> {
+        let repo = &self.repo.full_name;
+        let found = self.pulls(&format!("/repos/{repo}/pulls?state=open&per_page=100"))?;
+        let first = published::branch(&self.fix.facts.fingerprint, 1);
+        let start = &first[..first.len() - 1];
+        let is_other = |one: &PullRequestAnswer| {
+            one.branch().starts_with(start)
+                && !own.contains(&one.branch())
+                && one.has(&published::marker(&self.fix.facts.fingerprint))
+        };
+        Ok(found.into_iter().find(is_other))
+    }
+
     /// Returns the newest pull request of a branch in a state: `open` or `all`.
     fn newest(&self, branch: &str, state: &str) -> Result<Option<PullRequestAnswer>, Stop> {
         let repo = &self.repo.full_name;
         let head = self.head(branch);
         let path = format!("/repos/{repo}/pulls?state={state}&per_page=5&head={head}");
-        let found = self.client.get(&path)?.unwrap_or_default();
-        let found: Vec<PullRequestAnswer> = serde_json::from_value(found)
-            .map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?;
-        Ok(found.into_iter().max_by_key(|one| one.number))
+        // Forks of one owner share the name of a head.
+        let own = self.pulls(&path)?.into_iter().filter(|one| one.is_from(self.target()));
+        Ok(own.max_by_key(|one| one.number))
+    }
+
+    fn pulls(&self, path: &str) -> Result<Vec<PullRequestAnswer>, Stop> {
+        let found = self.client.get(path)?;
+        let found = found.ok_or_else(|| Stop::Failed("pull requests cannot be read".into()))?;
+        serde_json::from_value(found)
+            .map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))
     }
 
     /// Opens the pull request, or finds the one that is there.
@@ -81,6 +106,9 @@ impl Opening<'_> {
             "title": published::title(fix, audience), "body": published::body(fix, audience),
             "head": head, "base": base, "draft": true, "maintainer_can_modify": true,
         });
+        if let Some(name) = self.name_of_fork() {
+            body["head_repo"] = json!(name);
+        }
         for is_draft in [true, false] {
             body["draft"] = Value::Bool(is_draft);
             let (answer, raw) = match self.client.rest(Method::Post, &path, Some(&body)) {
@@ -118,6 +146,14 @@ impl Opening<'_> {
         Err(Stop::Failed("GitHub refuses drafts and others".into()))
     }
 
+    /// Returns the name of the fork, which GitHub wants when its owner is that of the repository.
+    fn name_of_fork(&self) -> Option<&str> {
+        let (owner, name) = self.target().split_once('/')?;
+        let (own, _) = self.repo.full_name.split_once('/')?;
+        let is_fork = self.prs.settings.github.push_to.is_some();
+        (is_fork && owner.eq_ignore_ascii_case(own)).then_some(name)
+    }
+
     /// Comments on the pull request that is open for the same cause.
     pub(super) fn comment(
         &self,
@@ -152,20 +188,24 @@ impl Opening<'_> {
             let why = format!("pull request {} has ended, and no look has seen it yet", on.number);
             return Err(Stop::Failed(why).into());
         }
-        let audience = self.repo.audience(self.prs.settings.github.public_evidence);
-        let text = published::same_cause(&self.summary(None, &self.fix.facts.base), audience);
+        let summary = self.summary(None, &self.fix.facts.base);
+        let text = published::same_cause(&summary, self.audience);
         if self.prs.is_dry {
             out.put_text(&format!("comment on {repo}#{}:\n\n{text}\n", on.number))?;
             return Ok(out.flush()?);
         }
         let path = format!("/repos/{repo}/issues/{}/comments", on.number);
         if !self.is_commented(&path)? {
-            let (answer, _) = self
-                .client
-                .rest(Method::Post, &path, Some(&json!({ "body": text })))
-                .map_err(Stop::from)?;
+            let body = json!({ "body": text });
+            let (answer, raw) =
+                self.client.rest(Method::Post, &path, Some(&body)).map_err(Stop::from)?;
             if answer != GithubAnswer::Success {
                 return Err(Stop::Failed(in_words(&answer)).into());
+            }
+            // Whether it was made is seen at the next try.
+            let made: Value = serde_json::from_slice(&raw.body).unwrap_or_default();
+            if !made["id"].is_u64() {
+                return Err(Stop::Failed("the answer is not one of GitHub".into()).into());
             }
         }
         let now = clock::now();
@@ -193,43 +233,13 @@ impl Opening<'_> {
     /// answer.
     fn is_commented(&self, path: &str) -> Result<bool, Stop> {
         let facts = &self.fix.facts;
-        let path = format!("{path}?per_page=100&since={}", facts.ended_at);
-        let found = self.client.get(&path)?.unwrap_or_default();
+        // The clocks of this machine and of GitHub differ.
+        let since = facts.ended_at.minus(CLOCKS_DIFFER);
+        let path = format!("{path}?per_page=100&since={since}");
+        let found = self.client.get(&path)?;
+        let found = found.ok_or_else(|| Stop::Failed("its comments cannot be read".into()))?;
         let mut bodies =
             found.as_array().into_iter().flatten().filter_map(|one| one["body"].as_str());
         Ok(bodies.any(|body| body.contains(&facts.session)))
-    }
-
-    /// Adds labels, reviewers and the owner, each by itself: none of them is worth the pull request.
-    pub(super) fn extras(&self, answer: &PullRequestAnswer) {
-        let github = &self.prs.settings.github;
-        let (repo, number) = (&self.repo.full_name, answer.number);
-        let ask = |what: &str, path: String, body: Value| {
-            let why = match self.client.rest(Method::Post, &path, Some(&body)) {
-                Ok((GithubAnswer::Success, _)) => return,
-                Ok((other, _)) => in_words(&other),
-                Err(error) => error.to_string(),
-            };
-            log::warn(&format!("pull request {repo}#{number} has no {what}: {why}"));
-        };
-        // Where the repository has no drafts, a label says that it is one.
-        let draft = (!answer.draft).then_some("draft");
-        let labels: Vec<&str> = github.labels.iter().map(String::as_str).chain(draft).collect();
-        if !labels.is_empty() {
-            let path = format!("/repos/{repo}/issues/{number}/labels");
-            ask("labels", path, json!({ "labels": labels }));
-        }
-        if !github.reviewers.is_empty() {
-            let (teams, people): (Vec<&String>, Vec<&String>) =
-                github.reviewers.iter().partition(|name| name.contains('/'));
-            let teams: Vec<&str> =
-                teams.iter().filter_map(|team| Some(team.split_once('/')?.1)).collect();
-            let body = json!({"reviewers": people, "team_reviewers": teams});
-            ask("reviewers", format!("/repos/{repo}/pulls/{number}/requested_reviewers"), body);
-        }
-        if let Some(owner) = self.fix.rule.and_then(|rule| rule.owner.as_ref()) {
-            let body = json!({"assignees": [owner]});
-            ask("assignee", format!("/repos/{repo}/issues/{number}/assignees"), body);
-        }
     }
 }

@@ -10,9 +10,11 @@ use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::event::{Event, Payload, PrRefused};
 use crate::log;
-use crate::rules::pull_request::document::{FixState, FixStep, PullRequests};
-use crate::rules::pull_request::opening::{OpeningVerdict, next_try};
+use crate::markdown::prose;
+use crate::rules::pull_request::document::{FixState, FixStep, PullRequests, SeenLimits};
+use crate::rules::pull_request::opening::{OpeningRefusal, OpeningVerdict, next_try};
 use crate::rules::pull_request::watch::WatchedPullRequest;
+use crate::store;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -45,8 +47,19 @@ impl Prs<'_> {
                 Ok(Opened::Settled)
             }
             OpeningVerdict::Refuse(refusal) => {
+                say(&refusal.to_string());
                 self.refuse(fix, known, refusal.word(), &refusal.to_string(), out)?;
                 Ok(if is_asked_for { Opened::Failed } else { Opened::Settled })
+            }
+            OpeningVerdict::Covered { by } => {
+                say(&format!("pull request {} has had a comment within a day", by.number));
+                let (step, pull_request) = (FixStep::Commented, Some(by));
+                // The age of the comment itself decides about the next one.
+                let at = Timestamp::default();
+                let state = self.state(fix, known, clock::now());
+                let state = FixState { step, pull_request, at, retry_at: None, ..state };
+                self.record(state, None, out)?;
+                Ok(Opened::Settled)
             }
             _ => {
                 if !is_asked_for {
@@ -94,7 +107,6 @@ impl Prs<'_> {
             retry_at: None,
             ..self.state(fix, known, now)
         };
-        log::info(&format!("no pull request of session {}: {detail}", fix.session.id));
         let patch = self.folder(&fix.session.id).join(files::PATCH);
         let data = PrRefused {
             session: fix.session.id.clone(),
@@ -105,7 +117,22 @@ impl Prs<'_> {
             patch: patch.is_file().then(|| patch.display().to_string()),
         };
         let line = self.line(fix, &[word, &fix.facts.base], &fix.session.queue_name, now, data);
+        if !is_told && !self.is_dry {
+            log::warn_on_error(self.note_refusal(fix, word, detail));
+        }
         self.record(state, (!is_told).then_some(line), out)
+    }
+
+    /// Adds to the report of the session that no pull request is opened.
+    fn note_refusal(&self, fix: &OpenableFix<'_>, word: &str, detail: &str) -> Result<(), Error> {
+        let path = self.folder(&fix.session.id).join(files::REPORT);
+        if path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let text = format!("\n## Pull request\n\nNone was opened ({word}): {}\n", prose(detail));
+        let added = store::append_private(&path)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+        added.map_err(|error| Error::file("write", &path, &error))
     }
 
     /// Records a stop, and when the next try is.
@@ -114,6 +141,7 @@ impl Prs<'_> {
         fix: &OpenableFix<'_>,
         known: Option<FixState>,
         stop: Stop,
+        is_asked_for: bool,
         out: &mut Output,
     ) -> Result<Opened, Error> {
         let now = clock::now();
@@ -123,11 +151,11 @@ impl Prs<'_> {
         let why = stop.to_string();
         let retry_at = match stop {
             Stop::Refused(word, detail) => {
-                self.refuse(fix, known, word, &detail, out)?;
-                return Ok(Opened::Settled);
+                let verdict = OpeningVerdict::Refuse(OpeningRefusal::Stopped { word, detail });
+                return self.settle(fix, known, verdict, is_asked_for, out);
             }
             Stop::Limited(until) => Some(until),
-            Stop::BranchTaken | Stop::Failed(_) => next_try(state.tries, now),
+            Stop::BranchTaken { .. } | Stop::Failed(_) => next_try(state.tries, now),
         };
         // A fix that was refused before is on its way again: as a refusal, this try would be its last.
         if state.step == FixStep::Refused {
@@ -135,7 +163,9 @@ impl Prs<'_> {
         }
         let Some(retry_at) = retry_at else {
             let detail = format!("given up after {} tries: {why}", state.tries + 1);
-            self.refuse(fix, Some(state), "failed", &detail, out)?;
+            let refusal = OpeningRefusal::Stopped { word: "failed", detail };
+            let verdict = OpeningVerdict::Refuse(refusal);
+            self.settle(fix, Some(state), verdict, is_asked_for, out)?;
             return Ok(Opened::Failed);
         };
         log::warn(&format!(
@@ -227,16 +257,16 @@ impl Prs<'_> {
     }
 
     /// Records the limits that GitHub has set, for later runs.
-    pub(in crate::edge::prs) fn record_pauses(
+    pub(in crate::edge::prs) fn record_limits(
         &self,
         client: &GithubClient<'_>,
     ) -> Result<(), Error> {
-        let pauses = client.pauses();
-        if self.is_dry || pauses.is_empty() {
+        let seen = client.limits();
+        if self.is_dry || seen == SeenLimits::default() {
             return Ok(());
         }
         self.store.update(&Keys::none().with_all(PullRequests::PAUSE), |prs: &mut PullRequests| {
-            prs.pauses = pauses;
+            prs.merge_limits(&seen, clock::now());
             Ok(())
         })
     }

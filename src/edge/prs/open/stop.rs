@@ -15,8 +15,8 @@ pub(in crate::edge::prs) enum Stop {
     Failed(String),
     /// A limit of GitHub.
     Limited(Timestamp),
-    /// The branch is somebody else's.
-    BranchTaken,
+    /// Another machine has made the branch, and no pull request yet.
+    BranchTaken { branch: String },
 }
 
 impl fmt::Display for Stop {
@@ -24,9 +24,10 @@ impl fmt::Display for Stop {
         match self {
             Stop::Refused(_, why) | Stop::Failed(why) => f.write_str(why),
             Stop::Limited(until) => write!(f, "GitHub limits requests until {until}"),
-            Stop::BranchTaken => {
-                f.write_str("another machine has the branch, and no pull request yet")
-            }
+            Stop::BranchTaken { branch } => write!(
+                f,
+                "dlq-tools of another machine has made branch '{branch}', and no pull request of it yet"
+            ),
         }
     }
 }

@@ -1,47 +1,64 @@
 //! The branch of a fix: fetched, checked, pushed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Opening;
+use super::request::ATTEMPTS_MAX;
 use super::stop::{Halt, Stop};
 use crate::clock;
-use crate::config::{Evidence, SecretValue, Settings};
+use crate::config::SecretValue;
+use crate::document::Keys;
+use crate::edge::git::askpass;
 use crate::edge::git::remote::{
-    Candidate, CommitIdentity, PushOutcome, REMOTE_DEADLINE, RemoteAccess, RemoteRepository,
-    RemoteUrl, UrlScheme,
+    PushOutcome, REMOTE_DEADLINE, RemoteAccess, RemoteRepository, RemoteUrl, UrlScheme,
 };
-use crate::edge::git::{PATCH_MAX, askpass};
 use crate::edge::prs::opened::PullRequestAnswer;
-use crate::edge::supervisor::{files, patch_hash};
 use crate::error::Error;
 use crate::event::PrOpened;
-use crate::regular_file;
-use crate::rules::evidence::redact::Redactor;
-use crate::rules::pull_request::document::{BASE_MOVED, FixState, FixStep, OpenedPullRequest};
+use crate::log;
+use crate::rules::pull_request::document::{FixState, FixStep, OpenedPullRequest, PullRequests};
 use crate::rules::pull_request::news::subject;
 use crate::rules::pull_request::published::{self, FixSummary};
-use crate::rules::verdict::patch_gate::{self, Difference, FORBIDDEN, ForbiddenPaths, GatePolicy};
-use crate::text::safe;
 use crate::wire::Output;
 
 /// The folder of the bare repository.
-const WORK: &str = "prs-work";
-/// The author of the commits.
-const NAME: &str = "dlq-tools";
-const MAIL: &str = "dlq-tools@localhost.invalid";
+pub(super) const WORK: &str = "prs-work";
+/// The tries after which the branch of another machine is waited for no longer: an hour.
+const WAITS_MAX: u32 = 6;
+/// The address of the author of the commits.
+pub(super) const MAIL: &str = "dlq-tools@localhost.invalid";
 
 /// The addresses and the token of git for one fix.
-struct OpeningGit {
-    bare: RemoteRepository,
+pub(super) struct OpeningGit {
+    pub(super) bare: RemoteRepository,
     /// The repository, and the one that the branch is pushed to.
-    from: RemoteUrl,
+    pub(super) from: RemoteUrl,
     to: RemoteUrl,
     token: SecretValue,
     askpass: PathBuf,
 }
 
+/// The branch of a fix after its push.
+enum PushedBranch {
+    /// The branch has the commit.
+    Ours(Box<FixState>),
+    /// Another machine's, whose pull request has a comment now.
+    Commented,
+    /// This session's, with a pull request that no record has.
+    Opened { known: Box<FixState>, answer: Box<PullRequestAnswer> },
+    /// Commits of somebody else, without a pull request.
+    OfOther { whose: &'static str },
+}
+
+/// The branch that a fix has got.
+enum FreeBranch {
+    Ours { pushed: Box<FixState>, regression_of: Option<String> },
+    Opened { pushed: Box<FixState>, answer: Box<PullRequestAnswer> },
+    Commented,
+}
+
 impl OpeningGit {
-    fn access<'a>(&'a self, url: &'a RemoteUrl) -> RemoteAccess<'a> {
+    pub(super) fn access<'a>(&'a self, url: &'a RemoteUrl) -> RemoteAccess<'a> {
         let (token, askpass) = (Some(&self.token), self.askpass.as_path());
         RemoteAccess { url, token, askpass, deadline: REMOTE_DEADLINE }
     }
@@ -70,14 +87,18 @@ impl Opening<'_> {
         regression_of: Option<String>,
         out: &mut Output,
     ) -> Result<(), Halt> {
-        let github = &self.prs.settings.github;
         let facts = &self.fix.facts;
+        if let Some((state, answer)) = self.opened_before(known.as_ref())? {
+            let base = answer.base_commit().unwrap_or(&facts.base).to_owned();
+            let opened = self.opened(state, &answer, &base, regression_of, out)?;
+            self.prs.add_extras(self.client, self.fix, opened, answer.draft, out)?;
+            return Ok(());
+        }
         let (attempt, regression_of) = self.free_attempt(attempt, regression_of)?;
         let branch = published::branch(&facts.fingerprint, attempt);
-        let base = self.fix.rule.and_then(|rule| rule.base.clone());
-        let base = base.unwrap_or_else(|| self.repo.default_branch.clone());
+        let base = self.base();
         let patch = self.patch(&self.prs.folder(&facts.session)).map_err(Halt::of_this_fix)?;
-        let audience = self.repo.audience(github.public_evidence);
+        let audience = self.audience;
         if self.prs.is_dry {
             let fix = self.summary(regression_of, &facts.base);
             let title = published::title(&fix, audience);
@@ -90,18 +111,65 @@ impl Opening<'_> {
         let git = self.git().map_err(Halt::of_this_fix)?;
         let (commit, tip) = self.candidate(&git, &base, &patch).map_err(Halt::of_this_fix)?;
         let planned = FixState {
-            attempt,
-            branch: branch.clone(),
             refused: None,
             step: FixStep::Planned,
             ..self.prs.state(self.fix, known, clock::now())
         };
-        let Some(pushed) = self.push(&git, planned, &commit, out)? else { return Ok(()) };
-        let fix = self.summary(regression_of.clone(), &tip);
-        let answer = self.pull_request(&fix, audience, &branch, &base)?;
-        self.opened(pushed, &answer, &tip, regression_of, out)?;
-        self.extras(&answer);
+        // Of a later number, when a machine has waited for one that did not come back.
+        let own = (planned.branch.as_str(), branch.as_str());
+        if let Some(other) = self.open_of_cause(&[own.0, own.1])? {
+            return self.comment_on(&other, planned, out);
+        }
+        let pushed = self.push_free(&git, planned, attempt, &commit, regression_of, out)?;
+        let (pushed, answer, regression_of) = match pushed {
+            FreeBranch::Ours { pushed, regression_of } => {
+                let fix = self.summary(regression_of.clone(), &tip);
+                let answer = self.pull_request(&fix, audience, &pushed.branch, &base)?;
+                (pushed, answer, regression_of)
+            }
+            FreeBranch::Opened { pushed, answer } => (pushed, *answer, None),
+            FreeBranch::Commented => return Ok(()),
+        };
+        let opened = self.opened(*pushed, &answer, &tip, regression_of, out)?;
+        // What is left of it is recorded.
+        self.prs.add_extras(self.client, self.fix, opened, answer.draft, out)?;
         Ok(())
+    }
+
+    /// Pushes the commit to the first branch that is free, or ours.
+    fn push_free(
+        &self,
+        git: &OpeningGit,
+        planned: FixState,
+        mut attempt: u32,
+        commit: &str,
+        mut regression_of: Option<String>,
+        out: &mut Output,
+    ) -> Result<FreeBranch, Halt> {
+        for _ in 0..ATTEMPTS_MAX {
+            let branch = published::branch(&self.fix.facts.fingerprint, attempt);
+            let planned = FixState { attempt, branch: branch.clone(), ..planned.clone() };
+            match self.push(git, planned, commit, out)? {
+                PushedBranch::Ours(pushed) => {
+                    return Ok(FreeBranch::Ours { pushed, regression_of });
+                }
+                PushedBranch::Opened { known, answer } => {
+                    return Ok(FreeBranch::Opened { pushed: known, answer });
+                }
+                PushedBranch::Commented => return Ok(FreeBranch::Commented),
+                PushedBranch::OfOther { whose } => {
+                    log::warn(&format!(
+                        "branch '{branch}' of {} has commits of {whose} and no pull request; it stays, \
+                         and the fix of session {} gets the next number",
+                        self.target(),
+                        self.fix.session.id
+                    ));
+                    (attempt, regression_of) = self.free_attempt(attempt + 1, regression_of)?;
+                }
+            }
+        }
+        let why = format!("{ATTEMPTS_MAX} branches of the cause have commits of somebody else");
+        Err(Stop::Refused("branch_taken", why).into())
     }
 
     /// Prepares git: an empty repository, and the addresses.
@@ -121,90 +189,80 @@ impl Opening<'_> {
         })
     }
 
-    /// Makes the commit of the patch on the newest base, and checks it. Returns commit and base.
-    fn candidate(
-        &self,
-        git: &OpeningGit,
-        base: &str,
-        patch: &[u8],
-    ) -> Result<(String, String), Halt> {
-        let facts = &self.fix.facts;
-        let fetched = git.bare.fetch(&git.access(&git.from), base, &facts.base)?;
-        let message = published::commit_message(&self.summary(None, &fetched.tip));
-        // The same for each try, so that a repetition finds its own commit.
-        let seconds = facts.ended_at.millis() / 1000;
-        let who = CommitIdentity { name: NAME, mail: MAIL, seconds };
-        let refused = |word, why: String| Err(Stop::Refused(word, why).into());
-        match git.bare.candidate(&fetched, patch, &message, who)? {
-            Candidate::Commit { commit, difference } => {
-                gate(self.prs.settings, &difference)?;
-                Ok((commit, fetched.tip))
-            }
-            Candidate::AlreadyApplied => {
-                refused("already_fixed", format!("branch '{base}' has the change already"))
-            }
-            Candidate::FilesMoved { paths } => {
-                let named: Vec<_> = paths.iter().take(5).map(|path| safe(path)).collect();
-                let why = format!(
-                    "branch '{base}' has changed in files of the fix since its proof: {}",
-                    named.join(", ")
-                );
-                refused(BASE_MOVED, why)
-            }
-            Candidate::DoesNotApply { why } => {
-                refused("does_not_apply", format!("the patch does not apply: {}", safe(&why)))
-            }
-        }
-    }
-
-    /// Pushes the commit to a branch of its own. None: the branch is somebody else's, and their pull
-    /// request has a comment.
+    /// Pushes the commit to a branch, unless somebody else has made it.
     fn push(
         &self,
         git: &OpeningGit,
         planned: FixState,
         commit: &str,
         out: &mut Output,
-    ) -> Result<Option<FixState>, Halt> {
+    ) -> Result<PushedBranch, Halt> {
         let (to, branch) = (git.access(&git.to), planned.branch.clone());
         let there = git.bare.ls_remote(&to, &format!("refs/heads/{branch}"))?;
-        let is_own = |there: &String| planned.commit.as_ref() == Some(there) || commit == *there;
-        if there.as_ref().is_some_and(|there| !is_own(there)) {
-            return self.taken(planned, out).map(|()| None);
+        let keys = Keys::none().with_all(PullRequests::SESSION);
+        let prs: PullRequests = self.prs.store.read(&keys)?;
+        // Also what an earlier session of the cause has left.
+        let is_own = |there: &String| commit == *there || prs.has_made(there);
+        if let Some(there) = there.as_ref().filter(|there| !is_own(there)) {
+            return self.taken(planned, there, out);
         }
         // Recorded first: a run that is killed behind the push finds its own commit there.
-        let planned = FixState { commit: Some(commit.to_owned()), ..planned };
+        let planned = planned.with_commit(commit);
         self.prs.record(planned.clone(), None, out)?;
-        let stop = match git.bare.push(&to, commit, &branch, there.as_deref())? {
+        let mut outcome = git.bare.push(&to, commit, &branch, there.as_deref())?;
+        if outcome == PushOutcome::LacksHistory {
+            // A fork that is behind its upstream gets the commits between them, too.
+            git.bare.fetch_history(&git.access(&git.from), &self.base())?;
+            outcome = git.bare.push(&to, commit, &branch, there.as_deref())?;
+        }
+        let stop = match outcome {
             PushOutcome::Pushed | PushOutcome::AlreadyThere => {
                 let pushed = FixState { step: FixStep::Pushed, ..planned };
                 self.prs.record(pushed.clone(), None, out)?;
-                return Ok(Some(pushed));
+                return Ok(PushedBranch::Ours(Box::new(pushed)));
             }
-            PushOutcome::LeaseLost { .. } => return self.taken(planned, out).map(|()| None),
+            PushOutcome::LeaseLost { actual: Some(there) } => {
+                return self.taken(planned, &there, out);
+            }
+            // It was removed meanwhile.
+            PushOutcome::LeaseLost { actual: None } => {
+                Stop::Failed(format!("branch '{branch}' has changed meanwhile"))
+            }
             PushOutcome::WorkflowScope { sentence } => Stop::Refused("workflow_scope", sentence),
             PushOutcome::Protected { sentence } => Stop::Refused("protected", sentence),
             PushOutcome::Denied { sentence } => Stop::Failed(sentence),
+            PushOutcome::LacksHistory => Stop::Failed(format!(
+                "'{}' lacks commits of the base branch; synchronise the fork",
+                self.target()
+            )),
         };
         Err(stop.into())
     }
 
-    /// Reads the patch, and compares it with the record of the session.
-    fn patch(&self, folder: &Path) -> Result<Vec<u8>, Halt> {
-        let path = folder.join(files::PATCH);
-        let bytes = match regular_file::read(&path, PATCH_MAX) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let why = format!("'{}' is not there any more", path.display());
-                return Err(Stop::Refused("patch_missing", why).into());
-            }
-            read => read.map_err(|error| Error::file("read", &path, &error))?,
+    /// Returns the branch that the fix goes to.
+    fn base(&self) -> String {
+        let base = self.fix.rule.and_then(|rule| rule.base.clone());
+        base.unwrap_or_else(|| self.repo.default_branch.clone())
+    }
+
+    /// Returns the pull request that an earlier run has opened and not recorded, whatever has become of
+    /// its branch and of the base since.
+    fn opened_before(
+        &self,
+        known: Option<&FixState>,
+    ) -> Result<Option<(FixState, PullRequestAnswer)>, Halt> {
+        let Some(known) = known.filter(|known| known.step == FixStep::Pushed) else {
+            return Ok(None);
         };
-        if self.fix.session.patch != Some(patch_hash(&path)?) {
-            let why =
-                format!("'{}' is not the patch that the session has recorded", path.display());
-            return Err(Stop::Refused("patch_changed", why).into());
-        }
-        Ok(bytes)
+        let Some(answer) = self.find(&known.branch)? else { return Ok(None) };
+        Ok(self.is_ours(&answer)?.then(|| (known.clone(), answer)))
+    }
+
+    /// Whether a pull request was opened for the cause by the account of the token.
+    fn is_ours(&self, answer: &PullRequestAnswer) -> Result<bool, Stop> {
+        let own = self.client.get("/user")?.unwrap_or_default();
+        let marker = published::marker(&self.fix.facts.fingerprint);
+        Ok(answer.is_by(own["login"].as_str(), &marker))
     }
 
     /// Returns the repository that the branch is pushed to.
@@ -218,20 +276,36 @@ impl Opening<'_> {
         format!("{owner}:{branch}")
     }
 
-    /// Ends the way of a fix whose branch somebody else has made: their pull request gets a comment.
-    fn taken(&self, known: FixState, out: &mut Output) -> Result<(), Halt> {
-        match self.find(&known.branch)? {
-            Some(other) => self.comment_on(&other, known, out),
-            None => {
-                // Nothing of this machine is there.
-                self.prs.record(
-                    FixState { branch: String::new(), commit: None, ..known },
-                    None,
-                    out,
-                )?;
-                Err(Stop::BranchTaken.into())
+    /// Decides about a branch at a commit that is not from here: a pull request of it gets a comment,
+    /// one that another machine has made is waited for, and one of a person stays theirs.
+    fn taken(&self, known: FixState, there: &str, out: &mut Output) -> Result<PushedBranch, Halt> {
+        if let Some(other) = self.find(&known.branch)? {
+            // The record is lost, and the base has moved since.
+            if other.has(&self.fix.session.id) && self.is_ours(&other)? {
+                let (known, answer) = (Box::new(known), Box::new(other));
+                return Ok(PushedBranch::Opened { known, answer });
             }
+            return self.comment_on(&other, known, out).map(|()| PushedBranch::Commented);
         }
+        let is_by_machine = self.is_by_machine(there)?;
+        // Nothing of this machine is there.
+        let (branch, tries) = (known.branch.clone(), known.tries);
+        self.prs.record(FixState { branch: String::new(), commit: None, ..known }, None, out)?;
+        match is_by_machine {
+            true if tries < WAITS_MAX => Err(Stop::BranchTaken { branch }.into()),
+            true => {
+                Ok(PushedBranch::OfOther { whose: "another machine, which has not come back," })
+            }
+            false => Ok(PushedBranch::OfOther { whose: "somebody else" }),
+        }
+    }
+
+    /// Whether a commit is one that dlq-tools makes. Anybody can make one like it, and is waited for.
+    fn is_by_machine(&self, commit: &str) -> Result<bool, Stop> {
+        let path = format!("/repos/{}/git/commits/{commit}", self.target());
+        let found = self.client.get(&path)?;
+        let found = found.ok_or_else(|| Stop::Failed(format!("commit {commit} cannot be read")))?;
+        Ok(found["author"]["email"] == MAIL)
     }
 
     /// Records and tells the opening.
@@ -242,7 +316,7 @@ impl Opening<'_> {
         tip: &str,
         regression_of: Option<String>,
         out: &mut Output,
-    ) -> Result<(), Error> {
+    ) -> Result<FixState, Error> {
         let now = clock::now();
         let (id, number, url) = (answer.node_id.clone(), answer.number, answer.html_url.clone());
         let state = FixState {
@@ -253,6 +327,7 @@ impl Opening<'_> {
             tries: 0,
             retry_at: None,
             detail: None,
+            extras: self.prs.extras_of(self.fix, answer.draft),
             ..known
         };
         let data = PrOpened {
@@ -266,31 +341,12 @@ impl Opening<'_> {
         let subject = subject(&self.repo.full_name, number);
         let line = self.prs.line(self.fix, &[&subject], &subject, now, data);
         let opened = answer.record(&self.repo.full_name, now);
-        self.prs.record_opened(state, Some(opened), Some(line), out)
+        self.prs.record_opened(state.clone(), Some(opened), Some(line), out)?;
+        Ok(state)
     }
 
     /// Collects what is published.
     pub(super) fn summary(&self, regression_of: Option<String>, tip: &str) -> FixSummary {
         self.prs.summary(self.fix, regression_of, tip)
     }
-}
-
-/// Checks the difference that would be pushed. The first reason names the refusal, and all are told.
-fn gate(settings: &Settings, difference: &Difference) -> Result<(), Halt> {
-    let github = &settings.github;
-    let forbidden =
-        FORBIDDEN.iter().copied().chain(github.forbidden_paths.iter().map(String::as_str));
-    let policy = GatePolicy {
-        max_files: github.max_files as usize,
-        max_lines: u64::from(github.max_lines),
-        allow_build_files: github.allow_build_files,
-        forbidden: ForbiddenPaths::new(&forbidden.collect::<Vec<_>>()).map_err(Error::wrong)?,
-        ..GatePolicy::default()
-    };
-    let Evidence { redact, redact_allow, .. } = &settings.evidence;
-    let redactor = Redactor::new(redact, redact_allow).map_err(Error::wrong)?;
-    let refusals = patch_gate::judge(&policy, &redactor, difference);
-    let Some(first) = refusals.first() else { return Ok(()) };
-    let all: Vec<&str> = refusals.iter().map(|one| one.sentence.as_str()).collect();
-    Err(Stop::Refused(first.reason.as_str(), all.join("; ")).into())
 }

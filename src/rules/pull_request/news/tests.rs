@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::document::{FixStep, OpenedPullRequest};
+use super::super::reading::{PullRequestAuthor, PullRequestState, ReviewDecision};
 use super::super::reminder::ReminderStep;
 use super::super::round::{RoundReading, judge_round};
 use super::super::watch::{fixtures, judge_reading};
@@ -98,6 +99,13 @@ fn unknown_is_null() {
 
 type Change = fn(&mut PullRequestReading);
 
+/// Gives a pull request all reasons why its author has to act, but for checks that fail.
+fn all(reading: &mut PullRequestReading) {
+    reading.is_draft = true;
+    reading.has_conflicts = Some(true);
+    reading.review.decision = Some(ReviewDecision::ChangesRequested);
+}
+
 fn policy(minutes: u64) -> ReminderPolicy {
     let steps = vec![ReminderStep::Span(Duration::from_secs(60 * minutes))];
     ReminderPolicy { steps, working_hours: None }
@@ -153,7 +161,24 @@ fn reminder_follows_the_ladder_of_its_origin_and_names_what_to_do() {
     assert_eq!(reminder(|_| {}, None, &none, 239), None, "others have their own ladder");
     let due = reminder(|_| {}, None, &none, 240).unwrap();
     assert_eq!((due.detail.as_str(), due.pr.waiting_on.as_deref()), ("review it", Some("ben")));
-    let rows: [(&str, Change); 4] = [
+    let changes = "changes are requested: make them";
+    let rows: [(&str, Change); 10] = [
+        ("it is approved: merge it", |one| one.review.decision = Some(ReviewDecision::Approved)),
+        (changes, |one| one.review.decision = Some(ReviewDecision::ChangesRequested)),
+        // Of several reasons, the one without which the others cannot be seen to comes first.
+        ("its checks fail: look at them", |one| {
+            all(one);
+            one.checks = ChecksState::Failing;
+        }),
+        ("it has conflicts with its base: resolve them", all),
+        (changes, |one| {
+            all(one);
+            one.has_conflicts = None;
+        }),
+        ("its checks pass: mark it ready for review", |one| {
+            all(one);
+            (one.has_conflicts, one.review.decision) = (None, None);
+        }),
         ("its checks fail: look at them", |one| one.checks = ChecksState::Failing),
         ("it has conflicts with its base: resolve them", |one| one.has_conflicts = Some(true)),
         ("it is a draft: mark it ready for review, or close it", |one| {
@@ -225,4 +250,58 @@ fn merge_of_ours_resolves_its_session_until_its_record_says_so() {
     for (rule, prs, sessions, expected) in rows {
         assert_eq!(resolved(&prs, &sessions), expected, "{rule}");
     }
+}
+
+#[test]
+fn loss_is_told_when_it_is_near() {
+    let reading = fixtures::reading();
+    let fix = fix();
+    // (hours until the loss, told)
+    for (hours, expected) in [(23, true), (25, false)] {
+        let (mut record, _) =
+            judge_reading(None, &reading, PullRequestOrigin::Ours, true, at(0)).unwrap();
+        let loss = at(60 * (hours + 10));
+        let (ours, others, acks) = (policy(10), policy(240), Acks::default());
+        let context = ReminderContext {
+            ours: &ours,
+            others: &others,
+            loss_of: &|_| Some(loss),
+            is_over: &|_| false,
+            acks: &acks,
+        };
+        let line = remind(&mut record, &reading, Some(&fix), &context, at(600)).unwrap();
+        let told = read::<PrReviewDue>(&line).unwrap().data.loss_at;
+        assert_eq!(told, expected.then_some(loss), "{hours}");
+    }
+}
+
+#[test]
+fn pull_request_that_has_ended_waits_for_nobody() {
+    let merged = PullRequestState::Merged { at: at(1), commit: Some("m1".into()) };
+    let reading = PullRequestReading { state: merged, ..fixtures::reading() };
+    let lines = look(&reading, true, &ours());
+    let pr = read::<PrMerged>(&lines[0]).unwrap().data.pr;
+    assert_eq!((pr.turn.as_deref(), pr.waiting_on), (Some("nobody"), None));
+    assert_eq!((pr.ours, pr.automated), (true, false));
+    let nobody = PullRequestAuthor { login: String::new(), is_app: true };
+    let reading = PullRequestReading { author: nobody, ..fixtures::reading() };
+    let lines = look(&reading, false, &PullRequests::default());
+    let pr = read::<PrFound>(&lines[0]).unwrap().data.pr;
+    assert_eq!((pr.author, pr.ours, pr.automated), (None, false, true));
+}
+
+#[test]
+fn deployment_is_news_of_its_own() {
+    let (mut record, _) =
+        judge_reading(None, &fixtures::reading(), PullRequestOrigin::Ours, true, at(0)).unwrap();
+    record.end = Some(PullRequestEnd::Merged { at: at(1), commit: Some("m1".into()) });
+    let before = record.sequence;
+    let line = tell_deployed(&mut record, Some(&fix()), "command", at(2));
+    assert_eq!((record.sequence, record.deployed_at), (before + 1, Some(at(2))));
+    let event = read::<PrDeployed>(&line).unwrap();
+    assert_eq!(event.incident.as_deref(), Some("incident"));
+    assert_eq!(
+        (event.data.merge_commit.as_deref(), event.data.by.as_str()),
+        (Some("m1"), "command")
+    );
 }

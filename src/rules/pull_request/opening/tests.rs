@@ -108,6 +108,21 @@ fn cause_has_one_open_pull_request_and_a_closed_one_is_a_no() {
             open(3, Some("acme/orders#8")),
         ),
         (
+            "merged, later closed, in another order",
+            prs(&[(opened("b", 8), closed(2)), (opened("a", 7), merged(1))]),
+            rejected(8),
+        ),
+        (
+            "merged twice, in another order",
+            prs(&[(opened("b", 8), merged(2)), (opened("a", 7), merged(1))]),
+            open(3, Some("acme/orders#8")),
+        ),
+        (
+            "two are open",
+            prs(&[(opened("a", 7), None), (opened("b", 8), None)]),
+            OpeningVerdict::Comment { number: 8 },
+        ),
+        (
             "another cause, another repository",
             prs(&[(other_cause(), None), (other_repo(), closed(1))]),
             open(1, None),
@@ -138,6 +153,12 @@ fn rejected_cause_is_opened_again_for_new_evidence_or_on_request() {
     }
     let asked = OpeningPolicy { is_asked_for: true, ..policy() };
     assert_eq!(judge_opening(&fix(), &refused, &asked, at(3)), again);
+    // A merged one had the third cause, and none of the refused ones.
+    let more = FixState { causes: vec!["f3".into()], ..opened("b", 6) };
+    let after_merge = prs(&[(more, merged(1)), (opened("a", 7), closed(2))]);
+    let third = FixFacts { causes: vec!["f3".into()], ..fix() };
+    let found = judge_opening(&third, &after_merge, &policy(), at(3));
+    assert_eq!(found, open(3, Some("acme/orders#6")));
     // The first refused session had this category, and the last one another.
     let other = FixState { category: Some("schema".into()), ..opened("b", 8) };
     let twice = prs(&[(opened("a", 7), closed(1)), (other, closed(2))]);
@@ -203,6 +224,8 @@ fn fix_is_decided_once_and_a_try_is_repeated_later() {
         base: base.into(),
         ..own(FixStep::Refused)
     };
+    let on_the_way =
+        |attempt| FixState { branch: format!("dlq/f1-{attempt}"), attempt, ..own(FixStep::Pushed) };
     let retry = |hours| FixState { retry_at: Some(at(hours)), ..own(FixStep::Planned) };
     let wait = |hours| OpeningVerdict::Wait { until: at(hours), why: OpeningWait::TryAgain };
     // (rule, own state, decision, decision when a person asks)
@@ -221,6 +244,7 @@ fn fix_is_decided_once_and_a_try_is_repeated_later() {
         ("try later", retry(9), wait(9), open(1, None)),
         ("try now", retry(3), open(1, None), open(1, None)),
         ("killed on the way", own(FixStep::Pushed), open(1, None), open(1, None)),
+        ("killed on the way of a later attempt", on_the_way(4), open(4, None), open(4, None)),
     ];
     for (rule, own, expected, asked) in rows {
         let prs = prs(&[(own, None)]);
@@ -250,8 +274,48 @@ fn repository_has_a_limit_of_open_ones_and_of_those_of_a_day() {
     assert_eq!(judge(prs(&three)), day(at(34)), "until the first of three is a day old");
     let old = [of(1, 1, merged(2)), of(2, 12, merged(13)), of(3, 14, merged(15))];
     assert_eq!(judge(prs(&old)), open(1, None));
+    let elsewhere: Vec<_> = three
+        .iter()
+        .map(|(state, end)| (FixState { repo: "acme/web".into(), ..state.clone() }, end.clone()))
+        .collect();
+    assert_eq!(judge(prs(&elsewhere)), open(1, None), "in another repository");
+    let still_open: Vec<_> = elsewhere.iter().map(|(state, _)| (state.clone(), None)).collect();
+    assert_eq!(judge(prs(&still_open)), open(1, None), "open in another repository");
+    let commented: Vec<_> = three
+        .iter()
+        .map(|(state, _)| (FixState { step: FixStep::Commented, ..state.clone() }, None))
+        .collect();
+    assert_eq!(judge(prs(&commented)), open(1, None), "a comment opens nothing");
     let four = [three.to_vec(), vec![of(4, 15, merged(16))]].concat();
     assert_eq!(judge(prs(&four)), day(at(36)), "until two of four are a day old");
+}
+
+#[test]
+fn open_pull_request_has_one_comment_a_day() {
+    let comment = OpeningVerdict::Comment { number: 7 };
+    let by = OpenedPullRequest { id: "N7".into(), number: 7, url: "u".into() };
+    let covered = OpeningVerdict::Covered { by };
+    let said = |change: fn(&mut FixState)| {
+        let mut state = FixState { step: FixStep::Commented, at: at(10), ..opened("c", 7) };
+        change(&mut state);
+        prs(&[(opened("a", 7), None), (state, None)])
+    };
+    let rows = [
+        ("first", prs(&[(opened("a", 7), None)]), 10, comment.clone()),
+        ("on the same day", said(|_| {}), 33, covered),
+        ("on the next", said(|_| {}), 34, comment.clone()),
+        ("in another repository", said(|one| one.repo = "acme/web".into()), 11, comment.clone()),
+        (
+            "on another one",
+            said(|one| one.pull_request.as_mut().unwrap().number = 8),
+            11,
+            comment.clone(),
+        ),
+        ("refused, not said", said(|one| one.step = FixStep::Refused), 11, comment),
+    ];
+    for (rule, prs, hours, expected) in rows {
+        assert_eq!(judge_opening(&fix(), &prs, &policy(), at(hours)), expected, "{rule}");
+    }
 }
 
 #[test]
