@@ -183,6 +183,16 @@ mod tests {
                 fixes(vec![state(FixStep::Pushed, false)]),
                 IssueVerdict::No,
             ),
+            (
+                "pull request in another repository",
+                fixes(vec![FixState { repo: "acme/web".into(), ..state(FixStep::Opened, true) }]),
+                open.clone(),
+            ),
+            (
+                "pull request for another cause",
+                fixes(vec![FixState { fingerprint: "f2".into(), ..state(FixStep::Opened, true) }]),
+                open.clone(),
+            ),
             ("refused", fixes(vec![state(FixStep::Refused, false)]), open),
         ];
         for (rule, prs, expected) in rows {
