@@ -252,7 +252,7 @@ impl Prs<'_> {
     }
 }
 
-/// The state of an issue on GitHub.
+/// The state of an issue that was looked for.
 enum FoundIssue {
     None,
     /// `is_of_session`: the session that is looked for has opened it.

@@ -11,7 +11,9 @@ use crate::time::Timestamp;
 
 /// The time after a merge for which its deployment is looked for.
 const ASKED_FOR: Duration = Duration::from_secs(30 * 86_400);
-/// The part of the age of a merge that the pause between two questions lasts, and the longest pause.
+/// The age of a merge up to which each look asks about it.
+const FRESH: Duration = Duration::from_secs(1800);
+/// The part of the age of an older merge that the pause between two questions lasts, and the longest pause.
 const PAUSE_PART: u32 = 20;
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// The merges that one look asks about.
@@ -55,7 +57,8 @@ pub fn is_production(environment: &str) -> bool {
 fn next(merged_at: Timestamp, asked_at: Timestamp) -> Timestamp {
     // A clock that was set back: the question counts as just asked.
     let age = asked_at.since(merged_at);
-    asked_at.plus((age / PAUSE_PART).min(PAUSE_MAX))
+    let pause = if age < FRESH { Duration::ZERO } else { age / PAUSE_PART };
+    asked_at.plus(pause.min(PAUSE_MAX))
 }
 
 #[cfg(test)]
@@ -117,7 +120,13 @@ mod tests {
             ("closed", closed, at(1), false),
             ("its commit is not known yet", no_commit, at(1), false),
             ("live", live, at(2), false),
-            ("fresh, asked just now", asked(watched(1, merged(1)), at(1)), at(1), true),
+            (
+                "fresh, asked just now",
+                asked(watched(1, merged(1)), minute(1, 29)),
+                minute(1, 29),
+                true,
+            ),
+            ("no longer fresh", asked(watched(1, merged(1)), minute(1, 30)), minute(1, 31), false),
             (
                 "after a day, within the hour",
                 asked(watched(1, merged(0)), at(24)),

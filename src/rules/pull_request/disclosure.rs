@@ -51,7 +51,7 @@ pub struct DisclosedText<'a> {
     pub line: usize,
     /// The text, as it stands there.
     pub text: &'a str,
-    /// The kind of evidence in words: `the name of the queue`.
+    /// The kind of text, in words: `the name of the queue`.
     pub what: &'static str,
 }
 
@@ -83,7 +83,7 @@ pub struct PublishedLines<'a> {
 
 impl<'a> PublishedLines<'a> {
     /// Collects the added lines of a difference, and the paths of its new files.
-    pub fn of(difference: &'a Difference) -> Self {
+    pub fn added_by(difference: &'a Difference) -> Self {
         let mut lines = Vec::new();
         for file in &difference.files {
             let path = file.change.path.as_str();

@@ -209,6 +209,16 @@ mod tests {
                 fixes(vec![state(FixStep::Pushed, false)]),
                 IssueVerdict::No,
             ),
+            (
+                "pull request in another repository",
+                fixes(vec![FixState { repo: "acme/web".into(), ..state(FixStep::Opened, true) }]),
+                open.clone(),
+            ),
+            (
+                "pull request for another cause",
+                fixes(vec![FixState { fingerprint: "f2".into(), ..state(FixStep::Opened, true) }]),
+                open.clone(),
+            ),
             ("refused", fixes(vec![state(FixStep::Refused, false)]), open.clone()),
             ("pull request was closed", ended(closed_end.clone(), "s"), IssueVerdict::No),
             ("its own was merged", ended(merged_end(1), "new"), IssueVerdict::No),

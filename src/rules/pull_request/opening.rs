@@ -91,7 +91,7 @@ pub enum OpeningRefusal {
         number: u64,
     },
     TooOld,
-    /// A reason that an act on the way has met.
+    /// A refusal that an act on the way has met.
     Stopped {
         word: &'static str,
         detail: String,
@@ -144,7 +144,7 @@ pub fn judge_opening(
         .collect();
     let number = |one: &FixState| one.pull_request.as_ref().map_or(0, |pr| pr.number);
     if let Some(open) = opened.iter().rev().find(|one| prs.end_of(one).is_none()) {
-        return judge_comment(fix, repo, open, prs, now);
+        return judge_comment(repo, open, prs, now);
     }
     let ends = || opened.iter().filter_map(|one| Some((*one, prs.end_of(one)?)));
     let last = ends().max_by_key(|(_, end)| end.at());
@@ -182,7 +182,6 @@ pub fn may_be_open(own: Option<&FixState>, ended_at: Option<Timestamp>, now: Tim
 
 /// Judges a comment on the pull request that is open for the cause: one a day says that it comes again.
 fn judge_comment(
-    fix: &FixFacts,
     repo: &str,
     open: &FixState,
     prs: &PullRequests,
@@ -190,8 +189,7 @@ fn judge_comment(
 ) -> OpeningVerdict {
     let by = open.pull_request.clone().unwrap_or_default();
     let is_comment = |one: &&FixState| {
-        one.id != fix.session
-            && one.step == FixStep::Commented
+        one.step == FixStep::Commented
             && one.repo.eq_ignore_ascii_case(repo)
             && one.pull_request.as_ref().is_some_and(|pr| pr.number == by.number)
     };

@@ -3,6 +3,7 @@
 //! A limit on the size of files acts like a full disk, and fails at another step for each size.
 
 use super::*;
+use crate::support::dice::Dice;
 
 /// Sizes at which files end, in blocks of the shell.
 const BLOCKS: [u32; 10] = [0, 1, 2, 3, 4, 6, 8, 12, 16, 64];
@@ -49,6 +50,28 @@ fn opening_on_a_full_disk_is_finished_by_the_next_run() {
         assert!(!ids.is_empty() && ids.iter().all(|id| *id == ids[0]), "{blocks}: {ids:?}");
     }
     assert!((3..BLOCKS.len() as u32).contains(&failed), "{failed} runs have failed");
+    site.assert_allowed();
+}
+
+/// What git says of a full disk is no verdict on the fix, such as that its repository is too large.
+#[test]
+fn repository_that_does_not_fit_on_the_disk_is_fetched_later() {
+    let mut dice = Dice(0x0000_d15c);
+    let text: String =
+        (0..40_000).map(|_| format!("{:08x}\n", dice.roll(u64::MAX) as u32)).collect();
+    let more = json!({"private": true, "files": {"src/a.py": "x = 1\n", "big.txt": text}});
+    let Some(site) = Site::with_repository("prs-full-fetch", "", more) else { return };
+    for (n, blocks) in [(1, 16), (2, 64), (3, 128)] {
+        let fingerprint = json!(format!("{n:012x}"));
+        site.machine.plant(n, &site.base, |session, _| session["fingerprint"] = fingerprint);
+        let ran = limited(&site.machine, blocks, "--open-due");
+        assert_eq!((ran.code, ran.types().len()), (1, 0), "{blocks}: {ran:?}");
+        assert_clear(&ran, blocks);
+        if !site.machine.document("prs.json").is_null() {
+            site.machine.due_now();
+        }
+        site.machine.open_due().only("pr.opened");
+    }
     site.assert_allowed();
 }
 

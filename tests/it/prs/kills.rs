@@ -71,6 +71,46 @@ fn killed_opening_is_finished_by_the_next_run() {
     site.assert_allowed();
 }
 
+/// Killed in the second try: the branch has a commit, and the base has moved since.
+#[test]
+fn killed_second_try_is_finished_by_the_next_run() {
+    let kills = if campaigns() > 1 { 30 } else { 6 };
+    let github = "  max_open: 100\n  max_per_day: 100\n";
+    let Some(site) = Site::new("prs-kills-again", github) else { return };
+    let mut dice = Dice(0x05ec_017d);
+    let mut span = Duration::from_millis(500);
+    for n in 1..=kills {
+        let fingerprint = json!(format!("{n:012x}"));
+        let base = site.branch("main");
+        let base = base.as_str().unwrap();
+        site.machine.plant(n, base, |session, _| session["fingerprint"] = fingerprint);
+        site.server.queue_fault("server_error", "POST", "pulls$");
+        assert_eq!(site.machine.open_due().code, 1, "{n}");
+        assert_eq!(site.machine.fix(n)["step"], json!("pushed"), "{n}");
+        let files = json!({"README.md": format!("{n}\n")});
+        site.act(
+            "commit",
+            json!({"repo": REPO, "branch": "main", "files": files, "message": "m", "login": "ann"}),
+        );
+        site.machine.due_now();
+        let mut running = site.machine.bench.start("dlq-prs", &["--open-due"]);
+        // Without sleep there is no random moment.
+        std::thread::sleep(span.mul_f64(dice.roll(1000) as f64 / 1000.0));
+        running.kill();
+        if dice.roll(2) == 0 {
+            processes_of(&site.machine.bench).into_iter().for_each(|pid| signal("KILL", pid));
+        }
+        site.machine.due_now();
+        let began = Instant::now();
+        let ran = site.machine.open_due();
+        span = span.max(began.elapsed());
+        assert_eq!((ran.code, &site.machine.fix(n)["step"]), (0, &json!("opened")), "{n}: {ran:?}");
+        assert_eq!((site.pulls().len(), site.branches().len()), (n as usize, n as usize), "{n}");
+        assert_eq!(site.branch(&format!("dlq/{n:012x}-1")), site.machine.fix(n)["commit"], "{n}");
+    }
+    site.assert_allowed();
+}
+
 /// Returns the names in the state folder, sorted.
 fn names_in(machine: &Machine) -> Vec<String> {
     let entries = std::fs::read_dir(machine.bench.state("")).unwrap().flatten();

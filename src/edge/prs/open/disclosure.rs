@@ -58,7 +58,7 @@ impl Opening<'_> {
                 format!("repository '{name}' is public, or its visibility is not known, and {why}");
             Err(Stop::Refused(EVIDENCE, why).into())
         };
-        let mut lines = PublishedLines::of(difference);
+        let mut lines = PublishedLines::added_by(difference);
         // What cannot be compared may be evidence.
         if let Err(error) = self.compare(&mut lines) {
             return refused(format!("the evidence cannot be compared with the patch: {error}"));

@@ -40,7 +40,7 @@ pub(super) struct OpeningGit {
 
 /// The branch of a fix after its push.
 enum PushedBranch {
-    /// The branch has the commit.
+    /// A branch that has the commit.
     Ours(Box<FixState>),
     /// Another machine's, whose pull request has a comment now.
     Commented,

@@ -15,7 +15,7 @@ fn patch(files: Vec<DifferingFile>) -> Difference {
 /// Returns what is found of the evidence in a file that has one more line.
 fn found(added: &str, compare: impl FnOnce(&mut PublishedLines<'_>)) -> Vec<String> {
     let difference = patch(vec![file("100644", "a.py", "old\n", &format!("old\n{added}\n"))]);
-    let mut lines = PublishedLines::of(&difference);
+    let mut lines = PublishedLines::added_by(&difference);
     compare(&mut lines);
     lines.found().iter().map(|one| one.text.to_owned()).collect()
 }
@@ -167,7 +167,7 @@ fn paths_of_new_files_count_and_lines_that_were_there_do_not() {
         file(new, "data/A-83421/c.py", "", ""),
     ];
     let difference = patch(files);
-    let mut lines = PublishedLines::of(&difference);
+    let mut lines = PublishedLines::added_by(&difference);
     lines.compare_name("the name of the queue", "orders-dlq");
     lines.compare_value("a text of a message", "A-83421");
     let found = lines.found();

@@ -86,6 +86,20 @@ fn opening_of_ours_is_told_once_and_later_news_have_its_incident() {
 }
 
 #[test]
+fn fact_that_is_known_is_told() {
+    let lines = look(&fixtures::reading(), false, &PullRequests::default());
+    let pr = read::<PrFound>(&lines[0]).unwrap().data.pr;
+    let words = [pr.author, pr.checks, pr.review, pr.turn, pr.waiting_on];
+    let expected = ["ana", "passing", "required", "reviewer", "ben"];
+    assert_eq!(words.map(Option::unwrap_or_default), expected);
+    // A fix of a session that has no incident.
+    let fix = FixState { incident: String::new(), ..fix() };
+    let prs = PullRequests { sessions: vec![fix], ..PullRequests::default() };
+    let failing = PullRequestReading { checks: ChecksState::Failing, ..fixtures::reading() };
+    assert_eq!(read::<PrChecksFailed>(&look(&failing, true, &prs)[0]).unwrap().incident, None);
+}
+
+#[test]
 fn unknown_is_null() {
     let reading = PullRequestReading {
         checks: ChecksState::Unavailable,
@@ -201,6 +215,19 @@ fn acknowledged_pull_request_and_one_that_waits_for_nobody_are_not_reminded_of()
     }
     let queued = |one: &mut PullRequestReading| one.is_merging_itself = true;
     assert_eq!(reminder(queued, None, &Acks::default(), 9999), None);
+    let reading = fixtures::reading();
+    let (mut record, _) =
+        judge_reading(None, &reading, PullRequestOrigin::Person, true, at(0)).unwrap();
+    record.end = Some(PullRequestEnd::Closed { at: at(1) });
+    let (policy, acks) = (policy(10), Acks::default());
+    let context = ReminderContext {
+        ours: &policy,
+        others: &policy,
+        loss_of: &|_| None,
+        is_over: &|_| false,
+        acks: &acks,
+    };
+    assert_eq!(remind(&mut record, &reading, None, &context, at(600)), None, "it has ended");
 }
 
 #[test]

@@ -202,6 +202,10 @@ fn fix_needs_a_repository_a_proof_and_no_suspicion() {
     assert!(matches!(found, OpeningVerdict::Refuse(Suspicious { .. })), "{found:?}");
     let old = judge_opening(&fix(), &prs(&[]), &policy(), at(72));
     assert_eq!(old, OpeningVerdict::Refuse(TooOld));
+    let asked = OpeningPolicy { is_asked_for: true, ..policy() };
+    assert_eq!(judge_opening(&fix(), &prs(&[]), &asked, at(72)), open(1, None), "a person asks");
+    let found = judge_opening(&fix(), &prs(&[(own(FixStep::Planned), None)]), &policy(), at(72));
+    assert_eq!(found, OpeningVerdict::Refuse(TooOld), "nothing of it is on the server");
     let begun = FixState { branch: "dlq/f1-1".into(), attempt: 1, ..own(FixStep::Planned) };
     let found = judge_opening(&fix(), &prs(&[(begun, None)]), &policy(), at(72));
     assert_eq!(found, open(1, None), "what was begun is finished");

@@ -176,3 +176,42 @@ fn branch_is_of_the_fingerprint() {
     assert_eq!(branch("../../x y", 1), "dlq/xy-1");
     assert_eq!(branch("", 1), "dlq/unknown-1");
 }
+
+/// The rule for patches holds for the texts of this tool, too.
+#[test]
+fn text_for_everybody_discloses_nothing() {
+    use crate::rules::pull_request::disclosure::PublishedLines;
+    use crate::rules::verdict::patch_gate::{Difference, DifferingFile, FileChange};
+    let secret = "order A-83421 of Anna Maria Schmidt cannot be charged: no such card";
+    let fix = FixSummary {
+        title: format!("Fix orders-dlq: {secret}"),
+        root_cause: format!("arn:aws:sqs:eu-west-1:123456789012:orders-dlq has {secret}"),
+        evidence: vec![EvidenceExcerpt {
+            id: "m1".into(),
+            claim: secret.into(),
+            excerpt: secret.into(),
+        }],
+        ..hostile()
+    };
+    for audience in [Audience::Everybody, Audience::Members] {
+        let texts = [
+            title(&fix, audience),
+            commit_message(&fix),
+            branch(&fix.fingerprint, 1),
+            body(&fix, audience),
+            issue_body(&fix, audience),
+            same_cause(&fix, audience),
+        ];
+        let change =
+            FileChange { was: "100644".into(), mode: "100644".into(), path: "text".into() };
+        let (before, after) = (Some(String::new()), Some(texts.join("\n")));
+        let file = DifferingFile { change, lines: Some(1), before, after };
+        let difference = Difference { files: vec![file], patch_bytes: 1 };
+        let mut lines = PublishedLines::added_by(&difference);
+        lines.compare_name("the queue", "orders-dlq");
+        lines.compare_name("the account", "123456789012");
+        lines.compare_text("a message", secret);
+        let found = lines.found();
+        assert_eq!(found.is_empty(), audience == Audience::Everybody, "{found:?}");
+    }
+}
