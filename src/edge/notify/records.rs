@@ -4,7 +4,6 @@
 pub mod take_up;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::clock;
 use crate::config::{Channel, ChannelKind, Env, Settings, state_dir};
@@ -16,7 +15,7 @@ use crate::journal::Journal;
 use crate::rules::notification::amend::Amendment;
 use crate::rules::notification::decision::DropReason;
 use crate::rules::notification::fallback::fall_back;
-use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
+use crate::rules::notification::heartbeat::{Heartbeat, MissingRule, Pulse};
 use crate::rules::notification::notice_key::NoticeKey;
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
@@ -215,33 +214,31 @@ impl DispatcherState {
         Ok(recorded)
     }
 
-    /// Records the end of a round. Returns that rounds finish again, when they were missing.
-    pub fn beat(&self, at: Timestamp) -> Result<Option<Pulse>, Error> {
+    /// Records the end of a round. Returns the rounds that finish again, when they were missing.
+    pub fn beat(&self, asked: Option<&str>, at: Timestamp) -> Result<Vec<Pulse>, Error> {
         let now = clock::now();
-        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at, now)))
+        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(asked, at, now)))
     }
 
     /// Returns whether the end of a round is on record.
     pub fn has_pulse(&self) -> bool {
-        self.store.read::<Heartbeat>(&Keys::all()).is_ok_and(|heart| heart.last.is_some())
+        self.store.read::<Heartbeat>(&Keys::all()).is_ok_and(|heart| heart.all.last.is_some())
     }
 
     /// Returns that rounds are missing, to one process, once. None without a round on record.
     pub fn check_heartbeat(
         &self,
-        rounds: u32,
-        interval: Duration,
-        watched_since: Timestamp,
+        rule: MissingRule,
         now: Timestamp,
-    ) -> Result<Option<Option<Pulse>>, Error> {
+    ) -> Result<Option<Vec<Pulse>>, Error> {
         let mut seen: Heartbeat = self.store.read(&Keys::all())?;
-        if seen.last.is_none() {
+        if seen.all.last.is_none() {
             return Ok(None);
         }
-        if seen.check(rounds, interval, watched_since, now).is_none() {
-            return Ok(Some(None));
+        if seen.check(rule, now).is_empty() {
+            return Ok(Some(Vec::new()));
         }
-        let check = |heart: &mut Heartbeat| Ok(heart.check(rounds, interval, watched_since, now));
+        let check = |heart: &mut Heartbeat| Ok(heart.check(rule, now));
         self.store.update(&Keys::all(), check).map(Some)
     }
 
