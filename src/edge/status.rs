@@ -95,7 +95,7 @@ fn all(
         let folder = session_folder(store.dir(), &session.id);
         let mut found = SessionProbe::default();
         if session.status == SessionStatus::Running {
-            match session_folder::is_supervised(&folder.join(files::LOCK)) {
+            match session_folder::is_supervised(&folder.join(files::LOCK), session.lock) {
                 Ok(held) => found.held = Some(held),
                 Err(_) if closed.take(&folder) => {}
                 Err(error) => problems.push(error.to_string()),
