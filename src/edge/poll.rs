@@ -63,7 +63,7 @@ pub struct Poller {
     journal: Journal,
     /// Identifies this selection of queues in `queues.json`.
     key: String,
-    /// What the rounds are to ask, in their events.
+    /// The accounts and regions, or the queues, that the rounds are to ask, in their events.
     asked: String,
     /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,

@@ -200,12 +200,12 @@ impl PreparedClaude<'_> {
     }
 }
 
-/// How a pipe gives the credential to its first reader.
+/// The way in which a pipe gives the credential to its first reader.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CredentialOffer {
-    /// It is written when a reader has opened the pipe.
+    /// Written when a reader has opened the pipe.
     ToReader,
-    /// It stands in the pipe from the beginning, so that a reader need not wait. Linux only.
+    /// In the pipe from the beginning, so that a reader need not wait. Linux only.
     Once,
 }
 
@@ -252,7 +252,7 @@ fn write_credential(path: &Path, credential: &SecretValue) {
 
 fn keep_until_read(pipe: &File) {
     // Claude Code reopens the pipe by its descriptor: a writer must stay until it has read.
-    while rustix::io::ioctl_fionread(&pipe).is_ok_and(|unread| unread > 0) {
+    while rustix::io::ioctl_fionread(pipe).is_ok_and(|unread| unread > 0) {
         store::sleep(BlockingWait::Command, UNREAD);
     }
 }

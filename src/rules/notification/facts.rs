@@ -204,9 +204,7 @@ impl EventFacts {
             }
             AnyPayload::QueueLinted(data) => (of_queue("lint", &data.queue), TopicChange::Persists),
             AnyPayload::PollFailed(data) => {
-                let scope = [data.account, data.region].map(Option::unwrap_or_default);
-                let scope = scope.into_iter().chain(data.asked).collect::<Vec<_>>();
-                (format!("{POLL}{}", scope.join("\n")), TopicChange::Begins)
+                (failure(data.account, data.region, data.asked), TopicChange::Begins)
             }
             AnyPayload::PollMissing(data) => (missing(data.asked), TopicChange::Begins),
             AnyPayload::PollResumed(data) => {
@@ -250,6 +248,13 @@ impl EventFacts {
             || self.round.is_some_and(|round| round != RoundSight::Partial)
             || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })
     }
+}
+
+/// Returns the topic of a failure to poll.
+fn failure(account: Option<String>, region: Option<String>, asked: Option<String>) -> String {
+    let scope = [account, region].map(Option::unwrap_or_default);
+    let scope: Vec<String> = scope.into_iter().chain(asked).collect();
+    format!("{POLL}{}", scope.join("\n"))
 }
 
 /// Returns what the round was to ask that has failed, by the key of the failure to poll; None when its event

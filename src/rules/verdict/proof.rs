@@ -238,6 +238,24 @@ impl PatchProof {
         }
     }
 
+    /// Returns the grade of a patch that decides itself how its tests run, unless they pass without that.
+    fn grade_of_runner(&self) -> Option<(ProofGrade, String)> {
+        let file = shorten(&safe(self.runner_files.first()?), NAME_MAX).into_owned();
+        match self.with_old_runner {
+            Some(TestResult::Passed) => None,
+            Some(TestResult::Failed) => {
+                let why = format!(
+                    "the tests pass only with the patch's own '{file}', which decides how they run"
+                );
+                Some((ProofGrade::Unproven, why))
+            }
+            other => {
+                let of = format!("the patch with '{file}' of the base");
+                Some((ProofGrade::Unknown, unknown(&of, other)))
+            }
+        }
+    }
+
     fn grade_of_first(&self) -> (ProofGrade, String) {
         use ProofGrade::{Proven, Unknown, Unproven};
         let how = self.with_patch.sentence();
@@ -253,23 +271,8 @@ impl PatchProof {
         if self.split == PatchSplit::TestsOnly {
             return (Unproven, "the patch changes tests alone".to_owned());
         }
-        if let Some(file) = self.runner_files.first() {
-            let file = shorten(&safe(file), NAME_MAX).into_owned();
-            match self.with_old_runner {
-                Some(TestResult::Passed) => {}
-                Some(TestResult::Failed) => {
-                    let why = format!(
-                        "the tests pass only with the patch's own '{file}', which decides how they run"
-                    );
-                    return (Unproven, why);
-                }
-                other => {
-                    return (
-                        Unknown,
-                        unknown(&format!("the patch with '{file}' of the base"), other),
-                    );
-                }
-            }
+        if let Some(grade) = self.grade_of_runner() {
+            return grade;
         }
         let (green, red) = (Some(TestResult::Passed), Some(TestResult::Failed));
         let has_turned =
