@@ -35,15 +35,35 @@ pub fn append_with(
     Ok(file.metadata()?.len())
 }
 
+/// The longest rest of a torn line that is removed. A longer one stays, and becomes a line of its own.
+const TORN_MAX: u64 = 4 << 20;
+
 /// Removes the rest of a torn line at the end of a file, for files in which every line is an event.
 pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
     if ends_with_lf(file)? {
         return Ok(());
     }
+    let from = file.metadata()?.len().saturating_sub(TORN_MAX);
     let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    file.set_len(whole(&bytes) as u64)
+    file.seek(SeekFrom::Start(from))?;
+    (&*file).take(TORN_MAX).read_to_end(&mut bytes)?;
+    match whole(&bytes) as u64 {
+        0 if from > 0 => Ok(()),
+        whole => file.set_len(from + whole),
+    }
+}
+
+/// Returns where the first line begins that lies in the last bytes of a file, as a whole or unfinished; the
+/// size of the file when none begins there.
+pub fn line_in_last(path: &Path, bytes_max: u64) -> io::Result<u64> {
+    let Some(mut file) = if_found(regular_file::open(path))? else { return Ok(0) };
+    let size = file.metadata()?.len();
+    let from = size.saturating_sub(bytes_max);
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.take(bytes_max).read_to_end(&mut bytes)?;
+    let begin = bytes.iter().position(|byte| *byte == b'\n').map(|at| from + at as u64 + 1);
+    Ok(begin.unwrap_or(size))
 }
 
 /// Returns the last whole line of a file, without its LF, when it is at most `max` bytes long;
@@ -160,6 +180,23 @@ mod tests {
             cut_torn_line(&mut lines.file()).unwrap();
             assert_eq!(lines.text(), after, "{before:?}");
         }
+    }
+
+    /// A sparse file of 900 GB, which is read in no time and little memory.
+    #[test]
+    fn endless_line_is_neither_read_nor_cut() {
+        let lines = Lines::new("endless", "a\n");
+        let size = 900 << 30;
+        lines.file().set_len(size).unwrap();
+        let begun = std::time::Instant::now();
+        cut_torn_line(&mut lines.file()).unwrap();
+        assert_eq!(std::fs::metadata(&lines.0).unwrap().len(), size);
+        assert_eq!(line_in_last(&lines.0, 1 << 20).unwrap(), size);
+        append_line(lines.file(), b"end\n").unwrap();
+        let begin = line_in_last(&lines.0, 1 << 20).unwrap();
+        assert_eq!(begin, size + 1);
+        assert_eq!(lines_after(&lines.0, begin, 99).unwrap(), b"end\n");
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     }
 
     #[test]

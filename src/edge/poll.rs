@@ -28,6 +28,7 @@ use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
 use crate::log;
 use crate::money::Usd;
+use crate::rules::queue::asked;
 use crate::rules::queue::discovery_cache::{CacheEntry, DiscoveryDoc};
 use crate::rules::queue::document;
 use crate::rules::queue::document::{ScopeFailure, Watched};
@@ -62,6 +63,8 @@ pub struct Poller {
     journal: Journal,
     /// Identifies this selection of queues in `queues.json`.
     key: String,
+    /// The accounts and regions, or the queues, that the rounds are to ask, in their events.
+    asked: String,
     /// The documents as a dry run would leave them.
     dry: Option<RefCell<(Watched, DiscoveryDoc)>>,
     /// The queues that the run was given, instead of those of discovery.
@@ -92,6 +95,8 @@ impl Poller {
         let documents = (store.read(&keys)?, store.read(&keys)?);
         let dry = run.dry_run.then(|| RefCell::new(documents));
         let key = selection_key(&sqs, &monitoring, &run);
+        let scopes = (0..sqs.scopes()).map(|at| (sqs.account(at), sqs.region(at)));
+        let asked = asked::text(scopes, &run.queues);
         let given = run.queues.iter().map(|text| GivenQueue::new(text, &sqs));
         Ok(Poller {
             given: given.collect::<Result<_, _>>()?,
@@ -102,6 +107,7 @@ impl Poller {
             store,
             journal,
             key,
+            asked,
             dry,
             targets: Vec::new(),
             entries: Vec::new(),
@@ -185,6 +191,7 @@ impl Poller {
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             api_calls,
             usd_month: self.usd_month(api_calls - discovery_calls),
+            asked: Some(self.asked.clone()),
         };
         log::info(&format!(
             "round {}: {} in {}ms, {}",
@@ -259,7 +266,7 @@ impl Poller {
         let change = |doc: &mut Watched| {
             let mut lines = RoundLines::default();
             let mut push = |line: &[u8], news| lines.push(line, news);
-            doc.apply_failures(failures, polled_at, &mut push);
+            doc.apply_failures(failures, &self.asked, polled_at, &mut push);
             doc.apply_round(&self.policy, &self.key, polled_at, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;

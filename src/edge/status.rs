@@ -41,8 +41,8 @@ pub fn look_for_summary(store: &Store, limits: &BudgetLimits) -> (StatusView, Op
     let (mut view, watched) = read(store, limits, false);
     let heartbeat = document::<Heartbeat>(store, &mut view.problems).unwrap_or_default();
     let rounds = watched.map(|watched| RoundFacts {
-        last: watched.last_round().max(heartbeat.last),
-        interval_ms: heartbeat.interval_s.map(|seconds| seconds.saturating_mul(1000)),
+        last: watched.last_round().max(heartbeat.all.last),
+        interval_ms: heartbeat.all.interval_s.map(|seconds| seconds.saturating_mul(1000)),
         failures: watched.failures(),
     });
     (view, rounds)
@@ -95,7 +95,7 @@ fn all(
         let folder = session_folder(store.dir(), &session.id);
         let mut found = SessionProbe::default();
         if session.status == SessionStatus::Running {
-            match session_folder::is_supervised(&folder.join(files::LOCK)) {
+            match session_folder::is_supervised(&folder.join(files::LOCK), session.lock) {
                 Ok(held) => found.held = Some(held),
                 Err(_) if closed.take(&folder) => {}
                 Err(error) => problems.push(error.to_string()),

@@ -412,6 +412,10 @@ payloads! {
         /// tier.
         #[serde(default, deserialize_with = "money::reported")]
         usd_month: Option<Usd>,
+        /// What the round was to ask: its accounts and regions, or the queues that it was given. Rounds
+        /// of one selection say the same. Null in older events.
+        #[serde(default)]
+        asked: Option<String>,
     }
 
     /// A round or a part of it failed: the state of the queues there is unknown.
@@ -421,6 +425,9 @@ payloads! {
         /// The region; null when the failure concerns all.
         region: Option<String>,
         reason: String,
+        /// What the round was to ask, as in `poll.finished`. Null in older events.
+        #[serde(default)]
+        asked: Option<String>,
     }
 
     /// An incident is not investigated, with the reason.
@@ -712,12 +719,18 @@ payloads! {
         last: Timestamp,
         /// The usual time from one round to the next, in seconds.
         interval_s: u64,
+        /// The rounds that are missing while others finish, by what they ask; null when none finishes.
+        #[serde(default)]
+        asked: Option<String>,
     }
 
     /// Rounds finish again.
     PollResumed = "poll.resumed" Info by Notify {
         /// The end of the last round before the gap.
         last: Timestamp,
+        /// The rounds that were missing, as in `poll.missing`.
+        #[serde(default)]
+        asked: Option<String>,
     }
 }
 

@@ -110,6 +110,7 @@ shown! {
             glob,
             fingerprint,
             patch_held,
+            asked,
         }
         values {
             depth: u64,

@@ -3,6 +3,7 @@
 //! of `dlq-poll`.
 
 pub mod address;
+pub mod asked;
 pub mod discovery_cache;
 pub mod dlq_name;
 pub mod document;

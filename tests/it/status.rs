@@ -262,6 +262,42 @@ fn statement_is_sentences_on_a_terminal_and_a_line_elsewhere() {
     assert_eq!(event["subject"], "acme/web#12");
 }
 
+/// Nothing is configured: the open incidents alone show that there is more than one account or region.
+#[test]
+fn queues_of_several_regions_or_accounts_are_shown_with_theirs() {
+    let rows = [
+        ("one place", ["eu-west-1", "eu-west-1"], ["prod", "prod"], false),
+        ("two regions", ["eu-west-1", "us-east-1"], ["prod", "prod"], true),
+        ("two accounts", ["eu-west-1", "eu-west-1"], ["prod", "test"], true),
+    ];
+    for (rule, regions, accounts, is_shown) in rows {
+        let bench = Bench::new("status-places");
+        let at = dlq::time::Timestamp::from_millis(0).to_string();
+        let entry = |n: usize| {
+            json!({"queue": {
+                "name": format!("q{n}"), "url": "", "arn": format!("arn:q{n}"),
+                "region": regions[n], "account": accounts[n], "fifo": false, "sources": [],
+                "profile": null, "endpoint": null,
+            }, "record": {
+                "seq": 1, "sampled_at": at, "misses": 0, "zeros": null, "fall": null,
+                "read": [at, {"visible": 3, "in_flight": 0, "delayed": 0}],
+                "incident": {"id": format!("i{n}"), "raised_at": at, "raised_depth": 3,
+                             "next_step": 6, "tier": null},
+                "cohorts": [], "retention_s": null,
+            }})
+        };
+        let queues = json!({"version": 1, "floor": 0, "rounds": {},
+                            "queues": {"arn:q0": entry(0), "arn:q1": entry(1)}});
+        bench.write("state/queues.json", queues.to_string());
+        let text = bench.run("dlq-status", &[], "").text();
+        assert!(text.contains("incidents: 2 open"), "{rule}: {text}");
+        let row = text.lines().find(|line| line.contains("q1")).unwrap();
+        let differs = if regions[0] == regions[1] { accounts[1] } else { regions[1] };
+        assert_eq!(text.contains("  WHERE\n"), is_shown, "{rule}: {text}");
+        assert_eq!(row.contains(differs), is_shown, "{rule}: {text}");
+    }
+}
+
 /// The journal is no document: what it tells is not shown, and so it is not shown as none either.
 #[test]
 fn state_with_a_journal_alone_is_unknown() {

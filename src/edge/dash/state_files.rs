@@ -144,7 +144,7 @@ impl FolderReader {
 
     fn probe_running(&self, session: &Session, into: &mut SessionReading) -> Result<(), Error> {
         let folder = session_folder(self.store.dir(), &session.id);
-        into.is_dead = !session_folder::is_supervised(&folder.join(files::LOCK))?;
+        into.is_dead = !session_folder::is_supervised(&folder.join(files::LOCK), session.lock)?;
         into.usage = usage(&folder.join(files::USAGE))?;
         Ok(())
     }

@@ -12,26 +12,35 @@ const FILE_MAX: u64 = 100 << 20;
 const TOTAL_MAX: u64 = 4 << 30;
 
 impl Worktree {
-    /// Refuses files that would take too long to read. Ignored files are not read.
-    pub(super) fn refuse_large(&self, git: &Git) -> Result<(), Error> {
-        let refused = |why: String| Error::failed("read", self.folder.display(), why);
+    /// Refuses files of the base that would take too long to read.
+    pub(super) fn refuse_large_in_sum(&self, git: &Git) -> Result<(), Error> {
         let evidence = format!(":(exclude){EVIDENCE}");
-        let mut total = 0_u64;
-        for (kind, max) in [("--others", FILE_MAX), ("--cached", TOTAL_MAX)] {
-            let argv = ["ls-files", "-z", "--exclude-standard", kind, "--", ".", &evidence];
-            for name in self.list(git, &argv)? {
-                let Ok(found) = self.folder.join(&name).symlink_metadata() else { continue };
-                let size = if found.is_file() { found.len() } else { 0 };
-                total = total.saturating_add(size);
-                if size > max {
-                    let (name, max) = (safe(&name), max >> 20);
-                    return Err(refused(format!("'{name}' is larger than {max} MiB")));
-                }
-                if total > TOTAL_MAX {
-                    return Err(refused("its files are larger than 4 GiB in sum".to_owned()));
-                }
-            }
+        let argv = ["ls-files", "-z", "--cached", "--", ".", &evidence];
+        let names = self.list(git, &argv)?;
+        let total = names.iter().fold(0_u64, |total, name| total.saturating_add(self.size(name)));
+        match total > TOTAL_MAX {
+            true => Err(self.too_large("its files are larger than 4 GiB in sum".to_owned())),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Refuses a new file that would take too long to read.
+    pub(super) fn refuse_large_file(&self, name: &str) -> Result<(), Error> {
+        match self.size(name) > FILE_MAX {
+            true => {
+                let (name, max) = (safe(name), FILE_MAX >> 20);
+                Err(self.too_large(format!("'{name}' is larger than {max} MiB")))
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn size(&self, name: &str) -> u64 {
+        let found = self.folder.join(name).symlink_metadata();
+        found.ok().filter(|found| found.is_file()).map_or(0, |found| found.len())
+    }
+
+    fn too_large(&self, why: String) -> Error {
+        Error::failed("read", self.folder.display(), why)
     }
 }

@@ -105,20 +105,29 @@ impl Worktree {
         let git = scratch.git(&self.git()?, &self.repository.common)?.with("GIT_INDEX_FILE", index);
         special_files::refuse(&self.folder)?;
         let (paths, mut whole) = self.paths_to_add(&git)?;
-        self.refuse_large(&git)?;
+        self.refuse_large_in_sum(&git)?;
         // One unreadable file, or a nested repository without a commit, is no reason to fail.
-        let mut argv = vec!["add", "--all", "--sparse", "--ignore-errors", "--"];
+        let mut argv = vec!["add", "--update", "--sparse", "--ignore-errors", "--"];
         argv.extend(paths.iter().map(String::as_str));
-        let added = git.run(&argv, TREE, ANSWER_MAX)?;
-        if !added.ok && !added.partly {
-            return Err(self.unread(&added.complaint));
+        let mut is_added = self.add(&git, &argv)?;
+        let (new, left_new) = self.new_files(&git, &paths)?;
+        if !new.is_empty() {
+            let list = scratch.0.join("new");
+            let names: Vec<u8> =
+                new.iter().flat_map(|name| [name.as_slice(), &[0]].concat()).collect();
+            std::fs::write(&list, names).map_err(|error| Error::file("write", &list, &error))?;
+            let from = format!("--pathspec-from-file={}", argument(&list)?);
+            let argv = ["add", "--sparse", "--ignore-errors", "--pathspec-file-nul", &from];
+            is_added &= self.add(&git.clone().with("GIT_LITERAL_PATHSPECS", "1"), &argv)?;
         }
         let changed = self.changed(&git)?;
         let is_nested = |one: &ChangedFile| one.change.was == COMMIT || one.change.mode == COMMIT;
-        whole &= added.ok && !changed.iter().any(is_nested);
+        whole &= is_added && !changed.iter().any(is_nested);
         self.restore(&git, &changed, &base, &scratch.0.join("made"))?;
         let changed = self.changed(&git)?;
-        let left_out = self.leave_out(scratch, &git, changed)?;
+        let mut left_out = self.leave_out(scratch, &git, changed)?;
+        left_out.extend(left_new);
+        left_out.sort_unstable();
         let tree = git.must(&["write-tree"], TREE)?.line();
         Ok(Snapshot { tree, whole, left_out })
     }
@@ -162,9 +171,36 @@ impl Worktree {
             let argv = ["update-index", "-z", "--index-info"];
             git.clone().reading(path).must(&argv, TREE)?;
         }
-        let mut left: Vec<String> = left.into_iter().map(|one| one.change.path).collect();
-        left.sort_unstable();
-        Ok(left)
+        Ok(left.into_iter().map(|one| one.change.path).collect())
+    }
+
+    /// Adds files to the index. Returns whether all could be read.
+    fn add(&self, git: &Git, argv: &[&str]) -> Result<bool, Error> {
+        let added = git.run(argv, TREE, ANSWER_MAX)?;
+        match added.ok || added.partly {
+            true => Ok(added.ok),
+            false => Err(self.unread(&added.complaint)),
+        }
+    }
+
+    /// Lists the files that the base does not have: those that may belong to the patch, as git names them,
+    /// and the paths of the others. Git never reads those: a run of tests can leave many, and large ones.
+    fn new_files(&self, git: &Git, paths: &[String]) -> Result<(Vec<Vec<u8>>, Vec<String>), Error> {
+        let mut argv = vec!["ls-files", "-z", "--others", "--exclude-standard", "--"];
+        argv.extend(paths.iter().map(String::as_str));
+        let listed = self.list_bytes(git, &argv)?;
+        let (mut own, mut left) = (Vec::new(), Vec::new());
+        for name in parts(&listed) {
+            let path = String::from_utf8_lossy(name).into_owned();
+            // A folder is a nested repository.
+            if path.ends_with('/') || self.written().has(&path, true) {
+                self.refuse_large_file(&path)?;
+                own.push(name.to_owned());
+            } else {
+                left.push(path);
+            }
+        }
+        Ok((own, left))
     }
 
     /// Returns a git that reads the trees and no attributes, neither of the files nor of an index: they

@@ -243,9 +243,10 @@ impl Dispatcher {
         unreadable.into_iter().for_each(|error| self.report_error(Err(error)));
         self.is_planned = planned.is_ok();
         match planned {
-            Ok((plan, entries)) => {
+            Ok((plan, entries, unwritten)) => {
                 self.shown = 0;
                 self.remember(&arrived);
+                unwritten.iter().for_each(|one| self.report_unwritten(one, now));
                 self.dispatch(&plan, entries, now, out)
             }
             Err(error) => {

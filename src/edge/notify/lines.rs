@@ -6,7 +6,7 @@ use crate::event::{
     PollResumed,
 };
 use crate::rules::notification::group::DueNotice;
-use crate::rules::notification::heartbeat::Pulse;
+use crate::rules::notification::heartbeat::{Pulse, PulseChange};
 use crate::rules::notification::message::merged::compose;
 use crate::rules::notification::notice_key::EventKey;
 use crate::rules::notification::outbox::OutboxEntry;
@@ -94,16 +94,21 @@ pub fn held_line(held: &HeldNotice) -> Option<Vec<u8>> {
 }
 
 /// Returns the event of a change of the heartbeat. Every process derives the same id.
-pub fn pulse_line(pulse: Pulse, now: Timestamp) -> Vec<u8> {
-    match pulse {
-        Pulse::Missing(last, interval) => {
-            let parts = ["missing", &last.to_string()];
-            let data = PollMissing { last, interval_s: interval.as_secs() };
+pub fn pulse_line(pulse: &Pulse, now: Timestamp) -> Vec<u8> {
+    let asked = pulse.asked.clone();
+    match pulse.change {
+        PulseChange::Missing(last, interval) => {
+            let last_text = last.to_string();
+            let parts = ["missing", &last_text].into_iter().chain(asked.as_deref());
+            let parts: Vec<&str> = parts.collect();
+            let data = PollMissing { last, interval_s: interval.as_secs(), asked: asked.clone() };
             Event::derived(&parts, "", now, data).line()
         }
-        Pulse::Resumed(last) => {
-            let parts = ["resumed", &last.to_string()];
-            Event::derived(&parts, "", now, PollResumed { last }).line()
+        PulseChange::Resumed(last) => {
+            let last_text = last.to_string();
+            let parts = ["resumed", &last_text].into_iter().chain(asked.as_deref());
+            let parts: Vec<&str> = parts.collect();
+            Event::derived(&parts, "", now, PollResumed { last, asked: asked.clone() }).line()
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The records of `dlq-notify`: `notices.json`, the drafts of the outbox that belong to it, and the
 //! journal.
 
+mod drafts;
 pub mod take_up;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+pub use drafts::UnwrittenDelivery;
 
 use crate::clock;
 use crate::config::{Channel, ChannelKind, Env, Settings, state_dir};
@@ -16,7 +16,7 @@ use crate::journal::Journal;
 use crate::rules::notification::amend::Amendment;
 use crate::rules::notification::decision::DropReason;
 use crate::rules::notification::fallback::fall_back;
-use crate::rules::notification::heartbeat::{Heartbeat, Pulse};
+use crate::rules::notification::heartbeat::{Heartbeat, MissingRule, Pulse};
 use crate::rules::notification::notice_key::NoticeKey;
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
@@ -128,34 +128,24 @@ impl DispatcherState {
         self.slot.as_ref().map(|slot| slot.number)
     }
 
-    /// Plans in one update, in which the entries of the plan become drafts.
+    /// Plans in one update, in which the entries of the plan become drafts. Returns what is to be sent, and
+    /// what could not be written for its channel.
     pub fn plan(
         &self,
         input: PlanInput<'_>,
         arrived: &[ArrivedEvent],
         now: Timestamp,
         entries_of: impl FnOnce(&FlushPlan, Vec<Option<String>>) -> Vec<OutboxEntry>,
-    ) -> Result<(FlushPlan, Vec<OutboxEntry>), Error> {
+    ) -> Result<(FlushPlan, Vec<OutboxEntry>, Vec<UnwrittenDelivery>), Error> {
+        let notifications = input.notifications;
         self.store.update(&Keys::all(), |notices: &mut Notices| {
             let plan = plan(notices, arrived, input, now);
             let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
-            let mut entries = entries_of(&plan, titles);
-            entries.iter_mut().for_each(|entry| entry.slot = self.slot());
-            self.draft(&entries)?;
-            Ok((plan, entries))
+            let entries = entries_of(&plan, titles);
+            let entries = entries.into_iter().map(|entry| self.in_slot(entry)).collect();
+            let (entries, unwritten) = self.draft_or_pass_on(notices, notifications, entries)?;
+            Ok((plan, entries, unwritten))
         })
-    }
-
-    /// Writes entries as drafts, and syncs them all before any of them is attempted.
-    fn draft(&self, entries: &[OutboxEntry]) -> Result<(), Error> {
-        let mut channels: BTreeMap<&str, Vec<&OutboxEntry>> = BTreeMap::new();
-        entries.iter().for_each(|entry| channels.entry(&entry.channel).or_default().push(entry));
-        for (channel, drafts) in channels {
-            let outbox = ChannelOutbox::new(&self.store, channel);
-            drafts.iter().try_for_each(|entry| outbox.draft(entry))?;
-            outbox.sync(&drafts)?;
-        }
-        Ok(())
     }
 
     /// Records deliveries that have ended, queues those of refused ones for the fallback, and removes
@@ -191,12 +181,10 @@ impl DispatcherState {
                 }
                 let fallback = entry.fallback.as_ref().filter(|_| *is_refused);
                 let to = fallback.and_then(|name| notifications.channel(name));
-                for mut entry in to.map_or(Vec::new(), |to| {
+                let further = to.map_or(Vec::new(), |to| {
                     fall_back(notices, notifications, to, entry, &queued.topics, clock::now())
-                }) {
-                    entry.slot = self.slot();
-                    queued_anew.push(entry);
-                }
+                });
+                queued_anew.extend(further.into_iter().map(|entry| self.in_slot(entry)));
             }
             self.draft(&queued_anew)
         })?;
@@ -215,33 +203,31 @@ impl DispatcherState {
         Ok(recorded)
     }
 
-    /// Records the end of a round. Returns that rounds finish again, when they were missing.
-    pub fn beat(&self, at: Timestamp) -> Result<Option<Pulse>, Error> {
+    /// Records the end of a round. Returns the rounds that finish again, when they were missing.
+    pub fn beat(&self, asked: Option<&str>, at: Timestamp) -> Result<Vec<Pulse>, Error> {
         let now = clock::now();
-        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(at, now)))
+        self.store.update(&Keys::all(), |heart: &mut Heartbeat| Ok(heart.beat(asked, at, now)))
     }
 
     /// Returns whether the end of a round is on record.
     pub fn has_pulse(&self) -> bool {
-        self.store.read::<Heartbeat>(&Keys::all()).is_ok_and(|heart| heart.last.is_some())
+        self.store.read::<Heartbeat>(&Keys::all()).is_ok_and(|heart| heart.all.last.is_some())
     }
 
-    /// Returns that rounds are missing, to one process, once. None without a round on record.
+    /// Returns the rounds that are missing, to one process, once. None without a round on record.
     pub fn check_heartbeat(
         &self,
-        rounds: u32,
-        interval: Duration,
-        watched_since: Timestamp,
+        rule: MissingRule,
         now: Timestamp,
-    ) -> Result<Option<Option<Pulse>>, Error> {
+    ) -> Result<Option<Vec<Pulse>>, Error> {
         let mut seen: Heartbeat = self.store.read(&Keys::all())?;
-        if seen.last.is_none() {
+        if seen.all.last.is_none() {
             return Ok(None);
         }
-        if seen.check(rounds, interval, watched_since, now).is_none() {
-            return Ok(Some(None));
+        if seen.check(rule, now).is_empty() {
+            return Ok(Some(Vec::new()));
         }
-        let check = |heart: &mut Heartbeat| Ok(heart.check(rounds, interval, watched_since, now));
+        let check = |heart: &mut Heartbeat| Ok(heart.check(rule, now));
         self.store.update(&Keys::all(), check).map(Some)
     }
 

@@ -107,9 +107,9 @@ impl SessionRunner {
             let newest = parts.last().map_or(&ended.id, |last| &last.id);
             let session = self.next_part(ended, &first, newest);
             let plan = self.plan_of_next(ended, &session, spent)?;
-            self.spawn(&plan, &session)?;
+            let lock = self.spawn(&plan, &session)?;
             let id = session.id.clone();
-            sessions.sessions.push(session);
+            sessions.sessions.push(Session { lock, ..session });
             Ok(id)
         })
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::SessionRunner;
 use crate::clock;
 use crate::document::Keys;
+use crate::edge::session_folder;
 use crate::edge::supervisor::agent_program;
 use crate::edge::supervisor::{self, Code, PLAN_VERSION, Plan, files, program};
 use crate::error::Error;
@@ -26,13 +27,14 @@ const SUPERVISOR_START_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl SessionRunner {
     /// Creates the folder, starts the supervisor, and returns once that holds its lock, so that the
-    /// session does not look crashed.
-    pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<(), Error> {
+    /// session does not look crashed. Returns the number of the file of its lock, while it is known that
+    /// it is the supervisor's own.
+    pub(super) fn spawn(&self, plan: &Plan, session: &Session) -> Result<Option<u64>, Error> {
         let folder = self.folder(&session.id);
         let lock = folder.join(files::LOCK);
         // Another filter started the session and died before it recorded that.
         if self.has_begun(&session.id)? {
-            return Ok(());
+            return Ok(None);
         }
         store::make_dir(&folder)?;
         // A failed start may have left a transcript; its lock file is never deleted.
@@ -59,7 +61,7 @@ impl SessionRunner {
                 let _ = supervisor.kill();
                 // A very quick agent: the supervisor has ended and left its events.
                 if ended.is_some() && folder.join(files::EVENTS).exists() {
-                    return Ok(());
+                    return Ok(None);
                 }
                 let last = ndjson::last_line(&log, MESSAGE_MAX).ok().flatten();
                 let last = last.map(|line| String::from_utf8_lossy(&line).into_owned());
@@ -70,7 +72,7 @@ impl SessionRunner {
         }
         // Liveness is decided by the lock; this thread only reaps the child.
         std::thread::spawn(move || store::wait_for_end(&mut supervisor));
-        Ok(())
+        Ok(session_folder::lock_number(&lock))
     }
 
     /// Builds a command of `dlq-supervise`, with little of the environment when it is `bare`.

@@ -63,7 +63,7 @@ impl SessionRunner {
         let folder = self.folder(&session.id);
         let is_running = session.status == SessionStatus::Running;
         let probed = match is_running {
-            true => session_folder::is_supervised(&folder.join(files::LOCK)),
+            true => session_folder::is_supervised(&folder.join(files::LOCK), session.lock),
             false => store::is_locked(&folder.join(files::LOCK)),
         };
         let locked = match probed {

@@ -83,9 +83,14 @@ impl SessionRunner {
             let Decision::Start(index, session) = decision else { continue };
             document.sessions.push(Session::clone(session));
             let incident = &document.incidents[*index];
-            if self.dry.is_none()
-                && let Err(error) = self.spawn(&self.session_plan(incident, session), session)
-            {
+            let spawned = match self.dry {
+                None => self.spawn(&self.session_plan(incident, session), session),
+                Some(_) => Ok(None),
+            };
+            if let Ok(lock) = &spawned {
+                document.sessions.last_mut().into_iter().for_each(|one| one.lock = *lock);
+            }
+            if let Err(error) = spawned {
                 document.sessions.pop();
                 // The incident stays armed and is evaluated again.
                 log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));
@@ -131,7 +136,7 @@ impl SessionRunner {
             }
             let path = self.folder(&session.id).join(files::EVENTS);
             let lock = self.folder(&session.id).join(files::LOCK);
-            let is_held = session_folder::is_supervised(&lock);
+            let is_held = session_folder::is_supervised(&lock, session.lock);
             let supervised =
                 session.status == SessionStatus::Running && *is_held.as_ref().unwrap_or(&true);
             match new_events(&path, session, supervised) {
@@ -162,6 +167,8 @@ impl SessionRunner {
 
 /// The bytes of a session's events that one update reads.
 const EVENTS_MAX: u64 = 1 << 20;
+/// More unprinted bytes than any supervisor writes: all but the last of them are skipped.
+const UNPRINTED_MAX: u64 = 16 << 20;
 
 /// Reads the events behind those that were printed. Returns them, how many bytes were read, and whether
 /// the end of a session that runs was left for later.
@@ -174,18 +181,26 @@ fn new_events(
         // The file was rewritten.
         session.printed = 0;
     }
+    let size = std::fs::symlink_metadata(path)?.len();
+    let unprinted = size.saturating_sub(session.printed);
+    let skip = || {
+        let skipped = ndjson::line_in_last(path, EVENTS_MAX)?.saturating_sub(session.printed);
+        Ok((OwnLines { lines: Vec::new(), foreign: 1 }, skipped, false))
+    };
+    if unprinted > UNPRINTED_MAX {
+        return skip();
+    }
     let mut bytes = ndjson::lines_after(path, session.printed, EVENTS_MAX)?;
     let all = bytes.len();
+    if all == 0 && unprinted >= EVENTS_MAX {
+        // A line without end.
+        return skip();
+    }
     if supervised {
         // The agent may have written it: its supervisor finds that out before it ends.
         bytes.truncate(session_events::before_end(&bytes, session));
     }
     let withheld = bytes.len() < all;
-    let size = std::fs::symlink_metadata(path)?.len();
-    if all == 0 && size.saturating_sub(session.printed) >= EVENTS_MAX {
-        // A line without end.
-        return Ok((OwnLines { lines: Vec::new(), foreign: 1 }, EVENTS_MAX, false));
-    }
     Ok((session_events::own_lines(&bytes, session), bytes.len() as u64, withheld))
 }
 

@@ -6,7 +6,7 @@
 //! (`apiKeyHelper`); a token comes through a file descriptor. Without a credential Claude Code uses
 //! the user's own login in the user's home folder.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -157,16 +157,29 @@ impl PreparedClaude<'_> {
         let mut key_program = None;
         let mut readable = vec![context.path(files::AGENTS)];
         if let Some(credential) = &self.credential {
-            let path = offer_credential(&context.path(files::KEY), credential.clone())?;
-            if invocation::is_token(credential.expose()) {
+            let is_token = invocation::is_token(credential.expose());
+            let offer = match self.sandbox.is_some() && !is_token {
+                true => CredentialOffer::Once,
+                false => CredentialOffer::ToReader,
+            };
+            let path = offer_credential(&context.path(files::KEY), credential.clone(), offer)?;
+            if is_token {
                 command.args(["--pipe", &path]);
             } else {
                 readable.push(context.path(files::KEY));
-                // Claude Code asks again for a key that was refused. The mount of a sandbox keeps the
-                // pipe, which has no writer then.
-                let wait: &[&str] = if self.sandbox.is_some() { &["timeout", "5"] } else { &[] };
-                let words = wait.iter().copied().chain(["cat", path.as_str()]);
-                let words: Vec<String> = words.map(str::to_owned).collect();
+                let words = match offer {
+                    // Claude Code asks several times for a key that was refused. The mount of a sandbox
+                    // keeps the pipe, which has no writer then: a program that waits for one would hang.
+                    CredentialOffer::Once => vec![
+                        "dd".to_owned(),
+                        format!("if={path}"),
+                        "iflag=nonblock".to_owned(),
+                        "status=none".to_owned(),
+                        "bs=65536".to_owned(),
+                        "count=1".to_owned(),
+                    ],
+                    CredentialOffer::ToReader => vec!["cat".to_owned(), path.clone()],
+                };
                 key_program = Some(prompt::command_line(&words).map_err(Error::wrong)?);
             }
         }
@@ -187,8 +200,21 @@ impl PreparedClaude<'_> {
     }
 }
 
+/// The way in which a pipe gives the credential to its first reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CredentialOffer {
+    /// Written when a reader has opened the pipe.
+    ToReader,
+    /// In the pipe from the beginning, so that a reader need not wait. Linux only.
+    Once,
+}
+
 /// Makes a pipe that gives the credential to its first reader only, and returns its path.
-fn offer_credential(path: &Path, credential: SecretValue) -> Result<String, Error> {
+fn offer_credential(
+    path: &Path,
+    credential: SecretValue,
+    offer: CredentialOffer,
+) -> Result<String, Error> {
     let failed = |cause: String| Error::failed("make pipe", path.display(), cause);
     let _ = std::fs::remove_file(path);
     let argv = ["mkfifo", "-m", "600", "--"].map(str::to_owned);
@@ -198,8 +224,20 @@ fn offer_credential(path: &Path, credential: SecretValue) -> Result<String, Erro
         return Err(failed("mkfifo failed".into()));
     }
     let pipe = path.to_owned();
-    // The thread waits for a reader; without one it ends with this process.
-    std::thread::spawn(move || write_credential(&pipe, &credential));
+    if offer == CredentialOffer::Once {
+        // Opened for both, which waits for nobody.
+        let opened = OpenOptions::new().read(true).write(true).open(path);
+        let mut filled = opened.map_err(|error| failed(error.to_string()))?;
+        let written = filled.write_all(credential.expose().as_bytes());
+        written.map_err(|error| failed(error.to_string()))?;
+        std::thread::spawn(move || {
+            keep_until_read(&filled);
+            let _ = std::fs::remove_file(&pipe);
+        });
+    } else {
+        // The thread waits for a reader; without one it ends with this process.
+        std::thread::spawn(move || write_credential(&pipe, &credential));
+    }
     Ok(path.display().to_string())
 }
 
@@ -207,11 +245,14 @@ fn write_credential(path: &Path, credential: &SecretValue) {
     let Ok(mut pipe) = OpenOptions::new().write(true).open(path) else { return };
     let _ = std::fs::remove_file(path);
     // Without a credential the model refuses the agent, and the session reports that.
-    if pipe.write_all(credential.expose().as_bytes()).is_err() {
-        return;
+    if pipe.write_all(credential.expose().as_bytes()).is_ok() {
+        keep_until_read(&pipe);
     }
+}
+
+fn keep_until_read(pipe: &File) {
     // Claude Code reopens the pipe by its descriptor: a writer must stay until it has read.
-    while rustix::io::ioctl_fionread(&pipe).is_ok_and(|unread| unread > 0) {
+    while rustix::io::ioctl_fionread(pipe).is_ok_and(|unread| unread > 0) {
         store::sleep(BlockingWait::Command, UNREAD);
     }
 }

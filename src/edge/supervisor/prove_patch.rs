@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::glob::GlobList;
 use crate::rules::agent::prompt;
 use crate::rules::sandbox::limits;
-use crate::rules::verdict::proof::{self, RepeatedRuns};
+use crate::rules::verdict::proof::{self, NewTests, RepeatedRuns};
 use crate::rules::verdict::{PatchProof, PatchSplit, TestFiles, TestResult};
 use crate::{clock, log, regular_file, store};
 
@@ -68,6 +68,7 @@ impl TestRunner<'_> {
             split: PatchSplit::NoTests,
             on_base: None,
             with_tests: None,
+            new_tests: NewTests::default(),
             with_patch: TestResult::NotApplied,
             runner_files: Vec::new(),
             with_old_runner: None,
@@ -91,6 +92,7 @@ impl TestRunner<'_> {
         if split == PatchSplit::Apart && proof.with_patch == TestResult::Passed {
             let part = PatchPart::Only(&tests);
             proof.with_tests = self.run_more(argv, patch, part, files::NEW_TESTS)?;
+            proof.new_tests = proof::new_tests(&self.output(files::NEW_TESTS));
         }
         if matches!(proof.with_patch, TestResult::Passed | TestResult::Failed) {
             proof.on_base = self.run_more(argv, patch, PatchPart::None, files::BASE_TESTS)?;

@@ -83,6 +83,9 @@ pub struct Session {
     /// The lines of its file of events that its supervisor has not written. They were dropped.
     #[serde(default)]
     pub forged: u64,
+    /// The number of the file that its supervisor has locked; null when it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<u64>,
 }
 
 impl SessionStatus {

@@ -90,6 +90,8 @@ pub struct EventFacts {
     pub depth: Option<u64>,
     /// The part of everything that a round has seen.
     pub round: Option<RoundSight>,
+    /// What the round was to ask, when it says so.
+    pub asked: Option<String>,
     /// The time by which messages are lost, when a tier was crossed.
     pub loss: Option<Timestamp>,
 }
@@ -130,6 +132,7 @@ impl EventFacts {
             sampled: None,
             depth: None,
             round: None,
+            asked: None,
             loss: None,
         };
         if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
@@ -201,11 +204,12 @@ impl EventFacts {
             }
             AnyPayload::QueueLinted(data) => (of_queue("lint", &data.queue), TopicChange::Persists),
             AnyPayload::PollFailed(data) => {
-                let scope = [data.account, data.region].map(Option::unwrap_or_default);
-                (format!("{POLL}{}", scope.join("\n")), TopicChange::Begins)
+                (failure(data.account, data.region, data.asked), TopicChange::Begins)
             }
-            AnyPayload::PollMissing(_) => ("missing".to_owned(), TopicChange::Begins),
-            AnyPayload::PollResumed(_) => ("missing".to_owned(), TopicChange::Ends { lost: false }),
+            AnyPayload::PollMissing(data) => (missing(data.asked), TopicChange::Begins),
+            AnyPayload::PollResumed(data) => {
+                (missing(data.asked), TopicChange::Ends { lost: false })
+            }
             AnyPayload::InvestigationStarted(data) => {
                 self.work = Some(Work::Begins { session: data.session, until: data.timeout_at });
                 (of_queue("queue", &data.queue), TopicChange::Progress)
@@ -224,6 +228,7 @@ impl EventFacts {
             AnyPayload::InvestigationStopped(data) => self.ended(&data.queue, data.session),
             AnyPayload::PollFinished(data) => {
                 self.round = Some(RoundSight::seen_by(&data));
+                self.asked = data.asked;
                 return;
             }
             _ => return,
@@ -243,6 +248,24 @@ impl EventFacts {
             || self.round.is_some_and(|round| round != RoundSight::Partial)
             || matches!(self.change, TopicChange::Begins | TopicChange::Ends { .. })
     }
+}
+
+/// Returns the topic of a failure to poll.
+fn failure(account: Option<String>, region: Option<String>, asked: Option<String>) -> String {
+    let scope = [account, region].map(Option::unwrap_or_default);
+    let scope: Vec<String> = scope.into_iter().chain(asked).collect();
+    format!("{POLL}{}", scope.join("\n"))
+}
+
+/// Returns what the round was to ask that has failed, by the key of the failure to poll; None when its event
+/// did not say it.
+pub fn asked_of_failure(problem: &str) -> Option<&str> {
+    problem.strip_prefix(POLL)?.splitn(3, '\n').nth(2)
+}
+
+/// Returns the topic of missing rounds.
+fn missing(asked: Option<String>) -> String {
+    asked.map_or("missing".to_owned(), |asked| format!("missing\n{asked}"))
 }
 
 /// Returns the topic of a kind of problem of a queue.

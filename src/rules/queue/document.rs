@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::TELL_AGAIN;
 use super::monitor;
 use super::monitor::{Emit, Policy, Polled, Record};
 use super::redrive_graph::DeadLetterQueue;
@@ -53,6 +54,9 @@ struct KnownFailure {
     reason: String,
     /// The time of the last round that had it.
     at: Timestamp,
+    /// The time at which it was reported; None in records of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told_at: Option<Timestamp>,
 }
 
 /// The forms of a failure in the file. Before failures had a time, they were texts.
@@ -60,14 +64,21 @@ struct KnownFailure {
 #[serde(untagged)]
 enum StoredFailure {
     Reason(String),
-    Known { reason: String, at: Timestamp },
+    Known {
+        reason: String,
+        at: Timestamp,
+        #[serde(default)]
+        told_at: Option<Timestamp>,
+    },
 }
 
 impl From<StoredFailure> for KnownFailure {
     fn from(stored: StoredFailure) -> Self {
         match stored {
-            StoredFailure::Reason(reason) => KnownFailure { reason, at: Timestamp::from_millis(0) },
-            StoredFailure::Known { reason, at } => KnownFailure { reason, at },
+            StoredFailure::Reason(reason) => {
+                KnownFailure { reason, at: Timestamp::from_millis(0), told_at: None }
+            }
+            StoredFailure::Known { reason, at, told_at } => KnownFailure { reason, at, told_at },
         }
     }
 }
@@ -267,25 +278,38 @@ impl Watched {
         }
     }
 
-    /// Records which scopes and parts of them could not be polled. Emits a line for each new reason.
-    pub fn apply_failures(&mut self, failures: &[ScopeFailure], at: Timestamp, emit: Emit<'_>) {
+    /// Records which scopes and parts of them could not be polled by a round that was to ask `asked`.
+    /// Emits a line for each new reason, and for one that lasts every 12 hours.
+    pub fn apply_failures(
+        &mut self,
+        failures: &[ScopeFailure],
+        asked: &str,
+        at: Timestamp,
+        emit: Emit<'_>,
+    ) {
         for failure in failures {
             let scope = failure.key();
             let Some(reason) = &failure.reason else {
                 self.failures.remove(&scope);
                 continue;
             };
-            let known = KnownFailure { reason: reason.clone(), at };
-            let past = self.failures.insert(scope.clone(), known);
-            if past.is_some_and(|past| past.reason == *reason) {
+            let past = self.failures.get(&scope).filter(|past| past.reason == *reason);
+            let told_at = past.map(|past| past.told_at.unwrap_or(at).min(at));
+            let is_told = told_at.is_some_and(|told_at| at.since(told_at) < TELL_AGAIN);
+            let told_at = told_at.filter(|_| is_told).or(Some(at));
+            let known = KnownFailure { reason: reason.clone(), at, told_at };
+            self.failures.insert(scope.clone(), known);
+            if is_told {
                 continue;
             }
             let data = PollFailed {
                 account: failure.account.clone(),
                 region: failure.region.clone(),
                 reason: reason.clone(),
+                asked: Some(asked.to_owned()),
             };
-            let parts = [PollFailed::TYPE.as_str(), &scope, reason, &ten_minute_bucket(at)];
+            let bucket = ten_minute_bucket(at);
+            let parts = [PollFailed::TYPE.as_str(), &scope, reason, asked, &bucket];
             emit(&Event::derived(&parts, "", at, data).line(), true);
         }
         self.forget_old_failures(at);
@@ -524,10 +548,55 @@ mod tests {
         };
         let counts = [Some("a"), Some("a"), Some("b"), None, Some("b")].map(|reason| {
             let mut lines = 0;
-            doc.apply_failures(&failure(reason), at(0), &mut |_, _| lines += 1);
+            doc.apply_failures(&failure(reason), "r", at(0), &mut |_, _| lines += 1);
             lines
         });
         assert_eq!(counts, [1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn failure_that_lasts_is_reported_every_12_hours_with_another_id() {
+        let (mut doc, half_a_day) = (Watched::default(), 12 * 3600);
+        let (region, part) = (Some("r".to_owned()), FailedPart::List);
+        let failure = [ScopeFailure { account: None, region, part, reason: Some("denied".into()) }];
+        let mut ids = BTreeMap::new();
+        let moments = [0, 30, half_a_day - 1, half_a_day, half_a_day + 30, 2 * half_a_day];
+        let told = moments.map(|second| {
+            let mut lines = 0;
+            doc.apply_failures(&failure, "r", at(second), &mut |line, _| {
+                let failed = crate::event::read::<PollFailed>(line).unwrap();
+                assert_eq!(failed.data.asked.as_deref(), Some("r"));
+                let crate::event::Line::Event(head) = crate::event::peek(line) else { panic!() };
+                ids.insert(head.id.to_string(), ());
+                lines += 1;
+            });
+            lines
+        });
+        assert_eq!(told, [1, 0, 0, 1, 0, 1]);
+        assert_eq!(ids.len(), 3);
+        // One of an earlier version counts from now, one of the future from now, too.
+        doc.failures.values_mut().for_each(|known| known.told_at = None);
+        let mut lines = 0;
+        doc.apply_failures(&failure, "r", at(9 * half_a_day), &mut |_, _| lines += 1);
+        doc.apply_failures(&failure, "r", at(0), &mut |_, _| lines += 1);
+        doc.apply_failures(&failure, "r", at(half_a_day), &mut |_, _| lines += 1);
+        assert_eq!(lines, 1);
+    }
+
+    #[test]
+    fn failures_of_two_selections_in_one_period_have_two_ids() {
+        let line = |asked: &str| {
+            let (region, part) = (Some("r".to_owned()), FailedPart::List);
+            let failure =
+                [ScopeFailure { account: None, region, part, reason: Some("denied".into()) }];
+            let mut found = Vec::new();
+            let mut doc = Watched::default();
+            doc.apply_failures(&failure, asked, at(0), &mut |line, _| found = line.to_vec());
+            let crate::event::Line::Event(head) = crate::event::peek(&found) else { panic!() };
+            head.id.to_string()
+        };
+        assert_ne!(line("r"), line("r, s"));
+        assert_eq!(line("r"), line("r"));
     }
 
     #[test]
@@ -542,13 +611,12 @@ mod tests {
         let day = |days: i64| at(days * 86_400);
         let mut apply = |name: &str, now: Timestamp| {
             let mut lines = 0;
-            doc.apply_failures(&[failure(name)], now, &mut |_, _| lines += 1);
+            doc.apply_failures(&[failure(name)], "r", now, &mut |_, _| lines += 1);
             (lines, doc.failures.len())
         };
         assert_eq!(apply("typo", day(0)), (1, 1));
         assert_eq!(apply("lasting", day(20)), (1, 2));
-        assert_eq!(apply("lasting", day(40)), (0, 1), "the last round with a typo is long ago");
-        assert_eq!(apply("lasting", day(60)), (0, 1), "a failure that lasts is reported once");
+        assert_eq!(apply("lasting", day(40)), (1, 1), "the last round with a typo is long ago");
         for n in 0..2 * FAILURES_MAX {
             let (_, kept) = apply(&format!("job-{n}"), day(61));
             assert_eq!(kept, FAILURES_MAX.min(n + 2));
@@ -559,7 +627,10 @@ mod tests {
     fn failure_without_a_time_is_read() {
         let old = r#"{"floor":0,"rounds":{},"failures":{"x":"denied"},"queues":{}}"#;
         let read: Watched = serde_json::from_str(old).unwrap();
-        assert_eq!(read.failures["x"], KnownFailure { reason: "denied".into(), at: at(0) });
+        assert_eq!(
+            read.failures["x"],
+            KnownFailure { reason: "denied".into(), at: at(0), told_at: None }
+        );
     }
 
     #[test]

@@ -62,6 +62,27 @@ pub struct RepeatedRuns {
     pub with_fix: Option<TestResult>,
 }
 
+/// What the output of the run with the new tests alone says of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NewTests {
+    /// A test that failed there has a name.
+    Named,
+    /// They could not be loaded without the fix, so that none of them ran.
+    Unloaded,
+    /// It is in no known form.
+    #[default]
+    Unread,
+}
+
+/// Returns what the output of a failed run says of its tests.
+pub fn new_tests(output: &str) -> NewTests {
+    match test_output::has_loaded_nothing(output) {
+        true => NewTests::Unloaded,
+        false if test_output::results(output).values().any(|passed| !passed) => NewTests::Named,
+        false => NewTests::Unread,
+    }
+}
+
 /// Runs of the tests for one patch on one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatchProof {
@@ -74,6 +95,8 @@ pub struct PatchProof {
     pub on_base: Option<TestResult>,
     /// Result with the new tests and without the fix; none: not run.
     pub with_tests: Option<TestResult>,
+    /// What that run says of the new tests.
+    pub new_tests: NewTests,
     pub with_patch: TestResult,
     /// Files of the patch that decide how the tests run, and are no tests.
     pub runner_files: Vec<String>,
@@ -215,6 +238,24 @@ impl PatchProof {
         }
     }
 
+    /// Returns the grade of a patch that decides itself how its tests run, unless they pass without that.
+    fn grade_of_runner(&self) -> Option<(ProofGrade, String)> {
+        let file = shorten(&safe(self.runner_files.first()?), NAME_MAX).into_owned();
+        match self.with_old_runner {
+            Some(TestResult::Passed) => None,
+            Some(TestResult::Failed) => {
+                let why = format!(
+                    "the tests pass only with the patch's own '{file}', which decides how they run"
+                );
+                Some((ProofGrade::Unproven, why))
+            }
+            other => {
+                let of = format!("the patch with '{file}' of the base");
+                Some((ProofGrade::Unknown, unknown(&of, other)))
+            }
+        }
+    }
+
     fn grade_of_first(&self) -> (ProofGrade, String) {
         use ProofGrade::{Proven, Unknown, Unproven};
         let how = self.with_patch.sentence();
@@ -230,31 +271,28 @@ impl PatchProof {
         if self.split == PatchSplit::TestsOnly {
             return (Unproven, "the patch changes tests alone".to_owned());
         }
-        if let Some(file) = self.runner_files.first() {
-            let file = shorten(&safe(file), NAME_MAX).into_owned();
-            match self.with_old_runner {
-                Some(TestResult::Passed) => {}
-                Some(TestResult::Failed) => {
-                    let why = format!(
-                        "the tests pass only with the patch's own '{file}', which decides how they run"
-                    );
-                    return (Unproven, why);
-                }
-                other => {
-                    return (
-                        Unknown,
-                        unknown(&format!("the patch with '{file}' of the base"), other),
-                    );
-                }
-            }
+        if let Some(grade) = self.grade_of_runner() {
+            return grade;
         }
         let (green, red) = (Some(TestResult::Passed), Some(TestResult::Failed));
-        if (self.split, self.on_base, self.with_tests) == (PatchSplit::Apart, green, red) {
-            return (Proven, "the new tests fail on the base and pass with the patch".to_owned());
+        let has_turned =
+            (self.split, self.on_base, self.with_tests) == (PatchSplit::Apart, green, red);
+        if has_turned && self.new_tests != NewTests::Unloaded {
+            let unread = match self.new_tests {
+                NewTests::Unread => "; their output names no test that failed",
+                _ => "",
+            };
+            let why = format!("the new tests fail on the base and pass with the patch{unread}");
+            return (Proven, why);
         }
         if let Some(test) = &self.named {
             let test = shorten(&safe(test), NAME_MAX).into_owned();
             return (Proven, format!("the test '{test}' fails without the fix and passes with it"));
+        }
+        if has_turned {
+            let why =
+                "the new tests could not be loaded on the base, so that none of them ran there";
+            return (Unknown, why.to_owned());
         }
         match self.on_base.filter(|result| result.is_known()) {
             None => return (Unknown, unknown("the base", self.on_base)),

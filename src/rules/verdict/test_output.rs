@@ -16,6 +16,32 @@ const UNDONE: &str = concat!("to", "do");
 /// Separators between the parts of a test's name.
 const SEPARATORS: [&str; 5] = ["::", ".", "/", " > ", " "];
 
+/// What runners print when tests could not be loaded: compilers, loaders, collectors.
+const UNLOADED: [&str; 12] = [
+    "error[E",
+    "error: could not compile",
+    "ImportError: Failed to import test module",
+    "ERROR collecting ",
+    "[build failed]",
+    "[setup failed]",
+    "Test suite failed to run",
+    "COMPILATION ERROR",
+    "Compilation failed; see the compiler",
+    "ERR_MODULE_NOT_FOUND",
+    "Error: Cannot find module",
+    "error TS",
+];
+/// Endings of names that are files: `node --test` reports a file that it could not load as a test.
+const FILES: [&str; 6] = [".js", ".mjs", ".cjs", ".ts", ".mts", ".py"];
+
+/// Whether a run has failed, by its output, without running any of the tests that failed: they could not
+/// be loaded.
+pub fn has_loaded_nothing(output: &str) -> bool {
+    let is_test = |name: &str| !FILES.iter().any(|end| name.ends_with(end));
+    output.lines().any(|line| UNLOADED.iter().any(|mark| line.contains(mark)))
+        && !results(output).iter().any(|(name, passed)| !passed && is_test(name))
+}
+
 /// Whether each test passed, by its name.
 pub type Results = BTreeMap<String, bool>;
 
@@ -60,6 +86,10 @@ pub fn results(output: &str) -> Results {
 }
 
 fn result(line: &str) -> Option<(String, bool)> {
+    // The place of a module that `unittest` could not load.
+    if line.contains("unittest.loader._FailedTest") {
+        return None;
+    }
     // The progress that pytest appends.
     let line = match line.rsplit_once(" [") {
         Some((rest, tail)) if tail.ends_with("%]") => rest.trim_end(),
@@ -126,6 +156,52 @@ fn names(words: &str, test: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_that_could_not_be_loaded_are_told_from_those_that_failed() {
+        let rows = [
+            (
+                "cargo",
+                "error[E0425]: cannot find function `absent`\nerror: could not compile `a`",
+                true,
+            ),
+            ("cargo, failed", "test tests::absent ... FAILED", false),
+            (
+                "unittest",
+                "test_a (unittest.loader._FailedTest.test_a) ... ERROR\n\
+                 ERROR: test_a (unittest.loader._FailedTest.test_a)\n\
+                 ImportError: Failed to import test module: test_a",
+                true,
+            ),
+            (
+                "unittest, and another test that failed",
+                "ERROR: test_a (unittest.loader._FailedTest.test_a)\n\
+                 ImportError: Failed to import test module: test_a\nFAIL: test_b (test_b.B.test_b)",
+                false,
+            ),
+            (
+                "unittest, an error in a test",
+                "ERROR: test_b (test_b.B.test_b)\nImportError: x",
+                false,
+            ),
+            ("pytest", "____ ERROR collecting tests/test_a.py ____\nERROR tests/test_a.py", true),
+            ("go", "./a_test.go:5:2: undefined: absent\nFAIL\texample.org/a [build failed]", true),
+            ("go, failed", "--- FAIL: TestAbsent (0.00s)", false),
+            (
+                "node --test",
+                "Error [ERR_MODULE_NOT_FOUND]: Cannot find module 'x'\n✖ tests/a.test.mjs (45.1ms)",
+                true,
+            ),
+            ("jest", "FAIL tests/a.test.js\n  ● Test suite failed to run", true),
+            ("maven", "[ERROR] COMPILATION ERROR : ", true),
+            ("gradle", "> Compilation failed; see the compiler output below.", true),
+            ("tsc", "a.test.ts(3,5): error TS2339: Property 'x' does not exist", true),
+            ("a script of one's own", "wrong", false),
+        ];
+        for (row, output, expected) in rows {
+            assert_eq!(has_loaded_nothing(output), expected, "{row}");
+        }
+    }
 
     #[test]
     fn results_are_read_from_the_output_of_each_runner() {

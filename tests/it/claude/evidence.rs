@@ -128,3 +128,27 @@ fn evidence_is_found_word_by_word_by_grep_and_by_read() {
         assert!(prompt.contains(part), "{part}: {prompt}");
     }
 }
+
+/// A queue that was named is asked for no sources by `dlq-poll`; the evidence has them.
+#[test]
+fn prompt_has_the_sources_of_a_queue_that_was_named() {
+    let Some(cli) = claude_cli() else { return };
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    create_dlq_with(&mut sqs, "orders-dlq", &[r#"{"error": "KeyError: 'amount'"}"#]);
+    for options in ["", " --queue orders-dlq"] {
+        let mut bench = bench("real-named-queue", &server.url);
+        repository(&bench, "orders.py", CODE);
+        let steps = [structured(verdict(Value::Null))];
+        let api = FakeClaudeApi::start(Script::new(steps).only_with_key(KEY));
+        configure_claude(&mut bench, &cli, &api, "", "");
+        let config = read_text(&bench, "config.yaml");
+        bench.configure(&config.replace("require_evidence: false", "require_evidence: true"));
+        let output = bench.shell(&format!("dlq-poll{options} | dlq-investigate"));
+        let events = own_events(&output.text());
+        let session = events.last().unwrap()["data"]["session"].as_str().unwrap().to_owned();
+        let prompt = read_text(&bench, &format!("state/sessions/{session}/prompt.md"));
+        let named = prompt.lines().find(|line| line.contains("maxReceiveCount"));
+        assert!(named.is_some_and(|line| line.contains("orders")), "'{options}': {prompt}");
+    }
+}

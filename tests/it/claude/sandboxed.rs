@@ -426,6 +426,28 @@ fn preparation_is_read_only_for_agent_and_tests() {
 }
 
 #[test]
+fn tests_reach_a_server_only_where_a_network_is_configured() {
+    let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    for (network, expected) in [("", "alone"), (", test_network: true", "reached")] {
+        let api = FakeClaudeApi::start(tested());
+        let mut bench = Bench::new("sandbox-test-network");
+        let rule = format!(", test_command: [sh, test.sh]{network}");
+        configure_claude(&mut bench, &cli, &api, ", sandbox: require", &rule);
+        let test = format!(
+            "bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}' 2>/dev/null && echo reached || echo alone\n"
+        );
+        bench.write("repo/test.sh", test);
+        commit_all(&bench);
+        let data = run(&bench);
+        assert_eq!(data["verdict"]["status"], "confirmed", "{data} {}", session_logs(&bench));
+        let shown = api.requests_of("main")[1].tool_results().join("\n");
+        assert_eq!(shown.trim(), expected, "'{network}'");
+    }
+}
+
+#[test]
 fn model_with_tls_is_reached_by_the_relay() {
     let Some(cli) = claude_cli().filter(|_| has_bubblewrap()) else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -461,6 +483,7 @@ fn refused_credential_ends_the_session_in_the_sandbox() {
     let forbidden = || Script::new([error(403, "permission_error")]);
     let token = "sk-ant-oat01-of-the-model";
     let rows = [
+        ("a key, 401", KEY, unheard()),
         ("a key, 403", KEY, forbidden()),
         ("a token, 401", token, unheard()),
         ("a token, 403", token, forbidden()),
@@ -470,7 +493,10 @@ fn refused_credential_ends_the_session_in_the_sandbox() {
         let mut bench = Bench::new("sandbox-refused");
         configure_claude(&mut bench, &cli, &api, ", sandbox: require, timeout_minutes: 1", "");
         bench.set("MODEL_KEY", credential);
+        let begun = std::time::Instant::now();
         let data = run(&bench);
+        // Each time that Claude Code asks for the key again, it gets nothing at once.
+        assert!(begun.elapsed().as_secs() < 10, "{row}: {:?}", begun.elapsed());
         assert_eq!(data["reason"], "unauthorized", "{row}: {data} {}", session_logs(&bench));
         assert_eq!(data["cost_usd"], 0.0, "{row}: nothing is written off: {data}");
     }

@@ -46,6 +46,11 @@ fn folder_that_cannot_be_probed_keeps_its_slot_and_stops_no_other() {
             r#"rm "$d/supervisor.lock"; ln -s /dev/zero "$d/supervisor.lock""#,
             "symbolic link",
         ),
+        (
+            "other-file-for-lock",
+            r#"rm "$d/supervisor.lock"; touch "$d/x" "$d/supervisor.lock""#,
+            "another file is in its place",
+        ),
     ];
     for (row, mischief, cause) in rows {
         let mut bench = misbehaving(&format!("strange-{row}"), mischief, "exec sleep 600", "");
@@ -83,6 +88,7 @@ fn clean_up_of_a_strange_folder_stops_no_filter() {
         ("fifo-for-stderr", r#"rm "$d/stderr.log"; mkfifo "$d/stderr.log""#),
         ("folder-for-stderr", r#"rm "$d/stderr.log"; mkdir "$d/stderr.log""#),
         ("link-for-stderr", r#"rm "$d/stderr.log"; ln -s /dev/zero "$d/stderr.log""#),
+        ("sparse-events", r#"truncate -s 900G "$d/events.ndjson""#),
     ];
     for (row, mischief) in rows {
         let bench = misbehaving(&format!("clean-{row}"), mischief, "exec sleep 600", "");

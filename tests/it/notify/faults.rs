@@ -149,3 +149,70 @@ fn fallback_that_refuses_too_has_its_own_fallback() {
     assert_eq!(told(&bench).len(), 1, "{}", output.stderr);
     assert_eq!(entries(&bench, "first") + entries(&bench, "second") + entries(&bench, "last"), 0);
 }
+
+/// A link to nothing in the place of a folder: it reads as an empty one, and cannot be written, for root too.
+fn make_unwritable(bench: &Bench, channel: &str) {
+    std::fs::create_dir_all(bench.state("outbox")).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/folder", bench.state(&format!("outbox/{channel}")))
+        .unwrap();
+}
+
+#[test]
+fn unwritable_outbox_of_a_channel_tells_its_fallback_and_holds_up_no_other() {
+    let lines = raised("a-dlq", "a", seconds_ago(1), None);
+    // Which folders cannot be written, what the commands are told, and how often the console is.
+    let rows: [(&[&str], &[&str], usize); 3] = [
+        (&["first"], &["other a-dlq", "second a-dlq"], 0),
+        (&["first", "second"], &["last a-dlq", "other a-dlq"], 0),
+        (&["first", "second", "last"], &["other a-dlq"], 1),
+    ];
+    for (unwritable, expected, shown) in rows {
+        let mut bench = Bench::new("unwritable");
+        let noting = "#!/bin/sh\necho \"$1 ${DLQ_NOTICE_TITLE%%:*}\" >> \"${0%/*}/../told\"\n";
+        let noting = bench.stub("note", noting).display().to_string();
+        let channel = |name: &str| format!("{name}: {{type: exec, command: [{noting}, {name}]}}");
+        let channels = ["first", "second", "last", "other"].map(channel).join(", ");
+        bench.configure(&format!(
+            "notifications:\n  heartbeat_rounds: 0\n  channels: {{{channels}}}\n  routes:\n    \
+             - {{channels: [first], fallback: second}}\n    \
+             - {{type: none, channels: [second], fallback: last}}\n    \
+             - {{type: none, channels: [last]}}\n    - {{channels: [other]}}\n"
+        ));
+        unwritable.iter().for_each(|channel| make_unwritable(&bench, channel));
+        let output = bench.run("dlq-notify", &["--json", "--drain", "9s"], &lines);
+        let mut told = told(&bench);
+        told.sort();
+        let stderr = &output.stderr;
+        assert_eq!(told, expected, "{unwritable:?}: {stderr}");
+        assert_eq!(output.code(), 1, "{stderr}");
+        for channel in unwritable {
+            let warning = format!("warning: cannot notify channel '{channel}': cannot make folder");
+            assert!(stderr.contains(&warning), "{unwritable:?}: {stderr}");
+        }
+        assert!(stderr.contains("; make that folder writable. Until then"), "{stderr}");
+        let failed = output.text().matches("\"notice.failed\"").count();
+        assert_eq!(failed, unwritable.len(), "{}", output.text());
+        assert_eq!(stderr.matches("a-dlq: 3 messages").count(), shown, "{stderr}");
+        // It was told: nothing waits, and a replay tells nobody again.
+        let again = bench.run("dlq-notify", &["--json", "--drain", "9s"], &lines);
+        assert_eq!(again.text(), lines, "{}", again.stderr);
+    }
+}
+
+#[test]
+fn unwritable_outbox_of_the_only_channel_keeps_its_events_for_a_later_run() {
+    let lines = raised("a-dlq", "a", seconds_ago(1), None);
+    let mut bench = Bench::new("unwritable-only");
+    let noting = bench.stub("note", NOTING).display().to_string();
+    bench.configure(&format!(
+        "notifications: {{heartbeat_rounds: 0, channels: {{c: {{type: exec, command: [{noting}]}}}}}}"
+    ));
+    make_unwritable(&bench, "c");
+    let output = bench.run("dlq-notify", &["--json"], &lines);
+    assert_eq!((output.code(), output.text()), (1, lines.clone()), "{}", output.stderr);
+    assert!(output.stderr.contains("1 event could not be recorded"), "{}", output.stderr);
+    assert!(output.stderr.contains("a-dlq: 3 messages"), "{}", output.stderr);
+    std::fs::remove_file(bench.state("outbox/c")).unwrap();
+    bench.run("dlq-notify", &["--json", "--drain", "9s"], &lines);
+    assert_eq!(told(&bench).len(), 1);
+}

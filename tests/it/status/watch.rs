@@ -78,3 +78,46 @@ fn terminal_shows_the_newest_state_and_stays_as_it_was() {
         pty.finish();
     }
 }
+
+/// Elsewhere than on a terminal: within three seconds, of readings that find nothing new, one frame.
+#[test]
+fn frame_is_printed_once_while_only_ages_change() {
+    let bench = bench("watch-unchanged");
+    let state = serde_json::json!({"version": 1, "floor": 0, "rounds": {}, "failures": {}, "gone": {}, "queues": {}});
+    bench.write("state/queues.json", state.to_string());
+    let forms = ["", "queues", "incidents", "--json", "queues --json"];
+    let run =
+        |(n, form): (usize, &str)| format!("timeout 3.4 dlq-status {form} --watch > out{n} &");
+    let runs: String = forms.iter().copied().enumerate().map(run).collect();
+    bench.shell(&format!("{runs} wait"));
+    for (n, form) in forms.iter().enumerate() {
+        let told = std::fs::read_to_string(bench.path(&format!("out{n}"))).unwrap();
+        let words: Vec<&str> = form.split_whitespace().collect();
+        let once = bench.run("dlq-status", &words, "").text();
+        for mark in ["orders-dlq", "incidents: ", "\"incidents\"", "\"queues\""] {
+            let (shown, expected) = (told.matches(mark).count(), once.matches(mark).count());
+            assert_eq!(shown, expected, "'{form}', {mark}: {told}");
+        }
+        assert!(!told.is_empty(), "'{form}'");
+    }
+}
+
+#[test]
+fn frames_for_people_have_an_empty_line_between() {
+    let bench = bench("watch-frames");
+    let mut watch = bench.start("dlq-status", &["queues", "--watch"]);
+    let mut until = |text: &str| {
+        let mut lines: Vec<String> = Vec::new();
+        while !lines.iter().any(|line| line.contains(text)) {
+            lines.push(watch.line());
+        }
+        lines
+    };
+    until("orders-dlq");
+    add(&bench, "stock-dlq");
+    let second = until("stock-dlq");
+    assert!(second.iter().any(|line| line.trim().is_empty()), "{second:?}");
+    assert_eq!(second.iter().filter(|line| line.contains("orders-dlq")).count(), 1, "{second:?}");
+    signal("TERM", watch.pid());
+    watch.finish();
+}

@@ -305,6 +305,32 @@ fn files_that_the_agent_has_not_written_are_no_changes() {
     assert!(workspace.close().unwrap(), "what is left alone is no change");
 }
 
+/// Sparse files: git would read each of them, 6 GiB in all.
+#[test]
+fn new_file_that_the_agent_has_not_written_is_never_read() {
+    let changes = |written: &[&str]| {
+        let bench = Bench::new(&format!("left-large-{}", written.len()));
+        let workspace = bench.open("s");
+        let large = |name: &str, mib: u64| {
+            let file = std::fs::File::create(bench.path("state/s/tree").join(name)).unwrap();
+            file.set_len(mib << 20).unwrap();
+        };
+        (0..60).for_each(|n| large(&format!("big{n}"), 95));
+        large("huge", 900);
+        bench.write("state/s/tree/src/app.py", "one\n2\nthree\n");
+        let folder = workspace.folder.display().to_string();
+        workspace.set_written(WrittenFiles::of_tools(written.iter().copied(), &folder));
+        workspace.changes()
+    };
+    let begun = std::time::Instant::now();
+    let left = changes(&["src/app.py"]).unwrap();
+    assert!(begun.elapsed().as_secs() < 9, "{:?}", begun.elapsed());
+    assert_eq!(left.files, ["src/app.py"]);
+    assert_eq!((left.left_out.len(), left.truncated), (61, false));
+    let refused = changes(&["src/app.py", "huge"]).err().map(|error| error.to_string());
+    assert!(refused.unwrap_or_default().contains("'huge' is larger than 100 MiB"));
+}
+
 /// Files of the base that runs of programs change, move or remove, and names that are not UTF-8.
 #[test]
 fn files_of_the_base_that_the_agent_has_not_written_are_as_the_base_has_them() {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event::{self, Head, Line, PollFinished, Type};
 use crate::log;
 use crate::rules::loss_text;
-use crate::rules::notification::heartbeat::{Pulse, is_sign_of_life};
+use crate::rules::notification::heartbeat::{MissingRule, Pulse, is_sign_of_life};
 use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
@@ -23,26 +23,27 @@ const PULSE_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Dispatcher {
     /// Records the end of a round.
-    fn beat(&mut self, at: Timestamp, out: &mut Output) -> Result<(), Error> {
+    fn beat(&mut self, line: &[u8], at: Timestamp, out: &mut Output) -> Result<(), Error> {
         self.has_pulse = true;
-        match self.state.as_ref().map(|state| state.beat(at)) {
-            Some(Ok(Some(pulse))) => self.take_pulse(pulse, out),
+        let asked = event::read::<PollFinished>(line).and_then(|round| round.data.asked);
+        match self.state.as_ref().map(|state| state.beat(asked.as_deref(), at)) {
+            Some(Ok(pulses)) => self.take_pulses(&pulses, out),
             Some(Err(error)) => {
                 self.report_error(Err(error));
                 Ok(())
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
     /// Looks whether rounds still finish, for one who watches since a moment. Returns false when none
     /// is on record.
     pub fn check_heartbeat(&mut self, since: Timestamp, out: &mut Output) -> Result<bool, Error> {
-        let (rounds, interval) = (self.notifications.heartbeat_rounds, self.round_interval);
+        let rounds = self.notifications.heartbeat_rounds;
+        let rule = MissingRule { rounds, interval: self.round_interval, watched_since: since };
         let Some(state) = &self.state else { return Ok(true) };
-        match state.check_heartbeat(rounds, interval, since, clock::now())? {
-            Some(Some(pulse)) => self.take_pulse(pulse, out).map(|()| true),
-            Some(None) => Ok(true),
+        match state.check_heartbeat(rule, clock::now())? {
+            Some(pulses) => self.take_pulses(&pulses, out).map(|()| true),
             None => Ok(false),
         }
     }
@@ -74,12 +75,14 @@ impl Dispatcher {
         failure.iter().for_each(|failure| self.warn_once(failure));
     }
 
-    /// Journals, prints and takes the event of a change of the heartbeat.
-    fn take_pulse(&mut self, pulse: Pulse, out: &mut Output) -> Result<(), Error> {
-        let line = pulse_line(pulse, clock::now());
-        self.put(std::slice::from_ref(&line), out)?;
-        if let Line::Event(head) = event::peek(line.trim_ascii_end()) {
-            self.take(&head, line.trim_ascii_end());
+    /// Journals, prints and takes the events of changes of the heartbeat.
+    fn take_pulses(&mut self, pulses: &[Pulse], out: &mut Output) -> Result<(), Error> {
+        for pulse in pulses {
+            let line = pulse_line(pulse, clock::now());
+            self.put(std::slice::from_ref(&line), out)?;
+            if let Line::Event(head) = event::peek(line.trim_ascii_end()) {
+                self.take(&head, line.trim_ascii_end());
+            }
         }
         Ok(())
     }
@@ -111,7 +114,7 @@ impl StreamFilter for Dispatcher {
         }
         self.take(head, line);
         if let Some(at) = head.time().filter(|_| live && !self.muted) {
-            self.beat(if is_late { clock::now() } else { at }, out)?;
+            self.beat(line, if is_late { clock::now() } else { at }, out)?;
         }
         // Without a routed event an old round has nothing to tell.
         let has_routed = || self.arrived.iter().any(|event| !event.channels.is_empty());

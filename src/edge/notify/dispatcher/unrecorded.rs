@@ -8,7 +8,9 @@ use super::Dispatcher;
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::notify::console;
+use crate::edge::notify::lines::failed_line;
 use crate::edge::notify::lines::{Moments, entry_of};
+use crate::edge::notify::records::UnwrittenDelivery;
 use crate::log;
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::plan::{ArrivedEvent, PlanInput, plan};
@@ -59,6 +61,25 @@ impl Dispatcher {
             let title = delivery.title(&notices);
             let moments = Moments { now, told_at: clock::now() };
             let entry = entry_of(&delivery, title.as_deref(), &mut self.scopes, moments);
+            console::show(&entry.delivery.notice, self.style);
+        }
+    }
+
+    /// Reports a delivery whose channel has an outbox that cannot be written. What nobody else is told is
+    /// shown on the console, also where none is configured.
+    pub(super) fn report_unwritten(&mut self, unwritten: &UnwrittenDelivery, now: Timestamp) {
+        let UnwrittenDelivery { entry, error, is_passed_on } = unwritten;
+        self.failed = true;
+        let who = match entry.fallback.as_ref().filter(|_| *is_passed_on) {
+            Some(fallback) => format!("'{fallback}' is told instead"),
+            None => "it is shown here alone".to_owned(),
+        };
+        let channel = &entry.channel;
+        self.warn_once(&format!(
+            "cannot notify channel '{channel}': {error}; make that folder writable. Until then {who}"
+        ));
+        self.ended.lines.push(failed_line(entry, &error.to_string(), now));
+        if !is_passed_on {
             console::show(&entry.delivery.notice, self.style);
         }
     }

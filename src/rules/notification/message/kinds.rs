@@ -78,7 +78,7 @@ mod tests {
         };
         let failed = || {
             let reason = "denied".into();
-            line_of(PollFailed { account: None, region: None, reason })
+            line_of(PollFailed { account: None, region: None, reason, asked: None })
         };
         let foreign = || r#"{"specversion":"1.0","id":"i","source":"s","type":"t.x"}"#.to_owned();
         let rows: [(&str, SendReason, [String; 2], &str); 8] = [

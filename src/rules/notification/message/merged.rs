@@ -267,6 +267,7 @@ fn render_event(
         // A round that has seen everything ends a failure to poll.
         let scope = due.problem.strip_prefix(POLL).and_then(|scope| scope.split_once('\n'));
         let (account, region) = scope.unwrap_or_default();
+        let region = region.split('\n').next().unwrap_or(region);
         notice.severity = event.severity;
         notice.what = super::sentences::polls_again(account, region);
     }

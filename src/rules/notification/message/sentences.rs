@@ -133,10 +133,17 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         }
         AnyPayload::PollMissing(data) => {
             let since = loss_text::lasting(context.now.since(data.last));
-            let what = format!("no round has finished for {since}: dead letters go unnoticed");
+            let what = match data.asked {
+                Some(asked) => format!("no round of {} for {since}", cap(&asked)),
+                None => format!("no round has finished for {since}"),
+            };
+            let what = format!("{what}: dead letters go unnoticed");
             Sentences::of_what(what).with_next(Some("dlq-status".into()))
         }
-        AnyPayload::PollResumed(_) => Sentences::of_what("rounds finish again"),
+        AnyPayload::PollResumed(data) => {
+            let of = data.asked.map_or(String::new(), |asked| format!(" of {}", cap(&asked)));
+            Sentences::of_what(format!("rounds{of} finish again"))
+        }
         AnyPayload::InvestigationSkipped(data) => skipped(&data, context),
         AnyPayload::InvestigationStarted(data) => {
             let end = loss_text::upper(data.timeout_at.since(context.now));

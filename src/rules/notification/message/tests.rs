@@ -113,6 +113,7 @@ fn event_text_is_safe_and_short() {
         account: Some(evil.clone()),
         region: Some("eu-west-1'; reboot".into()),
         reason: evil.clone(),
+        asked: None,
     };
     let mut event = Event::new("id".into(), &evil, now(), failed);
     event.incident = Some("$(reboot)".into());

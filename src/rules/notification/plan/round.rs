@@ -1,15 +1,19 @@
-//! Rounds: a failure to poll an account or region is over when a later round has seen all of them. Pure.
+//! Rounds: a failure to poll an account or region is over when a later round that was to ask the same has
+//! seen all of it. Pure.
 
 use super::{ArrivedEvent, PlanInput};
 use crate::event::stream_time::DRIFT;
 use crate::event::{self, PollFailed, Severity};
 use crate::rules::notification::amend::{Amended, dropped_by};
 use crate::rules::notification::decision::NoticeDecision;
-use crate::rules::notification::facts::{EventFacts, POLL, RoundSight, TopicChange};
+use crate::rules::notification::facts::{
+    EventFacts, POLL, RoundSight, TopicChange, asked_of_failure,
+};
 use crate::rules::notification::judge::{Routing, judge_event};
 use crate::rules::notification::notice_key::NoticeKey;
 use crate::rules::notification::notices::{JudgedEvent, Notices};
 use crate::rules::notification::topic::{SendReason, Topic};
+use crate::rules::queue::asked::FORGOTTEN_AFTER;
 use crate::rules::queue::document::QUEUE_NOT_FOUND;
 use crate::time::Timestamp;
 
@@ -22,6 +26,16 @@ fn is_of_queue(topic: &Topic) -> bool {
         event::read::<PollFailed>(line.as_bytes())
             .is_some_and(|failed| failed.data.reason.starts_with(QUEUE_NOT_FOUND))
     })
+}
+
+/// Returns whether a round was to ask what has failed. Of events that do not say it, each round was.
+fn is_asked(topic: &Topic, round: &EventFacts) -> bool {
+    match (asked_of_failure(&topic.problem), &round.asked) {
+        (Some(failed), Some(asked)) => {
+            failed == asked || round.at.since(topic.touched) > FORGOTTEN_AFTER
+        }
+        _ => true,
+    }
 }
 
 /// Ends the failures to poll that channels were told of before a whole round.
@@ -40,7 +54,11 @@ pub(super) fn end_failures(
         let mut has_ended = false;
         for (_, topic) in failures.take_while(|(key, _)| key.starts_with(&first)) {
             let is_seen = facts.round == Some(RoundSight::Whole) || !is_of_queue(topic);
-            if topic.ended_at.is_some() || topic.touched >= facts.at || !is_seen {
+            if topic.ended_at.is_some()
+                || topic.touched >= facts.at
+                || !is_seen
+                || !is_asked(topic, facts)
+            {
                 continue;
             }
             let end = EventFacts {

@@ -229,6 +229,9 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
     }
     if kind == "poll.failed" {
         data = serde_json::json!({"account": null, "region": queue, "reason": if detail.is_empty() { "denied" } else { detail }});
+        if let Some(asked) = detail.strip_prefix("asked ") {
+            (data["reason"], data["asked"]) = ("denied".into(), asked.into());
+        }
     }
     if kind == "poll.finished" {
         // What the round has not seen.
@@ -236,7 +239,7 @@ fn line(kind: &str, queue: &str, detail: &str, number: usize, now: Timestamp) ->
         data = serde_json::json!({
             "round": 1, "queues": 3, "unreadable": missed("queue"), "unlisted": missed("scope"),
             "unsurveyed": missed("policies"), "raised": 0, "duration_ms": 1, "api_calls": 1,
-            "usd_month": null,
+            "usd_month": null, "asked": detail.strip_prefix("asked "),
         });
     }
     let mut event = serde_json::json!({

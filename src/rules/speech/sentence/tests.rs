@@ -242,7 +242,8 @@ fn hostile_names_and_titles_are_spoken_as_words() {
 #[test]
 fn problem_that_goes_on_is_told_in_other_words_with_its_newest_depth() {
     use ToldAgain::{AckExpired, Escalation, Reminder};
-    let failed = event::PollFailed { account: None, region: None, reason: "denied".into() };
+    let failed =
+        event::PollFailed { account: None, region: None, reason: "denied".into(), asked: None };
     let at = Timestamp::from_millis(0);
     let raised = Event::new("id".into(), NAME, at, raised(3)).line();
     let expiring = Event::new("id".into(), NAME, at, expiring("1h")).line();

@@ -19,6 +19,7 @@ fn proof(
         split,
         on_base,
         with_tests,
+        new_tests: NewTests::Named,
         with_patch,
         runner_files: Vec::new(),
         with_old_runner: None,
@@ -110,6 +111,35 @@ fn runs_of_the_tests_grade_a_fix() {
         let record = proof.record();
         assert_eq!(record.grade, grade.as_str());
         assert_eq!(record.on_base.is_none(), proof.on_base.is_none());
+    }
+}
+
+#[test]
+fn new_tests_that_never_ran_on_the_base_prove_nothing() {
+    let with = |new_tests, on_base| PatchProof {
+        new_tests,
+        ..proof(Apart, Some(on_base), Some(Failed), Passed)
+    };
+    let rows = [
+        (NewTests::Named, Passed, Proven, "pass with the patch"),
+        (NewTests::Unread, Passed, Proven, "; their output names no test that failed"),
+        (NewTests::Unloaded, Passed, Unknown, "could not be loaded on the base"),
+        (NewTests::Unloaded, Failed, Unproven, "the tests fail on the base already"),
+    ];
+    for (new_tests, on_base, grade, why) in rows {
+        let judged = with(new_tests, on_base).judge();
+        assert!(judged.grade == grade && judged.why.contains(why), "{new_tests:?}: {judged:?}");
+    }
+    let named = PatchProof { named: Some("tests::b".into()), ..with(NewTests::Unloaded, Passed) };
+    assert_eq!(named.judge().grade, Proven, "another test of the run alone");
+    let rows = [
+        ("error: could not compile `a`", NewTests::Unloaded),
+        ("test tests::a ... FAILED", NewTests::Named),
+        ("test tests::a ... ok", NewTests::Unread),
+        ("", NewTests::Unread),
+    ];
+    for (output, expected) in rows {
+        assert_eq!(new_tests(output), expected, "{output}");
     }
 }
 

@@ -123,6 +123,7 @@ fn report_of(found: ModelVerdict, excerpt: &str, name: &str) -> String {
         split: PatchSplit::Apart,
         on_base: Some(TestResult::Passed),
         with_tests: Some(TestResult::Failed),
+        new_tests: crate::rules::verdict::proof::NewTests::Named,
         with_patch: TestResult::Passed,
         runner_files: vec![format!("Makefile{name}")],
         with_old_runner: Some(TestResult::Passed),

@@ -119,6 +119,7 @@ fn patch_facts_correct_a_claimed_fix() {
             with_tests,
             with_patch,
             runner_files: Vec::new(),
+            new_tests: crate::rules::verdict::proof::NewTests::Named,
             with_old_runner: None,
             named: None,
             repetitions: vec![crate::rules::verdict::proof::RepeatedRuns {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::buckets::{BUCKETS, bucket};
 use super::limits;
 use crate::event::ShownData;
+use crate::rules::queue::asked::FORGOTTEN_AFTER;
 use crate::time::Timestamp;
 
 /// The gaps between rounds that decide the usual one.
@@ -28,8 +29,11 @@ pub struct Rounds {
     /// Queues, scopes and policies that could not be read in the newest round.
     pub unread: u64,
     pub usd_month: Option<crate::money::Usd>,
-    /// The newest failure of a scope, and its time, until a later round reads everything.
+    /// The newest failure of a scope, and its time, until a later round that was to ask the same reads
+    /// everything.
     pub failure: Option<(Timestamp, Box<str>)>,
+    /// What the round of that failure was to ask, where its event says so.
+    pub failed_asked: Option<Box<str>>,
     /// The newest gaps between rounds, in milliseconds.
     pub gaps: VecDeque<u64>,
     /// The buckets of a day in which rounds have finished, each at its number modulo [`BUCKETS`].
@@ -49,8 +53,12 @@ impl Rounds {
         let unread = [data.unreadable, data.unlisted, data.unsurveyed];
         self.unread = unread.into_iter().flatten().fold(0, u64::saturating_add);
         self.usd_month = data.usd_month;
-        if self.unread == 0 && self.failure.as_ref().is_some_and(|(failed, _)| *failed < at) {
-            self.failure = None;
+        let is_other = |failed: &str| data.asked.as_deref().is_some_and(|asked| asked != failed);
+        let is_other = self.failed_asked.as_deref().is_some_and(is_other);
+        let is_over =
+            |failed: Timestamp| failed < at && (!is_other || at.since(failed) > FORGOTTEN_AFTER);
+        if self.unread == 0 && self.failure.as_ref().is_some_and(|(failed, _)| is_over(*failed)) {
+            (self.failure, self.failed_asked) = (None, None);
         }
         let Some(before) = before else {
             return self.mark(bucket(at), bucket(at));
@@ -75,6 +83,7 @@ impl Rounds {
         if self.failure.as_ref().is_none_or(|(failed, _)| *failed <= at) {
             let reason = limits::field(data.reason.as_deref());
             self.failure = Some((at, reason.unwrap_or_else(|| "unknown reason".into())));
+            self.failed_asked = limits::field(data.asked.as_deref());
         }
     }
 
@@ -120,6 +129,32 @@ mod tests {
         let mut rounds = Rounds::default();
         minutes.iter().for_each(|minute| rounds.finish(at(*minute), &ShownData::default()));
         rounds
+    }
+
+    #[test]
+    fn failure_is_over_with_a_round_that_was_to_ask_the_same() {
+        let data = |asked: Option<&'static str>| ShownData {
+            asked: asked.map(Into::into),
+            reason: Some("denied".into()),
+            ..ShownData::default()
+        };
+        // Who has failed, who finishes a round, after how many minutes, and whether it is over.
+        let day = 24 * 60;
+        let rows = [
+            (Some("a"), Some("a"), 1, true),
+            (Some("a"), Some("b"), 1, false),
+            (Some("a"), None, 1, true),
+            (None, Some("b"), 1, true),
+            (Some("a"), Some("b"), day, false),
+            (Some("a"), Some("b"), day + 61, true),
+            (Some("a"), Some("a"), 0, false),
+        ];
+        for (failed, asked, after, over) in rows {
+            let mut rounds = Rounds::default();
+            rounds.fail(at(0), &data(failed));
+            rounds.finish(at(after), &data(asked));
+            assert_eq!(rounds.failure.is_none(), over, "{failed:?}, {asked:?} after {after}");
+        }
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn news(page: &mut PageLines, id: &str) {
         let mut head = StyledLine::new();
         head.pad(2);
         head.push(&amounts::instant(entry.at, page.look.now), Tone::Faint);
-        let symbol = timeline::symbol(page.look.symbols, entry.sign);
+        let symbol = timeline::entry_symbol(page.look.symbols, entry);
         head.push(&format!(" {symbol} "), Tone::Plain);
         page.hang(head, &timeline::told(page.look, entry), Tone::Plain);
     }

@@ -304,6 +304,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 duration_ms: 2140,
                 api_calls: 812,
                 usd_month: None,
+                asked: None,
             }),
             "DEBUG: round 1234: 812 queues in 2s, 12 raised, 3 unreadable",
         ),
@@ -312,6 +313,7 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 account: Some("prod".into()),
                 region: Some("eu-west-1".into()),
                 reason: "access denied".into(),
+                asked: Some("eu-west-1".into()),
             }),
             "ERROR: cannot poll eu-west-1 of 'prod': access denied: dlq-poll --list",
         ),
@@ -370,12 +372,31 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             "INFO: queues 'orders-*' are no longer silenced",
         ),
         row(
-            line_of(event::PollMissing { last: now().minus(MINUTES_5), interval_s: 30 }),
+            line_of(event::PollMissing {
+                last: now().minus(MINUTES_5),
+                interval_s: 30,
+                asked: None,
+            }),
             "ERROR: no round has finished for 5m: dead letters go unnoticed\n    dlq-status",
         ),
         row(
-            line_of(event::PollResumed { last: now().minus(MINUTES_5) }),
+            line_of(event::PollMissing {
+                last: now().minus(MINUTES_5),
+                interval_s: 30,
+                asked: Some("prod eu-west-1".into()),
+            }),
+            "ERROR: no round of prod eu-west-1 for 5m: dead letters go unnoticed\n    dlq-status",
+        ),
+        row(
+            line_of(event::PollResumed { last: now().minus(MINUTES_5), asked: None }),
             "INFO: rounds finish again",
+        ),
+        row(
+            line_of(event::PollResumed {
+                last: now().minus(MINUTES_5),
+                asked: Some("prod eu-west-1".into()),
+            }),
+            "INFO: rounds of prod eu-west-1 finish again",
         ),
         row(
             line_of(skipped("disabled", "auto_investigation.enabled is false", None)),

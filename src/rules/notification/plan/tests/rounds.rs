@@ -118,3 +118,79 @@ fn round_ends_only_what_was_before_it_and_where_it_is_not_kept_away() {
     story.round(1.0, &[GOOD]);
     assert_eq!(story.round(30.0, &[]), told(&[]), "a route without channels");
 }
+
+#[test]
+fn failure_is_ended_by_rounds_that_were_to_ask_the_same() {
+    let failed = |asked| ("poll.failed", "eu-west-1", asked);
+    let good = |asked| ("poll.finished", "", asked);
+    let (one, other) = ("asked eu-west-1", "asked us-east-1");
+    let day = 24.0 * 60.0;
+    let rows: [(&str, &[Round<'_>]); 6] = [
+        (
+            "a round of another selection",
+            &[
+                (0.0, &[failed(one)], &["new"]),
+                (0.5, &[good(other)], &[]),
+                (9.0, &[good(other)], &[]),
+                (20.0, &[good(one)], &[]),
+                (25.0, &[], &["ended"]),
+            ],
+        ),
+        (
+            "two selections fail, and one recovers",
+            &[
+                (0.0, &[failed(one)], &["new"]),
+                (1.0, &[failed(other)], &["new"]),
+                (2.0, &[good(other)], &[]),
+                (7.0, &[], &["ended"]),
+                (30.0, &[good(other)], &[]),
+                (31.0, &[good(one)], &[]),
+                (36.0, &[], &["ended"]),
+            ],
+        ),
+        (
+            "a round that does not say what it asks",
+            &[(0.0, &[failed(one)], &["new"]), (1.0, &[GOOD], &[]), (6.0, &[], &["ended"])],
+        ),
+        (
+            "a failure that does not say it",
+            &[(0.0, &[FAILED], &["new"]), (1.0, &[good(other)], &[]), (6.0, &[], &["ended"])],
+        ),
+        (
+            "a failure that nobody reports any more",
+            &[
+                (0.0, &[failed(one)], &["new"]),
+                (day, &[good(other)], &[]),
+                (day + 61.0, &[good(other)], &[]),
+                (day + 66.0, &[], &["ended"]),
+            ],
+        ),
+        (
+            "a failure that is reported every 12 hours",
+            &[
+                (0.0, &[failed(one)], &["new"]),
+                (day / 2.0, &[failed(one)], &[]),
+                (day + 61.0, &[good(other)], &[]),
+                (day + 66.0, &[], &[]),
+            ],
+        ),
+    ];
+    for (rule, rounds) in rows {
+        let mut story = Story::new(RoutePolicy::default());
+        story.notifications.routes[0].types = None;
+        assert_story(rule, story, rounds);
+    }
+}
+
+#[test]
+fn end_of_a_failure_names_the_region_and_not_what_was_asked() {
+    let mut story = Story::new(RoutePolicy::default());
+    story.round(0.0, &[("poll.failed", "eu-west-1", "asked eu-west-1, us-east-1")]);
+    story.round(1.0, &[("poll.finished", "", "asked eu-west-1, us-east-1")]);
+    assert_eq!(story.round(6.0, &[]).len(), 1);
+    let mut scopes = crate::rules::notification::scope::SeenScopes::default();
+    let notices = &story.last[0].notices;
+    let notice =
+        crate::rules::notification::message::merged::compose(notices, None, &mut scopes, at(6.0));
+    assert_eq!(notice.line(), "12:01Z INFO test: can poll eu-west-1 again");
+}

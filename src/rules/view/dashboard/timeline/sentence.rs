@@ -68,9 +68,13 @@ fn known(kind: Type, event: &ShownEvent<'_>, at: Timestamp) -> Option<(Sign, Str
         Type::PollMissing => {
             let since = data.last.map(|last| loss_text::lasting(at.since(last)));
             let since = since.unwrap_or_else(|| "an unknown time".into());
-            (Bad, format!("no round has finished for {since}: dead letters go unnoticed"))
+            let what = match asked(event) {
+                of if of.is_empty() => "no round has finished".to_owned(),
+                of => format!("no round{of}"),
+            };
+            (Bad, format!("{what} for {since}: dead letters go unnoticed"))
         }
-        Type::PollResumed => (Good, "rounds finish again".into()),
+        Type::PollResumed => (Good, format!("rounds{} finish again", asked(event))),
         Type::InvestigationSkipped => {
             let sign = if event.head.severity() >= Severity::Warn { Warning } else { Info };
             (sign, format!("not investigated: {}", reason(event)))
@@ -245,6 +249,12 @@ fn linted(event: &ShownEvent<'_>) -> String {
     let names =
         if rules.is_empty() { String::new() } else { format!(" ({}{more})", rules.join(", ")) };
     format!("{}{names}", count(findings.len() as u64, "finding"))
+}
+
+/// Returns the selection of queues whose rounds an event is about, as a part of a sentence.
+fn asked(event: &ShownEvent<'_>) -> String {
+    let asked = event.data.asked.as_deref();
+    asked.map_or(String::new(), |asked| format!(" of {}", part(Some(asked))))
 }
 
 fn poll_failed(event: &ShownEvent<'_>) -> String {

@@ -76,6 +76,15 @@ pub fn symbol(symbols: Symbols, sign: Sign) -> &'static str {
     }
 }
 
+/// Returns the symbol of an entry. That of the gravest severity is one of its own: its style alone would tell
+/// nothing without styles.
+pub fn entry_symbol(symbols: Symbols, entry: &TimelineEntry) -> &'static str {
+    match entry.severity {
+        Severity::Fatal => symbols.worst,
+        _ => symbol(symbols, entry.sign),
+    }
+}
+
 fn tone(entry: &TimelineEntry) -> Tone {
     match (entry.sign, entry.severity) {
         (_, Severity::Fatal) => Tone::Worst,
@@ -93,7 +102,7 @@ pub fn cell(look: &Look, key: &RowKey, field: ColumnField) -> Option<TableCell> 
             Some(seconds) => TableCell::new(format!("[{}]", amounts::clock(seconds)), Tone::Faint),
             None => TableCell::default(),
         },
-        ColumnField::Severity => TableCell::new(symbol(look.symbols, entry.sign), tone(entry)),
+        ColumnField::Severity => TableCell::new(entry_symbol(look.symbols, entry), tone(entry)),
         ColumnField::Text => {
             let tone = if tone(entry) == Tone::Worst { Tone::Bad } else { tone(entry) };
             let whole = told(look, entry);

@@ -1,0 +1,96 @@
+//! The drafts of a plan, also where the outbox of a channel cannot be written.
+//!
+//! Promises: a delivery that cannot be written for its channel is written for the fallback of that channel
+//! in the same update. Where nothing of a plan can be written, none of it is recorded, and all of it is
+//! planned again.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::DispatcherState;
+use crate::clock;
+use crate::edge::notify::outbox::ChannelOutbox;
+use crate::error::Error;
+use crate::rules::notification::fallback::fall_back;
+use crate::rules::notification::notices::Notices;
+use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::policy::Notifications;
+
+/// A delivery that could not be written for its channel.
+#[derive(Debug)]
+pub struct UnwrittenDelivery {
+    pub entry: OutboxEntry,
+    pub error: Error,
+    /// Whether its fallback has it.
+    pub is_passed_on: bool,
+}
+
+impl DispatcherState {
+    /// Writes entries as drafts, and syncs them all before any of them is attempted.
+    pub(super) fn draft(&self, entries: &[OutboxEntry]) -> Result<(), Error> {
+        self.draft_each(entries.to_vec()).1.into_iter().try_for_each(|(_, error)| Err(error))
+    }
+
+    /// Writes entries as drafts, those of a channel whose outbox cannot be written for its fallback. Returns
+    /// what was written, and what was not.
+    pub(super) fn draft_or_pass_on(
+        &self,
+        notices: &mut Notices,
+        notifications: &Notifications,
+        entries: Vec<OutboxEntry>,
+    ) -> Result<(Vec<OutboxEntry>, Vec<UnwrittenDelivery>), Error> {
+        let (mut written, mut failed) = self.draft_each(entries);
+        let mut unwritten = Vec::new();
+        // A fallback that cannot be written either has one of its own, and none comes twice.
+        while !failed.is_empty() {
+            let mut passed_on = Vec::new();
+            for (entry, error) in failed {
+                let queued = notices.queue.remove(&entry.delivery.id);
+                let topics = queued.map_or(Vec::new(), |queued| queued.topics);
+                let to = entry.fallback.as_ref().and_then(|name| notifications.channel(name));
+                let further = to.map_or(Vec::new(), |to| {
+                    fall_back(notices, notifications, to, &entry, &topics, clock::now())
+                });
+                let is_passed_on = !further.is_empty();
+                passed_on.extend(further.into_iter().map(|one| self.in_slot(one)));
+                unwritten.push(UnwrittenDelivery { entry, error, is_passed_on });
+            }
+            let (more, rest) = self.draft_each(passed_on);
+            written.extend(more);
+            failed = rest;
+        }
+        match unwritten.iter().find(|one| !one.is_passed_on) {
+            Some(lost) if written.is_empty() => Err(lost.error.clone()),
+            _ => Ok((written, unwritten)),
+        }
+    }
+
+    /// Notes in an entry which process prints it, where it is for a console.
+    pub(super) fn in_slot(&self, entry: OutboxEntry) -> OutboxEntry {
+        OutboxEntry { slot: self.slot(), ..entry }
+    }
+
+    /// Writes the drafts of each channel. Returns what was written, and what was not.
+    fn draft_each(
+        &self,
+        entries: Vec<OutboxEntry>,
+    ) -> (Vec<OutboxEntry>, Vec<(OutboxEntry, Error)>) {
+        let mut channels: BTreeMap<String, Vec<OutboxEntry>> = BTreeMap::new();
+        let mut order = HashMap::new();
+        for (place, entry) in entries.into_iter().enumerate() {
+            order.insert(entry.delivery.id.clone(), place);
+            channels.entry(entry.channel.clone()).or_default().push(entry);
+        }
+        let (mut written, mut failed) = (Vec::new(), Vec::new());
+        for (channel, drafts) in channels {
+            let outbox = ChannelOutbox::new(&self.store, &channel);
+            let drafted = drafts.iter().try_for_each(|entry| outbox.draft(entry));
+            match drafted.and_then(|()| outbox.sync(&drafts.iter().collect::<Vec<_>>())) {
+                Ok(()) => written.extend(drafts),
+                Err(error) => failed.extend(drafts.into_iter().map(|one| (one, error.clone()))),
+            }
+        }
+        // In the order of the plan.
+        written.sort_by_key(|entry| order.get(&entry.delivery.id).copied());
+        (written, failed)
+    }
+}
