@@ -241,7 +241,7 @@ const GUARDED: [(&str, &str); 56] = [
     ),
     (
         "notifications.channels[].endpoint",
-        "notifications: {channels: {a: {type: pagerduty, endpoint: 'http://127.0.0.1:1'}}}",
+        "notifications: {channels: {a: {endpoint: 'http://127.0.0.1:1', type: pagerduty, key: {env: A}}}}",
     ),
     (
         "notifications.channels[].base_url",
