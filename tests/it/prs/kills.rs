@@ -100,6 +100,8 @@ fn killed_second_try_is_finished_by_the_next_run() {
         if dice.roll(2) == 0 {
             processes_of(&site.machine.bench).into_iter().for_each(|pid| signal("KILL", pid));
         }
+        // A child on its way to be git has the lock for a moment longer.
+        wait_for("the end of all children", || processes_of(&site.machine.bench).is_empty());
         site.machine.due_now();
         let began = Instant::now();
         let ran = site.machine.open_due();
