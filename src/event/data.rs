@@ -412,7 +412,7 @@ payloads! {
         /// tier.
         #[serde(default, deserialize_with = "money::reported")]
         usd_month: Option<Usd>,
-        /// What the round was to ask: its accounts and regions, or the queues that it was given. Rounds
+        /// The part of the world that the round was to ask: its accounts and regions, or the queues that it was given. Rounds
         /// of one selection say the same. Null in older events.
         #[serde(default)]
         asked: Option<String>,
@@ -425,7 +425,7 @@ payloads! {
         /// The region; null when the failure concerns all.
         region: Option<String>,
         reason: String,
-        /// What the round was to ask, as in `poll.finished`. Null in older events.
+        /// The part that the round was to ask, as in `poll.finished`. Null in older events.
         #[serde(default)]
         asked: Option<String>,
     }

@@ -90,7 +90,7 @@ pub struct EventFacts {
     pub depth: Option<u64>,
     /// The part of everything that a round has seen.
     pub round: Option<RoundSight>,
-    /// What the round was to ask, when it says so.
+    /// The part that the round was to ask, when it says so.
     pub asked: Option<String>,
     /// The time by which messages are lost, when a tier was crossed.
     pub loss: Option<Timestamp>,

@@ -82,7 +82,7 @@ pub struct Pulse {
     pub change: PulseChange,
 }
 
-/// What has changed.
+/// The changes of the heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PulseChange {
     /// Rounds are missing: the end of the last one, and the usual interval.
