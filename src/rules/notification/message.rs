@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 mod health;
 mod kinds;
 pub mod merged;
+mod moves;
 mod pull_requests;
 mod sentences;
 

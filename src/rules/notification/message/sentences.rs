@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Sentences, cap, command, near_loss, pull_requests};
+use super::{Context, Sentences, cap, command, moves, near_loss, pull_requests};
 use crate::event::{self, AnyPayload};
 use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
@@ -184,6 +184,13 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         AnyPayload::PrUnreadable(data) => pull_requests::unreadable(&data, context),
         AnyPayload::IssueOpened(data) => pull_requests::issue("issue opened", &data.issue, context),
         AnyPayload::IssueClosed(data) => pull_requests::issue("issue closed", &data.issue, context),
+        AnyPayload::RedrivePlanned(data) => moves::planned(&data),
+        AnyPayload::RedriveStarted(data) => moves::started(&data),
+        AnyPayload::RedriveProgressed(data) => moves::progressed(&data),
+        AnyPayload::RedriveCompleted(data) => moves::completed(&data),
+        AnyPayload::RedriveAborted(data) => moves::aborted(&data, context),
+        AnyPayload::PurgeCompleted(data) => moves::purged(&data),
+        AnyPayload::ArchiveCompleted(data) => moves::archived(&data, context),
     }
 }
 
@@ -356,7 +363,7 @@ fn ended(
 
 /// Puts the first sentence of a detail between two texts, and the others below; all of them below
 /// when the first does not fit.
-fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
+pub(super) fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
     let mut parts: Vec<String> = detail.split("; ").map(|part| cap(part).into_owned()).collect();
     let line = format!("{before}: {}{after}", parts[0]);
     if line.chars().count() > context.room {
