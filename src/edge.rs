@@ -1,6 +1,7 @@
 //! Input and output: access to the outside world, without policy, one part of it in each file. Not
 //! the edges of dlq(7), which are events.
 
+pub mod archive;
 #[cfg(feature = "aws")]
 pub mod aws;
 mod closed_folder;

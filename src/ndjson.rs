@@ -40,10 +40,21 @@ pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
     if ends_with_lf(file)? {
         return Ok(());
     }
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    file.set_len(whole(&bytes) as u64)
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut block = vec![0; BLOCK];
+    // Backwards, because the file may be larger than the memory.
+    while end > 0 {
+        let begin = end.saturating_sub(BLOCK as u64);
+        let part = &mut block[..usize::try_from(end - begin).unwrap_or(BLOCK)];
+        file.seek(SeekFrom::Start(begin))?;
+        file.read_exact(part)?;
+        let lines = whole(part) as u64;
+        if lines > 0 {
+            return file.set_len(begin + lines);
+        }
+        end = begin;
+    }
+    file.set_len(0)
 }
 
 /// Returns the last whole line of a file, without its LF, when it is at most `max` bytes long;

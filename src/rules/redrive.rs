@@ -1,0 +1,9 @@
+//! Moves of messages out of a dead-letter queue: back to their source, or into an archive only.
+//!
+//! - [`archive`]: the file of a move, which has each message before it is sent or deleted.
+//! - [`document`]: `redrives.json`, which has every move before it begins.
+//! - [`sweep`]: what it costs to receive every message of a queue.
+
+pub mod archive;
+pub mod document;
+pub mod sweep;
