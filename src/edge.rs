@@ -29,3 +29,5 @@ pub mod speech;
 pub mod statement;
 pub mod status;
 pub mod supervisor;
+#[cfg(feature = "aws")]
+pub mod sweep;
