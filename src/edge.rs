@@ -21,6 +21,8 @@ pub mod private_program;
 pub mod process;
 mod proxy;
 pub mod prs;
+#[cfg(feature = "aws")]
+pub mod purge;
 pub mod sandbox;
 pub mod secret;
 pub mod session_folder;

@@ -7,8 +7,8 @@ use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 9] =
-    [&POLL, &PEEK, &INVESTIGATE, &PRS, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
+pub static ALL: [&Tool; 10] =
+    [&POLL, &PURGE, &PEEK, &INVESTIGATE, &PRS, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -65,6 +65,47 @@ Makes one round, for cron, or round after round with --follow.
     notes: "
 environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
 See dlq-poll(1), dlq(7), dlq-config(5).
+",
+};
+
+const CHOSEN: &str = "only messages of this cause, may be repeated; whose body matches";
+
+pub static PURGE: Tool = Tool {
+    name: ToolName::Purge,
+    usage: "usage: dlq-purge [options] QUEUE
+       dlq-purge --archive-only [options] QUEUE...
+       dlq-poll | dlq-purge --archive-only [options] | ...
+
+Archives the dead letters of a queue, then deletes exactly those, after it has asked for the name of
+the queue. With --archive-only it deletes nothing; in a pipe it passes every line on, and archives
+the messages of each queue that is about to lose some.
+
+",
+    options: &[
+        Opt::text("fingerprint", "ID", "only messages of this cause").repeatable().group(CHOSEN),
+        Opt::text("match", "REGEX", "only messages whose body matches").group(CHOSEN),
+        Opt::flag("archive-only", "archive messages, each once, and delete none").conflicts(&[
+            "fingerprint",
+            "match",
+            "confirm",
+            "hard",
+        ]),
+        Opt::flag("hard", "let SQS delete everything, without an archive")
+            .conflicts(&["fingerprint", "match"]),
+        Opt::text("confirm", "NAME", "go on without the question; with --hard: 'hard NAME'")
+            .requires(Requirement::OneOperand("queue")),
+        Opt::text("reason", "TEXT", "the reason, for the archive and the record"),
+        Opt::text("account", "NAME", "look for the queue in this account only"),
+        PROFILE,
+        REGION,
+        ENDPOINT_URL,
+        Opt::flag("dry-run", "receive, archive and delete nothing; print the event it would cause")
+            .short('n'),
+    ],
+    takes_operands: true,
+    notes: "
+environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-purge(1), dlq(7), dlq-config(5).
 ",
 };
 

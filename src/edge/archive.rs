@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::config::State;
 use crate::error::{Error, if_found};
+use crate::log;
 use crate::ndjson::cut_torn_line;
 use crate::regular_file;
 use crate::rules::evidence::message::Message;
@@ -40,7 +41,7 @@ pub struct Archives {
 
 impl Archives {
     /// Names the folder without making it.
-    pub fn of(store: &Store, settings: &State) -> Self {
+    pub fn new(store: &Store, settings: &State) -> Self {
         Archives { dir: store.dir().join(FOLDER), size_max: settings.archive_bytes_max() }
     }
 
@@ -89,11 +90,12 @@ impl Archives {
     pub fn create(&self, head: &ArchiveHead) -> Result<ArchiveWriter, Error> {
         store::make_dir(&self.dir)?;
         let path = self.dir.join(file_name(&head.queue.name, &head.id, head.at));
+        judge_size(self.used(None)?, 0, self.size_max)
+            .map_err(|why| Error::failed("make", path.display(), why))?;
         let mut writer = self.writer(path)?;
         if writer.size > 0 {
             return Err(Error::failed("make", writer.path.display(), "it exists"));
         }
-        writer.limit(0)?;
         writer.append(&head_line(head))?;
         store::sync_parent(&writer.path)?;
         Ok(writer)
@@ -135,8 +137,14 @@ impl Archives {
                 continue;
             }
             for line in lines {
-                if let ArchiveLine::Message(one, _) = line? {
-                    all.insert(id_hash(&one.message.id));
+                match line {
+                    Ok(ArchiveLine::Message(one, _)) => drop(all.insert(id_hash(&one.message.id))),
+                    Ok(_) => {}
+                    // Its other messages are archived once more, which is better than not at all.
+                    Err(error) => {
+                        log::warn(&error.to_string());
+                        break;
+                    }
                 }
             }
         }
@@ -148,6 +156,11 @@ fn changed_at(path: &Path) -> Option<Timestamp> {
     let changed = path.symlink_metadata().ok()?.modified().ok()?;
     let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
+}
+
+/// Whether a move of a queue is running, in the state folder of `store`.
+pub fn is_move_running(store: &Store, arn: &str) -> Result<bool, Error> {
+    Archives::new(store, &State::default()).is_running(arn)
 }
 
 /// The archive of a move that runs.

@@ -97,6 +97,11 @@ impl Peeker {
         })
     }
 
+    /// Returns the connection.
+    pub(super) fn sqs(&self) -> &Sqs {
+        &self.sqs
+    }
+
     /// Peeks at a queue, unless a rule refuses. After an error, messages that were received have
     /// been put back.
     pub fn peek(

@@ -24,6 +24,8 @@ mod pipeline;
 mod poll;
 mod prs;
 #[cfg(feature = "aws")]
+mod purge;
+#[cfg(feature = "aws")]
 mod readme;
 mod say;
 mod status;

@@ -18,7 +18,7 @@ const LONG: [(&str, &str); 2] = [
     ("fn describe(", "a table: an arm for every type"),
 ];
 
-fn program_names() -> [&'static str; 9] {
+fn program_names() -> [&'static str; 11] {
     ToolName::ALL.map(ToolName::as_str)
 }
 

@@ -15,7 +15,7 @@ impl Folder {
 
     fn archives(&self) -> Archives {
         let store = Store::open(&self.0).unwrap();
-        Archives::of(&store, &State::default())
+        Archives::new(&store, &State::default())
     }
 }
 

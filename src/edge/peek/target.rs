@@ -146,6 +146,18 @@ impl Peeker {
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 
+    /// Returns the target of a queue that a line names, as `queues.json` has it, and whether it has it;
+    /// `None` when the queue is in no scope of this run.
+    pub(in crate::edge) fn target_of_queue(
+        &self,
+        queue: Queue,
+    ) -> Result<Option<(PeekTarget, bool)>, Error> {
+        let sqs = &self.sqs;
+        let here = (0..sqs.scopes())
+            .find(|scope| sqs.region(*scope) == queue.region && self.is_in(*scope, &queue.account));
+        here.map(|scope| self.with_record(scope, queue)).transpose()
+    }
+
     /// Returns the target of an incident that begins or grows; `None` for another line, and when
     /// the incident is no longer open or its queue is in no scope of this run.
     pub(super) fn target_of_line(
@@ -161,11 +173,7 @@ impl Peeker {
         let (Some(queue), Some(incident)) = (queue, head.incident.as_deref()) else {
             return Ok(None);
         };
-        let sqs = &self.sqs;
-        let here = (0..sqs.scopes())
-            .find(|scope| sqs.region(*scope) == queue.region && self.is_in(*scope, &queue.account));
-        let Some(scope) = here else { return Ok(None) };
-        let (found, is_recorded) = self.with_record(scope, queue)?;
+        let Some((found, is_recorded)) = self.target_of_queue(queue)? else { return Ok(None) };
         // An incident of a queue without a record is accepted as it is.
         if is_recorded && found.incident.as_deref() != Some(incident) {
             return Ok(None);

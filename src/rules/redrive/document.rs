@@ -57,6 +57,18 @@ words! {
     }
 }
 
+impl MoveKind {
+    /// Returns the cause of a clear for which messages have left by such a move.
+    pub fn cleared_cause(self) -> &'static str {
+        match self {
+            MoveKind::Purge | MoveKind::HardPurge => "purged",
+            MoveKind::Redrive | MoveKind::Native | MoveKind::Expiry | MoveKind::Restore => {
+                "redriven"
+            }
+        }
+    }
+}
+
 /// The document `redrives.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Redrives {

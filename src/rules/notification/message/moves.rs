@@ -6,6 +6,8 @@ use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
 use crate::text::count;
 
+/// The beginning of the title of messages that S3 sends as a test.
+const S3_TEST: &str = "S3 test event";
 /// The beginning of the line with the path of an archive.
 const ARCHIVE: &str = "archive: ";
 
@@ -90,6 +92,14 @@ pub(super) fn archived(data: &event::ArchiveCompleted, context: &Context) -> Sen
     let lines = lines.into_iter().chain(loss).chain(path);
     let next = context.look.clone().filter(|_| data.detail.is_some());
     Sentences::of_what(what).with_next(next).with_lines(lines)
+}
+
+/// Returns the advice about the test messages that S3 sends when a notification is configured; none for
+/// another cause.
+pub(super) fn harmless(cause: &event::Cause, queue: &event::Queue) -> Option<String> {
+    let is_test = cause.kind == "shape" && cause.title.starts_with(S3_TEST);
+    let purge = command("dlq-purge --fingerprint ", &cause.id).filter(|_| is_test)?;
+    Some(format!("harmless: purge by fingerprint: {}", command(&format!("{purge} "), &queue.name)?))
 }
 
 /// Returns the line that names an archive; none for a path that a person could not copy whole.

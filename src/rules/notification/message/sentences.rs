@@ -265,7 +265,8 @@ fn sampled(data: &event::QueueSampled, context: &Context) -> Sentences {
         .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
     let window = ExpiryWindow { after: None, before: data.expires_before };
     let loss = data.expires_before.map(|_| loss_text::phrase(window, data.depth, context.now));
-    Sentences::of_what(what).with_lines(loss.into_iter().chain(overseen))
+    let harmless = data.fingerprints.iter().filter_map(|cause| moves::harmless(cause, &data.queue));
+    Sentences::of_what(what).with_lines(loss.into_iter().chain(overseen).chain(harmless))
 }
 
 /// Describes the end of a failure to poll an account and region, each empty when it has none.

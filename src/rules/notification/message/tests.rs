@@ -62,7 +62,13 @@ fn notice_states_the_event_and_what_to_do() {
 }
 
 /// The beginnings of lines that hold a command or a path whole.
-const WHOLE: [&str; 4] = ["aws ", "report: /", "archive: /", "to undo: dlq-redrive restore /"];
+const WHOLE: [&str; 5] = [
+    "aws ",
+    "report: /",
+    "archive: /",
+    "to undo: dlq-redrive restore /",
+    "harmless: purge by fingerprint: dlq-purge ",
+];
 
 /// With names of usual length the first line fits a terminal, and no further line is cut.
 #[test]

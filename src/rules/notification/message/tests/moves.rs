@@ -171,7 +171,8 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
         row(
             line_of(archived(0, 0, Some("no space left on device"))),
-            format!("ERROR: not all is archived: 0 messages archived: {LOOK}\n    no space left on device"),
+            format!("ERROR: not all is archived: 0 messages archived\n    {LOOK}\n    \
+                 no space left on device"),
         ),
     ]);
     all
