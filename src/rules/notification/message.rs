@@ -313,6 +313,18 @@ fn cap(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Puts the first sentence of a detail between two texts, and the others below; all of them below
+/// when the first does not fit.
+fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
+    let mut parts: Vec<String> = detail.split("; ").map(|part| cap(part).into_owned()).collect();
+    let line = format!("{before}: {}{after}", parts[0]);
+    if line.chars().count() > context.room {
+        return Sentences::of_what(format!("{before}{after}")).with_lines(parts);
+    }
+    parts.remove(0);
+    Sentences::of_what(line).with_lines(parts)
+}
+
 /// Returns the command that tells the story of an incident.
 fn look(incident: Option<&str>) -> Option<String> {
     let incident = incident?;

@@ -1,6 +1,6 @@
 //! The sentences of notices about redrives, purges and archives.
 
-use super::{Context, Sentences, cap, command, sentences};
+use super::{Context, Sentences, cap, command, in_one_line};
 use crate::event;
 use crate::rules::loss_text;
 use crate::rules::queue::expiry::ExpiryWindow;
@@ -59,7 +59,7 @@ pub(super) fn aborted(data: &event::RedriveAborted, context: &Context) -> Senten
     let lead = if data.regression { "redrive stopped, a regression" } else { "redrive stopped" };
     let left = data.left.map_or("an unknown number left".into(), |left| format!("{left} left"));
     let counts = format!("{} moved, {} returned, {left}", data.moved, data.returned);
-    let mut said = sentences::in_one_line(lead, &data.detail, "", context);
+    let mut said = in_one_line(lead, &data.detail, "", context);
     said.below.push(counts);
     said.below.extend(data.archive.as_deref().and_then(archive));
     said.with_next(context.look.clone())

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Sentences, cap, command, moves, near_loss, pull_requests};
+use super::{Context, Sentences, cap, command, in_one_line, moves, near_loss, pull_requests};
 use crate::event::{self, AnyPayload};
 use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
@@ -360,18 +360,6 @@ fn ended(
         true => sentences.with_lines(context.look.clone()),
         false => sentences,
     }
-}
-
-/// Puts the first sentence of a detail between two texts, and the others below; all of them below
-/// when the first does not fit.
-pub(super) fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
-    let mut parts: Vec<String> = detail.split("; ").map(|part| cap(part).into_owned()).collect();
-    let line = format!("{before}: {}{after}", parts[0]);
-    if line.chars().count() > context.room {
-        return Sentences::of_what(format!("{before}{after}")).with_lines(parts);
-    }
-    parts.remove(0);
-    Sentences::of_what(line).with_lines(parts)
 }
 
 /// Puts a title between two texts, shortened so that the line has room for all.

@@ -285,7 +285,10 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             line_of(sampled(
                 Some(3),
                 Some(3),
-                vec![event::Cause { kind: "shape".into(), ..cause(3, "S3 test event 's3:TestEvent'") }],
+                vec![event::Cause {
+                    kind: "shape".into(),
+                    ..cause(3, "S3 test event 's3:TestEvent'")
+                }],
             )),
             "INFO: sampled 3 of 3: 3 × S3 test event 's3:TestEvent'\n    harmless: purge by fingerprint: \
              dlq-purge --fingerprint 0123456789abcdef payments-parking-lot",
