@@ -68,7 +68,7 @@ See dlq-poll(1), dlq(7), dlq-config(5).
 ",
 };
 
-const CHOSEN: &str = "only messages of this cause, may be repeated; whose body matches";
+const CHOSEN: &str = "only messages of these causes; whose body matches";
 
 pub static PURGE: Tool = Tool {
     name: ToolName::Purge,

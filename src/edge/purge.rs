@@ -39,14 +39,14 @@ use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::Selection;
 use crate::store::{Lock, Store};
 use crate::wire::Output;
-use signals::Signals;
+use signals::StopSignals;
 
 /// Receives at once, of a standard queue.
 const AT_ONCE: usize = 4;
 /// The longest archiving of one queue in a pipe, whose other stages wait for it.
 const FILTER_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// What a command line asks for.
+/// Queues and options of a command line.
 #[derive(Debug, Clone, Default)]
 pub struct PurgeRequest {
     pub queues: Vec<String>,
@@ -86,7 +86,7 @@ impl Purger {
         Ok(Purger {
             redactor: redactor.map_err(Error::wrong)?,
             journal: Journal::new(&store, settings.state.rotation()),
-            archives: Archives::of(&store, &settings.state),
+            archives: Archives::new(&store, &settings.state),
             switches: Switches::new(&settings),
             peeker: Peeker::open(sqs, settings, store.clone(), dry_run)?,
             store,
@@ -97,7 +97,10 @@ impl Purger {
 
     /// Does what a command line asks for, queue after queue. Returns whether a part of it failed.
     pub fn by_hand(&self, request: &PurgeRequest, out: &mut Output) -> Result<bool, Error> {
-        let signals = Signals::listen()?;
+        let signals = StopSignals::default();
+        if request.archive_only {
+            signals.listen()?;
+        }
         let mut failed = false;
         for queue in &request.queues {
             let target = self.peeker.find(queue, request.account.as_deref());

@@ -56,12 +56,12 @@ impl<'a> SweepLimits<'a> {
     }
 }
 
-/// What the caller has done with a message.
+/// The treatment of a message by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The caller has deleted it.
     Taken,
-    /// It is put back at the end.
+    /// The sweep puts it back at its end.
     Held,
 }
 
@@ -76,7 +76,7 @@ pub struct SweptMessage {
 /// The caller's answer to a batch.
 #[derive(Debug, Default)]
 pub struct BatchFate {
-    /// One for each message, in the order of the batch.
+    /// A fate for each message, in the order of the batch.
     pub fates: Vec<Fate>,
     /// Whether the caller has all that it wants.
     pub is_enough: bool,

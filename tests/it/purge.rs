@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::poll::{PollOutput, parse_output};
+use crate::support::poll::{PollOutput, journal, parse_output};
 use crate::support::workbench::Bench;
 
 /// Runs `dlq-purge` to its end.
@@ -48,6 +48,12 @@ fn archived(bench: &Bench) -> BTreeMap<String, String> {
 fn deleted(bench: &Bench) -> Vec<String> {
     let all = archives(bench).into_iter().flat_map(|path| lines(&path));
     all.filter_map(|line| line["deleted"]["id"].as_str().map(str::to_owned)).collect()
+}
+
+/// Returns the incident that the last raise has opened.
+fn incident(bench: &Bench) -> Value {
+    let raised = journal(bench).into_iter().rfind(|event| event["type"] == "queue.raised");
+    raised.unwrap()["incident"].clone()
 }
 
 /// Returns the newest record of `redrives.json`.

@@ -7,6 +7,7 @@ use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, ToolName, Type};
 use crate::log;
+use crate::rules::evidence::peek_limit::Peeks;
 use crate::rules::investigation::lookup;
 use crate::rules::queue::address::{self, QueueAddress};
 use crate::rules::queue::document::Watched;
@@ -29,6 +30,11 @@ pub struct PeekTarget {
 }
 
 impl PeekTarget {
+    /// Returns the keys of the passes over the queue.
+    pub(super) fn keys(&self) -> Keys<'_> {
+        Keys::one(Peeks::QUEUE, self.queue.arn.as_str())
+    }
+
     /// Returns the incident to count passes under, which is also the name of a folder.
     pub(super) fn key(&self) -> String {
         let incident = self.incident.as_deref().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! The expiry guard: archives the messages of a queue, each once, and deletes none.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::record::{MoveRecord, head_of, new_move};
-use super::signals::Signals;
+use super::record::{PurgeRecord, head_of, new_move};
+use super::signals::StopSignals;
 use super::{AT_ONCE, Purger};
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
@@ -16,7 +17,7 @@ use crate::event::ArchiveCompleted;
 use crate::log;
 use crate::rules::queue::expiry;
 use crate::rules::queue::reading::Attributes;
-use crate::rules::redrive::archive::{MoveResult, id_hash};
+use crate::rules::redrive::archive::{ArchiveHead, IdHash, MoveResult, id_hash};
 use crate::rules::redrive::document::{MoveKind, MoveOutcome};
 use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::sent_at;
@@ -24,7 +25,7 @@ use crate::rules::redrive::sweep::cost;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
-/// What was archived.
+/// The result of an archiving.
 #[derive(Default)]
 struct Archived {
     writer: Option<ArchiveWriter>,
@@ -39,7 +40,7 @@ impl Purger {
     pub(super) fn archive(
         &self,
         target: &PeekTarget,
-        signals: &Signals,
+        signals: &StopSignals,
         time_max: Option<Duration>,
         out: &mut Output,
     ) -> Result<(bool, u64), Error> {
@@ -54,7 +55,7 @@ impl Purger {
         }
         let _lock = self.lock(target, "archive queue")?;
         let known = self.archives.known_ids(&target.queue.arn)?;
-        let mut record = MoveRecord::begin(&self.store, state)?;
+        let mut record = PurgeRecord::begin(&self.store, state)?;
         let (mut archived, head) = (Archived::default(), head_of(&record.state));
         let at_once = if target.queue.fifo { 1 } else { AT_ONCE };
         let cost = cost(before.depth(), target.queue.fifo, at_once);
@@ -67,40 +68,17 @@ impl Purger {
         };
         let queue =
             SweepTarget { scope: target.scope, url: &target.queue.url, name: &target.queue.name };
-        let swept = sweep(self.sqs(), queue, &limits, &mut |batch: Vec<SweptMessage>| {
-            let messages = || batch.iter().map(|one| &one.received.message);
-            let oldest = messages().filter_map(sent_at).min();
-            archived.oldest_sent_at = archived.oldest_sent_at.into_iter().chain(oldest).min();
-            let new: Vec<_> = messages().filter(|one| !known.contains(&id_hash(&one.id))).collect();
-            archived.known += (batch.len() - new.len()) as u64;
-            if !new.is_empty() {
-                let prints: Vec<_> = new.iter().map(|one| self.fingerprint(one)).collect();
-                let writer = match &mut archived.writer {
-                    Some(writer) => writer,
-                    none => none.insert(self.archives.create(&head)?),
-                };
-                let lines: Vec<_> =
-                    new.iter().zip(&prints).map(|(m, p)| (*m, Some(&**p))).collect();
-                writer.messages(&lines, clock::now())?;
-                archived.added += new.len() as u64;
-            }
-            Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false })
+        let swept = sweep(self.sqs(), queue, &limits, &mut |batch| {
+            self.add(&batch, &known, &head, &mut archived)
         });
         let detail = match &swept {
             Err(error) => Some(error.to_string()),
             Ok(outcome) => why_missing(outcome, &attributes, target.queue.fifo),
         };
         let outcome = if detail.is_none() { MoveOutcome::Completed } else { MoveOutcome::Aborted };
-        if let Some(writer) = &mut archived.writer {
-            record.state.archive = Some(writer.path().display().to_string());
-            let finished = MoveResult::Finished { outcome: outcome.to_string() };
-            let written = writer.results(&[finished], clock::now());
-            log::warn_on_error(written);
-        }
-        record.state.messages = Some(archived.added);
-        record.finish(outcome);
-        let name = &target.queue.name;
+        archived.finish(&mut record, outcome);
         if let Some(why) = &detail {
+            let name = &target.queue.name;
             log::warn(&format!("queue '{name}' is not archived in full: {why}"));
         }
         let is_news = archived.added > 0 || detail.is_some() || time_max.is_none();
@@ -110,6 +88,47 @@ impl Purger {
             self.emit(&id, target, data, out)?;
         }
         Ok((detail.is_some(), archived.added))
+    }
+
+    /// Adds the messages of a batch that no archive has.
+    fn add(
+        &self,
+        batch: &[SweptMessage],
+        known: &HashSet<IdHash>,
+        head: &ArchiveHead,
+        archived: &mut Archived,
+    ) -> Result<BatchFate, Error> {
+        let messages = || batch.iter().map(|one| &one.received.message);
+        let oldest = messages().filter_map(sent_at).min();
+        archived.oldest_sent_at = archived.oldest_sent_at.into_iter().chain(oldest).min();
+        let new: Vec<_> = messages().filter(|one| !known.contains(&id_hash(&one.id))).collect();
+        archived.known += (batch.len() - new.len()) as u64;
+        if !new.is_empty() {
+            let prints: Vec<_> = new.iter().map(|one| self.fingerprint(one)).collect();
+            let lines = new.iter().zip(&prints).map(|(one, print)| (*one, Some(print.as_str())));
+            let lines: Vec<_> = lines.collect();
+            let writer = match &mut archived.writer {
+                Some(writer) => writer,
+                none => none.insert(self.archives.create(head)?),
+            };
+            writer.messages(&lines, clock::now())?;
+            archived.added += new.len() as u64;
+        }
+        Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false })
+    }
+}
+
+impl Archived {
+    /// Records the end.
+    fn finish(&mut self, record: &mut PurgeRecord<'_>, outcome: MoveOutcome) {
+        if let Some(writer) = &mut self.writer {
+            record.state.archive = Some(writer.path().display().to_string());
+            let finished = MoveResult::Finished { outcome: outcome.to_string() };
+            let written = writer.results(&[finished], clock::now());
+            log::warn_on_error(written);
+        }
+        record.state.messages = Some(self.added);
+        record.finish(outcome);
     }
 }
 

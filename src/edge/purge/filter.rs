@@ -3,7 +3,7 @@
 //!
 //! A line is a hint only: the queue, its incident and its account are those of `queues.json`.
 
-use super::signals::Signals;
+use super::signals::StopSignals;
 use super::{FILTER_MAX, Purger};
 use crate::error::Error;
 use crate::event::{self, Head, QueueExpiring, Type};
@@ -52,6 +52,7 @@ impl Purger {
         }
         // Not listened to: the pipe ends as it always does, and the visibility timeout puts back what
         // was held.
-        self.archive(&target, &Signals::default(), Some(FILTER_MAX), out).map(|(failed, _)| failed)
+        self.archive(&target, &StopSignals::default(), Some(FILTER_MAX), out)
+            .map(|(failed, _)| failed)
     }
 }

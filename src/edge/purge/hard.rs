@@ -1,7 +1,7 @@
 //! A purge by SQS itself: everything is deleted, and nothing is archived.
 
 use super::confirm::confirm;
-use super::record::{MoveRecord, new_move};
+use super::record::{PurgeRecord, new_move};
 use super::{PurgeRequest, Purger};
 use crate::edge::peek::PeekTarget;
 use crate::error::Error;
@@ -19,7 +19,8 @@ impl Purger {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let depth = self.attributes(target)?.counts.depth();
-        let state = new_move(target, MoveKind::HardPurge, depth);
+        let mut state = new_move(target, MoveKind::HardPurge, depth);
+        state.reason.clone_from(&request.reason);
         let id = state.id.clone();
         let data = PurgeCompleted {
             queue: target.queue.clone(),
@@ -44,8 +45,7 @@ impl Purger {
         confirm(&target.queue, true, request.confirmation.as_deref(), &about)?;
         let _lock = self.lock(target, "purge queue")?;
         self.refuse_investigated(target)?;
-        let mut record = MoveRecord::begin(&self.store, state)?;
-        record.state.reason.clone_from(&request.reason);
+        let mut record = PurgeRecord::begin(&self.store, state)?;
         if let Err(error) = self.sqs().purge(target.scope, &target.queue.url) {
             record.state.kind = MoveKind::Purge;
             record.finish(MoveOutcome::Aborted);

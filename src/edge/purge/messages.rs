@@ -1,8 +1,8 @@
 //! A purge: archive, then delete, batch by batch.
 
 use super::confirm::confirm;
-use super::record::{MoveRecord, head_of, new_move};
-use super::signals::Signals;
+use super::record::{PurgeRecord, head_of, new_move};
+use super::signals::StopSignals;
 use super::{AT_ONCE, PurgeRequest, Purger};
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
@@ -31,7 +31,7 @@ struct Purge<'a> {
     selection: &'a Selection,
     begun: Timestamp,
     archive: ArchiveWriter,
-    record: MoveRecord<'a>,
+    record: PurgeRecord<'a>,
     /// The messages that SQS would not delete, with the first reason.
     undeleted: u64,
     first_error: Option<EntryError>,
@@ -43,7 +43,7 @@ impl Purger {
         &self,
         target: &PeekTarget,
         request: &PurgeRequest,
-        signals: &Signals,
+        signals: &StopSignals,
         out: &mut Output,
     ) -> Result<bool, Error> {
         let counts = self.attributes(target)?.counts;
@@ -73,12 +73,14 @@ impl Purger {
             request.confirmation.as_deref(),
             &about(target, counts, takes_all),
         )?;
+        // Not before: Ctrl-C ends the question.
+        signals.listen()?;
         let _lock = self.lock(target, "purge queue")?;
         self.refuse_investigated(target)?;
         let archive = self.archives.create(&head_of(&state))?;
         state.archive = Some(archive.path().display().to_string());
         let begun = state.begun_at;
-        let record = MoveRecord::begin(&self.store, state)?;
+        let record = PurgeRecord::begin(&self.store, state)?;
         let mut purge = Purge {
             purger: self,
             target,

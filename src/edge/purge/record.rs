@@ -16,7 +16,7 @@ use crate::store::Store;
 const WRITE_EVERY: Duration = Duration::from_millis(500);
 
 /// The record of a move that runs.
-pub(super) struct MoveRecord<'a> {
+pub(super) struct PurgeRecord<'a> {
     store: &'a Store,
     pub(super) state: Move,
     written_at: Instant,
@@ -63,7 +63,7 @@ fn who() -> String {
     format!("{user}@{}", host.unwrap_or_else(|| "unknown".into()))
 }
 
-impl<'a> MoveRecord<'a> {
+impl<'a> PurgeRecord<'a> {
     /// Records that a move begins, before anything moves.
     pub(super) fn begin(store: &'a Store, state: Move) -> Result<Self, Error> {
         // Also forgets old moves, of any queue.
@@ -71,7 +71,7 @@ impl<'a> MoveRecord<'a> {
             all.begin(state.clone());
             Ok(())
         })?;
-        Ok(MoveRecord { store, state, written_at: clock::tick() })
+        Ok(PurgeRecord { store, state, written_at: clock::tick() })
     }
 
     /// Writes what is due.

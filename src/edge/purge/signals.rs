@@ -1,4 +1,4 @@
-//! Signals that end a move at the next batch, so that what is held is put back.
+//! StopSignals that end a move at the next batch, so that what is held is put back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,22 +8,21 @@ use signal_hook::low_level::emulate_default_handler;
 
 use crate::error::Error;
 
-/// The last signal since the start of the move.
+/// The last signal since [`StopSignals::listen`].
 #[derive(Debug, Clone, Default)]
-pub(super) struct Signals {
+pub(super) struct StopSignals {
     last: Arc<AtomicUsize>,
 }
 
-impl Signals {
+impl StopSignals {
     /// Notes signals from now on, instead of dying by them.
-    pub(super) fn listen() -> Result<Self, Error> {
-        let last = Arc::<AtomicUsize>::default();
+    pub(super) fn listen(&self) -> Result<(), Error> {
         for signal in [SIGTERM, SIGINT, SIGHUP] {
             let number = usize::try_from(signal).unwrap_or_default();
-            signal_hook::flag::register_usize(signal, last.clone(), number)
+            signal_hook::flag::register_usize(signal, self.last.clone(), number)
                 .map_err(|error| Error::failed("listen for", "signals", error))?;
         }
-        Ok(Signals { last })
+        Ok(())
     }
 
     pub(super) fn is_ending(&self) -> bool {

@@ -56,7 +56,7 @@ pub struct ArchivedMessage {
     pub fingerprint: Option<String>,
 }
 
-/// What became of a message: one line each.
+/// The outcome for a message, which has a line of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveResult {
@@ -258,7 +258,7 @@ pub fn id_hash(id: &str) -> IdHash {
     hash
 }
 
-/// How far a message of an archive has come.
+/// Progress of a message of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MessageProgress {
     /// The hash of the id that its send returned.

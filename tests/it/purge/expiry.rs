@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{archived, archives, last_move, purge};
+use super::{archived, archives, incident, last_move, purge};
 use crate::support::peek::create_dlq_with;
 use crate::support::poll::{bench, parse_output, poll};
 use crate::support::sqs_server::SqsServer;
@@ -19,7 +19,10 @@ fn messages_are_archived_once_and_stay() {
     let first = purge(&bench, &["--archive-only", "orders-dlq"]);
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
     let data = &first.single("archive.completed")["data"];
-    assert_eq!((&data["messages"], &data["known"], &data["detail"]), (&json!(3), &json!(0), &Value::Null));
+    assert_eq!(
+        (&data["messages"], &data["known"], &data["detail"]),
+        (&json!(3), &json!(0), &Value::Null)
+    );
     assert!(data["expires_before"].is_string(), "{data}");
     assert_eq!((sqs.depth(&dlq), archived(&bench)), (3, sqs.messages(&dlq)));
     sqs.send(&dlq, "d");
@@ -47,9 +50,12 @@ fn filter_archives_the_queues_that_are_about_to_lose_messages() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a", "b"]);
-    sqs.call("SetQueueAttributes", &json!({
-        "QueueUrl": dlq, "Attributes": {"MessageRetentionPeriod": "3600"},
-    }));
+    sqs.call(
+        "SetQueueAttributes",
+        &json!({
+            "QueueUrl": dlq, "Attributes": {"MessageRetentionPeriod": "3600"},
+        }),
+    );
     let mut bench = bench("archive-filter", &server.url);
     let polled = bench.run("dlq-poll", &["--queue", "orders-dlq"], "").text();
     let expiring = |line: &&str| line.contains("\"queue.expiring\"");
@@ -60,7 +66,7 @@ fn filter_archives_the_queues_that_are_about_to_lose_messages() {
     assert_eq!(filter(&bench, &polled).text(), polled, "the switch is off");
     bench.configure("features: {archive_before_expiry: true}\n");
     // A line is a hint: this incident is not open.
-    let incident = super::super::support::poll::journal(&bench)[0]["incident"].clone();
+    let incident = incident(&bench);
     let other = polled.replace(incident.as_str().unwrap(), "11111111-2222-8333-8444-555555555555");
     assert_eq!(filter(&bench, &other).text(), other);
     assert_eq!(archives(&bench).len(), 0);
@@ -70,7 +76,11 @@ fn filter_archives_the_queues_that_are_about_to_lose_messages() {
     assert_eq!(code, 0, "{passed:?}");
     let event = passed.single("archive.completed");
     assert_eq!((&event["data"]["messages"], &event["incident"]), (&json!(2), &incident));
-    let others: String = text.lines().filter(|line| !line.contains("archive.completed")).map(|line| format!("{line}\n")).collect();
+    let others: String = text
+        .lines()
+        .filter(|line| !line.contains("archive.completed"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     assert_eq!(others, polled, "every line passes as it was");
     assert_eq!(archived(&bench), sqs.messages(&dlq));
     // The next tier finds all of them archived, and says nothing.

@@ -72,8 +72,20 @@ fn refused_deletes_stay_and_are_told() {
     let state = last_move(&bench);
     assert_eq!((&state["deleted"], &state["outcome"]), (&json!(23), &json!("aborted")));
 
-    // An answer that is lost after its time confirms nothing.
-    for behavior in [Behavior::Disconnect, Behavior::Body("{}"), Behavior::Refuse(403, "AccessDenied")] {
+    sqs.state().purge = Behavior::Refuse(403, "AWS.SimpleQueueService.PurgeQueueInProgress");
+    let hard = purge(&bench, &["--hard", "--confirm", "hard orders-dlq", "orders-dlq"]);
+    assert_eq!((hard.code, hard.events.len()), (1, 0), "{hard:?}");
+    assert!(
+        hard.stderr.contains("SQS allows one purge of a queue in 60 seconds"),
+        "{}",
+        hard.stderr
+    );
+    assert_eq!(last_move(&bench)["deleted"], 0);
+
+    // An answer that does not confirm a delete leaves the message.
+    for behavior in
+        [Behavior::Disconnect, Behavior::Body("{}"), Behavior::Refuse(403, "AccessDenied")]
+    {
         let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 5)]);
         sqs.state().delete = behavior.clone();
         let bench = crate::support::poll::bench("purge-denied", &sqs.url);
@@ -114,7 +126,10 @@ fn queue_in_use_is_not_purged() {
     sqs.state().queue("chained-dlq").redrives_to("last", 2);
     let bench = bench("purge-in-use", &sqs.url);
     let chained = confirmed(&bench, "chained-dlq");
-    assert!(chained.code == 1 && chained.stderr.contains("redrive policy of its own"), "{chained:?}");
+    assert!(
+        chained.code == 1 && chained.stderr.contains("redrive policy of its own"),
+        "{chained:?}"
+    );
     sqs.state().delete = Behavior::Hold;
     let args = ["--confirm", "orders-dlq", "orders-dlq"];
     let mut first = Running::spawn(&mut bench.command("dlq-purge", &args));
@@ -141,5 +156,8 @@ fn queue_in_use_is_not_purged() {
     assert_eq!((refused.code, refused.events.len()), (1, 0), "{refused:?}");
     assert!(refused.stderr.contains("session s1 is investigating it"), "{}: {arn}", refused.stderr);
     drop(held);
-    assert_eq!(confirmed(&bench, "orders-dlq").single("purge.completed")["data"]["hard"], Value::from(false));
+    assert_eq!(
+        confirmed(&bench, "orders-dlq").single("purge.completed")["data"]["hard"],
+        Value::from(false)
+    );
 }

@@ -272,7 +272,9 @@ fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (
         ("ChangeMessageVisibilityBatch", _) => {
             (state.put_back.clone(), entries(&state.not_put_back, body))
         }
-        ("DeleteMessageBatch", Some(_)) => (state.delete.clone(), entries(&state.not_deleted, body)),
+        ("DeleteMessageBatch", Some(_)) => {
+            (state.delete.clone(), entries(&state.not_deleted, body))
+        }
         ("PurgeQueue", Some(_)) => (state.purge.clone(), json!({})),
         ("ListMessageMoveTasks", _) => (state.tasks.clone(), json!({"Results": state.move_tasks})),
         ("GetQueueUrl", Some(_)) => {
