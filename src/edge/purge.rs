@@ -41,8 +41,6 @@ use crate::store::{Lock, Store};
 use crate::wire::Output;
 use signals::StopSignals;
 
-/// Receives at once, of a standard queue.
-const AT_ONCE: usize = 4;
 /// The longest archiving of one queue in a pipe, whose other stages wait for it.
 const FILTER_MAX: Duration = Duration::from_secs(10 * 60);
 

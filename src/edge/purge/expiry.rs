@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::Purger;
 use super::record::{PurgeRecord, head_of, new_move};
 use super::signals::StopSignals;
-use super::{AT_ONCE, Purger};
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
 use crate::edge::peek::PeekTarget;
@@ -21,7 +21,7 @@ use crate::rules::redrive::archive::{ArchiveHead, IdHash, MoveResult, id_hash};
 use crate::rules::redrive::document::{MoveKind, MoveOutcome};
 use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::sent_at;
-use crate::rules::redrive::sweep::cost;
+use crate::rules::redrive::sweep::{at_once, cost};
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -57,7 +57,7 @@ impl Purger {
         let known = self.archives.known_ids(&target.queue.arn)?;
         let mut record = PurgeRecord::begin(&self.store, state)?;
         let (mut archived, head) = (Archived::default(), head_of(&record.state));
-        let at_once = if target.queue.fifo { 1 } else { AT_ONCE };
+        let at_once = at_once(before.depth(), target.queue.fifo);
         let cost = cost(before.depth(), target.queue.fifo, at_once);
         let stop = || signals.is_ending();
         let limits = SweepLimits {

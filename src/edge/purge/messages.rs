@@ -3,7 +3,7 @@
 use super::confirm::confirm;
 use super::record::{PurgeRecord, head_of, new_move};
 use super::signals::StopSignals;
-use super::{AT_ONCE, PurgeRequest, Purger};
+use super::{PurgeRequest, Purger};
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
 use crate::edge::aws::{EntryError, Received};
@@ -19,7 +19,7 @@ use crate::rules::redrive::archive::MoveResult;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
 use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::Selection;
-use crate::rules::redrive::sweep::cost;
+use crate::rules::redrive::sweep::{at_once, cost};
 use crate::text::{count, safe};
 use crate::time::{Timestamp, show_span};
 use crate::wire::Output;
@@ -52,7 +52,7 @@ impl Purger {
         state.messages = takes_all.then(|| counts.depth());
         state.reason.clone_from(&request.reason);
         state.fingerprints = request.selection.fingerprints.iter().cloned().collect();
-        let at_once = if target.queue.fifo { 1 } else { AT_ONCE };
+        let at_once = at_once(counts.depth(), target.queue.fifo);
         let cost = cost(counts.depth(), target.queue.fifo, at_once);
         log::info(&format!(
             "purging queue '{}' takes about {} receives and {}; each message is hidden for {} at most",

@@ -18,6 +18,11 @@ const HOLD: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(43_20
 const IN_FLIGHT_MAX: [u64; 2] = [120_000, 20_000];
 const IN_FLIGHT_SPARE: u64 = 1000;
 
+/// The receives at once, of a standard queue.
+const AT_ONCE: usize = 4;
+/// The depth from which several receives at once are faster: at the end each of them waits for nothing.
+const MANY: u64 = 100;
+
 /// The expected cost of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepCost {
@@ -28,6 +33,11 @@ pub struct SweepCost {
     pub hold: Duration,
     /// The number of messages that can be held at once.
     pub held_max: u64,
+}
+
+/// Returns the number of receives at once. In a FIFO queue several would mix the order of a group.
+pub fn at_once(depth: u64, fifo: bool) -> usize {
+    if fifo || depth <= MANY { 1 } else { AT_ONCE }
 }
 
 /// Estimates the cost of a sweep over `depth` messages, with so many requests at once.
@@ -45,6 +55,14 @@ pub fn cost(depth: u64, fifo: bool, at_once: usize) -> SweepCost {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn deep_standard_queue_is_received_from_at_once() {
+        let rows = [(0, false, 1), (100, false, 1), (101, false, 4), (101, true, 1)];
+        for (depth, fifo, expected) in rows {
+            assert_eq!(at_once(depth, fifo), expected, "{depth} {fifo}");
+        }
+    }
 
     #[test]
     fn cost_grows_with_the_depth() {
