@@ -1,14 +1,34 @@
-//! SIGKILL at random moments of a purge.
+//! SIGKILL at random moments of a purge, and before its first delete.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{archived, last_move, purge};
-use crate::support::dice::{Dice, campaigns};
-use crate::support::poll::{age_state, bench, poll};
-use crate::support::sqs_server::SqsServer;
 use serde_json::json;
 
+use super::{archived, archives, last_move, purge};
+use crate::support::dice::{Dice, campaigns};
+use crate::support::poll::{age_state, bench, poll};
+use crate::support::sqs_api::{Behavior, FakeSqs};
+use crate::support::sqs_server::SqsServer;
+use crate::support::workbench::wait_for;
+
 const KILLS: u64 = 10;
+/// Messages that are sent before each purge: what the last one has received stays hidden.
+const SENT: u64 = 60;
+
+#[test]
+fn messages_are_on_disk_before_a_delete_is_asked_for() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 25)]);
+    sqs.state().delete = Behavior::Hold;
+    let bench = bench("purge-order", &sqs.url);
+    let mut running = bench.start("dlq-purge", &["--confirm", "orders-dlq", "orders-dlq"]);
+    wait_for("the first delete", || sqs.state().count("DeleteMessageBatch") > 0);
+    running.kill();
+    let saved: BTreeSet<String> = archived(&bench).into_keys().collect();
+    assert_eq!(saved, (0..10).map(|n| format!("m{n}")).collect());
+    let state = last_move(&bench);
+    assert_eq!((&state["messages"], &state["finished_at"]), (&json!(25), &json!(null)));
+}
 
 #[test]
 fn killed_purge_loses_no_message() {
@@ -17,33 +37,33 @@ fn killed_purge_loses_no_message() {
     let dlq = sqs.create("orders-dlq", &json!({}));
     let bench = bench("purge-kills", &server.url);
     let mut dice = Dice(7);
-    let mut kills = 0;
-    for number in 0..150 {
-        sqs.send(&dlq, &format!("first {number}"));
-    }
     let mut all = sqs.messages(&dlq);
-    poll(&bench, &["--queue", "orders-dlq"]);
+    let mut deletes = 0;
     for round in 0..KILLS * campaigns() {
-        // What the last round has hidden stays so for minutes; these are purged now.
-        for number in 0..20 {
+        for number in 0..SENT {
             sqs.send(&dlq, &format!("{round} {number}"));
         }
-        all.extend(sqs.messages(&dlq));
+        let before = sqs.messages(&dlq);
+        all.extend(before.clone());
+        if round == 0 {
+            poll(&bench, &["--queue", "orders-dlq"]);
+        }
+        let begun = archives(&bench).len();
         let mut running = bench.start("dlq-purge", &["--confirm", "orders-dlq", "orders-dlq"]);
-        std::thread::sleep(Duration::from_millis(dice.roll(1200)));
+        wait_for("the archive", || archives(&bench).len() > begun);
+        std::thread::sleep(Duration::from_millis(dice.roll(250)));
         running.kill();
-        kills += 1;
         let (left, saved) = (sqs.messages(&dlq), archived(&bench));
+        deletes += before.len() - left.len();
         let lost: Vec<_> = all
             .iter()
             .filter(|(id, body)| left.get(*id) != Some(body) && saved.get(*id) != Some(body))
             .collect();
-        assert_eq!(lost, [], "after {kills} kills");
+        assert_eq!(lost, [], "after {} kills", round + 1);
     }
-    assert!(!archived(&bench).is_empty(), "no purge came so far");
+    assert!(deletes > 0, "no purge came so far");
     let output = purge(&bench, &["--confirm", "orders-dlq", "orders-dlq"]);
-    let left = sqs.messages(&dlq);
-    let saved = archived(&bench);
+    let (left, saved) = (sqs.messages(&dlq), archived(&bench));
     assert!(all.keys().all(|id| left.contains_key(id) || saved.contains_key(id)), "{output:?}");
     // The interrupted purges have ended, and count as purges of all that they were to delete.
     assert_eq!(last_move(&bench)["id"], output.single("purge.completed")["data"]["purge"]);
