@@ -110,6 +110,8 @@ pub struct Move {
     pub archive: Option<String>,
     /// The SHA-256 of the plan.
     pub plan: Option<String>,
+    /// The words of the command line about the messages, so that an interrupted redrive can go on with them.
+    pub selection: Vec<String>,
     /// The process, for people.
     pub pid: u32,
     pub step: Option<MoveStep>,

@@ -16,6 +16,11 @@ pub const PATTERN_MAX: usize = 1024;
 pub struct Selection {
     /// Fingerprints, of which the message has one.
     pub fingerprints: BTreeSet<String>,
+    /// Messages that the evidence attributes to these fingerprints, by id. A cause that was found in a
+    /// log, or by comparing forms, is not in a message itself.
+    pub sampled: BTreeSet<String>,
+    /// Whether messages that look like a sampled one are of its cause as well.
+    pub learns: bool,
     /// Message ids, of which it has one.
     pub ids: BTreeSet<String>,
     /// A pattern that the body contains.
@@ -64,7 +69,9 @@ impl Selection {
         let has = |(name, text): &(String, String)| {
             message.attributes.get(name).and_then(Attribute::text) == Some(text)
         };
-        let is_selected = (self.fingerprints.is_empty() || self.fingerprints.contains(fingerprint))
+        let is_of_cause =
+            self.fingerprints.contains(fingerprint) || self.sampled.contains(&message.id);
+        let is_selected = (self.fingerprints.is_empty() || is_of_cause)
             && (self.ids.is_empty() || self.ids.contains(&message.id))
             && self.body.as_ref().is_none_or(|pattern| pattern.is_match(&message.body))
             && self.attributes.iter().all(has)
@@ -78,7 +85,7 @@ impl Selection {
     }
 }
 
-/// What a command line says of the messages to move. Its words are recorded, so that an interrupted
+/// The words of a command line about the messages to move. They are recorded, so that an interrupted
 /// redrive goes on with the same ones.
 #[derive(Debug, Clone, Default)]
 pub struct SelectionWords {
@@ -170,13 +177,21 @@ mod tests {
     fn selection_takes_messages_that_meet_every_condition() {
         let minutes = |n: u64| Some(Duration::from_secs(n * 60));
         let pair = |name: &str, text: &str| vec![(name.to_owned(), text.to_owned())];
-        let rows: [(&str, Selection, Result<(), LeftOut>); 16] = [
+        let rows: [(&str, Selection, Result<(), LeftOut>); 17] = [
             ("no condition", Selection::default(), Ok(())),
             ("its fingerprint", with(|s| s.fingerprints = ["f1".into()].into()), Ok(())),
             (
                 "another fingerprint",
                 with(|s| s.fingerprints = ["f2".into()].into()),
                 Err(LeftOut::NotSelected),
+            ),
+            (
+                "a sampled one of another fingerprint",
+                with(|s| {
+                    s.fingerprints = ["f2".into()].into();
+                    s.sampled = ["m-1".into()].into();
+                }),
+                Ok(()),
             ),
             ("its id", with(|s| s.ids = ["m-1".into(), "m-2".into()].into()), Ok(())),
             ("another id", with(|s| s.ids = ["m-2".into()].into()), Err(LeftOut::NotSelected)),
