@@ -23,6 +23,8 @@ mod proxy;
 pub mod prs;
 #[cfg(feature = "aws")]
 pub mod purge;
+#[cfg(feature = "aws")]
+pub mod redrive;
 pub mod sandbox;
 pub mod secret;
 pub mod session_folder;

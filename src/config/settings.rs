@@ -223,6 +223,8 @@ section! {
     notify: bool = "true", env Anyone => flag();
     /// Whether pull requests and issues are opened.
     pull_requests: bool = "true", env Anyone => flag();
+    /// Whether dead letters are redriven without a person once their fix is deployed.
+    auto_redrive: bool = "false", env Anyone => flag();
     /// Whether messages are archived before retention deletes them, by dlq-purge in the pipe.
     archive_before_expiry: bool = "false", env Anyone => flag();
 }

@@ -27,6 +27,8 @@ mod prs;
 mod purge;
 #[cfg(feature = "aws")]
 mod readme;
+#[cfg(feature = "aws")]
+mod redrive;
 mod say;
 mod status;
 mod store;

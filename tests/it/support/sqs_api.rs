@@ -3,7 +3,8 @@
 //!
 //! The stand-in answers ListQueues (in pages, as SQS does), GetQueueAttributes, GetQueueUrl,
 //! ListMessageMoveTasks, ListDeadLetterSourceQueues, ReceiveMessage, ChangeMessageVisibilityBatch,
-//! DeleteMessageBatch and PurgeQueue, and records every request. Every region has the same queues.
+//! SendMessageBatch, DeleteMessageBatch and PurgeQueue, and records every request. Every region has the
+//! same queues.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -97,6 +98,10 @@ pub struct SqsState {
     pub delete: Behavior,
     /// Receipt handles that DeleteMessageBatch fails for, each with the error code.
     pub not_deleted: BTreeMap<String, &'static str>,
+    /// Behavior of the first SendMessageBatch.
+    pub send: Behavior,
+    /// Behavior of the other ones.
+    pub later_sends: Behavior,
     /// Behavior of PurgeQueue.
     pub purge: Behavior,
     /// Results of ListMessageMoveTasks for any queue.
@@ -157,6 +162,8 @@ impl FakeSqs {
             not_put_back: BTreeMap::new(),
             delete: Behavior::Normal,
             not_deleted: BTreeMap::new(),
+            send: Behavior::Normal,
+            later_sends: Behavior::Normal,
             purge: Behavior::Normal,
             tasks: Behavior::Normal,
             move_tasks: Vec::new(),
@@ -275,6 +282,11 @@ fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (
         ("DeleteMessageBatch", Some(_)) => {
             (state.delete.clone(), entries(&state.not_deleted, body))
         }
+        ("SendMessageBatch", Some(_)) => {
+            let is_first = state.count("SendMessageBatch") == 1;
+            let behavior = if is_first { &state.send } else { &state.later_sends };
+            (behavior.clone(), sent(state.count("SendMessageBatch"), body))
+        }
         ("PurgeQueue", Some(_)) => (state.purge.clone(), json!({})),
         ("ListMessageMoveTasks", _) => (state.tasks.clone(), json!({"Results": state.move_tasks})),
         ("GetQueueUrl", Some(_)) => {
@@ -303,6 +315,16 @@ fn receive(queue: &FakeQueue, earlier: usize) -> Value {
         json!({"MessageId": id, "ReceiptHandle": id, "Body": "{}", "Attributes": {}})
     };
     json!({"Messages": (0..left.min(10)).map(message).collect::<Vec<_>>()})
+}
+
+/// Accepts each message of a batch.
+fn sent(count: usize, body: &Value) -> Value {
+    let entry = |entry: &Value| {
+        let id = format!("new-{count}-{}", entry["Id"].as_str().unwrap());
+        json!({"Id": entry["Id"], "MessageId": id, "MD5OfMessageBody": "x"})
+    };
+    let all: Vec<Value> = body["Entries"].as_array().unwrap().iter().map(entry).collect();
+    json!({"Successful": all, "Failed": []})
 }
 
 /// Returns the result of each entry of a batch; those of some receipt handles fail with a code.
