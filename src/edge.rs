@@ -1,6 +1,7 @@
 //! Input and output: access to the outside world, without policy, one part of it in each file. Not
 //! the edges of dlq(7), which are events.
 
+pub mod archive;
 #[cfg(feature = "aws")]
 pub mod aws;
 mod closed_folder;
@@ -20,6 +21,10 @@ pub mod private_program;
 pub mod process;
 mod proxy;
 pub mod prs;
+#[cfg(feature = "aws")]
+pub mod purge;
+#[cfg(feature = "aws")]
+pub mod redrive;
 pub mod sandbox;
 pub mod secret;
 pub mod session_folder;
@@ -28,3 +33,5 @@ pub mod speech;
 pub mod statement;
 pub mod status;
 pub mod supervisor;
+#[cfg(feature = "aws")]
+pub mod sweep;

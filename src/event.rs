@@ -59,6 +59,8 @@ words! {
         Status = "dlq-status",
         Say = "dlq-say",
         Dash = "dlq-dash",
+        Redrive = "dlq-redrive",
+        Purge = "dlq-purge",
     }
 }
 

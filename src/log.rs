@@ -124,6 +124,15 @@ pub fn write_stderr(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
+/// Shows a line of progress in place of the last one, when standard error is a terminal. An empty line
+/// removes it. The caller has made it safe for a terminal.
+pub fn show_progress(line: &str) {
+    if stderr_is_terminal() && !JSON.load(Ordering::Relaxed) {
+        let line = text::shorten(line, stderr_width().unwrap_or(WIDTH).saturating_sub(1));
+        let _ = std::io::stderr().write_all(format!("\r\x1b[K{line}").as_bytes());
+    }
+}
+
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }

@@ -36,21 +36,29 @@ pub fn append_with(
 }
 
 /// The longest rest of a torn line that is removed. A longer one stays, and becomes a line of its own.
-const TORN_MAX: u64 = 4 << 20;
+const TORN_MAX: u64 = 64 << 20;
 
 /// Removes the rest of a torn line at the end of a file, for files in which every line is an event.
 pub fn cut_torn_line(file: &mut File) -> io::Result<()> {
     if ends_with_lf(file)? {
         return Ok(());
     }
-    let from = file.metadata()?.len().saturating_sub(TORN_MAX);
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(from))?;
-    (&*file).take(TORN_MAX).read_to_end(&mut bytes)?;
-    match whole(&bytes) as u64 {
-        0 if from > 0 => Ok(()),
-        whole => file.set_len(from + whole),
+    let size = file.seek(SeekFrom::End(0))?;
+    let (mut end, least) = (size, size.saturating_sub(TORN_MAX));
+    let mut block = vec![0; BLOCK];
+    // Backwards, because the file may be larger than the memory.
+    while end > least {
+        let begin = end.saturating_sub(BLOCK as u64);
+        let part = &mut block[..usize::try_from(end - begin).unwrap_or(BLOCK)];
+        file.seek(SeekFrom::Start(begin))?;
+        file.read_exact(part)?;
+        let lines = whole(part) as u64;
+        if lines > 0 {
+            return file.set_len(begin + lines);
+        }
+        end = begin;
     }
+    if least == 0 { file.set_len(0) } else { Ok(()) }
 }
 
 /// Returns where the first line begins that lies in the last bytes of a file, as a whole or unfinished; the

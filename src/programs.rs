@@ -7,8 +7,8 @@ use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 9] =
-    [&POLL, &PEEK, &INVESTIGATE, &PRS, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
+pub static ALL: [&Tool; 11] =
+    [&POLL, &PURGE, &PEEK, &INVESTIGATE, &PRS, &REDRIVE, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -65,6 +65,47 @@ Makes one round, for cron, or round after round with --follow.
     notes: "
 environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
 See dlq-poll(1), dlq(7), dlq-config(5).
+",
+};
+
+const CHOSEN: &str = "only messages of these causes; whose body matches";
+
+pub static PURGE: Tool = Tool {
+    name: ToolName::Purge,
+    usage: "usage: dlq-purge [options] QUEUE
+       dlq-purge --archive-only [options] QUEUE...
+       dlq-poll | dlq-purge --archive-only [options] | ...
+
+Archives the dead letters of a queue, then deletes exactly those, after it has asked for the name of
+the queue. With --archive-only it deletes nothing; in a pipe it passes every line on, and archives
+the messages of each queue that is about to lose some.
+
+",
+    options: &[
+        Opt::text("fingerprint", "ID", "only messages of this cause").repeatable().group(CHOSEN),
+        Opt::text("match", "REGEX", "only messages whose body matches").group(CHOSEN),
+        Opt::flag("archive-only", "archive messages, each once, and delete none").conflicts(&[
+            "fingerprint",
+            "match",
+            "confirm",
+            "hard",
+        ]),
+        Opt::flag("hard", "let SQS delete everything, without an archive")
+            .conflicts(&["fingerprint", "match"]),
+        Opt::text("confirm", "NAME", "go on without the question; with --hard: 'hard NAME'")
+            .requires(Requirement::OneOperand("queue")),
+        Opt::text("reason", "TEXT", "the reason, for the archive and the record"),
+        Opt::text("account", "NAME", "look for the queue in this account only"),
+        PROFILE,
+        REGION,
+        ENDPOINT_URL,
+        Opt::flag("dry-run", "receive, archive and delete nothing; print the event it would cause")
+            .short('n'),
+    ],
+    takes_operands: true,
+    notes: "
+environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-purge(1), dlq(7), dlq-config(5).
 ",
 };
 
@@ -167,6 +208,62 @@ environment: GH_TOKEN, GITHUB_TOKEN, GH_ENTERPRISE_TOKEN, DLQ_CONFIG, DLQ_STATE_
 See dlq-prs(1), dlq(7), dlq-config(5).
 ",
 };
+
+const MEANT: &str = "which messages, all together";
+const HOW_MANY: &str = "of which age at least, or at most; at most so many";
+const STEPS: &str = "the first messages; how many next; how many a second";
+const WAITS: &str = "time for returns; of Lambda; to hide messages";
+
+pub static REDRIVE: Tool = Tool {
+    name: ToolName::Redrive,
+    usage: "usage: dlq-redrive plan [options] QUEUE > PLAN
+       dlq-redrive apply [options] QUEUE|PLAN|-     dlq-redrive apply --resume ID [PLAN]
+       dlq-redrive verify [options] ID|QUEUE        dlq-redrive restore [--id ID] ARCHIVE
+       dlq-prs | dlq-redrive --auto | dlq-notify
+Puts dead letters back where they came from: one, then ten, then the rest; archives each first, and
+stops when they die again.
+
+",
+    options: &[
+        Opt::text("fingerprint", "ID", "messages of this cause").repeatable().group(MEANT),
+        Opt::text("id", "ID", "the message of this id").repeatable().group(MEANT),
+        Opt::text("match", "REGEX", "messages whose body matches").group(MEANT),
+        Opt::text("attribute", "NAME=TEXT", "messages with this attribute")
+            .repeatable()
+            .group(MEANT),
+        Opt::valued("older", "SPAN", ValueKind::Span, "messages of at least this age")
+            .group(HOW_MANY),
+        Opt::valued("newer", "SPAN", ValueKind::Span, "messages of at most this age")
+            .group(HOW_MANY),
+        Opt::valued("limit", "N", ValueKind::Least(1), "at most so many").group(HOW_MANY),
+        Opt::text("to", "QUEUE", "send all of them to this queue, instead of their own source"),
+        Opt::flag("force", "also what a verdict advises against"),
+        Opt::valued("canary", "N", ValueKind::Between(0, 10_000), "the first messages")
+            .group(STEPS),
+        Opt::valued("ramp", "N", ValueKind::Between(0, 100_000), "the next messages").group(STEPS),
+        Opt::valued("rate", "N", ValueKind::Between(1, 10_000), "at most so many a second")
+            .group(STEPS),
+        Opt::valued("wait", "SPAN", ValueKind::Span, "watch for returns this long").group(WAITS),
+        Opt::valued("batch-window", "SPAN", ValueKind::Span, "the consumer is a Lambda function")
+            .group(WAITS),
+        Opt::valued("hold", "SPAN", ValueKind::Span, "hide messages this long").group(WAITS),
+        Opt::flag("no-verify", "end with the last message; 'verify' can follow"),
+        Opt::text("reason", "TEXT", "why, for the archive and the events"),
+        Opt::text("resume", "ID", "go on with an interrupted redrive"),
+        Opt::flag("native", "apply: let SQS move the whole queue, without canary and archive")
+            .conflicts(&["resume", "limit", "fingerprint", "id", "match", "attribute"]),
+        Opt::flag("auto", "in a pipe: redrive when our fix is deployed").group(AUTO),
+        Opt::flag("due", "what --auto would do now").conflicts(&["auto"]).group(AUTO),
+        PROFILE,
+        REGION,
+        ENDPOINT_URL,
+        Opt::flag("dry-run", "move nothing; print what would be").short('n'),
+    ],
+    takes_operands: true,
+    notes: "See dlq-redrive(1), dlq(7), dlq-config(5).\n",
+};
+
+const AUTO: &str = "redrive when our fix is deployed: in a pipe; once, now";
 
 const CONSOLE: &str = "notices on a terminal: one line each; with a symbol";
 

@@ -12,6 +12,7 @@
 //! - [`tls`]: in which words the fault of a TLS connection is stated.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
 //! - [`speech`]: which sentence an event is spoken in, by which voice and player.
+//! - [`redrive`]: what a move of messages out of a queue archives, records and costs.
 //! - [`view`]: what `dlq-status`, `dlq-log` and `dlq-dash` show.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`sandbox`]: what an agent and tests can see and ask of the machine.
@@ -31,6 +32,7 @@ pub mod loss_text;
 pub mod notification;
 pub mod pull_request;
 pub mod queue;
+pub mod redrive;
 pub mod report;
 pub mod sandbox;
 pub mod speech;

@@ -223,6 +223,10 @@ section! {
     notify: bool = "true", env Anyone => flag();
     /// Whether pull requests and issues are opened.
     pull_requests: bool = "true", env Anyone => flag();
+    /// Whether dead letters are redriven without a person once their fix is deployed.
+    auto_redrive: bool = "false", env Anyone => flag();
+    /// Whether messages are archived before retention deletes them, by dlq-purge in the pipe.
+    archive_before_expiry: bool = "false", env Anyone => flag();
 }
 
 section! {
@@ -249,11 +253,19 @@ section! {
     sessions_keep: u32 = "200", env Anyone => whole(1..=10_000);
     /// Days for which finished sessions are kept.
     sessions_keep_days: u32 = "30", env Anyone => whole(1..=3650);
+    /// Sum of the archives of dlq-redrive and dlq-purge at which they archive, send and delete nothing
+    /// more, in GiB.
+    archive_max_gib: u64 = "5", env Anyone => whole(1..=100_000);
 }
 
 impl State {
     /// Returns when the journal is rotated, and how much of it is kept.
     pub fn rotation(&self) -> Rotation {
         Rotation { size_max: self.journal_max_mib << 20, keep: self.journal_keep }
+    }
+
+    /// Returns the limit on the sum of the archives, in bytes.
+    pub fn archive_bytes_max(&self) -> u64 {
+        self.archive_max_gib << 30
     }
 }

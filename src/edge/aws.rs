@@ -12,20 +12,25 @@ mod circuit_breaker;
 mod client;
 mod credential_process;
 mod credentials;
+mod delete;
 mod endpoints;
 mod error;
 mod http;
 mod list;
+mod move_task;
 mod profiles;
 mod rate_limit;
 mod read;
 mod receive;
 mod regions;
 mod scopes;
+mod send;
 mod sign_in_error;
 
+pub use move_task::MoveTaskState;
 pub use receive::{BATCH, Received};
 pub use scopes::{narrow, scopes};
+pub use send::{BatchError, EntryError, Outgoing, SendResult};
 
 use scopes::without_repeats;
 

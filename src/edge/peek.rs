@@ -30,8 +30,7 @@ use crate::log;
 use crate::rules::evidence::bundle::{Fingerprints, Group, Sampled};
 use crate::rules::evidence::logs::LogSource;
 use crate::rules::evidence::message::Message;
-use crate::rules::evidence::peek_limit;
-use crate::rules::evidence::peek_limit::{PASSES_MAX, Pass, PeekRefusal, Peeks};
+use crate::rules::evidence::peek_limit::{self, PASSES_MAX, Pass, PeekRefusal, Peeks};
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::queue::document::Watched;
 use crate::rules::queue::expiry;
@@ -75,10 +74,6 @@ pub struct Peeker {
     failed: bool,
 }
 
-fn peek_key(target: &PeekTarget) -> Keys<'_> {
-    Keys::one(Peeks::QUEUE, target.queue.arn.as_str())
-}
-
 impl Peeker {
     /// Opens the state; sends no request.
     pub fn open(sqs: Sqs, settings: Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
@@ -97,6 +92,11 @@ impl Peeker {
         })
     }
 
+    /// Returns the connection.
+    pub(super) fn sqs(&self) -> &Sqs {
+        &self.sqs
+    }
+
     /// Peeks at a queue, unless a rule refuses. After an error, messages that were received have
     /// been put back.
     pub fn peek(
@@ -105,7 +105,7 @@ impl Peeker {
         on_message: OnMessage<'_>,
     ) -> Result<PeekOutcome, Error> {
         let key = target.key();
-        let doc: Peeks = self.store.read(&peek_key(target))?;
+        let doc: Peeks = self.store.read(&target.keys())?;
         let past = doc.get(&target.queue.arn, &key);
         let has_pass = |cause: &String| past.is_some_and(|past| past.has_pass_for(cause));
         if target.cause.as_ref().is_some_and(has_pass) {
@@ -222,7 +222,7 @@ impl Peeker {
             bundle: Some(bundle.clone()),
             ..QueueSampled::default()
         };
-        let line = self.store.update(&peek_key(target), |doc: &mut Peeks| {
+        let line = self.store.update(&target.keys(), |doc: &mut Peeks| {
             let peek = doc.entry(&target.queue.arn, &target.key(), clock::now());
             let counted = ids.iter().map(|id| peek.count_received(id));
             data.overseen = counted.filter(|count| *count > PASSES_MAX as u64).count() as u64;
@@ -297,7 +297,7 @@ impl Peeker {
         if !matches!(error, Denied | NotAuthorized(_) | Throttled | Missing | Credentials(_)) {
             return Ok(());
         }
-        self.store.update(&peek_key(target), |doc: &mut Peeks| {
+        self.store.update(&target.keys(), |doc: &mut Peeks| {
             let passes = &mut doc.entry(&target.queue.arn, &target.key(), clock::now()).passes;
             // If another run has begun a pass since, this one stays counted.
             if passes.len() == pass {

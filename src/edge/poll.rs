@@ -7,6 +7,7 @@
 mod discover;
 mod given;
 mod options;
+mod own_moves;
 mod round_lines;
 mod show;
 
@@ -32,7 +33,7 @@ use crate::rules::queue::asked;
 use crate::rules::queue::discovery_cache::{CacheEntry, DiscoveryDoc};
 use crate::rules::queue::document;
 use crate::rules::queue::document::{ScopeFailure, Watched};
-use crate::rules::queue::monitor::{Policy, Polled, asks_for_tasks};
+use crate::rules::queue::monitor::{Policy, Polled, asks_for_moves, asks_for_tasks};
 use crate::rules::queue::reading::{ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::rules::queue::schedule;
@@ -304,12 +305,18 @@ impl Poller {
         };
         let keys = Watched::keys_of_round(targets.iter().map(|one| one.queue.arn.as_str()));
         self.with_watched(&keys, |doc| {
+            let asked = targets.iter().zip(&readings).filter(|(target, reading)| {
+                asks_for_moves(&self.policy, doc.record(&target.queue.arn), reading)
+            });
+            let asked = asked.map(|(target, _)| target.queue.arn.as_str()).collect();
+            let mut moves = own_moves::read(&self.store, asked);
             let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
                 unlisted: is_missing(&reading)
                     && (!target.is_given() || doc.is_known(&target.queue.arn))
                     && is_unlisted(target),
                 tasks: asks_for_tasks(&self.policy, doc.record(&target.queue.arn), &reading)
                     .then(|| self.sqs.move_tasks(target.scope, &target.queue.arn)),
+                moves: moves.remove(target.queue.arn.as_str()).unwrap_or_default(),
                 target,
                 reading,
             });

@@ -235,6 +235,16 @@ part! {
     }
 }
 
+part! {
+    #[derive(Eq)]
+    /// The number of messages of a redrive that go to one queue.
+    Destination {
+        /// The ARN of the queue.
+        arn: String,
+        count: u64,
+    }
+}
+
 payloads! {
     /// A dead-letter queue was found for the first time.
     QueueFound = "queue.found" Info by Poll {
@@ -659,6 +669,128 @@ payloads! {
         fingerprint: String,
     }
 
+    /// The messages of a redrive were chosen; nothing has moved.
+    RedrivePlanned = "redrive.planned" Info by Redrive {
+        queue: Queue,
+        /// The SHA-256 of the plan; null when the messages are chosen while they are moved.
+        plan: Option<String>,
+        /// The number of chosen messages.
+        messages: u64,
+        destinations: Vec<Destination>,
+        /// The number of requests that received messages.
+        receives: u64,
+        duration_s: u64,
+        /// The reason that was given; null without one.
+        reason: Option<String>,
+    }
+
+    /// A redrive has begun.
+    RedriveStarted = "redrive.started" Info by Redrive {
+        queue: Queue,
+        /// The id of the redrive.
+        redrive: String,
+        /// The number of messages to move; null when they are chosen on the way.
+        messages: Option<u64>,
+        /// The path of the archive; null when SQS moves the messages itself.
+        archive: Option<String>,
+        /// The SHA-256 of the plan; null without one.
+        plan: Option<String>,
+        /// The number of messages that go first.
+        canary: u64,
+        /// The cause of the messages; null when they have several, and when unknown.
+        fingerprint: Option<String>,
+        /// The pull request of the fix, as `owner/name#12`; null without one.
+        pull_request: Option<String>,
+    }
+
+    /// The progress of a redrive: an event for each step, and at most one in 10 seconds.
+    RedriveProgressed = "redrive.progressed" Debug by Redrive {
+        queue: Queue,
+        redrive: String,
+        /// `canary`, `ramp`, `rest` or `verify`.
+        step: String,
+        /// The number of messages to move; null when they are chosen on the way.
+        messages: Option<u64>,
+        /// The number of messages that were sent and deleted from the queue.
+        moved: u64,
+        /// The number of them that have died again.
+        returned: u64,
+        /// The number of messages that are only in the archive now, because they died again twice.
+        parked: u64,
+    }
+
+    /// A redrive has moved what it was to move.
+    RedriveCompleted = "redrive.completed" (severity_of_redrive) by Redrive {
+        queue: Queue,
+        redrive: String,
+        /// The number of messages to move.
+        messages: u64,
+        moved: u64,
+        returned: u64,
+        parked: u64,
+        /// The number of messages that may be in both queues. The archive lists them.
+        possible_duplicates: u64,
+        archive: Option<String>,
+        duration_s: u64,
+        /// Whether the messages were consumed and stayed gone; null when nobody waited for that.
+        verified: Option<bool>,
+        pull_request: Option<String>,
+        fingerprint: Option<String>,
+    }
+
+    /// A redrive has stopped before its end. What it did not move is in the queue.
+    RedriveAborted = "redrive.aborted" Error by Redrive {
+        queue: Queue,
+        redrive: String,
+        /// The reason in one word, for programs.
+        reason: String,
+        /// The reason as a sentence, for people.
+        detail: String,
+        moved: u64,
+        returned: u64,
+        /// The number of chosen messages that are still in the queue; null when unknown.
+        left: Option<u64>,
+        archive: Option<String>,
+        /// Whether the cause has come back after its fix.
+        regression: bool,
+        pull_request: Option<String>,
+        fingerprint: Option<String>,
+    }
+
+    /// Messages were archived and deleted.
+    PurgeCompleted = "purge.completed" (severity_of_purge) by Purge {
+        queue: Queue,
+        /// The id of the purge.
+        purge: String,
+        /// The number of deleted messages; null when SQS deleted them all without a count.
+        messages: Option<u64>,
+        /// The number of chosen messages that are still in the queue; null when unknown.
+        left: Option<u64>,
+        /// The path of the archive; null without one.
+        archive: Option<String>,
+        /// The cause that was chosen; null for several and for all.
+        fingerprint: Option<String>,
+        /// Whether SQS deleted everything, and nothing was archived.
+        hard: bool,
+        /// The reason why messages are left, as a sentence; null when none are.
+        detail: Option<String>,
+    }
+
+    /// Messages were archived, and stay in the queue.
+    ArchiveCompleted = "archive.completed" (severity_of_archive) by Purge {
+        queue: Queue,
+        /// The number of messages that were added to the archive.
+        messages: u64,
+        /// The number of messages that an earlier archive has.
+        known: u64,
+        /// The path of the archive; null when nothing was added.
+        archive: Option<String>,
+        /// The oldest message is lost by this; null when unknown.
+        expires_before: Option<Timestamp>,
+        /// The reason why messages are missing in the archive, as a sentence; null when none are.
+        detail: Option<String>,
+    }
+
     /// A notice was delivered.
     NoticeSent = "notice.sent" Debug by Notify {
         channel: String,
@@ -756,6 +888,28 @@ impl QueueLinted {
     fn severity_of_findings(&self) -> Severity {
         let is_problem = |finding: &Finding| matches!(&*finding.level, "error" | "warning");
         if self.findings.iter().any(is_problem) { Severity::Warn } else { Severity::Info }
+    }
+}
+
+impl RedriveCompleted {
+    /// Returns WARN when messages have died again, or nothing shows that they were consumed.
+    fn severity_of_redrive(&self) -> Severity {
+        let is_doubtful = self.returned > 0 || self.verified == Some(false);
+        if is_doubtful { Severity::Warn } else { Severity::Info }
+    }
+}
+
+impl PurgeCompleted {
+    /// Returns WARN when chosen messages are left.
+    fn severity_of_purge(&self) -> Severity {
+        if self.detail.is_some() { Severity::Warn } else { Severity::Info }
+    }
+}
+
+impl ArchiveCompleted {
+    /// Returns ERROR when messages may be lost that no archive has.
+    fn severity_of_archive(&self) -> Severity {
+        if self.detail.is_some() { Severity::Error } else { Severity::Info }
     }
 }
 

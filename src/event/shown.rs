@@ -260,7 +260,14 @@ impl<'a> ShownEvent<'a> {
     fn new(head: Head<'a>, data: Box<ShownData<'a>>) -> Self {
         // Most events are of other programs: no name is compared for them.
         let recorded = match head.known {
-            Some(kind) if kind.emitter() != ToolName::Prs => None,
+            Some(kind)
+                if !matches!(
+                    kind.emitter(),
+                    ToolName::Prs | ToolName::Redrive | ToolName::Purge
+                ) =>
+            {
+                None
+            }
             _ => RecordedType::of(&head.kind),
         };
         ShownEvent { head, recorded, data }

@@ -24,7 +24,11 @@ mod pipeline;
 mod poll;
 mod prs;
 #[cfg(feature = "aws")]
+mod purge;
+#[cfg(feature = "aws")]
 mod readme;
+#[cfg(feature = "aws")]
+mod redrive;
 mod say;
 mod status;
 mod store;

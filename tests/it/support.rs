@@ -7,6 +7,8 @@ pub mod aws_logs;
 pub mod claude_api;
 pub mod claude_cli;
 pub mod claude_stub;
+#[cfg(feature = "aws")]
+pub mod consumer;
 pub mod dice;
 pub mod elevenlabs;
 #[cfg(feature = "aws")]

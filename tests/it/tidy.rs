@@ -13,12 +13,13 @@ use dlq::programs;
 use dlq::tool::Tool;
 
 /// Files and functions over the length limit, with the reason.
-const LONG: [(&str, &str); 2] = [
+const LONG: [(&str, &str); 3] = [
     ("src/event/data.rs", "a table: a payload for every type, with its documentation"),
+    ("src/programs.rs", "a table: the options of every program"),
     ("fn describe(", "a table: an arm for every type"),
 ];
 
-fn program_names() -> [&'static str; 9] {
+fn program_names() -> [&'static str; 11] {
     ToolName::ALL.map(ToolName::as_str)
 }
 

@@ -34,7 +34,7 @@ fn unknown_key_is_named_with_line_and_nearest_known() {
         (
             "nothing near",
             "features:\n  telepathy: true\n",
-            "config.yaml:2: unknown key 'features.telepathy'; known here: investigate, notify, pull_requests",
+            "config.yaml:2: unknown key 'features.telepathy'; known here: investigate, notify, pull_requests, auto_redrive, archive_before_expiry",
         ),
         (
             "an unknown key without a value",

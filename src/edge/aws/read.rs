@@ -39,6 +39,18 @@ impl Sqs {
     pub fn read(&self, queues: &[(usize, String)]) -> Vec<Reading> {
         self.sync(|clients| clients.read(queues, Priority::Foreground))
     }
+
+    /// Returns the size of the longest message that a queue accepts, in bytes; None when it does not
+    /// say.
+    pub fn message_size_max(&self, scope: usize, url: &str) -> Result<Option<u64>, ReadError> {
+        let name = Name::MaximumMessageSize;
+        let send = |client: Client| {
+            client.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send()
+        };
+        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
+        let given = answer.attributes.unwrap_or_default();
+        Ok(given.get(&name).and_then(|size| size.trim().parse().ok()))
+    }
 }
 
 /// A scope during one call of [`Clients::read`].

@@ -15,8 +15,11 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName,
 };
 
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+
 use super::Sqs;
-use super::client::Priority;
+use super::client::{Clients, Priority};
 use crate::rules::evidence::message::{Attribute, Message};
 use crate::rules::queue::reading::ReadError;
 use crate::text;
@@ -27,7 +30,7 @@ pub const BATCH: usize = 10;
 /// Seconds of a long poll, which asks every server of the queue; a short poll may miss messages.
 const WAIT_S: i32 = 2;
 /// The timeout of a receive: ten messages of 1 MiB need more than the usual one.
-const RECEIVE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const RECEIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A message and its receipt handle.
 #[derive(Debug)]
@@ -42,6 +45,81 @@ impl Sqs {
     /// cannot be cited, and one without a receipt handle cannot be put back: an answer with such a
     /// message is an error, and its other messages are put back.
     pub fn receive(
+        &self,
+        scope: usize,
+        url: &str,
+        max: usize,
+        invisible: Duration,
+    ) -> Result<Vec<Received>, ReadError> {
+        let batch = self.sync(|clients| clients.receive(scope, url, max, invisible))?;
+        self.check_whole(scope, url, batch, invisible)
+    }
+
+    /// Receives several batches at once. Returns also the first error: the other batches have come.
+    pub fn receive_at_once(
+        &self,
+        scope: usize,
+        url: &str,
+        batches: usize,
+        invisible: Duration,
+    ) -> (Vec<Received>, Option<ReadError>) {
+        let answers = self.sync(|clients| {
+            let receives = (0..batches).map(|_| clients.receive(scope, url, BATCH, invisible));
+            join_all(receives)
+        });
+        let (mut all, mut first_error) = (Vec::new(), None);
+        for answer in answers {
+            match answer.and_then(|batch| self.check_whole(scope, url, batch, invisible)) {
+                Ok(batch) => all.extend(batch),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        (all, first_error)
+    }
+
+    /// Returns the batch, when each of its messages has an id and a handle.
+    fn check_whole(
+        &self,
+        scope: usize,
+        url: &str,
+        batch: Vec<Received>,
+        invisible: Duration,
+    ) -> Result<Vec<Received>, ReadError> {
+        let is_whole = |one: &&Received| !one.message.id.is_empty() && !one.handle.is_empty();
+        let odd = batch.len() - batch.iter().filter(is_whole).count();
+        if odd == 0 {
+            return Ok(batch);
+        }
+        let handles = batch.iter().map(|one| one.handle.clone()).filter(|one| !one.is_empty());
+        self.put_back(scope, url, &handles.collect::<Vec<_>>());
+        Err(ReadError::Other(format!(
+            "{odd} of {} came without an id or a receipt handle; what is not put back stays \
+             invisible for {}",
+            text::count(batch.len() as u64, "message"),
+            show_span(invisible)
+        )))
+    }
+
+    /// Makes messages visible again. Returns how many SQS does not confirm, with the first reason. A
+    /// message whose visibility timeout has ended is visible already.
+    pub fn put_back(
+        &self,
+        scope: usize,
+        url: &str,
+        handles: &[String],
+    ) -> Option<(usize, ReadError)> {
+        let results: Vec<_> = self.sync(|clients| async move {
+            let batches = handles.chunks(BATCH).map(|batch| clients.put_back(scope, url, batch));
+            let workers = clients.workers(Priority::Foreground);
+            stream::iter(batches).buffered(workers).collect().await
+        });
+        let add = |(sum, first), (count, _)| (sum + count, first);
+        results.into_iter().flatten().reduce(add)
+    }
+}
+
+impl Clients {
+    async fn receive(
         &self,
         scope: usize,
         url: &str,
@@ -68,59 +146,39 @@ impl Sqs {
                 .config_override(once)
                 .send()
         };
-        let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
-        let batch: Vec<Received> =
-            answer.messages.unwrap_or_default().into_iter().map(received).collect();
-        let is_whole = |one: &&Received| !one.message.id.is_empty() && !one.handle.is_empty();
-        let odd = batch.len() - batch.iter().filter(is_whole).count();
-        if odd == 0 {
-            return Ok(batch);
-        }
-        let handles = batch.iter().map(|one| one.handle.clone()).filter(|one| !one.is_empty());
-        self.put_back(scope, url, &handles.collect::<Vec<_>>());
-        Err(ReadError::Other(format!(
-            "{odd} of {} came without an id or a receipt handle; what is not put back stays \
-             invisible for {}",
-            text::count(batch.len() as u64, "message"),
-            show_span(invisible)
-        )))
+        let answer = self.request(scope, Priority::Foreground, send).await?;
+        Ok(answer.messages.unwrap_or_default().into_iter().map(received).collect())
     }
 
-    /// Makes messages visible again. Returns how many SQS does not confirm, with the first reason. A
-    /// message whose visibility timeout has ended is visible already.
-    pub fn put_back(
+    /// Makes a batch visible again. Returns how many SQS does not confirm, with the first reason.
+    async fn put_back(
         &self,
         scope: usize,
         url: &str,
-        handles: &[String],
+        batch: &[String],
     ) -> Option<(usize, ReadError)> {
-        let put_back = |batch: &[String]| {
-            let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
-                ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(at.to_string())
-                    .receipt_handle(handle)
-                    .visibility_timeout(0)
-                    .build()
-                    .ok()
-            });
-            let entries = Some(entries.collect());
-            let send = |client: Client| {
-                client.change_message_visibility_batch().queue_url(url).set_entries(entries).send()
-            };
-            let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send));
-            let answer = match answer {
-                Err(error) => return Some((batch.len(), error)),
-                Ok(answer) => answer,
-            };
-            let is_visible = |one: &&BatchResultErrorEntry| one.code.contains("NotInflight");
-            let visible = answer.failed.iter().filter(is_visible).count();
-            let hidden = batch.len().saturating_sub(answer.successful.len() + visible);
-            let code = answer.failed.iter().find(|one| !is_visible(one)).map(|one| &*one.code);
-            let reason = ReadError::Other(code.unwrap_or("the answer does not confirm it").into());
-            (hidden > 0).then_some((hidden, reason))
+        let entries = batch.iter().enumerate().filter_map(|(at, handle)| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(at.to_string())
+                .receipt_handle(handle)
+                .visibility_timeout(0)
+                .build()
+                .ok()
+        });
+        let entries = Some(entries.collect());
+        let send = |client: Client| {
+            client.change_message_visibility_batch().queue_url(url).set_entries(entries).send()
         };
-        let add = |(sum, first), (count, _)| (sum + count, first);
-        handles.chunks(BATCH).filter_map(put_back).reduce(add)
+        let answer = match self.request(scope, Priority::Foreground, send).await {
+            Err(error) => return Some((batch.len(), error)),
+            Ok(answer) => answer,
+        };
+        let is_visible = |one: &&BatchResultErrorEntry| one.code.contains("NotInflight");
+        let visible = answer.failed.iter().filter(is_visible).count();
+        let hidden = batch.len().saturating_sub(answer.successful.len() + visible);
+        let code = answer.failed.iter().find(|one| !is_visible(one)).map(|one| &*one.code);
+        let reason = ReadError::Other(code.unwrap_or("the answer does not confirm it").into());
+        (hidden > 0).then_some((hidden, reason))
     }
 }
 

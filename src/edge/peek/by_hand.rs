@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{PeekOutcome, PeekTarget, Peeker, peek_key};
+use super::{PeekOutcome, PeekTarget, Peeker};
 use crate::document::Keys;
 use crate::edge::evidence::read;
 use crate::error::Error;
@@ -88,7 +88,7 @@ impl Peeker {
     /// Prints the messages that the earlier passes have filed, those of the last pass first, each
     /// once. Returns whether there were any.
     fn print_filed(&self, target: &PeekTarget, raw: bool, out: &mut Output) -> Result<bool, Error> {
-        let doc: Peeks = self.store.read(&peek_key(target))?;
+        let doc: Peeks = self.store.read(&target.keys())?;
         let past = doc.get(&target.queue.arn, &target.key());
         let passes = past.map_or(&[][..], |past| &past.passes);
         let mut printed = BTreeSet::new();

@@ -7,6 +7,7 @@ use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{self, Head, Queue, QueueGrew, QueueRaised, ToolName, Type};
 use crate::log;
+use crate::rules::evidence::peek_limit::Peeks;
 use crate::rules::investigation::lookup;
 use crate::rules::queue::address::{self, QueueAddress};
 use crate::rules::queue::document::Watched;
@@ -29,6 +30,11 @@ pub struct PeekTarget {
 }
 
 impl PeekTarget {
+    /// Returns the keys of the passes over the queue.
+    pub(super) fn keys(&self) -> Keys<'_> {
+        Keys::one(Peeks::QUEUE, self.queue.arn.as_str())
+    }
+
     /// Returns the incident to count passes under, which is also the name of a folder.
     pub(super) fn key(&self) -> String {
         let incident = self.incident.as_deref().unwrap_or_default();
@@ -146,6 +152,18 @@ impl Peeker {
         Ok((PeekTarget { scope, queue, incident, raised_at, cause: None }, entry.is_some()))
     }
 
+    /// Returns the target of a queue that a line names, as `queues.json` has it, and whether it has it;
+    /// `None` when the queue is in no scope of this run.
+    pub(in crate::edge) fn target_of_queue(
+        &self,
+        queue: Queue,
+    ) -> Result<Option<(PeekTarget, bool)>, Error> {
+        let sqs = &self.sqs;
+        let here = (0..sqs.scopes())
+            .find(|scope| sqs.region(*scope) == queue.region && self.is_in(*scope, &queue.account));
+        here.map(|scope| self.with_record(scope, queue)).transpose()
+    }
+
     /// Returns the target of an incident that begins or grows; `None` for another line, and when
     /// the incident is no longer open or its queue is in no scope of this run.
     pub(super) fn target_of_line(
@@ -161,11 +179,7 @@ impl Peeker {
         let (Some(queue), Some(incident)) = (queue, head.incident.as_deref()) else {
             return Ok(None);
         };
-        let sqs = &self.sqs;
-        let here = (0..sqs.scopes())
-            .find(|scope| sqs.region(*scope) == queue.region && self.is_in(*scope, &queue.account));
-        let Some(scope) = here else { return Ok(None) };
-        let (found, is_recorded) = self.with_record(scope, queue)?;
+        let Some((found, is_recorded)) = self.target_of_queue(queue)? else { return Ok(None) };
         // An incident of a queue without a record is accepted as it is.
         if is_recorded && found.incident.as_deref() != Some(incident) {
             return Ok(None);

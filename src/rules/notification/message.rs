@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 mod health;
 mod kinds;
 pub mod merged;
+mod moves;
 mod pull_requests;
 mod sentences;
 
@@ -310,6 +311,18 @@ fn cap(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(same) if same.len() == safe.len() => safe,
         shortened => Cow::Owned(shortened.into_owned()),
     }
+}
+
+/// Puts the first sentence of a detail between two texts, and the others below; all of them below
+/// when the first does not fit.
+fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
+    let mut parts: Vec<String> = detail.split("; ").map(|part| cap(part).into_owned()).collect();
+    let line = format!("{before}: {}{after}", parts[0]);
+    if line.chars().count() > context.room {
+        return Sentences::of_what(format!("{before}{after}")).with_lines(parts);
+    }
+    parts.remove(0);
+    Sentences::of_what(line).with_lines(parts)
 }
 
 /// Returns the command that tells the story of an incident.

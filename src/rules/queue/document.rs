@@ -398,7 +398,7 @@ mod tests {
             redrive: None,
         });
         let reading = Reading { at: at(second), result };
-        Polled { target, reading, unlisted: false, tasks: None }
+        Polled { target, reading, unlisted: false, tasks: None, moves: Vec::new() }
     }
 
     fn round_lines(

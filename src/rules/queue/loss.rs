@@ -3,7 +3,11 @@
 //! Counts are approximate, and people redrive. A drop of the depth is therefore suspected only
 //! after the lower count has lasted for two readings and a minute, with nothing in flight and no
 //! move task that explains it. Move tasks are asked for only then, because that costs a request.
+//!
+//! Moves of our own are known by their number of messages. What they have deleted explains a drop of as
+//! many, and explains it once; the rest is judged.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +48,56 @@ pub struct DepthDrop {
 pub struct MoveTask {
     pub running: bool,
     pub started_at: Timestamp,
+}
+
+/// A move of ours that has deleted messages of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnMove {
+    pub id: String,
+    /// The cause that a clear has by it.
+    pub cause: &'static str,
+    /// The messages that it has deleted, at most.
+    pub deleted: u64,
+    /// Whether it goes on.
+    pub is_running: bool,
+    pub ended_at: Timestamp,
+}
+
+/// The part of a drop that moves of ours explain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnShare {
+    pub messages: u64,
+    /// The cause of most of these messages.
+    pub cause: Option<&'static str>,
+    /// The messages by move.
+    pub by_move: Vec<(String, u64)>,
+    /// Whether a move that goes on may explain more of it soon.
+    pub may_grow: bool,
+}
+
+/// Returns the part of a drop that moves of ours explain. `counted` has the messages of each that have
+/// explained a drop before.
+pub fn own_share(drop: DepthDrop, moves: &[OwnMove], counted: &BTreeMap<String, u64>) -> OwnShare {
+    let mut share = OwnShare::default();
+    let mut left = drop.from.saturating_sub(drop.to);
+    let mut most = 0;
+    // A count settles within a minute, so a move may have ended before the higher one was read.
+    let overlaps = |one: &&OwnMove| one.is_running || one.ended_at.plus(SETTLED) >= drop.from_at;
+    for one in moves.iter().filter(overlaps) {
+        let known = counted.get(&one.id).copied().unwrap_or(0);
+        let messages = one.deleted.saturating_sub(known).min(left);
+        if messages > most {
+            (most, share.cause) = (messages, Some(one.cause));
+        }
+        if messages > 0 {
+            share.by_move.push((one.id.clone(), messages));
+        }
+        left -= messages;
+        share.messages += messages;
+        share.may_grow |= one.is_running;
+    }
+    share.may_grow &= left > 0;
+    share
 }
 
 /// The reason why messages are missing: the word used in events, and a clause for people.
@@ -183,6 +237,55 @@ mod tests {
             past = Some((now, counts(depth, 0)));
         }
         assert_eq!((reported, drop), (9, None));
+    }
+
+    #[test]
+    fn own_moves_explain_as_many_messages_as_they_deleted() {
+        let drop = story(&[(1000, 10, 0), (1030, 4, 0), (1090, 4, 0)]).unwrap();
+        let one = |id: &str, cause, deleted, ended: Option<i64>| OwnMove {
+            id: id.into(),
+            cause,
+            deleted,
+            is_running: ended.is_none(),
+            ended_at: at(ended.unwrap_or(0)),
+        };
+        let purge = |deleted, ended| one("p", "purged", deleted, ended);
+        let counted = BTreeMap::from([("old".to_owned(), 5)]);
+        let rows = [
+            ("none", vec![], (0, None, false)),
+            ("all", vec![purge(6, Some(1040))], (6, Some("purged"), false)),
+            (
+                "more than are missing",
+                vec![purge(u64::MAX, Some(1040))],
+                (6, Some("purged"), false),
+            ),
+            ("some", vec![purge(4, Some(1040))], (4, Some("purged"), false)),
+            (
+                "before a count that had not settled",
+                vec![purge(6, Some(941))],
+                (6, Some("purged"), false),
+            ),
+            ("of long ago", vec![purge(6, Some(939))], (0, None, false)),
+            ("goes on", vec![purge(4, None)], (4, Some("purged"), true)),
+            ("goes on, and explains all", vec![purge(6, None)], (6, Some("purged"), false)),
+            ("has begun", vec![purge(0, None)], (0, None, true)),
+            (
+                "two, by the larger one",
+                vec![purge(2, Some(1040)), one("r", "redriven", 9, Some(1040))],
+                (6, Some("redriven"), false),
+            ),
+            (
+                "has explained a drop",
+                vec![one("old", "purged", 6, Some(1040))],
+                (1, Some("purged"), false),
+            ),
+        ];
+        for (rule, moves, expected) in rows {
+            let share = own_share(drop, &moves, &counted);
+            assert_eq!((share.messages, share.cause, share.may_grow), expected, "{rule}");
+            let sum: u64 = share.by_move.iter().map(|(_, messages)| messages).sum();
+            assert_eq!(sum, share.messages, "{rule}");
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@ mod record;
 
 pub use record::{OpenIncident, Record};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::expiry::{self, ExpiryWindow, RetentionSettings};
-use super::loss::{self, MoveTask};
+use super::loss::{self, DepthDrop, MoveTask, OwnMove};
 use super::reading::{Attributes, Counts, ReadError, Reading};
 use super::redrive_graph::DeadLetterQueue;
 use super::threshold;
@@ -49,6 +50,8 @@ pub struct Polled<'a> {
     pub unlisted: bool,
     /// The answer about move tasks, if [`asks_for_tasks`] was true.
     pub tasks: Option<Result<Vec<MoveTask>, ReadError>>,
+    /// The moves of ours, if [`asks_for_moves`] was true.
+    pub moves: Vec<OwnMove>,
 }
 
 /// A receiver of event lines, each with its LF. The flag says whether the line goes to the journal;
@@ -58,15 +61,25 @@ pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 /// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is
 /// about to be cleared, and nobody was seen reading.
 pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
-    let (Some(past), Ok(now)) = (past, &reading.result) else { return false };
+    judged_drop(policy, past, reading).is_some_and(|drop| !drop.read)
+}
+
+/// Whether the next judgement needs the moves of ours: as for move tasks, and also when somebody was
+/// seen reading, as our own moves do.
+pub fn asks_for_moves(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
+    judged_drop(policy, past, reading).is_some()
+}
+
+/// Returns the drop of an open incident that the next judgement is about.
+fn judged_drop(policy: &Policy, past: Option<&Record>, reading: &Reading) -> Option<DepthDrop> {
+    let (Some(past), Ok(now)) = (past, &reading.result) else { return None };
     let past = past.clamp_future_times(reading.at);
     // The expiry decides the reason only, and is not needed here.
     let drop = loss::follow(past.drop, past.read, now.counts, reading.at, ExpiryWindow::default());
     let zeros = threshold::zeros(past.zeros, Some(now.counts.depth()), reading.at);
     let clears = threshold::clears(policy.clear_after, zeros, reading.at);
-    past.incident.is_some()
-        && (clears || loss::is_due(drop, reading.at))
-        && drop.is_some_and(|drop| !drop.read)
+    let is_due = clears || loss::is_due(drop, reading.at);
+    drop.filter(|_| past.incident.is_some() && is_due)
 }
 
 /// Judges one reading of a queue, and emits an event for each change. Returns the record, and
@@ -220,6 +233,7 @@ impl Judgement<'_> {
             next_step: threshold::next_step(depth, self.policy.growth_factor, depth),
             cause: None,
             tier: None,
+            moves: BTreeMap::new(),
         });
         let window = self.record.window(self.polled.target.source_retention_s);
         self.emit(QueueRaised {
@@ -254,17 +268,31 @@ impl Judgement<'_> {
         if clears {
             drop.to = depth;
         }
+        let incident = self.record.incident.as_ref();
+        let counted = incident.map(|incident| incident.moves.clone()).unwrap_or_default();
+        let own = loss::own_share(drop, &self.polled.moves, &counted);
+        let missing = (drop.from - drop.to).saturating_sub(own.messages);
+        if own.may_grow && !clears {
+            return None;
+        }
         let unasked = Ok(Vec::new());
         let tasks = match &self.polled.tasks {
             Some(tasks) => tasks,
-            None if drop.read => &unasked,
+            None if drop.read || missing == 0 => &unasked,
             None => return None,
         };
         self.record.drop = loss::rest(drop, depth, at);
+        for (id, messages) in own.by_move {
+            if let Some(incident) = &mut self.record.incident {
+                *incident.moves.entry(id).or_default() += messages;
+            }
+        }
+        if missing == 0 {
+            return own.cause;
+        }
         let Some((why, clause)) = loss::judge(drop, tasks) else {
-            return (!drop.read).then_some("redriven");
+            return own.cause.or((!drop.read).then_some("redriven"));
         };
-        let missing = drop.from - drop.to;
         let detail = format!(
             "{} left within {}: {clause}",
             text::count(missing, "message"),
@@ -272,7 +300,7 @@ impl Judgement<'_> {
         );
         let (queue, why) = (self.queue(), why.into());
         self.emit(QueueLossSuspected { queue, missing, depth, why, detail });
-        drop.over.then_some("expired")
+        drop.over.then_some("expired").or(own.cause)
     }
 
     fn report_clear(&mut self) {

@@ -1,5 +1,5 @@
 //! Commands to run next, ready for a shell: read-only ones, and at the end the one that has the code
-//! investigated, where a step says so.
+//! investigated, or that purges harmless messages, where a step says so.
 //!
 //! Promises: every other line asks the account and region of the queue. A function or rule appears only
 //! when a producer's own field names it and the name is valid on AWS. A line whose words are not
@@ -48,7 +48,8 @@ pub(super) fn next_commands(case: &GroupContext, category: Category, basis: Basi
             all.extend(named.rule());
             all.extend(named.logs());
         }
-        Category::MisconfiguredQueue | Category::Harmless => {}
+        Category::MisconfiguredQueue => {}
+        Category::Harmless => all.extend(purge(&case.group.id, &queue.arn)),
         Category::SchemaDrift
         | Category::PoisonMessage
         | Category::TimedOut
@@ -64,6 +65,12 @@ pub(super) fn next_commands(case: &GroupContext, category: Category, basis: Basi
         all.extend(investigate(&queue.arn));
     }
     all
+}
+
+/// Returns the command that archives the messages of a cause and deletes them, after it has asked.
+fn purge(fingerprint: &str, arn: &str) -> Option<String> {
+    let is_plain = is_queue_arn(arn) && fingerprint.bytes().all(|b| b.is_ascii_hexdigit());
+    is_plain.then(|| format!("dlq-purge --fingerprint {fingerprint} {arn}"))
 }
 
 /// Returns the command that investigates again. The ARN is the name that only one queue has.

@@ -167,8 +167,8 @@ fn first_step(category: Category) -> &'static str {
         }
         Category::ProcessEnded => "Read the last lines of the consumer's log before its end.",
         Category::Harmless => {
-            "Delete these messages: nothing is lost with them. Let the consumer ignore s3:TestEvent, \
-             which comes again with every change of the bucket's notifications."
+            "These messages are harmless: purge them by fingerprint. Let the consumer ignore \
+             s3:TestEvent, which comes again with every change of the bucket's notifications."
         }
         Category::CodeError => {
             "Have the code investigated, with an agent that reads it (auto_investigation.agent: \

@@ -78,6 +78,7 @@ fn plant(bench: &mut Bench) {
     bench.write("home/.aws/credentials", format!("{SECRET}\n"));
     bench.write("repo/.env", "planted-in-the-checkout\n");
     bench.write("state/secret", "planted-in-the-state\n");
+    bench.write("state/archive/orders-dlq.ndjson", "planted-in-an-archive\n");
     bench.write("state/sessions.json", "");
     std::fs::remove_file(bench.state("sessions.json")).unwrap();
     bench.write("other", "planted-by-another-user\n");

@@ -130,8 +130,11 @@ fn schema(program: &str) -> Value {
 
 /// Lets time pass for `dlq-poll`: moves every time in its documents back.
 pub fn age_state(bench: &Bench, seconds: u64) {
-    for name in ["queues.json", "discovery.json"] {
+    for name in ["queues.json", "discovery.json", "redrives.json"] {
         let path = bench.state(name);
+        if !path.exists() {
+            continue;
+        }
         let mut doc: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         move_times_back(&mut doc, Duration::from_secs(seconds));
         std::fs::write(path, doc.to_string()).unwrap();

@@ -2,8 +2,9 @@
 //! connections, missing answers, and names that no server accepts.
 //!
 //! The stand-in answers ListQueues (in pages, as SQS does), GetQueueAttributes, GetQueueUrl,
-//! ListMessageMoveTasks, ListDeadLetterSourceQueues, ReceiveMessage and
-//! ChangeMessageVisibilityBatch, and records every request. Every region has the same queues.
+//! ListMessageMoveTasks, ListDeadLetterSourceQueues, ReceiveMessage, ChangeMessageVisibilityBatch,
+//! SendMessageBatch, DeleteMessageBatch and PurgeQueue, and records every request. Every region has the
+//! same queues.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -93,6 +94,16 @@ pub struct SqsState {
     pub tasks: Behavior,
     /// Receipt handles that ChangeMessageVisibilityBatch fails for, each with the error code.
     pub not_put_back: BTreeMap<String, &'static str>,
+    /// Behavior of DeleteMessageBatch.
+    pub delete: Behavior,
+    /// Receipt handles that DeleteMessageBatch fails for, each with the error code.
+    pub not_deleted: BTreeMap<String, &'static str>,
+    /// Behavior of the first SendMessageBatch.
+    pub send: Behavior,
+    /// Behavior of the other ones.
+    pub later_sends: Behavior,
+    /// Behavior of PurgeQueue.
+    pub purge: Behavior,
     /// Results of ListMessageMoveTasks for any queue.
     pub move_tasks: Vec<Value>,
     pub requests: Vec<SqsRequest>,
@@ -149,6 +160,11 @@ impl FakeSqs {
             later_receives: Behavior::Normal,
             put_back: Behavior::Normal,
             not_put_back: BTreeMap::new(),
+            delete: Behavior::Normal,
+            not_deleted: BTreeMap::new(),
+            send: Behavior::Normal,
+            later_sends: Behavior::Normal,
+            purge: Behavior::Normal,
             tasks: Behavior::Normal,
             move_tasks: Vec::new(),
             requests: Vec::new(),
@@ -260,7 +276,18 @@ fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (
             let behavior = if earlier == 0 { &state.receive } else { &state.later_receives };
             (behavior.clone(), receive(known, earlier))
         }
-        ("ChangeMessageVisibilityBatch", _) => (state.put_back.clone(), put_back(state, body)),
+        ("ChangeMessageVisibilityBatch", _) => {
+            (state.put_back.clone(), entries(&state.not_put_back, body))
+        }
+        ("DeleteMessageBatch", Some(_)) => {
+            (state.delete.clone(), entries(&state.not_deleted, body))
+        }
+        ("SendMessageBatch", Some(_)) => {
+            let is_first = state.count("SendMessageBatch") == 1;
+            let behavior = if is_first { &state.send } else { &state.later_sends };
+            (behavior.clone(), sent(state.count("SendMessageBatch"), body))
+        }
+        ("PurgeQueue", Some(_)) => (state.purge.clone(), json!({})),
         ("ListMessageMoveTasks", _) => (state.tasks.clone(), json!({"Results": state.move_tasks})),
         ("GetQueueUrl", Some(_)) => {
             let url = queue_url(base, &request.queue);
@@ -290,10 +317,21 @@ fn receive(queue: &FakeQueue, earlier: usize) -> Value {
     json!({"Messages": (0..left.min(10)).map(message).collect::<Vec<_>>()})
 }
 
-fn put_back(state: &SqsState, body: &Value) -> Value {
+/// Accepts each message of a batch.
+fn sent(count: usize, body: &Value) -> Value {
+    let entry = |entry: &Value| {
+        let id = format!("new-{count}-{}", entry["Id"].as_str().unwrap());
+        json!({"Id": entry["Id"], "MessageId": id, "MD5OfMessageBody": "x"})
+    };
+    let all: Vec<Value> = body["Entries"].as_array().unwrap().iter().map(entry).collect();
+    json!({"Successful": all, "Failed": []})
+}
+
+/// Returns the result of each entry of a batch; those of some receipt handles fail with a code.
+fn entries(failing: &BTreeMap<String, &'static str>, body: &Value) -> Value {
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in body["Entries"].as_array().unwrap() {
-        match state.not_put_back.get(entry["ReceiptHandle"].as_str().unwrap()) {
+        match failing.get(entry["ReceiptHandle"].as_str().unwrap()) {
             None => successful.push(json!({"Id": entry["Id"]})),
             Some(code) => {
                 failed.push(json!({"Id": entry["Id"], "Code": code, "SenderFault": true}));

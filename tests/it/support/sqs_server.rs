@@ -88,6 +88,10 @@ impl Client {
         );
         let request = [head.as_bytes(), body.as_bytes()].concat();
         self.stream.get_mut().write_all(&request).unwrap();
+        self.answer()
+    }
+
+    fn answer(&mut self) -> (u16, Value) {
         let status = self.line().split(' ').nth(1).unwrap().parse().unwrap();
         let (mut length, mut chunked) = (0, false);
         loop {
@@ -198,6 +202,37 @@ impl Client {
                 receive_counts.insert(id, count.parse().unwrap());
             }
         }
+    }
+
+    /// Returns the bodies of all messages of a queue by their id, those in flight included, without a
+    /// receive.
+    #[track_caller]
+    pub fn messages(&self, url: &str) -> BTreeMap<String, String> {
+        let (key, region) = (&self.key, &self.region);
+        let request = format!(
+            "GET /_aws/sqs/messages?QueueUrl={url}&ShowInvisible=true HTTP/1.1\r\nHost: {}\r\n\
+             Accept: application/json\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 \
+             Credential={key}/20260101/{region}/sqs/aws4_request, SignedHeaders=host, Signature=x\r\n\r\n",
+            self.host
+        );
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut client = Client {
+            host: self.host.clone(),
+            key: self.key.clone(),
+            region: self.region.clone(),
+            stream: BufReader::new(stream),
+        };
+        let (status, answer) = client.answer();
+        assert_eq!(status, 200, "{answer}");
+        let found = &answer["ReceiveMessageResponse"]["ReceiveMessageResult"]["Message"];
+        let found = match found {
+            Value::Array(all) => all.clone(),
+            Value::Null => Vec::new(),
+            one => vec![one.clone()],
+        };
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        found.iter().map(|one| (text(&one["MessageId"]), text(&one["Body"]))).collect()
     }
 
     /// Returns the number of messages in flight.

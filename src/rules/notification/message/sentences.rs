@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Sentences, cap, command, near_loss, pull_requests};
+use super::{Context, Sentences, cap, command, in_one_line, moves, near_loss, pull_requests};
 use crate::event::{self, AnyPayload};
 use crate::money::Usd;
 use crate::rules::aws_command::{move_back, raise_retention};
@@ -191,6 +191,13 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         AnyPayload::PrUnreadable(data) => pull_requests::unreadable(&data, context),
         AnyPayload::IssueOpened(data) => pull_requests::issue("issue opened", &data.issue, context),
         AnyPayload::IssueClosed(data) => pull_requests::issue("issue closed", &data.issue, context),
+        AnyPayload::RedrivePlanned(data) => moves::planned(&data),
+        AnyPayload::RedriveStarted(data) => moves::started(&data),
+        AnyPayload::RedriveProgressed(data) => moves::progressed(&data),
+        AnyPayload::RedriveCompleted(data) => moves::completed(&data),
+        AnyPayload::RedriveAborted(data) => moves::aborted(&data, context),
+        AnyPayload::PurgeCompleted(data) => moves::purged(&data),
+        AnyPayload::ArchiveCompleted(data) => moves::archived(&data, context),
     }
 }
 
@@ -265,7 +272,8 @@ fn sampled(data: &event::QueueSampled, context: &Context) -> Sentences {
         .then(|| format!("{} received more often than allowed", count(data.overseen, "message")));
     let window = ExpiryWindow { after: None, before: data.expires_before };
     let loss = data.expires_before.map(|_| loss_text::phrase(window, data.depth, context.now));
-    Sentences::of_what(what).with_lines(loss.into_iter().chain(overseen))
+    let harmless = data.fingerprints.iter().filter_map(|cause| moves::harmless(cause, &data.queue));
+    Sentences::of_what(what).with_lines(loss.into_iter().chain(overseen).chain(harmless))
 }
 
 /// Describes the end of a failure to poll an account and region, each empty when it has none.
@@ -359,18 +367,6 @@ fn ended(
         true => sentences.with_lines(context.look.clone()),
         false => sentences,
     }
-}
-
-/// Puts the first sentence of a detail between two texts, and the others below; all of them below
-/// when the first does not fit.
-fn in_one_line(before: &str, detail: &str, after: &str, context: &Context) -> Sentences {
-    let mut parts: Vec<String> = detail.split("; ").map(|part| cap(part).into_owned()).collect();
-    let line = format!("{before}: {}{after}", parts[0]);
-    if line.chars().count() > context.room {
-        return Sentences::of_what(format!("{before}{after}")).with_lines(parts);
-    }
-    parts.remove(0);
-    Sentences::of_what(line).with_lines(parts)
 }
 
 /// Puts a title between two texts, shortened so that the line has room for all.

@@ -4,6 +4,7 @@ use crate::money::Usd;
 
 use table::{MOVE, expiring, skipped, table};
 
+mod moves;
 mod pull_requests;
 mod table;
 
@@ -53,25 +54,34 @@ fn text<D: Payload>(data: D) -> String {
 
 #[test]
 fn notice_states_the_event_and_what_to_do() {
-    for (line, expected) in table().into_iter().chain(pull_requests::table()) {
+    for (line, expected) in table().into_iter().chain(pull_requests::table()).chain(moves::table())
+    {
         let (severity, text) = expected.split_once(": ").unwrap();
         assert_eq!(notice(&line).line(), format!("19:57Z {severity} {NAME}: {text}"));
     }
 }
 
+/// The beginnings of lines that hold a command or a path whole.
+const WHOLE: [&str; 5] = [
+    "aws ",
+    "report: /",
+    "archive: /",
+    "to undo: dlq-redrive restore /",
+    "harmless: purge by fingerprint: dlq-purge ",
+];
+
 /// With names of usual length the first line fits a terminal, and no further line is cut.
 #[test]
 fn first_line_has_at_most_100_columns() {
     let mut types = Type::ALL.to_vec();
-    for (line, _) in table().into_iter().chain(pull_requests::table()) {
+    for (line, _) in table().into_iter().chain(pull_requests::table()).chain(moves::table()) {
         let Line::Event(head) = peek(&line) else { panic!("not an event") };
         types.retain(|kind| Some(*kind) != head.known);
         let text = notice(&line).line();
         let first = text.lines().next().unwrap();
         assert!(first.chars().count() <= COLUMNS, "{} columns: {first}", first.chars().count());
         for below in text.lines().skip(1) {
-            let is_whole =
-                ["    aws ", "    report: /"].iter().any(|start| below.starts_with(start));
+            let is_whole = WHOLE.iter().any(|start| below.trim_start().starts_with(start));
             assert!(is_whole || below.chars().count() <= COLUMNS, "{below}");
         }
     }
@@ -160,8 +170,8 @@ fn unknown_type_or_payload_has_a_general_text() {
             "2026-11-20 01:02Z ERROR q: queue.raised, with a payload that is not understood",
         ),
         (
-            r#""type":"redrive.planned","incident":"1f2e3d4c","subject":"a/b#1","time":"2026-11-22T19:00:00Z""#,
-            "19:00Z INFO a/b#1: redrive.planned: dlq-log --incident 1f2e3d4c",
+            r#""type":"deploy.planned","incident":"1f2e3d4c","subject":"a/b#1","time":"2026-11-22T19:00:00Z""#,
+            "19:00Z INFO a/b#1: deploy.planned: dlq-log --incident 1f2e3d4c",
         ),
     ];
     for (fields, expected) in rows {

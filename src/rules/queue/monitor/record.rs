@@ -1,5 +1,6 @@
 //! The record of a queue that is not quiet.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct OpenIncident {
     pub cause: Option<String>,
     /// The last tier reported, in seconds, and the arrivals that it was about.
     pub tier: Option<(u64, ArrivalBatch)>,
+    /// The messages of moves of ours that have explained a drop, by the id of the move.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moves: BTreeMap<String, u64>,
 }
 
 impl Record {

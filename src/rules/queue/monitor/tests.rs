@@ -33,6 +33,7 @@ struct Story {
     age_max_s: Option<u64>,
     empty_at: Option<Timestamp>,
     tasks: Result<Vec<MoveTask>, ReadError>,
+    moves: Vec<OwnMove>,
     record: Option<Record>,
     /// The number of the next event.
     seq: u64,
@@ -47,6 +48,7 @@ impl Story {
             age_max_s: Some(0),
             empty_at: Some(at(-30)),
             tasks: Ok(Vec::new()),
+            moves: Vec::new(),
             record: None,
             seq: 0,
             asked: 0,
@@ -70,6 +72,7 @@ impl Story {
         let reading = Reading { at: at(second), result };
         let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
+        let wants_moves = asks_for_moves(&self.policy, self.record.as_ref(), &reading);
         let queue = Queue { arn: "arn:q".into(), ..Queue::default() };
         let given = DeadLetterQueue::given(0, queue, at(0));
         let target = DeadLetterQueue { source_retention_s: self.age_max_s, ..given };
@@ -78,6 +81,7 @@ impl Story {
             reading,
             unlisted: matches!(outcome, Unlisted),
             tasks: asks.then(|| self.tasks.clone()),
+            moves: if wants_moves { self.moves.clone() } else { Vec::new() },
         };
         let (past, mut events) = (self.record.as_ref(), Vec::new());
         let (record, keep) =
@@ -123,6 +127,63 @@ fn word(event: &Value) -> Option<String> {
         "queue.readable" => format!("readable {}", data("depth")),
         other => panic!("{other}"),
     })
+}
+
+#[test]
+fn moves_of_ours_are_no_loss() {
+    let purge = |deleted, ended: Option<i64>| OwnMove {
+        id: "p".into(),
+        cause: "purged",
+        deleted,
+        is_running: ended.is_none(),
+        ended_at: at(ended.unwrap_or(0)),
+    };
+    let emptied = || vec![(0, D(9)), (30, D(0)), (60, D(0)), (90, D(0))];
+    type Row = (&'static str, Vec<OwnMove>, Vec<(i64, S)>, Vec<(i64, &'static str)>);
+    let rows: Vec<Row> = vec![
+        (
+            "purged",
+            vec![purge(9, Some(20))],
+            emptied(),
+            vec![(0, "raised 9"), (90, "cleared purged")],
+        ),
+        (
+            "purged, and seen in flight",
+            vec![purge(9, Some(20))],
+            vec![(0, D(9)), (30, F(0, 4)), (60, D(0)), (90, D(0)), (120, D(0))],
+            vec![(0, "raised 9"), (120, "cleared purged")],
+        ),
+        (
+            "more is missing than was purged",
+            vec![purge(7, Some(20))],
+            emptied(),
+            vec![(0, "raised 9"), (90, "lost 2 unexplained"), (90, "cleared purged")],
+        ),
+        (
+            "a part was purged",
+            vec![purge(4, Some(20))],
+            vec![(0, D(9)), (30, D(5)), (90, D(5)), (120, D(0)), (180, D(0)), (210, D(0))],
+            vec![(0, "raised 9"), (180, "lost 5 unexplained"), (180, "cleared purged")],
+        ),
+        (
+            "a move that goes on is waited for",
+            vec![purge(2, None)],
+            vec![(0, D(9)), (30, D(5)), (90, D(5)), (120, D(5))],
+            vec![(0, "raised 9")],
+        ),
+        (
+            "of long ago",
+            vec![purge(9, Some(-90))],
+            emptied(),
+            vec![(0, "raised 9"), (90, "lost 9 unexplained"), (90, "cleared unknown")],
+        ),
+    ];
+    for (rule, moves, readings, expected) in rows {
+        let mut story = Story { moves, ..Story::new() };
+        let words = story.edges(&readings);
+        let words: Vec<(i64, &str)> = words.iter().map(|(at, word)| (*at, word.as_str())).collect();
+        assert_eq!(words, expected, "{rule}");
+    }
 }
 
 #[test]

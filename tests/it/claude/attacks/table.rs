@@ -107,6 +107,7 @@ pub const ATTEMPTS: &[Attempt] = &[
     read(FILES, "home", "cat @/home/.aws/credentials"),
     read(FILES, "checkout", "cat @/repo/.env"),
     read(FILES, "state", "cat @/state/secret"),
+    read(FILES, "archive", "cat @/state/archive/orders-dlq.ndjson"),
     read(FILES, "upwards", "cat ../../../../home/.aws/credentials"),
     read(FILES, "own home", "HOME=@/home; cat ~/.aws/credentials"),
     only(Control::Root, read(FILES, "of another user", "cat @/other")),

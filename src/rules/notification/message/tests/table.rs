@@ -282,6 +282,22 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
         ),
         row(line_of(sampled(Some(3), Some(2), Vec::new())), "INFO: sampled 3 messages"),
         row(
+            line_of(sampled(
+                Some(3),
+                Some(3),
+                vec![event::Cause {
+                    kind: "shape".into(),
+                    ..cause(3, "S3 test event 's3:TestEvent'")
+                }],
+            )),
+            "INFO: sampled 3 of 3: 3 × S3 test event 's3:TestEvent'\n    harmless: purge by fingerprint: \
+             dlq-purge --fingerprint 0123456789abcdef payments-parking-lot",
+        ),
+        row(
+            line_of(sampled(Some(3), Some(3), vec![cause(3, "S3 test event, said the error")])),
+            "INFO: sampled 3 of 3: 3 × S3 test event, said the error",
+        ),
+        row(
             line_of(event::QueueSampled {
                 expires_before: in_hours(3),
                 ..sampled(Some(3), Some(3), Vec::new())

@@ -1,0 +1,281 @@
+//! The archives: one file for each move, in a folder that only its owner can read.
+//!
+//! Promises: a message is on disk before its line counts as written; a batch is written whole or not
+//! at all, so that a full disk leaves no part of a line; the folder never has more than its limit by
+//! messages; no archive is deleted. A move of a queue runs exactly while its lock is held.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::config::State;
+use crate::error::{Error, if_found};
+use crate::log;
+use crate::ndjson::cut_torn_line;
+use crate::regular_file;
+use crate::rules::evidence::message::Message;
+use crate::rules::redrive::archive::{
+    ArchiveHead, ArchiveLine, ArchiveState, IdHash, LINE_MAX, MoveResult, file_name, head_line,
+    id_hash, judge_size, message_line, read_line, result_line,
+};
+use crate::store::{self, Lock, Store};
+use crate::time::Timestamp;
+
+const FOLDER: &str = "archive";
+const EXTENSION: &str = "ndjson";
+/// The age of the sum of the other archives at which it is computed again.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// The time for which SQS keeps a message, at most, and a day for a clock that is wrong.
+const LIFE_MAX: Duration = Duration::from_secs(15 * 86_400);
+
+/// The folder of the archives.
+#[derive(Debug, Clone)]
+pub struct Archives {
+    dir: PathBuf,
+    /// The limit on the sum of the archives, in bytes.
+    size_max: u64,
+}
+
+impl Archives {
+    /// Names the folder without making it.
+    pub fn new(store: &Store, settings: &State) -> Self {
+        Archives { dir: store.dir().join(FOLDER), size_max: settings.archive_bytes_max() }
+    }
+
+    /// Takes the lock of a queue, which a move of it holds for its life. None: another one runs.
+    pub fn lock(&self, arn: &str) -> Result<Option<Lock>, Error> {
+        store::make_dir(&self.dir)?;
+        Lock::try_take(&self.lock_path(arn))
+    }
+
+    /// Whether a move of a queue is running.
+    pub fn is_running(&self, arn: &str) -> Result<bool, Error> {
+        store::is_locked(&self.lock_path(arn))
+    }
+
+    fn lock_path(&self, arn: &str) -> PathBuf {
+        let name: String = id_hash(arn).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.dir.join(format!("{name}.lock"))
+    }
+
+    /// Returns the sum of the archives, in bytes, but for one.
+    fn used(&self, but_for: Option<&Path>) -> Result<u64, Error> {
+        let paths = self.paths()?;
+        let others = paths.iter().filter(|path| but_for != Some(path.as_path()));
+        let sizes = others.filter_map(|path| Some(path.symlink_metadata().ok()?.len()));
+        Ok(sizes.sum())
+    }
+
+    /// Returns the paths of all archives, in the order of their names.
+    pub fn paths(&self) -> Result<Vec<PathBuf>, Error> {
+        let failed = |error| Error::file("list", &self.dir, &error);
+        let Some(entries) = if_found(std::fs::read_dir(&self.dir)).map_err(failed)? else {
+            return Ok(Vec::new());
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_some_and(|found| found == EXTENSION) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Makes the archive of a move.
+    pub fn create(&self, head: &ArchiveHead) -> Result<ArchiveWriter, Error> {
+        store::make_dir(&self.dir)?;
+        let path = self.dir.join(file_name(&head.queue.name, &head.id, head.at));
+        judge_size(self.used(None)?, 0, self.size_max)
+            .map_err(|why| Error::failed("make", path.display(), why))?;
+        let mut writer = self.writer(path)?;
+        if writer.size > 0 {
+            return Err(Error::failed("make", writer.path.display(), "it exists"));
+        }
+        writer.append(&head_line(head))?;
+        store::sync_parent(&writer.path)?;
+        Ok(writer)
+    }
+
+    /// Opens the archive of an interrupted move, to go on with it.
+    pub fn resume(&self, path: &Path) -> Result<ArchiveWriter, Error> {
+        let mut writer = self.writer(path.to_owned())?;
+        let cut = cut_torn_line(&mut writer.file).and_then(|()| writer.file.metadata());
+        writer.size = cut.map_err(|error| Error::file("open", path, &error))?.len();
+        Ok(writer)
+    }
+
+    fn writer(&self, path: PathBuf) -> Result<ArchiveWriter, Error> {
+        let opened = store::append_private(&path).and_then(|file| Ok((file.metadata()?, file)));
+        let (found, file) = opened.map_err(|error| Error::file("open", &path, &error))?;
+        let others = self.used(Some(&path))?;
+        let archives = self.clone();
+        let counted_at = clock::tick();
+        Ok(ArchiveWriter { archives, path, file, size: found.len(), others, counted_at })
+    }
+
+    /// Returns the hashes of the ids of messages of a queue that an archive has, as far as SQS can
+    /// still have them.
+    pub fn known_ids(&self, arn: &str) -> Result<HashSet<IdHash>, Error> {
+        let mut all = HashSet::new();
+        let oldest = clock::now().minus(LIFE_MAX);
+        for path in self.paths()? {
+            let Some(changed) = changed_at(&path) else { continue };
+            if changed < oldest {
+                continue;
+            }
+            let mut lines = ArchiveReader::open(&path)?;
+            let is_of_queue = matches!(
+                lines.next(),
+                Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn
+            );
+            if !is_of_queue {
+                continue;
+            }
+            for line in lines {
+                match line {
+                    Ok(ArchiveLine::Message(one, _)) => drop(all.insert(id_hash(&one.message.id))),
+                    Ok(_) => {}
+                    // Its other messages are archived once more, which is better than not at all.
+                    Err(error) => {
+                        log::warn(&error.to_string());
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn changed_at(path: &Path) -> Option<Timestamp> {
+    let changed = path.symlink_metadata().ok()?.modified().ok()?;
+    let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
+}
+
+/// Whether a move of a queue is running, in the state folder of `store`.
+pub fn is_move_running(store: &Store, arn: &str) -> Result<bool, Error> {
+    Archives::new(store, &State::default()).is_running(arn)
+}
+
+/// The archive of a move that runs.
+#[derive(Debug)]
+pub struct ArchiveWriter {
+    archives: Archives,
+    path: PathBuf,
+    file: File,
+    size: u64,
+    /// The sum of the other archives, and when it was computed.
+    others: u64,
+    counted_at: Instant,
+}
+
+impl ArchiveWriter {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds messages, each with its cause if that is known. They are on disk when this returns; after
+    /// an error none of them is in the archive.
+    pub fn messages(
+        &mut self,
+        messages: &[(&Message, Option<&str>)],
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let mut bytes = Vec::new();
+        for (message, fingerprint) in messages {
+            let line = message_line(message, *fingerprint, at);
+            bytes.extend(line.map_err(|why| self.refused(&why))?);
+        }
+        self.limit(bytes.len() as u64)?;
+        self.append(&bytes)
+    }
+
+    /// Adds results. They are on disk when this returns.
+    pub fn results(&mut self, results: &[MoveResult], at: Timestamp) -> Result<(), Error> {
+        let lines: Vec<u8> = results.iter().flat_map(|one| result_line(one, at)).collect();
+        if lines.is_empty() { Ok(()) } else { self.append(&lines) }
+    }
+
+    fn limit(&mut self, batch: u64) -> Result<(), Error> {
+        if self.counted_at.elapsed() >= COUNT_EVERY {
+            self.others = self.archives.used(Some(&self.path))?;
+            self.counted_at = clock::tick();
+        }
+        let used = self.others.saturating_add(self.size);
+        judge_size(used, batch, self.archives.size_max).map_err(|why| self.refused(&why))
+    }
+
+    fn refused(&self, why: &str) -> Error {
+        Error::failed("write", self.path.display(), why)
+    }
+
+    /// Adds lines at the end and waits for the disk. After an error the file is as long as before.
+    fn append(&mut self, lines: &[u8]) -> Result<(), Error> {
+        let written = self.file.write_all(lines).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // A part of a line would make the lines behind it foreign.
+            let _ = self.file.set_len(self.size).and_then(|()| self.file.sync_data());
+            return Err(Error::file("write", &self.path, &error));
+        }
+        self.size += lines.len() as u64;
+        Ok(())
+    }
+}
+
+/// The lines of an archive, one in memory at a time. What a kill has left of a last line is skipped.
+#[derive(Debug)]
+pub struct ArchiveReader {
+    path: PathBuf,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl ArchiveReader {
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = regular_file::open(path).map_err(|error| Error::file("read", path, &error))?;
+        let file = BufReader::with_capacity(64 * 1024, file);
+        Ok(ArchiveReader { path: path.to_owned(), file, line: Vec::new(), number: 0 })
+    }
+
+    /// Reads a whole archive into its sum.
+    pub fn state(path: &Path) -> Result<ArchiveState, Error> {
+        let mut state = ArchiveState::default();
+        for line in ArchiveReader::open(path)? {
+            state.add(line?);
+        }
+        Ok(state)
+    }
+
+    fn failed(&self, why: &str) -> Error {
+        Error::failed("read", self.path.display(), format!("line {}: {why}", self.number))
+    }
+}
+
+impl Iterator for ArchiveReader {
+    type Item = Result<ArchiveLine, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.line.clear();
+        self.number += 1;
+        let limit = LINE_MAX as u64 + 1;
+        if let Err(error) = (&mut self.file).take(limit).read_until(b'\n', &mut self.line) {
+            return Some(Err(Error::file("read", &self.path, &error)));
+        }
+        let Some(line) = self.line.strip_suffix(b"\n") else {
+            let is_long = self.line.len() > LINE_MAX;
+            return is_long.then(|| Err(self.failed("it is too long")));
+        };
+        let read = read_line(line, self.number == 1);
+        Some(read.map_err(|why| self.failed(&why)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

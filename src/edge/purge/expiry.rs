@@ -1,0 +1,160 @@
+//! The expiry guard: archives the messages of a queue, each once, and deletes none.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::Purger;
+use super::record::{PurgeRecord, head_of, new_move};
+use super::signals::StopSignals;
+use crate::clock;
+use crate::edge::archive::ArchiveWriter;
+use crate::edge::peek::PeekTarget;
+use crate::edge::sweep::{
+    BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage, sweep,
+};
+use crate::error::Error;
+use crate::event::ArchiveCompleted;
+use crate::log;
+use crate::rules::queue::expiry;
+use crate::rules::queue::reading::Attributes;
+use crate::rules::redrive::archive::{ArchiveHead, IdHash, MoveResult, id_hash};
+use crate::rules::redrive::document::{MoveKind, MoveOutcome};
+use crate::rules::redrive::purge;
+use crate::rules::redrive::selection::sent_at;
+use crate::rules::redrive::sweep::{at_once, cost};
+use crate::time::Timestamp;
+use crate::wire::Output;
+
+/// The result of an archiving.
+#[derive(Default)]
+struct Archived {
+    writer: Option<ArchiveWriter>,
+    added: u64,
+    known: u64,
+    oldest_sent_at: Option<Timestamp>,
+}
+
+impl Purger {
+    /// Archives the messages of a queue that no archive has. Returns whether some are missing, and how
+    /// many were added.
+    pub(super) fn archive(
+        &self,
+        target: &PeekTarget,
+        signals: &StopSignals,
+        time_max: Option<Duration>,
+        out: &mut Output,
+    ) -> Result<(bool, u64), Error> {
+        let attributes = self.attributes(target)?;
+        let before = attributes.counts;
+        let state = new_move(target, MoveKind::Expiry, before.depth());
+        if self.dry_run {
+            let data = completed(target, &attributes, &Archived::default(), None);
+            let data = ArchiveCompleted { messages: before.depth(), ..data };
+            self.emit(&state.id, target, data, out)?;
+            return Ok((false, 0));
+        }
+        let _lock = self.lock(target, "archive queue")?;
+        let known = self.archives.known_ids(&target.queue.arn)?;
+        let mut record = PurgeRecord::begin(&self.store, state)?;
+        let (mut archived, head) = (Archived::default(), head_of(&record.state));
+        let at_once = at_once(before.depth(), target.queue.fifo);
+        let cost = cost(before.depth(), target.queue.fifo, at_once);
+        let stop = || signals.is_ending();
+        let limits = SweepLimits {
+            most: Some(purge::most(before.depth())),
+            deadline: time_max.map(|most| clock::tick() + most),
+            at_once,
+            ..SweepLimits::of_cost(cost, &stop)
+        };
+        let queue =
+            SweepTarget { scope: target.scope, url: &target.queue.url, name: &target.queue.name };
+        let swept = sweep(self.sqs(), queue, &limits, &mut |batch| {
+            self.add(&batch, &known, &head, &mut archived)
+        });
+        let detail = match &swept {
+            Err(error) => Some(error.to_string()),
+            Ok(outcome) => why_missing(outcome, &attributes, target.queue.fifo),
+        };
+        let outcome = if detail.is_none() { MoveOutcome::Completed } else { MoveOutcome::Aborted };
+        archived.finish(&mut record, outcome);
+        if let Some(why) = &detail {
+            let name = &target.queue.name;
+            log::warn(&format!("queue '{name}' is not archived in full: {why}"));
+        }
+        let is_news = archived.added > 0 || detail.is_some() || time_max.is_none();
+        if is_news {
+            let data = completed(target, &attributes, &archived, detail.clone());
+            let id = record.state.id.clone();
+            self.emit(&id, target, data, out)?;
+        }
+        Ok((detail.is_some(), archived.added))
+    }
+
+    /// Adds the messages of a batch that no archive has.
+    fn add(
+        &self,
+        batch: &[SweptMessage],
+        known: &HashSet<IdHash>,
+        head: &ArchiveHead,
+        archived: &mut Archived,
+    ) -> Result<BatchFate, Error> {
+        let messages = || batch.iter().map(|one| &one.received.message);
+        let oldest = messages().filter_map(sent_at).min();
+        archived.oldest_sent_at = archived.oldest_sent_at.into_iter().chain(oldest).min();
+        let new: Vec<_> = messages().filter(|one| !known.contains(&id_hash(&one.id))).collect();
+        archived.known += (batch.len() - new.len()) as u64;
+        if !new.is_empty() {
+            let prints: Vec<_> = new.iter().map(|one| self.fingerprint(one)).collect();
+            let lines = new.iter().zip(&prints).map(|(one, print)| (*one, Some(print.as_str())));
+            let lines: Vec<_> = lines.collect();
+            let writer = match &mut archived.writer {
+                Some(writer) => writer,
+                none => none.insert(self.archives.create(head)?),
+            };
+            writer.messages(&lines, clock::now())?;
+            archived.added += new.len() as u64;
+        }
+        Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false })
+    }
+}
+
+impl Archived {
+    /// Records the end.
+    fn finish(&mut self, record: &mut PurgeRecord<'_>, outcome: MoveOutcome) {
+        if let Some(writer) = &mut self.writer {
+            record.state.archive = Some(writer.path().display().to_string());
+            let finished = MoveResult::Finished { outcome: outcome.to_string() };
+            let written = writer.results(&[finished], clock::now());
+            log::warn_on_error(written);
+        }
+        record.state.messages = Some(self.added);
+        record.finish(outcome);
+    }
+}
+
+fn why_missing(outcome: &SweepOutcome, before: &Attributes, is_fifo: bool) -> Option<String> {
+    match &outcome.end {
+        SweepEnd::Failed(error) => Some(error.to_string()),
+        SweepEnd::Stopped => Some("it was stopped".into()),
+        SweepEnd::Deadline => Some("the time was over; run it again".into()),
+        SweepEnd::InFlight => Some("as many messages are in flight as SQS allows".into()),
+        SweepEnd::Empty | SweepEnd::Enough => purge::unseen(outcome.seen, before.counts, is_fifo),
+    }
+}
+
+fn completed(
+    target: &PeekTarget,
+    attributes: &Attributes,
+    archived: &Archived,
+    detail: Option<String>,
+) -> ArchiveCompleted {
+    let (sent_at, retention_s) = (archived.oldest_sent_at, attributes.retention_s);
+    ArchiveCompleted {
+        queue: target.queue.clone(),
+        messages: archived.added,
+        known: archived.known,
+        archive: archived.writer.as_ref().map(|writer| writer.path().display().to_string()),
+        expires_before: expiry::loss_of_message(sent_at, retention_s, target.queue.fifo),
+        detail,
+    }
+}

@@ -1,0 +1,259 @@
+//! A purge: archive, then delete, batch by batch.
+
+use super::confirm::confirm;
+use super::record::{PurgeRecord, head_of, new_move};
+use super::signals::StopSignals;
+use super::{PurgeRequest, Purger};
+use crate::clock;
+use crate::edge::archive::ArchiveWriter;
+use crate::edge::aws::{EntryError, Received};
+use crate::edge::peek::PeekTarget;
+use crate::edge::sweep::{
+    BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage, sweep,
+};
+use crate::error::Error;
+use crate::event::PurgeCompleted;
+use crate::log;
+use crate::rules::queue::reading::Counts;
+use crate::rules::redrive::archive::MoveResult;
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
+use crate::rules::redrive::purge;
+use crate::rules::redrive::selection::Selection;
+use crate::rules::redrive::sweep::{at_once, cost};
+use crate::text::{count, safe};
+use crate::time::{Timestamp, show_span};
+use crate::wire::Output;
+
+/// A purge that runs.
+struct Purge<'a> {
+    purger: &'a Purger,
+    target: &'a PeekTarget,
+    selection: &'a Selection,
+    begun: Timestamp,
+    archive: ArchiveWriter,
+    record: PurgeRecord<'a>,
+    /// The messages that SQS would not delete, with the first reason.
+    undeleted: u64,
+    first_error: Option<EntryError>,
+}
+
+impl Purger {
+    /// Archives and deletes the chosen messages of a queue. Returns whether a part of it failed.
+    pub(super) fn purge(
+        &self,
+        target: &PeekTarget,
+        request: &PurgeRequest,
+        signals: &StopSignals,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let counts = self.attributes(target)?.counts;
+        let takes_all = request.selection.takes_all();
+        let mut state = new_move(target, MoveKind::Purge, counts.depth());
+        state.messages = takes_all.then(|| counts.depth());
+        state.reason.clone_from(&request.reason);
+        state.fingerprints = request.selection.fingerprints.iter().cloned().collect();
+        let at_once = at_once(counts.depth(), target.queue.fifo);
+        let cost = cost(counts.depth(), target.queue.fifo, at_once);
+        log::info(&format!(
+            "purging queue '{}' takes about {} receives and {}; each message is hidden for {} at most",
+            target.queue.name,
+            cost.receives,
+            show_span(cost.duration),
+            show_span(cost.hold)
+        ));
+        if self.dry_run {
+            let data = completed(&state, takes_all.then_some(0), None);
+            let data = PurgeCompleted { messages: state.messages, archive: None, ..data };
+            self.emit(&state.id, target, data, out)?;
+            return Ok(false);
+        }
+        confirm(
+            &target.queue,
+            false,
+            request.confirmation.as_deref(),
+            &about(target, counts, takes_all),
+        )?;
+        // Not before: Ctrl-C ends the question.
+        signals.listen()?;
+        let _lock = self.lock(target, "purge queue")?;
+        self.refuse_investigated(target)?;
+        let archive = self.archives.create(&head_of(&state))?;
+        state.archive = Some(archive.path().display().to_string());
+        let begun = state.begun_at;
+        let record = PurgeRecord::begin(&self.store, state)?;
+        let mut purge = Purge {
+            purger: self,
+            target,
+            selection: &request.selection,
+            begun,
+            archive,
+            record,
+            undeleted: 0,
+            first_error: None,
+        };
+        let stop = || signals.is_ending();
+        let limits = SweepLimits {
+            most: Some(purge::most(counts.depth())),
+            at_once,
+            ..SweepLimits::of_cost(cost, &stop)
+        };
+        let queue =
+            SweepTarget { scope: target.scope, url: &target.queue.url, name: &target.queue.name };
+        let swept = sweep(self.sqs(), queue, &limits, &mut |batch| purge.take(batch));
+        purge.finish(swept, counts, out)
+    }
+}
+
+/// Returns what is about to happen, for the question.
+fn about(target: &PeekTarget, counts: Counts, takes_all: bool) -> String {
+    let queue = &target.queue;
+    let what = match takes_all {
+        true => format!("all {} of", count(counts.depth(), "message")),
+        false => format!("the chosen ones of {} in", count(counts.depth(), "message")),
+    };
+    format!(
+        "dlq-purge archives and then deletes {what} queue '{}' in {} of account {}.",
+        safe(&queue.name),
+        safe(&queue.region),
+        safe(&queue.account),
+    )
+}
+
+impl Purge<'_> {
+    /// Archives the chosen messages of a batch, and deletes them.
+    fn take(&mut self, batch: Vec<SweptMessage>) -> Result<BatchFate, Error> {
+        let now = clock::now();
+        let prints: Vec<Option<String>> = batch.iter().map(|one| self.chosen(one, now)).collect();
+        let chosen = || batch.iter().zip(&prints).filter(|(_, print)| print.is_some());
+        // One that was deleted before is in the archive already.
+        let new: Vec<_> = chosen()
+            .filter(|(one, _)| !one.was_taken)
+            .map(|(one, print)| (&one.received.message, print.as_deref()))
+            .collect();
+        if !new.is_empty() {
+            self.archive.messages(&new, now)?;
+        }
+        let received: Vec<&Received> = chosen().map(|(one, _)| &one.received).collect();
+        let handles: Vec<&str> = received.iter().map(|one| one.handle.as_str()).collect();
+        let (sqs, scope) = (self.purger.sqs(), self.target.scope);
+        let results = sqs.delete(scope, &self.target.queue.url, &handles);
+        let mut deleted = Vec::new();
+        let mut fates = results.into_iter().zip(&received).map(|(result, one)| match result {
+            Ok(()) => {
+                deleted.push(MoveResult::Deleted { id: one.message.id.clone() });
+                Fate::Taken
+            }
+            Err(error) => {
+                self.undeleted += 1;
+                self.first_error.get_or_insert(error);
+                Fate::Held
+            }
+        });
+        let fates = prints
+            .iter()
+            .map(|print| print.as_ref().and_then(|_| fates.next()).unwrap_or(Fate::Held))
+            .collect();
+        let first_time = chosen().filter(|(one, _)| !one.was_taken).count() as u64;
+        // A copy that is deleted again is no further message.
+        let added = (deleted.len() as u64).min(first_time);
+        self.record.state.deleted += added;
+        self.record.state.moved += added;
+        let written = self.archive.results(&deleted, clock::now());
+        self.record.update()?;
+        written?;
+        Ok(BatchFate { fates, is_enough: false })
+    }
+
+    /// Returns the cause of a message that is to be deleted; None for one that stays.
+    fn chosen(&self, one: &SweptMessage, now: Timestamp) -> Option<String> {
+        let message = &one.received.message;
+        if purge::has_come_after(message, self.begun) {
+            return None;
+        }
+        let print = self.purger.fingerprint(message);
+        self.selection.judge(message, &print, now).is_ok().then_some(print)
+    }
+
+    /// Records and reports the end. Returns whether chosen messages are left.
+    fn finish(
+        mut self,
+        swept: Result<SweepOutcome, Error>,
+        before: Counts,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let takes_all = self.selection.takes_all();
+        let state = &self.record.state;
+        let left = takes_all.then(|| before.depth().saturating_sub(state.deleted));
+        let why = match &swept {
+            Err(error) => Some(error.to_string()),
+            Ok(outcome) => self.why_left(outcome, before),
+        };
+        let is_whole = why.is_none();
+        let detail = why.map(|why| match left {
+            Some(left) if left > 0 => format!("{} left: {why}", is_or_are(left)),
+            _ => format!("messages may be left: {why}"),
+        });
+        let data = completed(state, if is_whole { Some(0) } else { left }, detail.clone());
+        let outcome = if is_whole { MoveOutcome::Completed } else { MoveOutcome::Aborted };
+        let finished = MoveResult::Finished { outcome: outcome.to_string() };
+        let written = self.archive.results(&[finished], clock::now());
+        log::warn_on_error(written);
+        self.record.finish(outcome);
+        let name = &self.target.queue.name;
+        if let Some(detail) = &detail {
+            log::warn(&format!("queue '{name}' is not purged in full: {detail}"));
+        }
+        if self.record.state.deleted > 0 {
+            let path = self.archive.path().display();
+            log::write_stderr(&format!(
+                "{}: {} of queue '{}' archived and deleted; to undo: dlq-redrive restore {}",
+                log::name(),
+                count(self.record.state.deleted, "message"),
+                safe(name),
+                crate::shell::quote(&safe(&path.to_string())),
+            ));
+        }
+        let id = self.record.state.id.clone();
+        self.purger.emit(&id, self.target, data, out)?;
+        Ok(!is_whole)
+    }
+
+    fn why_left(&self, outcome: &SweepOutcome, before: Counts) -> Option<String> {
+        if let Some(error) = &self.first_error {
+            let few = count(self.undeleted, "message");
+            return Some(format!("SQS did not delete {few}: {error}"));
+        }
+        match &outcome.end {
+            SweepEnd::Failed(error) => Some(error.to_string()),
+            SweepEnd::Stopped => Some("it was stopped".into()),
+            SweepEnd::Deadline => Some("the time of a sweep was over; run it again".into()),
+            SweepEnd::InFlight => {
+                Some("as many messages are in flight as SQS allows; run it again".into())
+            }
+            SweepEnd::Empty | SweepEnd::Enough => {
+                purge::unseen(outcome.seen, before, self.target.queue.fifo)
+            }
+        }
+    }
+}
+
+fn is_or_are(left: u64) -> String {
+    format!("{} {}", count(left, "message"), if left == 1 { "is" } else { "are" })
+}
+
+fn completed(state: &Move, left: Option<u64>, detail: Option<String>) -> PurgeCompleted {
+    let fingerprint = match state.fingerprints.as_slice() {
+        [one] => Some(one.clone()),
+        _ => None,
+    };
+    PurgeCompleted {
+        queue: state.queue.clone(),
+        purge: state.id.clone(),
+        messages: Some(state.deleted),
+        left,
+        archive: state.archive.clone(),
+        fingerprint,
+        hard: false,
+        detail,
+    }
+}

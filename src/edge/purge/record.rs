@@ -1,0 +1,101 @@
+//! The record of a move in `redrives.json`, from its begin to its end.
+
+use std::time::{Duration, Instant};
+
+use crate::clock;
+use crate::document::Keys;
+use crate::edge::peek::PeekTarget;
+use crate::error::Error;
+use crate::event;
+use crate::log;
+use crate::rules::redrive::archive::{ArchiveHead, VERSION};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
+use crate::store::Store;
+
+/// The age from which the record is written again.
+const WRITE_EVERY: Duration = Duration::from_millis(500);
+
+/// The record of a move that runs.
+pub(super) struct PurgeRecord<'a> {
+    store: &'a Store,
+    pub(super) state: Move,
+    written_at: Instant,
+}
+
+/// Returns the state of a move that is about to begin, with an id of its own.
+pub(super) fn new_move(target: &PeekTarget, kind: MoveKind, depth: u64) -> Move {
+    let (now, pid) = (clock::now(), std::process::id());
+    let fresh = event::fresh_id(now, &format!("{} {pid}", target.queue.arn));
+    Move {
+        id: event::derived_id(&["move", kind.as_str(), &fresh]),
+        kind,
+        queue: target.queue.clone(),
+        incident: target.incident.clone(),
+        begun_at: now,
+        updated_at: now,
+        depth: Some(depth),
+        pid,
+        ..Move::default()
+    }
+}
+
+/// Returns the first line of the archive of a move.
+pub(super) fn head_of(state: &Move) -> ArchiveHead {
+    ArchiveHead {
+        version: VERSION,
+        id: state.id.clone(),
+        kind: state.kind,
+        queue: state.queue.clone(),
+        incident: state.incident.clone(),
+        reason: state.reason.clone(),
+        who: who(),
+        plan: None,
+        at: state.begun_at,
+    }
+}
+
+/// Returns who runs this program, as `user@host`.
+fn who() -> String {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".into());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.map(|name| name.trim().to_owned()).or_else(|| variable("HOSTNAME"));
+    format!("{user}@{}", host.unwrap_or_else(|| "unknown".into()))
+}
+
+impl<'a> PurgeRecord<'a> {
+    /// Records that a move begins, before anything moves.
+    pub(super) fn begin(store: &'a Store, state: Move) -> Result<Self, Error> {
+        // Also forgets old moves, of any queue.
+        store.update(&Keys::all(), |all: &mut Redrives| {
+            all.begin(state.clone());
+            Ok(())
+        })?;
+        Ok(PurgeRecord { store, state, written_at: clock::tick() })
+    }
+
+    /// Writes what is due.
+    pub(super) fn update(&mut self) -> Result<(), Error> {
+        if self.written_at.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        self.state.updated_at = clock::now();
+        let state = self.state.clone();
+        let arn = state.queue.arn.clone();
+        self.store.update(&Keys::one(Redrives::MOVE, arn.as_str()), |all: &mut Redrives| {
+            all.put(state);
+            Ok(())
+        })?;
+        self.written_at = clock::tick();
+        Ok(())
+    }
+
+    /// Records the end. What happened is worth the same when it cannot be recorded.
+    pub(super) fn finish(&mut self, outcome: MoveOutcome) {
+        self.state.outcome = Some(outcome);
+        self.state.finished_at = Some(clock::now());
+        let written = self.write();
+        log::warn_on_error(written);
+    }
+}

@@ -1,0 +1,105 @@
+//! The work of `dlq-redrive`: plans, redrives, verification, move tasks of SQS, restores.
+//!
+//! A move of a queue runs exactly while the lock of its queue is held (`edge/archive.rs`), and is
+//! recorded before a message moves. The decisions are in `rules/redrive/`.
+
+mod apply;
+mod auto;
+mod begin;
+mod blocked;
+mod end;
+mod look_up;
+mod mover;
+mod native;
+mod plan;
+mod plan_file;
+mod progress_bar;
+mod record;
+mod restore;
+mod route;
+mod sampled;
+mod signals;
+mod stop;
+mod verify;
+mod watch;
+
+pub use auto::AutoRedrive;
+pub use begin::ApplyInput;
+pub use restore::RestoreChoice;
+
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::document::Keys;
+use crate::edge::archive::Archives;
+use crate::edge::aws::Sqs;
+use crate::edge::peek::Peeker;
+use crate::error::Error;
+use crate::journal::Journal;
+use crate::rules::redrive::document::Redrives;
+use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::selection::{Selection, SelectionWords};
+use crate::store::Store;
+
+/// The messages and the pace that a command line asks for.
+#[derive(Debug, Clone, Default)]
+pub struct RedriveRequest {
+    pub selection: Selection,
+    /// The selection as it was given, for people and for a resumed move.
+    pub selection_words: Vec<String>,
+    pub limit: Option<u64>,
+    /// The destination of all messages: a name, URL or ARN.
+    pub to: Option<String>,
+    /// Whether causes that a verdict advises against are moved, too.
+    pub force: bool,
+    pub ramp: Ramp,
+    pub rate: Option<u64>,
+    pub hold: Option<Duration>,
+    /// The time for returns after each step, instead of that of the destination.
+    pub wait: Option<Duration>,
+    pub batch_window: Option<Duration>,
+    pub verifies: bool,
+    pub reason: Option<String>,
+    /// The session and the pull request whose fix is the reason.
+    pub session: Option<String>,
+    pub pull_request: Option<String>,
+}
+
+impl RedriveRequest {
+    /// Sets what the words of a selection say.
+    pub fn set_words(&mut self, words: Vec<String>) -> Result<(), String> {
+        let read = SelectionWords::read(words.iter().map(String::as_str))?;
+        (self.selection, self.limit, self.to) = (read.selection, read.limit, read.to);
+        self.selection_words = words;
+        Ok(())
+    }
+}
+
+/// Moves messages out of dead-letter queues.
+pub struct Redriver {
+    /// Finds queues, and has the connection.
+    peeker: Peeker,
+    store: Store,
+    journal: Journal,
+    archives: Archives,
+    dry_run: bool,
+}
+
+impl Redriver {
+    /// Opens the state; sends no request.
+    pub fn open(sqs: Sqs, settings: Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
+        // A corrupt file fails before a message moves.
+        store.read::<Redrives>(&Keys::none())?;
+        Ok(Redriver {
+            journal: Journal::new(&store, settings.state.rotation()),
+            archives: Archives::new(&store, &settings.state),
+            peeker: Peeker::open(sqs, settings, store.clone(), dry_run)?,
+            store,
+            dry_run,
+        })
+    }
+
+    fn sqs(&self) -> &Sqs {
+        self.peeker.sqs()
+    }
+}

@@ -1,0 +1,241 @@
+//! A redrive: canary, ramp, rest, verification.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::mover::Mover;
+use super::record::RedriveRecord;
+use super::route;
+use super::stop::MoveStop;
+use super::watch::RedriveWatch;
+use crate::clock;
+use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
+use crate::log;
+use crate::rules::redrive::document::MoveStep;
+use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
+use crate::rules::redrive::verification::VerificationState;
+use crate::time::show_span;
+
+/// The pause before the queue is looked at again, while messages of an interrupted run are hidden.
+const HIDDEN_PAUSE: Duration = Duration::from_millis(500);
+
+/// The way in which a redrive proceeds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) ramp: Ramp,
+    /// The most messages in all runs.
+    pub(super) limit: Option<u64>,
+    /// The most messages a second.
+    pub(super) rate: Option<u64>,
+    /// The time for which messages are hidden while they are looked at; None: by the depth.
+    pub(super) hold: Option<Duration>,
+    /// Whether the end is verified.
+    pub(super) verifies: bool,
+}
+
+/// The end of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PassEnd {
+    /// The quota is used up.
+    Quota,
+    /// The queue has no more messages that can be received.
+    Queue,
+}
+
+/// A redrive under way.
+pub(super) struct RedriveRun<'m, 'a> {
+    pub(super) mover: &'m mut Mover<'a>,
+    pub(super) record: &'m mut RedriveRecord<'a>,
+    pub(super) watch: RedriveWatch,
+    pub(super) pace: Pace,
+    /// The moment until which messages of an interrupted run may be hidden.
+    pub(super) hidden_until: Option<Instant>,
+    /// Whether a pass receives more messages than it may move, because some are left where they are.
+    pub(super) is_thorough: bool,
+}
+
+impl RedriveRun<'_, '_> {
+    /// Moves what is to move. Returns how the end was verified; None when it was not.
+    pub(super) fn run(&mut self) -> Result<Option<VerificationState>, MoveStop> {
+        if self.pace.ramp.waits_again(self.mover.counts.sent) {
+            self.verify_step()?;
+        }
+        loop {
+            let sent = self.mover.counts.sent;
+            let left = self.pace.limit.map_or(u64::MAX, |limit| limit.saturating_sub(sent));
+            if left == 0 {
+                break;
+            }
+            let (step, quota) = self.pace.ramp.step(sent);
+            self.record.enter(step)?;
+            let fifo = self.mover.queue.fifo;
+            let (at_once, more) = match step {
+                MoveStep::Rest => self.pace.ramp.batches_at_once(sent, fifo),
+                _ => (1, None),
+            };
+            let most = quota.unwrap_or(u64::MAX).min(left).min(more.unwrap_or(u64::MAX));
+            let end = self.pass(most, at_once)?;
+            let has_moved = self.mover.counts.sent > sent;
+            self.is_thorough |= !has_moved;
+            if end == PassEnd::Queue {
+                if self.waits_for_hidden()? {
+                    continue;
+                }
+                break;
+            }
+            if step != MoveStep::Rest && has_moved && self.has_more(left) {
+                self.verify_step()?;
+            }
+        }
+        self.settle_interrupted()?;
+        if !self.pace.verifies || self.mover.counts.sent == 0 {
+            return Ok(None);
+        }
+        self.record.enter(MoveStep::Verify)?;
+        self.watch.verify(self.mover, self.record).map(Some)
+    }
+
+    /// Whether messages may be left after a step; the end is verified anyway.
+    fn has_more(&self, left: u64) -> bool {
+        left > 1 || self.pace.limit.is_none()
+    }
+
+    /// Waits for the result of a step, which has to be good for the next one.
+    fn verify_step(&mut self) -> Result<(), MoveStop> {
+        match self.watch.verify(self.mover, self.record)? {
+            VerificationState::Verified => Ok(()),
+            state => Err(MoveStop::NotConsumed(state)),
+        }
+    }
+
+    /// Accounts for the messages of an interrupted run that are no longer in the queue.
+    fn settle_interrupted(&mut self) -> Result<(), MoveStop> {
+        if self.hidden_until.is_none() {
+            return Ok(());
+        }
+        let own = route::read(self.mover.sqs, self.mover.scope, &self.mover.queue.url);
+        if own.map_err(MoveStop::Queue)?.counts.depth() == 0 {
+            self.mover.counts.lost = self.mover.settle_gone();
+        }
+        Ok(())
+    }
+
+    /// Whether messages that an interrupted run has hidden are waited for.
+    fn waits_for_hidden(&mut self) -> Result<bool, MoveStop> {
+        let is_time = self.hidden_until.is_some_and(|until| clock::tick() < until);
+        if !is_time {
+            return Ok(false);
+        }
+        let own = route::read(self.mover.sqs, self.mover.scope, &self.mover.queue.url);
+        if own.map_err(MoveStop::Queue)?.counts.in_flight == 0 && !self.mover.has_unsettled() {
+            return Ok(false);
+        }
+        self.watch.check(self.mover, self.record, 0)?;
+        self.mover.sqs.wait_until(clock::tick() + HIDDEN_PAUSE);
+        Ok(true)
+    }
+
+    /// Estimates what it costs to receive the messages of the queue, and says so.
+    fn cost(&self, at_once: usize) -> Result<SweepCost, MoveStop> {
+        let mover = &*self.mover;
+        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
+        let mut cost = sweep_cost::cost(own.counts.depth(), mover.queue.fifo, at_once);
+        if let Some(hold) = self.pace.hold {
+            cost.hold = hold;
+        }
+        if let (Some(rate), false) = (self.pace.rate, own.counts.depth() == 0) {
+            let slow = Duration::from_secs(own.counts.depth() / rate.max(1));
+            cost.hold = (cost.hold + slow * 2).min(Duration::from_secs(43_200));
+        }
+        log::info(&format!(
+            "queue '{}': about {} receives in {}; a message that is not moved is hidden for at most \
+             {}",
+            mover.queue.name,
+            cost.receives,
+            show_span(cost.duration),
+            show_span(cost.hold),
+        ));
+        Ok(cost)
+    }
+
+    /// Moves up to `most` messages in one pass over the queue.
+    fn pass(&mut self, most: u64, at_once: usize) -> Result<PassEnd, MoveStop> {
+        let cost = self.cost(at_once)?;
+        let signals = self.watch.signals.clone();
+        let is_ending = move || signals.is_ending();
+        let takes_all = self.mover.plan.is_none() && self.mover.selection.takes_all();
+        let limits = SweepLimits {
+            at_once,
+            // What is not wanted is not received.
+            most: (takes_all && !self.is_thorough && most < u64::MAX).then_some(most),
+            ..SweepLimits::of_cost(cost, &is_ending)
+        };
+        let (sqs, queue) = (self.mover.sqs, self.mover.queue);
+        let target = SweepTarget { scope: self.mover.scope, url: &queue.url, name: &queue.name };
+        let before = self.mover.counts.sent;
+        let begun = clock::tick();
+        let (mut stop, mut held) = (None, 0);
+        let pace = self.pace;
+        let outcome = sweep(sqs, target, &limits, &mut |batch| {
+            let done = self.mover.counts.sent - before;
+            let in_flight = held + batch.len() as u64;
+            let checked = self.watch.check(self.mover, self.record, in_flight);
+            let (mut fate, result) = match checked {
+                Ok(()) => self.mover.take(&batch, most - done),
+                Err(why) => (hold_all(batch.len()), Err(why)),
+            };
+            held += fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
+            let result = result.and(self.bring_up_to_date().map_err(MoveStop::File));
+            fate.is_enough = self.mover.counts.sent - before >= most || self.has_all();
+            if let Err(why) = result {
+                stop = Some(why);
+                fate.is_enough = true;
+            }
+            if let (Some(rate), false) = (pace.rate, fate.is_enough) {
+                let sent = self.mover.counts.sent - before;
+                let due = Duration::from_millis(sent.saturating_mul(1000) / rate.max(1));
+                self.mover.sqs.wait_until(begun + due);
+            }
+            Ok(fate)
+        })?;
+        if let Some(stop) = stop {
+            return Err(stop);
+        }
+        match outcome.end {
+            SweepEnd::Failed(error) => Err(MoveStop::Queue(error)),
+            SweepEnd::Stopped => Err(MoveStop::Interrupted),
+            SweepEnd::Enough if self.has_all() => Ok(PassEnd::Queue),
+            SweepEnd::Enough => Ok(PassEnd::Quota),
+            SweepEnd::Empty => Ok(PassEnd::Queue),
+            SweepEnd::Deadline | SweepEnd::InFlight => {
+                log::warn(&format!(
+                    "not all messages of queue '{}' could be looked at: too many are held for too \
+                     long; run it again",
+                    queue.name
+                ));
+                Ok(PassEnd::Queue)
+            }
+        }
+    }
+
+    /// Whether every message of the plan has been dealt with.
+    fn has_all(&self) -> bool {
+        self.mover.plan.is_some() && self.mover.missing() == 0
+    }
+
+    fn bring_up_to_date(&mut self) -> Result<(), crate::error::Error> {
+        let (counts, state) = (&self.mover.counts, &mut self.record.state);
+        (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
+        self.record.update()
+    }
+
+    /// Returns how many messages were left for another reason than the selection, by reason.
+    pub(super) fn left_out(&self) -> HashMap<&'static str, usize> {
+        self.mover.counts.left_out.iter().map(|(why, ids)| (*why, ids.len())).collect()
+    }
+}
+
+fn hold_all(count: usize) -> BatchFate {
+    BatchFate { fates: vec![Fate::Held; count], is_enough: true }
+}

@@ -1,0 +1,334 @@
+//! The begin of a redrive: lock, archive, record, first event.
+
+use std::path::PathBuf;
+
+use super::apply::{Pace, RedriveRun};
+use super::look_up::MoveSource;
+use super::mover::Mover;
+use super::plan_file::{self, PlanFile};
+use super::record::RedriveRecord;
+use super::signals::RedriveSignals;
+use super::watch::RedriveWatch;
+use super::{RedriveRequest, Redriver};
+use crate::clock;
+use crate::document::Keys;
+use crate::edge::archive::{ArchiveReader, ArchiveWriter};
+use crate::error::Error;
+use crate::event::{self, RedriveStarted};
+use crate::log;
+use crate::rules::redrive::archive::{ArchiveHead, ArchiveLine, ArchiveState, MoveResult, VERSION};
+use crate::rules::redrive::document::{Move, MoveKind, Redrives};
+use crate::rules::redrive::parking::SentChains;
+use crate::rules::redrive::sweep as sweep_cost;
+use crate::store::Lock;
+use crate::wire::Output;
+
+/// The input of `apply`.
+#[derive(Debug, Clone)]
+pub enum ApplyInput {
+    /// A queue, whose messages are chosen on the way.
+    Queue(String),
+    /// The path of a plan; `-` is standard input.
+    Plan(String),
+}
+
+impl ApplyInput {
+    /// Tells a queue, which is a name, an ARN or a URL, from the path of a plan.
+    pub fn read(text: &str) -> Self {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let name = text.strip_suffix(".fifo").unwrap_or(text);
+        let is_queue = text != "-" && name.bytes().all(is_name)
+            || ["arn:", "http://", "https://"].iter().any(|begin| text.starts_with(begin));
+        match is_queue {
+            true => ApplyInput::Queue(text.to_owned()),
+            false => ApplyInput::Plan(text.to_owned()),
+        }
+    }
+}
+
+/// A redrive that an earlier run has begun.
+pub(super) struct Interrupted {
+    state: Move,
+    archive: PathBuf,
+}
+
+impl Redriver {
+    /// Redrives messages. Returns whether a part of it failed.
+    pub fn apply(
+        &self,
+        input: &ApplyInput,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let (name, plan) = match input {
+            ApplyInput::Queue(queue) => (queue.clone(), None),
+            ApplyInput::Plan(path) => {
+                let plan = plan_file::read(path)?;
+                let queue = &plan.head.queue;
+                let name = if queue.url.is_empty() { &queue.arn } else { &queue.url };
+                (name.clone(), Some(plan))
+            }
+        };
+        let mut request = request.clone();
+        self.block(&mut request)?;
+        let source = self.source(&name, &request)?;
+        if self.dry_run {
+            return self.foresee(&source, plan.as_ref(), &request, out);
+        }
+        let lock = self.lock(&source)?;
+        self.run(source, plan, &request, None, out, lock)
+    }
+
+    /// Goes on with an interrupted redrive.
+    pub fn resume(
+        &self,
+        id: &str,
+        plan: Option<&str>,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let interrupted = self.interrupted(id)?;
+        let plan = plan.map(plan_file::read).transpose()?;
+        let recorded = &interrupted.state.plan;
+        if plan.as_ref().map(|plan| &plan.hash) != recorded.as_ref() {
+            let why = match recorded {
+                Some(hash) => format!("give the plan that it was begun with, of SHA-256 {hash}"),
+                None => "it was begun without a plan".to_owned(),
+            };
+            return Err(Error::failed("resume redrive", &interrupted.state.id, why));
+        }
+        let mut request = request.clone();
+        request
+            .set_words(interrupted.state.selection.clone())
+            .map_err(|why| Error::failed("resume redrive", id, why))?;
+        self.block(&mut request)?;
+        let url = interrupted.state.queue.url.clone();
+        let source = self.source(&url, &request)?;
+        let lock = self.lock(&source)?;
+        self.run(source, plan, &request, Some(interrupted), out, lock)
+    }
+
+    /// Adds the causes that verdicts advise against, unless they are forced.
+    fn block(&self, request: &mut RedriveRequest) -> Result<(), Error> {
+        if !request.force {
+            request.selection.blocked = self.blocked()?.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of a queue for a move.
+    pub(super) fn lock(&self, source: &MoveSource) -> Result<Lock, Error> {
+        let queue = &source.target.queue;
+        self.archives.lock(&queue.arn)?.ok_or_else(|| {
+            Error::failed("move messages of queue", &queue.name, "another move of it is running")
+        })
+    }
+
+    /// Finds a redrive that has not ended, by the beginning of its id.
+    fn interrupted(&self, id: &str) -> Result<Interrupted, Error> {
+        let failed = |why: &str| Error::failed("resume redrive", id, why);
+        let all: Redrives = self.store.read(&Keys::none().with_all(Redrives::MOVE))?;
+        let mut found = all.starting_with(id);
+        let state = match (found.next(), found.next()) {
+            (Some(one), None) => one.clone(),
+            (None, _) => return Err(failed("no move has this id")),
+            (Some(_), Some(_)) => return Err(failed("several moves have an id that begins so")),
+        };
+        if state.kind != MoveKind::Redrive {
+            return Err(failed("it is not a redrive"));
+        }
+        let archive = state.archive.clone().ok_or_else(|| failed("it has no archive"))?;
+        Ok(Interrupted { state, archive: archive.into() })
+    }
+
+    fn run(
+        &self,
+        mut source: MoveSource,
+        plan: Option<PlanFile>,
+        request: &RedriveRequest,
+        interrupted: Option<Interrupted>,
+        out: &mut Output,
+        // Held until the end.
+        _lock: Lock,
+    ) -> Result<bool, Error> {
+        let signals = RedriveSignals::listen()?;
+        let depth = source.attributes.counts.depth();
+        let hash = plan.as_ref().map(|plan| plan.hash.clone());
+        let planned = plan.as_ref().map(|plan| plan.planned.ids.len() as u64);
+        self.check_planned(&mut source, plan.as_ref())?;
+        let is_resumed = interrupted.is_some();
+        let (state, archive, archive_state) = match interrupted {
+            Some(Interrupted { state, archive }) => {
+                let read = ArchiveReader::state(&archive)?;
+                self.add_sent_before(&mut source, &archive)?;
+                let state = Move { finished_at: None, outcome: None, step: None, ..state };
+                (state, self.archives.resume(&archive)?, read)
+            }
+            None => self.first(&source, request, hash, planned)?,
+        };
+        let id = state.id.clone();
+        let queue = source.target.queue.clone();
+        let chains = self.chains(&queue.arn, archive.path())?;
+        let own_receives_max = source.own_receives_max();
+        let at = (self.sqs(), source.target.scope, &queue, id.as_str());
+        let mut mover =
+            Mover::new(at, (archive, archive_state), (source.destinations, source.routes));
+        mover.plan = plan.map(|plan| plan.planned);
+        mover.selection = request.selection.clone();
+        mover.chains = chains;
+        mover.own_receives_max = own_receives_max;
+        let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
+        record.emit(started(&record.state, request))?;
+        let begun = clock::tick();
+        let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
+        (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
+        let hold = request.hold.unwrap_or_else(|| sweep_cost::cost(depth, queue.fifo, 1).hold);
+        let mut redrive = RedriveRun {
+            mover: &mut mover,
+            record: &mut record,
+            watch,
+            pace: Pace {
+                ramp: request.ramp,
+                limit: request.limit,
+                rate: request.rate,
+                hold: request.hold,
+                verifies: request.verifies,
+            },
+            hidden_until: is_resumed.then(|| begun + hold),
+            is_thorough: false,
+        };
+        let result = redrive.run();
+        let failed = redrive.finish(result, begun)?;
+        signals.end();
+        Ok(failed)
+    }
+
+    /// Checks that the destinations of a plan exist before a message moves.
+    fn check_planned(&self, source: &mut MoveSource, plan: Option<&PlanFile>) -> Result<(), Error> {
+        let arns = plan.map(|plan| plan.planned.arns.as_slice()).unwrap_or_default();
+        let sources = source.destinations.sources.clone();
+        let given = source.destinations.given.clone();
+        for arn in arns {
+            // A queue that is neither a source nor given may be the origin of a message, which is seen
+            // with the message.
+            let is_expected = sources.contains(arn) || given.as_ref() == Some(arn);
+            let added = source.routes.add(self.sqs(), source.target.scope, arn);
+            if let (Err(error), true) = (added, is_expected) {
+                return Err(Error::failed("read destination", arn, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the record and the archive of a new redrive.
+    fn first(
+        &self,
+        source: &MoveSource,
+        request: &RedriveRequest,
+        plan: Option<String>,
+        planned: Option<u64>,
+    ) -> Result<(Move, ArchiveWriter, ArchiveState), Error> {
+        let (now, queue) = (clock::now(), &source.target.queue);
+        let id = event::fresh_id(now, &format!("{} {}", queue.arn, std::process::id()));
+        let id = event::derived_id(&["redrive", &id]);
+        let depth = source.attributes.counts.depth();
+        let head = ArchiveHead {
+            version: VERSION,
+            id: id.clone(),
+            kind: MoveKind::Redrive,
+            queue: queue.clone(),
+            incident: source.target.incident.clone(),
+            reason: request.reason.clone(),
+            who: who(),
+            plan: plan.clone(),
+            at: now,
+        };
+        let archive = self.archives.create(&head)?;
+        let all = request.selection.takes_all().then(|| request.limit.unwrap_or(depth).min(depth));
+        let state = Move {
+            id,
+            kind: MoveKind::Redrive,
+            queue: queue.clone(),
+            incident: source.target.incident.clone(),
+            fingerprints: request.selection.fingerprints.iter().cloned().collect(),
+            session: request.session.clone(),
+            pull_request: request.pull_request.clone(),
+            begun_at: now,
+            updated_at: now,
+            reason: request.reason.clone(),
+            messages: planned.or(all),
+            depth: Some(depth),
+            archive: Some(archive.path().display().to_string()),
+            plan,
+            pid: std::process::id(),
+            selection: request.selection_words.clone(),
+            ..Move::default()
+        };
+        let archive_state = ArchiveState { head: Some(head), ..ArchiveState::default() };
+        Ok((state, archive, archive_state))
+    }
+
+    /// Reads from the archives which messages earlier redrives of a queue have sent.
+    fn chains(&self, arn: &str, but_for: &std::path::Path) -> Result<SentChains, Error> {
+        let mut chains = SentChains::default();
+        let mut archives = Vec::new();
+        for path in self.archives.paths()?.into_iter().filter(|path| path != but_for) {
+            match ArchiveReader::open(&path)?.next() {
+                Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn => {
+                    archives.push((head.at, path));
+                }
+                Some(Err(error)) => log::warn(&error.to_string()),
+                _ => {}
+            }
+        }
+        archives.sort();
+        for (_, path) in archives {
+            for line in ArchiveReader::open(&path)? {
+                // One archive that cannot be read must not end all redrives.
+                match line {
+                    Ok(ArchiveLine::Result(MoveResult::Sent { id, new, to, .. }, _)) => {
+                        // What was restored is in the queue itself.
+                        let is_restored = to == arn;
+                        chains.add_send(&id, &new, is_restored);
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        log::warn(&error.to_string());
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(chains)
+    }
+}
+
+fn started(state: &Move, request: &RedriveRequest) -> RedriveStarted {
+    RedriveStarted {
+        queue: state.queue.clone(),
+        redrive: state.id.clone(),
+        messages: state.messages,
+        archive: state.archive.clone(),
+        plan: state.plan.clone(),
+        canary: request.ramp.canary,
+        fingerprint: only(&state.fingerprints),
+        pull_request: state.pull_request.clone(),
+    }
+}
+
+/// Returns the only one of several.
+pub(super) fn only(all: &[String]) -> Option<String> {
+    match all {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+/// Returns who runs this program, as `user@host`.
+pub(super) fn who() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".into());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.map(|name| name.trim().to_owned()).or_else(|| variable("HOSTNAME"));
+    format!("{user}@{}", host.unwrap_or_else(|| "unknown".into()))
+}

@@ -1,0 +1,162 @@
+//! The end of a redrive: the last lines of its archive, its record, its last event.
+
+use std::time::Instant;
+
+use super::apply::RedriveRun;
+use super::begin::only;
+use super::progress_bar;
+use super::stop::MoveStop;
+use crate::error::Error;
+use crate::event::{RedriveAborted, RedriveCompleted};
+use crate::log;
+use crate::rules::redrive::archive::MoveResult;
+use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::document::MoveOutcome;
+use crate::rules::redrive::verification::VerificationState;
+use crate::text;
+
+impl RedriveRun<'_, '_> {
+    /// Records and reports the end. Returns whether something is left to do.
+    pub(super) fn finish(
+        &mut self,
+        result: Result<Option<VerificationState>, MoveStop>,
+        begun: Instant,
+    ) -> Result<bool, Error> {
+        progress_bar::clear();
+        let counts = &self.mover.counts;
+        let state = &mut self.record.state;
+        (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
+        match result {
+            Ok(verified) => self.complete(verified, begun),
+            Err(stop) => self.abort(&stop).map(|()| true),
+        }
+    }
+
+    fn complete(
+        &mut self,
+        verified: Option<VerificationState>,
+        begun: Instant,
+    ) -> Result<bool, Error> {
+        let is_verified = verified.as_ref().map(|one| *one == VerificationState::Verified);
+        let outcome = match is_verified {
+            Some(false) => MoveOutcome::Unverified,
+            _ => MoveOutcome::Completed,
+        };
+        let left = self.tell_left();
+        let possible_duplicates = self.mover.possible_duplicates();
+        let state = &self.record.state;
+        if possible_duplicates > 0 {
+            log::warn(&format!(
+                "{} may be in the destination twice; '{}' lists each as possible_duplicate",
+                text::count(possible_duplicates, "message"),
+                state.archive.as_deref().unwrap_or_default(),
+            ));
+        }
+        if let Some(state) = verified.filter(|one| *one != VerificationState::Verified) {
+            log::warn(&format!("the redrive is not verified: {state}"));
+        }
+        let data = RedriveCompleted {
+            queue: state.queue.clone(),
+            redrive: state.id.clone(),
+            messages: state.messages.unwrap_or(state.moved),
+            moved: state.moved,
+            returned: state.returned,
+            parked: state.parked,
+            possible_duplicates,
+            archive: state.archive.clone(),
+            duration_s: begun.elapsed().as_secs(),
+            verified: is_verified,
+            pull_request: state.pull_request.clone(),
+            fingerprint: only(&state.fingerprints),
+        };
+        self.close_archive(outcome);
+        self.record.finish(outcome, data)?;
+        Ok(left || is_verified == Some(false))
+    }
+
+    fn abort(&mut self, stop: &MoveStop) -> Result<(), Error> {
+        let is_regression = matches!(stop, MoveStop::Tripped(Trip::Returned(_)));
+        let state = &mut self.record.state;
+        if let MoveStop::Tripped(Trip::Returned(count)) = stop {
+            state.returned = state.returned.max(*count);
+        }
+        let left = match &self.mover.plan {
+            Some(_) => Some(self.mover.missing()),
+            None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
+        };
+        let detail = stop.to_string();
+        let remedy = match is_regression {
+            // Its own messages are dead again: only another redrive takes them.
+            true => "look for the cause before another redrive".to_owned(),
+            false => format!("'dlq-redrive apply --resume {}' goes on with it", state.id),
+        };
+        log::warn(&format!(
+            "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",
+            state.queue.name,
+            text::count(self.mover.counts.sent, "message"),
+        ));
+        let data = RedriveAborted {
+            queue: state.queue.clone(),
+            redrive: state.id.clone(),
+            reason: stop.word().to_owned(),
+            detail,
+            moved: state.moved,
+            returned: state.returned,
+            left,
+            archive: state.archive.clone(),
+            regression: is_regression,
+            pull_request: state.pull_request.clone(),
+            fingerprint: only(&state.fingerprints),
+        };
+        self.close_archive(MoveOutcome::Aborted);
+        self.record.finish(MoveOutcome::Aborted, data)
+    }
+
+    /// Writes the outcome into the archive. A full disk has stopped the redrive before.
+    fn close_archive(&mut self, outcome: MoveOutcome) {
+        let line = MoveResult::Finished { outcome: outcome.to_string() };
+        log::warn_on_error(self.mover.archive.results(&[line], crate::clock::now()));
+    }
+
+    /// Warns of messages that were to move and did not. Returns whether there are any.
+    fn tell_left(&self) -> bool {
+        let missing = self.mover.missing();
+        let mut reasons: Vec<_> = self.left_out().into_iter().collect();
+        reasons.sort_unstable();
+        for (why, count) in &reasons {
+            log::warn(&format!(
+                "{} left in queue '{}': {}",
+                text::count(*count as u64, "message"),
+                self.record.state.queue.name,
+                in_words(why),
+            ));
+        }
+        if missing > 0 {
+            log::warn(&format!(
+                "{} of the plan were not found in queue '{}'",
+                text::count(missing, "message"),
+                self.record.state.queue.name,
+            ));
+        }
+        let lost = self.mover.counts.lost;
+        if lost > 0 {
+            log::warn(&format!(
+                "{} of the interrupted run, not known to be sent, are no longer in queue '{}'; the archive \
+                 has them",
+                text::count(lost, "message"),
+                self.record.state.queue.name,
+            ));
+        }
+        missing > 0 || lost > 0 || !reasons.is_empty()
+    }
+}
+
+/// Returns the reason for which a message is left, as a clause.
+fn in_words(why: &str) -> &'static str {
+    match why {
+        "do_not" => "a verdict advises against their redrive; --force moves them",
+        "no_destination" => "no destination is known; give --to",
+        "too_large" => "they are larger than their destination accepts",
+        _ => "their destination has refused them",
+    }
+}

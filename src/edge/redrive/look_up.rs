@@ -1,0 +1,93 @@
+//! The queue of a move, its sources, and the destinations that the command line gives.
+
+use super::route::{self, MoveRoutes};
+use super::{RedriveRequest, Redriver};
+use crate::edge::peek::PeekTarget;
+use crate::error::Error;
+use crate::log;
+use crate::rules::queue::reading::Attributes;
+use crate::rules::redrive::destination::Destinations;
+
+/// The least number of receives that the queue's own redrive policy has to allow: one that has brought
+/// the message to its state, one for a look, one for the move.
+const OWN_RECEIVES_MIN: u64 = 3;
+/// The most sources that are read.
+const SOURCES_MAX: usize = 100;
+
+/// A queue that messages are moved out of.
+pub(super) struct MoveSource {
+    pub(super) target: PeekTarget,
+    pub(super) attributes: Attributes,
+    pub(super) destinations: Destinations,
+    pub(super) routes: MoveRoutes,
+}
+
+impl MoveSource {
+    /// Returns the receives that the queue's own redrive policy allows; None without a policy.
+    pub(super) fn own_receives_max(&self) -> Option<u64> {
+        self.attributes.redrive.as_ref().map(|own| own.max_receive_count.unwrap_or(1))
+    }
+}
+
+impl Redriver {
+    /// Finds a queue and where its messages may go.
+    pub(super) fn source(
+        &self,
+        queue: &str,
+        request: &RedriveRequest,
+    ) -> Result<MoveSource, Error> {
+        let mut target = self.peeker.find(queue, None)?;
+        let sqs = self.sqs();
+        let name = target.queue.name.clone();
+        let failed = |error: &dyn std::fmt::Display| Error::failed("read queue", &name, error);
+        let attributes =
+            route::read(sqs, target.scope, &target.queue.url).map_err(|error| failed(&error))?;
+        if target.queue.arn.is_empty() {
+            target.queue.arn.clone_from(&attributes.arn);
+        }
+        let mut routes = MoveRoutes::default();
+        let given = request.to.as_deref().map(|to| self.given(to, &mut routes)).transpose()?;
+        let sources = self.source_arns(&target);
+        let destinations = Destinations { own: target.queue.arn.clone(), given, sources };
+        let source = MoveSource { target, attributes, destinations, routes };
+        match source.own_receives_max() {
+            Some(most) if most < OWN_RECEIVES_MIN => Err(Error::Failed(format!(
+                "queue '{name}' has a redrive policy of its own, which moves a message on after {most} \
+                 receives: looking at its messages would lose them from it; raise its \
+                 maxReceiveCount to {OWN_RECEIVES_MIN} or more"
+            ))),
+            _ => Ok(source),
+        }
+    }
+
+    /// Finds the queue that `--to` gives. Returns its ARN.
+    fn given(&self, to: &str, routes: &mut MoveRoutes) -> Result<String, Error> {
+        let found = self.peeker.find(to, None)?;
+        let read = route::read(self.sqs(), found.scope, &found.queue.url);
+        let failed = |error| Error::failed("read queue", to, error);
+        let arn = read.map_err(failed)?.arn;
+        routes.add_url(self.sqs(), found.scope, &arn, found.queue.url).map_err(failed)?;
+        Ok(arn)
+    }
+
+    /// Returns the ARNs of the queues whose redrive policy names this one. None when they cannot be
+    /// listed: then a message needs an origin of its own.
+    fn source_arns(&self, target: &PeekTarget) -> Vec<String> {
+        let urls = match self.sqs().source_queues(target.scope, &target.queue.url) {
+            Ok(urls) => urls,
+            Err(error) => {
+                let name = &target.queue.name;
+                log::info(&format!("the sources of queue '{name}' are unknown: {error}"));
+                return Vec::new();
+            }
+        };
+        if urls.len() > SOURCES_MAX {
+            return Vec::new();
+        }
+        let asked: Vec<_> = urls.into_iter().map(|url| (target.scope, url)).collect();
+        let readings = self.sqs().read(&asked).into_iter();
+        let arns: Option<Vec<String>> =
+            readings.map(|one| one.result.ok().map(|read| read.arn)).collect();
+        arns.unwrap_or_default()
+    }
+}

@@ -1,0 +1,380 @@
+//! The move of a batch: archive, send, delete, each with its result for every message.
+//!
+//! Promises: a message is in the archive, on disk, before it is sent; it is deleted only when SQS has
+//! confirmed its send with an id that is new, and that is on disk; what is not certain is listed.
+
+mod sending;
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::route::MoveRoutes;
+use super::stop::MoveStop;
+use crate::clock;
+use crate::edge::archive::ArchiveWriter;
+use crate::edge::aws::Sqs;
+use crate::edge::sweep::{BatchFate, Fate, SweptMessage};
+use crate::event::Queue;
+use crate::log;
+use crate::rules::evidence::message::Message;
+use crate::rules::evidence::{decode, fingerprint};
+use crate::rules::redrive::archive::{
+    ArchiveLine, ArchiveState, IdHash, MessageProgress, MoveResult, id_hash,
+};
+use crate::rules::redrive::batch;
+use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::dedup_id;
+use crate::rules::redrive::destination::{self, Destinations};
+use crate::rules::redrive::parking::SentChains;
+use crate::rules::redrive::selection::{LeftOut, Selection};
+
+/// The receives that a message needs before it goes to a further dead-letter queue.
+const RECEIVES_MIN: u64 = 2;
+
+/// The messages of a plan: the destination of each, as an index.
+#[derive(Debug, Default)]
+pub(super) struct PlannedIds {
+    pub(super) ids: std::collections::HashMap<IdHash, u32>,
+    pub(super) arns: Vec<String>,
+}
+
+/// The numbers of a move.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MoveCounts {
+    /// The messages that were sent, in all runs of the move.
+    pub(super) sent: u64,
+    /// The messages that were sent and deleted.
+    pub(super) moved: u64,
+    /// The messages that were deleted, parked ones included.
+    pub(super) deleted: u64,
+    pub(super) parked: u64,
+    /// The messages of an earlier run that were not found again.
+    pub(super) lost: u64,
+    /// The messages that were left in the queue for another reason than the selection, by reason.
+    pub(super) left_out: BTreeMap<&'static str, HashSet<IdHash>>,
+}
+
+/// A move between its batches.
+pub(super) struct Mover<'a> {
+    pub(super) sqs: &'a Sqs,
+    pub(super) scope: usize,
+    pub(super) queue: &'a Queue,
+    pub(super) id: &'a str,
+    pub(super) archive: ArchiveWriter,
+    pub(super) state: ArchiveState,
+    pub(super) plan: Option<PlannedIds>,
+    pub(super) selection: Selection,
+    pub(super) destinations: Destinations,
+    pub(super) routes: MoveRoutes,
+    pub(super) chains: SentChains,
+    /// The receives after which the queue's own redrive policy moves a message on.
+    pub(super) own_receives_max: Option<u64>,
+    pub(super) counts: MoveCounts,
+    /// Messages whose send has failed in this run, and groups that therefore wait.
+    failed: HashSet<IdHash>,
+    waiting_groups: HashSet<String>,
+    refused_in_a_row: u32,
+    /// The messages that an earlier run has archived: their send may have taken place.
+    interrupted: HashSet<IdHash>,
+}
+
+/// A message on its way: its place in the batch, and its destination.
+struct Choice {
+    at: usize,
+    to: String,
+    fingerprint: String,
+}
+
+/// The parts of a batch.
+#[derive(Default)]
+struct Sorted {
+    send: Vec<Choice>,
+    /// Messages that were sent earlier, and are still here.
+    delete: Vec<usize>,
+    park: Vec<Choice>,
+}
+
+impl<'a> Mover<'a> {
+    pub(super) fn new(
+        (sqs, scope, queue, id): (&'a Sqs, usize, &'a Queue, &'a str),
+        (archive, state): (ArchiveWriter, ArchiveState),
+        (destinations, routes): (Destinations, MoveRoutes),
+    ) -> Self {
+        let unsettled = state
+            .messages
+            .iter()
+            .filter(|(_, one)| one.sent_as.is_none() && !one.is_deleted && !one.is_parked);
+        let interrupted = unsettled.map(|(id, _)| *id).collect();
+        let count = |is: fn(&MessageProgress) -> bool| {
+            state.messages.values().filter(|one| is(one)).count() as u64
+        };
+        let counts = MoveCounts {
+            sent: count(|one| one.sent_as.is_some()),
+            moved: count(|one| one.sent_as.is_some() && one.is_deleted),
+            deleted: count(|one| one.is_deleted),
+            parked: count(|one| one.is_parked),
+            ..MoveCounts::default()
+        };
+        Mover {
+            sqs,
+            scope,
+            queue,
+            id,
+            archive,
+            state,
+            plan: None,
+            selection: Selection::default(),
+            destinations,
+            routes,
+            chains: SentChains::default(),
+            own_receives_max: None,
+            counts,
+            failed: HashSet::new(),
+            waiting_groups: HashSet::new(),
+            refused_in_a_row: 0,
+            interrupted,
+        }
+    }
+
+    /// Returns whether messages of an earlier run have not been seen again.
+    pub(super) fn has_unsettled(&self) -> bool {
+        self.state.messages.values().any(|one| !one.is_deleted)
+    }
+
+    /// Counts the messages of an earlier run that were sent and are gone from the queue, which is empty:
+    /// the record of their deletion was cut off. Returns how many others are gone as well.
+    pub(super) fn settle_gone(&mut self) -> u64 {
+        let gone = |one: &&MessageProgress| !one.is_deleted;
+        let sent = self.state.messages.values().filter(gone);
+        let sent = sent.filter(|one| one.sent_as.is_some()).count() as u64;
+        let all = self.state.messages.values().filter(gone).count() as u64;
+        self.counts.deleted += sent;
+        self.counts.moved += sent;
+        all - sent
+    }
+
+    /// Returns how many messages may be in both queues.
+    pub(super) fn possible_duplicates(&self) -> u64 {
+        self.state.messages.values().filter(|one| one.is_listed).count() as u64
+    }
+
+    /// Returns how many planned messages were neither sent nor parked.
+    pub(super) fn missing(&self) -> u64 {
+        let Some(plan) = &self.plan else { return 0 };
+        let is_settled = |id: &&IdHash| {
+            self.state.messages.get(*id).is_some_and(|one| one.sent_as.is_some() || one.is_parked)
+        };
+        plan.ids.keys().filter(|id| !is_settled(id)).count() as u64
+    }
+
+    /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken
+    /// is still in the queue, also after it has stopped.
+    pub(super) fn take(
+        &mut self,
+        batch: &[SweptMessage],
+        quota: u64,
+    ) -> (BatchFate, Result<(), MoveStop>) {
+        let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
+        let returned = batch.iter().filter(|one| self.is_own(&one.received.message.id)).count();
+        if returned > 0 {
+            return (fate, Err(MoveStop::Tripped(Trip::Returned(returned as u64))));
+        }
+        let result = self.sort(batch, quota).and_then(|sorted| self.run(batch, sorted, &mut fate));
+        (fate, result)
+    }
+
+    /// Whether a message is one that this move has sent.
+    pub(super) fn is_own(&self, id: &str) -> bool {
+        self.state.sent.contains(&id_hash(id))
+    }
+
+    /// Decides about each message of a batch.
+    fn sort(&mut self, batch: &[SweptMessage], quota: u64) -> Result<Sorted, MoveStop> {
+        let mut sorted = Sorted::default();
+        let now = clock::now();
+        for (at, swept) in batch.iter().enumerate() {
+            let message = &swept.received.message;
+            let key = id_hash(&message.id);
+            let progress = self.state.messages.get(&key).copied().unwrap_or_default();
+            if progress.sent_as.is_some() || progress.is_parked {
+                sorted.delete.push(at);
+                continue;
+            }
+            let waits = |group: &str| self.waiting_groups.contains(group);
+            if self.failed.contains(&key) || dedup_id::group(message).is_some_and(waits) {
+                continue;
+            }
+            let fingerprint = fingerprint::compute(&decode::decode(message)).id;
+            let planned = match &self.plan {
+                Some(plan) => match plan.ids.get(&key) {
+                    Some(index) => plan.arns.get(*index as usize).cloned(),
+                    None => continue,
+                },
+                None => match self.selection.judge(message, &fingerprint, now) {
+                    Ok(()) => {
+                        if self.selection.learns && self.selection.sampled.contains(&message.id) {
+                            self.selection.fingerprints.insert(fingerprint.clone());
+                        }
+                        None
+                    }
+                    Err(LeftOut::NotSelected) => continue,
+                    Err(LeftOut::Blocked) => {
+                        self.leave("do_not", key);
+                        continue;
+                    }
+                },
+            };
+            self.check_receives(message)?;
+            if sorted.send.len() as u64 >= quota {
+                continue;
+            }
+            if self.chains.is_parked(&message.id) {
+                sorted.park.push(Choice { at, to: String::new(), fingerprint });
+                continue;
+            }
+            if let Some(to) = self.destination(message, planned.as_deref())? {
+                sorted.send.push(Choice { at, to, fingerprint });
+            }
+        }
+        Ok(sorted)
+    }
+
+    fn leave(&mut self, why: &'static str, key: IdHash) {
+        self.counts.left_out.entry(why).or_default().insert(key);
+    }
+
+    /// Stops at a message that a further look would lose to another queue.
+    fn check_receives(&self, message: &Message) -> Result<(), MoveStop> {
+        let Some(most) = self.own_receives_max else { return Ok(()) };
+        let received = message.system.get("ApproximateReceiveCount");
+        let received = received.and_then(|count| count.parse::<u64>().ok()).unwrap_or(most);
+        let left = most.saturating_sub(received);
+        match left < RECEIVES_MIN {
+            true => Err(MoveStop::FewReceives { id: message.id.clone(), left }),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns where a message goes; None when it is left in its queue.
+    fn destination(
+        &mut self,
+        message: &Message,
+        planned: Option<&str>,
+    ) -> Result<Option<String>, MoveStop> {
+        let key = id_hash(&message.id);
+        let to = match self.destinations.judge(destination::origin(message), planned) {
+            Ok(to) => to,
+            Err(why) if why.is_of_one_message() => {
+                if !self.counts.left_out.contains_key("no_destination") {
+                    log::warn(&format!("message '{}' is left where it is: {why}", message.id));
+                }
+                self.leave("no_destination", key);
+                return Ok(None);
+            }
+            Err(why) => return Err(MoveStop::Refused { id: message.id.clone(), why }),
+        };
+        let added = self.routes.add(self.sqs, self.scope, &to);
+        added.map_err(|error| MoveStop::Destination { to: to.clone(), error })?;
+        let size_max = self.routes.0.get(&to).map_or(0, |route| route.size_max);
+        let size = batch::size(message);
+        if size <= size_max {
+            return Ok(Some(to));
+        }
+        log::warn(&format!(
+            "message '{}' is left where it is: it has {size} bytes, and '{to}' takes {size_max}",
+            message.id
+        ));
+        self.leave("too_large", key);
+        Ok(None)
+    }
+
+    fn run(
+        &mut self,
+        batch: &[SweptMessage],
+        sorted: Sorted,
+        fate: &mut BatchFate,
+    ) -> Result<(), MoveStop> {
+        self.archive(batch, sorted.send.iter().chain(&sorted.park))?;
+        let parked: Vec<MoveResult> = sorted
+            .park
+            .iter()
+            .map(|one| {
+                let id = batch[one.at].received.message.id.clone();
+                let deaths = u64::from(self.chains.deaths(&id));
+                MoveResult::Parked { id, deaths }
+            })
+            .collect();
+        self.counts.parked += parked.len() as u64;
+        self.record(parked)?;
+        let mut deletable = sorted.delete;
+        deletable.extend(sorted.park.iter().map(|one| one.at));
+        let sent = self.send(batch, &sorted.send, &mut deletable);
+        // What was sent is deleted, also when the rest could not be.
+        let deleted = self.delete(batch, &deletable, fate);
+        sent.and(deleted)
+    }
+
+    /// Archives the messages that no earlier run has archived.
+    fn archive<'b>(
+        &mut self,
+        batch: &[SweptMessage],
+        choices: impl Iterator<Item = &'b Choice>,
+    ) -> Result<(), MoveStop> {
+        let new: Vec<(&Message, Option<&str>)> = choices
+            .map(|one| (&batch[one.at].received.message, Some(one.fingerprint.as_str())))
+            .filter(|(message, _)| !self.state.messages.contains_key(&id_hash(&message.id)))
+            .collect();
+        if !new.is_empty() {
+            self.archive.messages(&new, clock::now())?;
+        }
+        for (message, _) in new {
+            self.state.messages.entry(id_hash(&message.id)).or_default();
+        }
+        Ok(())
+    }
+
+    /// Records results, on disk and in memory.
+    fn record(&mut self, results: Vec<MoveResult>) -> Result<(), MoveStop> {
+        let now = clock::now();
+        self.archive.results(&results, now)?;
+        for result in results {
+            self.state.add(ArchiveLine::Result(result, now));
+        }
+        Ok(())
+    }
+
+    /// Deletes messages whose send is on disk.
+    fn delete(
+        &mut self,
+        batch: &[SweptMessage],
+        deletable: &[usize],
+        fate: &mut BatchFate,
+    ) -> Result<(), MoveStop> {
+        if deletable.is_empty() {
+            return Ok(());
+        }
+        let handles: Vec<&str> =
+            deletable.iter().map(|at| batch[*at].received.handle.as_str()).collect();
+        let results = self.sqs.delete(self.scope, &self.queue.url, &handles);
+        let mut lines = Vec::new();
+        for (at, result) in deletable.iter().zip(results) {
+            let id = batch[*at].received.message.id.clone();
+            let progress = self.state.messages.get(&id_hash(&id)).copied().unwrap_or_default();
+            match result {
+                Ok(()) => {
+                    fate.fates[*at] = Fate::Taken;
+                    if !progress.is_deleted {
+                        self.counts.deleted += 1;
+                        self.counts.moved += u64::from(progress.sent_as.is_some());
+                    }
+                    lines.push(MoveResult::Deleted { id });
+                }
+                Err(error) => {
+                    log::warn(&format!("message '{id}' was sent and cannot be deleted: {error}"));
+                    let why = format!("it was sent, and could not be deleted: {error}");
+                    lines.push(MoveResult::PossibleDuplicate { id, new: None, why });
+                }
+            }
+        }
+        self.record(lines)
+    }
+}

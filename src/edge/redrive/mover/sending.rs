@@ -1,0 +1,212 @@
+//! Sending the messages of a batch, and the results of each.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use super::{Choice, Mover};
+use crate::clock;
+use crate::edge::aws::{BatchError, Outgoing, SendResult};
+use crate::edge::redrive::stop::MoveStop;
+use crate::edge::sweep::SweptMessage;
+use crate::log;
+use crate::rules::evidence::message::Message;
+use crate::rules::queue::reading::ReadError;
+use crate::rules::redrive::archive::{MoveResult, id_hash};
+use crate::rules::redrive::{batch, dedup_id};
+
+/// The waits before a send that was throttled is tried again.
+const RETRIES: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+/// The batches in a row whose every message is refused, after which the move stops.
+const REFUSED_MAX: u32 = 3;
+
+impl Mover<'_> {
+    /// Sends messages, and adds those whose send is recorded to `deletable`.
+    pub(super) fn send(
+        &mut self,
+        batch: &[SweptMessage],
+        choices: &[Choice],
+        deletable: &mut Vec<usize>,
+    ) -> Result<(), MoveStop> {
+        let mut by_queue: BTreeMap<&str, Vec<&Choice>> = BTreeMap::new();
+        for one in choices {
+            by_queue.entry(&one.to).or_default().push(one);
+        }
+        for (to, all) in by_queue {
+            let Some(route) = self.routes.0.get(to) else { continue };
+            let (scope, url, fifo) = (route.scope, route.url.clone(), route.fifo);
+            let message = |one: &Choice| &batch[one.at].received.message;
+            let sized: Vec<(u64, Option<&str>)> = all
+                .iter()
+                .map(|one| {
+                    let group = fifo.then(|| dedup_id::group(message(one))).flatten();
+                    (batch::size(message(one)), group)
+                })
+                .collect();
+            let ids: Vec<Option<String>> = all
+                .iter()
+                .map(|one| fifo.then(|| dedup_id::dedup_id(self.id, &message(one).id)))
+                .collect();
+            let requests = batch::requests(&sized);
+            let outgoing =
+                |at: &usize| Outgoing { message: message(all[*at]), dedup_id: ids[*at].as_deref() };
+            // In a FIFO queue the next request waits for the results of the last one.
+            let at_once = if fifo { 1 } else { requests.len().max(1) };
+            for requests in requests.chunks(at_once) {
+                let open = |at: &&usize| !self.waits(message(all[**at]));
+                let requests: Vec<Vec<usize>> = requests
+                    .iter()
+                    .map(|one| one.iter().filter(open).copied().collect())
+                    .filter(|one: &Vec<usize>| !one.is_empty())
+                    .collect();
+                let batches: Vec<Vec<Outgoing<'_>>> =
+                    requests.iter().map(|one| one.iter().map(outgoing).collect()).collect();
+                let results = self.send_all(scope, &url, &batches);
+                let indices: Vec<Vec<usize>> =
+                    requests.iter().map(|one| one.iter().map(|at| all[*at].at).collect()).collect();
+                self.settle(batch, to, &indices, results, deletable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a message waits because an earlier one of its group could not be sent.
+    fn waits(&self, message: &Message) -> bool {
+        dedup_id::group(message).is_some_and(|group| self.waiting_groups.contains(group))
+    }
+
+    /// Sends requests, and repeats those that were throttled: SQS has not taken them.
+    fn send_all(&self, scope: usize, url: &str, batches: &[Vec<Outgoing<'_>>]) -> Vec<SendResult> {
+        let mut results = self.sqs.send_batches(scope, url, batches);
+        for wait in RETRIES {
+            let is_throttled = |one: &SendResult| {
+                matches!(one, Err(BatchError { error: ReadError::Throttled, is_refused: true }))
+            };
+            if !results.iter().any(is_throttled) {
+                break;
+            }
+            self.sqs.wait_until(clock::tick() + wait);
+            for (result, batch) in results.iter_mut().zip(batches) {
+                if is_throttled(result) {
+                    *result = self.sqs.send(scope, url, batch);
+                }
+            }
+        }
+        results
+    }
+
+    /// Records the results of sends to one queue.
+    fn settle(
+        &mut self,
+        batch: &[SweptMessage],
+        to: &str,
+        requests: &[Vec<usize>],
+        results: Vec<SendResult>,
+        deletable: &mut Vec<usize>,
+    ) -> Result<(), MoveStop> {
+        let (mut lines, mut stop) = (Vec::new(), None);
+        let (mut sent, mut refused) = (0, None);
+        let mut new_ids = HashSet::new();
+        for (indices, result) in requests.iter().zip(results) {
+            let entries = match result {
+                Ok(entries) => entries,
+                Err(BatchError { error, is_refused: true }) => {
+                    stop.get_or_insert(MoveStop::NotSent { to: to.to_owned(), error });
+                    continue;
+                }
+                Err(BatchError { error, is_refused: false }) => {
+                    lines.extend(indices.iter().map(|at| MoveResult::PossibleDuplicate {
+                        id: batch[*at].received.message.id.clone(),
+                        new: None,
+                        why: format!("its send had no answer: {error}"),
+                    }));
+                    let messages = indices.len() as u64;
+                    stop = Some(MoveStop::Unanswered { to: to.to_owned(), messages, error });
+                    continue;
+                }
+            };
+            for (at, entry) in indices.iter().zip(entries) {
+                let message = &batch[*at].received.message;
+                match entry {
+                    Ok(new) if self.is_known(&new) || !new_ids.insert(id_hash(&new)) => {
+                        stop = Some(MoveStop::KnownId { id: message.id.clone(), new });
+                    }
+                    Ok(new) => {
+                        lines.extend(self.sent_lines(message, new, to));
+                        deletable.push(*at);
+                        sent += 1;
+                    }
+                    Err(error) => {
+                        self.fail(message);
+                        refused.get_or_insert_with(|| error.to_string());
+                    }
+                }
+            }
+        }
+        self.counts.sent += sent;
+        if let Some(route) = self.routes.0.get_mut(to).filter(|_| sent > 0) {
+            route.consumption.add_sent(sent);
+            route.sent_at = Some(clock::now());
+        }
+        self.count_refusal(to, sent, refused, &mut stop);
+        if let Err(error) = self.record(lines) {
+            // Not on disk: nothing is deleted, and the next run lists each of them.
+            deletable.clear();
+            return Err(error);
+        }
+        stop.map_or(Ok(()), Err)
+    }
+
+    /// Counts batches of which no message was accepted.
+    fn count_refusal(
+        &mut self,
+        to: &str,
+        sent: u64,
+        refused: Option<String>,
+        stop: &mut Option<MoveStop>,
+    ) {
+        let Some(why) = refused else {
+            self.refused_in_a_row = 0;
+            return;
+        };
+        log::warn(&format!("'{to}' refuses a message, which is left where it is: {why}"));
+        self.refused_in_a_row = if sent > 0 { 0 } else { self.refused_in_a_row + 1 };
+        if self.refused_in_a_row >= REFUSED_MAX {
+            stop.get_or_insert(MoveStop::AllRefused { to: to.to_owned(), why });
+        }
+    }
+
+    /// Notes a message that could not be sent. Its group waits, or a later message would overtake it.
+    fn fail(&mut self, message: &Message) {
+        let key = id_hash(&message.id);
+        self.failed.insert(key);
+        self.interrupted.remove(&key);
+        self.leave("not_sent", key);
+        self.waiting_groups.extend(dedup_id::group(message).map(str::to_owned));
+    }
+
+    /// Whether an id is that of a message which was received or sent before.
+    fn is_known(&self, id: &str) -> bool {
+        let key = id_hash(id);
+        self.state.sent.contains(&key) || self.state.messages.contains_key(&key)
+    }
+
+    fn sent_lines(&self, message: &Message, new: String, to: &str) -> Vec<MoveResult> {
+        let fifo = to.ends_with(".fifo");
+        let id = message.id.clone();
+        let duplicate =
+            self.interrupted.contains(&id_hash(&id)).then(|| MoveResult::PossibleDuplicate {
+                id: id.clone(),
+                new: Some(new.clone()),
+                why: "an earlier run was interrupted at its send".into(),
+            });
+        let dedup = fifo.then(|| dedup_id::dedup_id(self.id, &id));
+        let sent = MoveResult::Sent { id, new, to: to.to_owned(), dedup };
+        [Some(sent), duplicate].into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,208 @@
+//! A redrive by SQS itself: a message move task, which moves a whole queue.
+//!
+//! There is no canary and no archive: SQS neither selects nor tells the ids of what it moves.
+
+use std::time::{Duration, Instant};
+
+use super::record::RedriveRecord;
+use super::signals::RedriveSignals;
+use super::{RedriveRequest, Redriver};
+use crate::clock;
+use crate::edge::aws::MoveTaskState;
+use crate::error::Error;
+use crate::event::{self, RedriveAborted, RedriveCompleted, RedriveStarted};
+use crate::log;
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, MoveStep};
+use crate::text;
+use crate::wire::Output;
+
+/// The time between two looks at a task.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The failed looks in a row after which a task is left to itself.
+const FAILURES_MAX: u32 = 30;
+/// The longest run of a task, which SQS ends then.
+const TASK_MAX: Duration = Duration::from_secs(36 * 3600);
+/// The most messages a second that SQS accepts.
+pub const RATE_MAX: u64 = 500;
+
+/// The end of a task.
+struct TaskEnd {
+    outcome: MoveOutcome,
+    reason: &'static str,
+    detail: String,
+}
+
+impl Redriver {
+    /// Lets SQS move all messages of a queue, and reports its progress. An interrupt cancels it.
+    pub fn native(
+        &self,
+        queue: &str,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let source = self.source(queue, request)?;
+        if self.dry_run {
+            return self.foresee(&source, None, request, out);
+        }
+        let _lock = self.lock(&source)?;
+        let (target, sqs) = (&source.target, self.sqs());
+        let (scope, queue) = (target.scope, target.queue.clone());
+        let signals = RedriveSignals::listen()?;
+        let now = clock::now();
+        let depth = source.attributes.counts.depth();
+        let state = Move {
+            id: event::derived_id(&["native", &event::fresh_id(now, &queue.arn)]),
+            kind: MoveKind::Native,
+            queue: queue.clone(),
+            incident: target.incident.clone(),
+            begun_at: now,
+            updated_at: now,
+            reason: request.reason.clone(),
+            messages: Some(depth),
+            depth: Some(depth),
+            pid: std::process::id(),
+            step: Some(MoveStep::Rest),
+            ..Move::default()
+        };
+        let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
+        let rate = request.rate.map(|rate| i32::try_from(rate.min(RATE_MAX)).unwrap_or(1));
+        let to = source.destinations.given.as_deref();
+        let begun = clock::tick();
+        let started = sqs.start_move_task(scope, &queue.arn, to, rate);
+        let end = match started {
+            Err(error) => TaskEnd {
+                outcome: MoveOutcome::Aborted,
+                reason: "not_started",
+                detail: format!("SQS has not started a task: {error}"),
+            },
+            Ok(handle) => {
+                record.emit(RedriveStarted {
+                    queue: queue.clone(),
+                    redrive: record.state.id.clone(),
+                    messages: Some(depth),
+                    archive: None,
+                    plan: None,
+                    canary: 0,
+                    fingerprint: None,
+                    pull_request: None,
+                })?;
+                self.follow(scope, &queue.arn, &handle, &mut record, &signals)?
+            }
+        };
+        let failed = end.outcome != MoveOutcome::Completed;
+        tell_end(&mut record, end, begun)?;
+        signals.end();
+        Ok(failed)
+    }
+
+    /// Follows a task to its end.
+    fn follow(
+        &self,
+        scope: usize,
+        arn: &str,
+        handle: &str,
+        record: &mut RedriveRecord<'_>,
+        signals: &RedriveSignals,
+    ) -> Result<TaskEnd, Error> {
+        let (mut failures, mut is_cancelled) = (0, false);
+        let until = clock::tick() + TASK_MAX;
+        loop {
+            if signals.is_ending() && !is_cancelled {
+                is_cancelled = true;
+                match self.sqs().cancel_move_task(scope, handle) {
+                    Ok(moved) => log::info(&format!("the task is cancelled after {moved}")),
+                    Err(error) => log::warn(&format!("cannot cancel the task: {error}")),
+                }
+            }
+            let task = self.sqs().move_task_states(scope, arn).map(newest);
+            match task {
+                Ok(Some(task)) => {
+                    failures = 0;
+                    record.state.moved = task.moved;
+                    record.state.deleted = task.moved;
+                    record.state.messages = task.to_move.or(record.state.messages);
+                    record.update()?;
+                    if let Some(end) = end_of(&task) {
+                        return Ok(end);
+                    }
+                }
+                Ok(None) => failures += 1,
+                Err(error) => {
+                    failures += 1;
+                    log::info(&format!("cannot read the task: {error}"));
+                }
+            }
+            if failures >= FAILURES_MAX || clock::tick() >= until {
+                return Ok(TaskEnd {
+                    outcome: MoveOutcome::Aborted,
+                    reason: "unreadable",
+                    detail: "the task could not be read any more; SQS goes on with it".into(),
+                });
+            }
+            self.sqs().wait_until(clock::tick() + LOOK_EVERY);
+        }
+    }
+}
+
+/// Returns the newest task.
+fn newest(tasks: Vec<MoveTaskState>) -> Option<MoveTaskState> {
+    tasks.into_iter().max_by_key(|task| task.started_at)
+}
+
+/// Returns the end of a task; None while it goes on.
+fn end_of(task: &MoveTaskState) -> Option<TaskEnd> {
+    let aborted =
+        |reason, detail: String| Some(TaskEnd { outcome: MoveOutcome::Aborted, reason, detail });
+    match task.status.as_str() {
+        "COMPLETED" => {
+            Some(TaskEnd { outcome: MoveOutcome::Completed, reason: "", detail: String::new() })
+        }
+        "CANCELLED" => aborted("interrupted", "the task was cancelled".into()),
+        "FAILED" => {
+            let why = task.failure.as_deref().unwrap_or("SQS does not say why");
+            aborted("failed", format!("the task has failed: {}", text::safe(why)))
+        }
+        _ => None,
+    }
+}
+
+fn tell_end(record: &mut RedriveRecord<'_>, end: TaskEnd, begun: Instant) -> Result<(), Error> {
+    let state = &record.state;
+    if end.outcome == MoveOutcome::Completed {
+        let data = RedriveCompleted {
+            queue: state.queue.clone(),
+            redrive: state.id.clone(),
+            messages: state.messages.unwrap_or(state.moved),
+            moved: state.moved,
+            returned: 0,
+            parked: 0,
+            possible_duplicates: 0,
+            archive: None,
+            duration_s: begun.elapsed().as_secs(),
+            verified: None,
+            pull_request: None,
+            fingerprint: None,
+        };
+        return record.finish(end.outcome, data);
+    }
+    log::warn(&format!(
+        "the redrive of queue '{}' has stopped after {}: {}",
+        state.queue.name,
+        text::count(state.moved, "message"),
+        end.detail
+    ));
+    let data = RedriveAborted {
+        queue: state.queue.clone(),
+        redrive: state.id.clone(),
+        reason: end.reason.to_owned(),
+        detail: end.detail,
+        moved: state.moved,
+        returned: 0,
+        left: state.messages.map(|all| all.saturating_sub(state.moved)),
+        archive: None,
+        regression: false,
+        pull_request: None,
+        fingerprint: None,
+    };
+    record.finish(end.outcome, data)
+}

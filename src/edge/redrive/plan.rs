@@ -1,0 +1,228 @@
+//! Making a plan: a sweep that takes nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::look_up::MoveSource;
+use super::plan_file::PlanFile;
+use super::{RedriveRequest, Redriver};
+use crate::clock;
+use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
+use crate::error::Error;
+use crate::event::{self, Destination, Event, RedrivePlanned};
+use crate::log;
+use crate::rules::evidence::message::Message;
+use crate::rules::evidence::{decode, fingerprint};
+use crate::rules::redrive::dedup_id;
+use crate::rules::redrive::destination;
+use crate::rules::redrive::plan::{PlanEnd, PlanHead, PlannedMessage, VERSION};
+use crate::rules::redrive::selection::{LeftOut, sent_at};
+use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
+use crate::text;
+use crate::time::{Timestamp, show_span};
+use crate::wire::Output;
+
+/// A plan as it is printed.
+struct PlanWriter<'a> {
+    out: &'a mut Output,
+    hash: Sha256,
+    messages: u64,
+    destinations: BTreeMap<String, u64>,
+    /// The messages that are selected and cannot move, by reason.
+    left_out: BTreeMap<String, u64>,
+}
+
+impl PlanWriter<'_> {
+    fn line(&mut self, value: &impl serde::Serialize) -> Result<(), Error> {
+        let mut line = serde_json::to_vec(value).unwrap_or_default();
+        line.push(b'\n');
+        self.hash.update(&line);
+        self.out.put(&line[..line.len() - 1])
+    }
+}
+
+impl Redriver {
+    /// Prints the plan of a redrive. All messages are put back. Returns whether a part failed.
+    pub fn plan(
+        &self,
+        queue: &str,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let mut request = request.clone();
+        if !request.force {
+            request.selection.blocked = self.blocked()?.into_iter().collect();
+        }
+        let source = self.source(queue, &request)?;
+        if self.dry_run {
+            return self.foresee(&source, None, &request, out);
+        }
+        let _lock = self.lock(&source)?;
+        let now = clock::now();
+        let mut writer = PlanWriter {
+            out,
+            hash: Sha256::new(),
+            messages: 0,
+            destinations: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+        };
+        writer.line(&PlanHead {
+            plan: VERSION,
+            queue: source.target.queue.clone(),
+            at: now,
+            incident: source.target.incident.clone(),
+            selection: request.selection_words.join(" "),
+        })?;
+        let (receives, seen, duration, is_whole) =
+            self.sweep_into(&source, &request, &mut writer)?;
+        writer.line(&PlanEnd { messages: writer.messages, seen })?;
+        writer.out.flush()?;
+        for (why, count) in &writer.left_out {
+            log::warn(&format!("{} not planned: {why}", text::count(*count, "message")));
+        }
+        let failed = !writer.left_out.is_empty() || !is_whole;
+        let hash: String =
+            writer.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let data = RedrivePlanned {
+            queue: source.target.queue.clone(),
+            plan: Some(hash),
+            messages: writer.messages,
+            destinations: shown(writer.destinations),
+            receives,
+            duration_s: duration.as_secs(),
+            reason: request.reason.clone(),
+        };
+        self.journal.append(&planned_line(&source, now, data))?;
+        Ok(failed)
+    }
+
+    fn sweep_into(
+        &self,
+        source: &MoveSource,
+        request: &RedriveRequest,
+        writer: &mut PlanWriter<'_>,
+    ) -> Result<(u64, u64, Duration, bool), Error> {
+        let queue = &source.target.queue;
+        let mut cost = sweep_cost::cost(source.attributes.counts.depth(), queue.fifo, 1);
+        cost.hold = request.hold.unwrap_or(cost.hold);
+        tell_cost(&queue.name, cost);
+        let signals = super::signals::RedriveSignals::listen()?;
+        let is_ending = || signals.is_ending();
+        let limits = SweepLimits::of_cost(cost, &is_ending);
+        let target = SweepTarget { scope: source.target.scope, url: &queue.url, name: &queue.name };
+        let now = clock::now();
+        let outcome = sweep(self.sqs(), target, &limits, &mut |batch| {
+            for swept in &batch {
+                if request.limit.is_none_or(|limit| writer.messages < limit) {
+                    self.plan_message(source, request, &swept.received.message, now, writer)?;
+                }
+            }
+            let is_enough = request.limit.is_some_and(|limit| writer.messages >= limit);
+            Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough })
+        })?;
+        signals.end();
+        let is_whole = match outcome.end {
+            SweepEnd::Empty | SweepEnd::Enough => true,
+            SweepEnd::Failed(error) => {
+                return Err(Error::failed("receive from queue", &queue.name, error));
+            }
+            SweepEnd::Deadline | SweepEnd::InFlight | SweepEnd::Stopped => {
+                log::warn(&format!(
+                    "not all messages of queue '{}' could be looked at: too many are held for too long",
+                    queue.name
+                ));
+                false
+            }
+        };
+        Ok((outcome.receives, outcome.seen, outcome.duration, is_whole))
+    }
+
+    fn plan_message(
+        &self,
+        source: &MoveSource,
+        request: &RedriveRequest,
+        message: &Message,
+        now: Timestamp,
+        writer: &mut PlanWriter<'_>,
+    ) -> Result<(), Error> {
+        let fingerprint = fingerprint::compute(&decode::decode(message)).id;
+        let mut leave = |why: String| *writer.left_out.entry(why).or_default() += 1;
+        match request.selection.judge(message, &fingerprint, now) {
+            Ok(()) => {}
+            Err(LeftOut::NotSelected) => return Ok(()),
+            Err(LeftOut::Blocked) => {
+                leave(format!("a verdict advises against the redrive of {fingerprint}"));
+                return Ok(());
+            }
+        }
+        let to = match source.destinations.judge(destination::origin(message), None) {
+            Ok(to) => to,
+            Err(why) => {
+                leave(why.to_string());
+                return Ok(());
+            }
+        };
+        *writer.destinations.entry(to.clone()).or_default() += 1;
+        writer.messages += 1;
+        writer.line(&PlannedMessage {
+            id: message.id.clone(),
+            to,
+            fingerprint,
+            sent_at: sent_at(message),
+            group: dedup_id::group(message).map(str::to_owned),
+        })
+    }
+
+    /// Prints what a move would receive and how long that would take; receives nothing.
+    pub(super) fn foresee(
+        &self,
+        source: &MoveSource,
+        plan: Option<&PlanFile>,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let depth = source.attributes.counts.depth();
+        let cost = sweep_cost::cost(depth, source.target.queue.fifo, 1);
+        let mut destinations: BTreeMap<String, u64> = BTreeMap::new();
+        for index in plan.iter().flat_map(|plan| plan.planned.ids.values()) {
+            let arn = plan.and_then(|plan| plan.planned.arns.get(*index as usize));
+            *destinations.entry(arn.cloned().unwrap_or_default()).or_default() += 1;
+        }
+        let messages = plan.map_or(depth, |plan| plan.planned.ids.len() as u64);
+        let data = RedrivePlanned {
+            queue: source.target.queue.clone(),
+            plan: plan.map(|plan| plan.hash.clone()),
+            messages: request.limit.map_or(messages, |limit| limit.min(messages)),
+            destinations: shown(destinations),
+            receives: cost.receives,
+            duration_s: cost.duration.as_secs(),
+            reason: request.reason.clone(),
+        };
+        out.line(&planned_line(source, clock::now(), data))?;
+        Ok(false)
+    }
+}
+
+fn planned_line(source: &MoveSource, now: Timestamp, data: RedrivePlanned) -> Vec<u8> {
+    let id = event::fresh_id(now, &source.target.queue.arn);
+    let event = Event::new(id, &source.target.queue.name, now, data);
+    event.of_incident(source.target.incident.clone()).line()
+}
+
+fn shown(destinations: BTreeMap<String, u64>) -> Vec<Destination> {
+    destinations.into_iter().map(|(arn, count)| Destination { arn, count }).collect()
+}
+
+/// Says what it costs to receive the messages of a queue, before it starts.
+fn tell_cost(queue: &str, cost: SweepCost) {
+    log::info(&format!(
+        "queue '{queue}': about {} receives in {}; its messages are hidden for at most {}, and {} of \
+         them can be in flight",
+        cost.receives,
+        show_span(cost.duration),
+        show_span(cost.hold),
+        cost.held_max,
+    ));
+}

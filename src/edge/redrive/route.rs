@@ -1,0 +1,84 @@
+//! The destinations of a move, with what is known of each.
+
+use std::collections::BTreeMap;
+
+use crate::edge::aws::Sqs;
+use crate::rules::queue::address::QueueAddress;
+use crate::rules::queue::reading::{Attributes, ReadError};
+use crate::rules::redrive::verification::{Consumption, DestinationSettings};
+use crate::time::Timestamp;
+
+/// The size that a queue accepts when it does not say it, in bytes.
+const SIZE_MAX: u64 = 1_048_576;
+
+/// A destination.
+#[derive(Debug, Clone)]
+pub(super) struct MoveRoute {
+    pub(super) scope: usize,
+    pub(super) url: String,
+    pub(super) fifo: bool,
+    pub(super) settings: DestinationSettings,
+    /// The longest message that it accepts, in bytes.
+    pub(super) size_max: u64,
+    /// The time of the last send to it.
+    pub(super) sent_at: Option<Timestamp>,
+    pub(super) consumption: Consumption,
+}
+
+/// The destinations, by ARN.
+#[derive(Debug, Default)]
+pub(super) struct MoveRoutes(pub(super) BTreeMap<String, MoveRoute>);
+
+impl MoveRoutes {
+    /// Adds the queue of an ARN, when it can be read. `scope` is that of the dead-letter queue: SQS
+    /// moves dead letters within an account and region only.
+    pub(super) fn add(&mut self, sqs: &Sqs, scope: usize, arn: &str) -> Result<(), ReadError> {
+        if self.0.contains_key(arn) {
+            return Ok(());
+        }
+        let address = QueueAddress::parse(arn);
+        let scopes: Vec<usize> = (0..sqs.scopes()).collect();
+        let near = sqs.scopes_for(&address, &[scope]);
+        let scope = match near.first() {
+            Some(scope) => *scope,
+            None => *sqs.scopes_for(&address, &scopes).first().ok_or(ReadError::Missing)?,
+        };
+        let url = sqs.look_up(scope, &address)?.queue.url;
+        self.add_url(sqs, scope, arn, url)
+    }
+
+    /// Adds a queue by its URL.
+    pub(super) fn add_url(
+        &mut self,
+        sqs: &Sqs,
+        scope: usize,
+        arn: &str,
+        url: String,
+    ) -> Result<(), ReadError> {
+        let attributes = read(sqs, scope, &url)?;
+        let size_max = sqs.message_size_max(scope, &url)?.unwrap_or(SIZE_MAX);
+        let settings = DestinationSettings {
+            visibility_s: attributes.visibility_s,
+            max_receive_count: attributes.redrive.and_then(|redrive| redrive.max_receive_count),
+            batch_window: None,
+        };
+        let route = MoveRoute {
+            scope,
+            url,
+            fifo: arn.ends_with(".fifo"),
+            settings,
+            size_max,
+            sent_at: None,
+            consumption: Consumption::new(attributes.counts.depth()),
+        };
+        self.0.insert(arn.to_owned(), route);
+        Ok(())
+    }
+}
+
+/// Reads the attributes of a queue.
+pub(super) fn read(sqs: &Sqs, scope: usize, url: &str) -> Result<Attributes, ReadError> {
+    let mut readings = sqs.read(&[(scope, url.to_owned())]);
+    let reading = readings.pop().ok_or_else(|| ReadError::Other("no answer".into()))?;
+    reading.result
+}

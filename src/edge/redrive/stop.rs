@@ -1,0 +1,104 @@
+//! The reasons for which a move stops before its end.
+
+use std::fmt;
+
+use crate::error::Error;
+use crate::rules::queue::reading::ReadError;
+use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::destination::NoDestination;
+use crate::rules::redrive::verification::VerificationState;
+use crate::text::{count, safe};
+
+/// The reason for which a move stops.
+#[derive(Debug)]
+pub(super) enum MoveStop {
+    /// Dead letters arrive.
+    Tripped(Trip),
+    /// A signal.
+    Interrupted,
+    /// A step was not consumed.
+    NotConsumed(VerificationState),
+    /// A message may not go where it should.
+    Refused { id: String, why: NoDestination },
+    /// A message would go to a further dead-letter queue when it is looked at again.
+    FewReceives { id: String, left: u64 },
+    /// A destination cannot be read.
+    Destination { to: String, error: ReadError },
+    /// A send was refused as a whole.
+    NotSent { to: String, error: ReadError },
+    /// A send had no answer, and may have taken place.
+    Unanswered { to: String, messages: u64, error: ReadError },
+    /// Each message of several batches in a row was refused.
+    AllRefused { to: String, why: String },
+    /// A send returned an id that is known: SQS has delivered nothing.
+    KnownId { id: String, new: String },
+    /// The archive or another file cannot be written.
+    File(Error),
+    /// The queue cannot be read or received from.
+    Queue(ReadError),
+}
+
+impl MoveStop {
+    /// Returns the reason in one word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            MoveStop::Tripped(trip) => trip.word(),
+            MoveStop::Interrupted => "interrupted",
+            MoveStop::NotConsumed(_) => "not_consumed",
+            MoveStop::Refused { .. } => "destination_refused",
+            MoveStop::FewReceives { .. } => "receives",
+            MoveStop::Destination { .. } => "destination",
+            MoveStop::NotSent { .. } | MoveStop::AllRefused { .. } => "not_sent",
+            MoveStop::Unanswered { .. } => "unanswered",
+            MoveStop::KnownId { .. } => "known_id",
+            MoveStop::File(_) => "file",
+            MoveStop::Queue(_) => "queue",
+        }
+    }
+}
+
+impl fmt::Display for MoveStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MoveStop::Tripped(trip) => trip.fmt(f),
+            MoveStop::Interrupted => f.write_str("it was interrupted"),
+            MoveStop::NotConsumed(state) => state.fmt(f),
+            MoveStop::Refused { id, why } => write!(f, "message '{}' is refused: {why}", safe(id)),
+            MoveStop::FewReceives { id, left } => write!(
+                f,
+                "message '{}' can be received {left} more times before it goes to a further \
+                 dead-letter queue, and two are needed",
+                safe(id)
+            ),
+            MoveStop::Destination { to, error } => {
+                write!(f, "cannot read destination '{}': {error}", safe(to))
+            }
+            MoveStop::NotSent { to, error } => write!(f, "cannot send to '{}': {error}", safe(to)),
+            MoveStop::Unanswered { to, messages, error } => write!(
+                f,
+                "no answer to a send to '{}': {error}; {} may be in both queues, which the archive \
+                 lists",
+                safe(to),
+                count(*messages, "message")
+            ),
+            MoveStop::AllRefused { to, why } => {
+                write!(f, "'{}' refuses message after message: {why}", safe(to))
+            }
+            MoveStop::KnownId { id, new } => write!(
+                f,
+                "the send of message '{}' returned the id '{}', which is known: it was not \
+                 delivered, and nothing was deleted",
+                safe(id),
+                safe(new)
+            ),
+            MoveStop::File(error) => error.fmt(f),
+            MoveStop::Queue(error) => write!(f, "cannot read the queue: {error}"),
+        }
+    }
+}
+
+impl From<Error> for MoveStop {
+    fn from(error: Error) -> Self {
+        MoveStop::File(error)
+    }
+}

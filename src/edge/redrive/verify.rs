@@ -1,0 +1,145 @@
+//! The verification of a redrive that was not awaited, or that could not be verified before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::apply::{Pace, RedriveRun};
+use super::look_up::MoveSource;
+use super::mover::Mover;
+use super::record::RedriveRecord;
+use super::signals::RedriveSignals;
+use super::stop::MoveStop;
+use super::watch::{self, RedriveWatch};
+use super::{RedriveRequest, Redriver};
+use crate::clock;
+use crate::document::Keys;
+use crate::edge::archive::ArchiveReader;
+use crate::error::Error;
+use crate::log;
+use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
+use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
+use crate::rules::redrive::verification::Consumption;
+use crate::time::Timestamp;
+use crate::wire::Output;
+
+impl Redriver {
+    /// Watches whether the messages of a redrive stay gone and were consumed. The redrive is given by
+    /// the beginning of its id, or by its queue, whose last one is meant.
+    pub fn verify(
+        &self,
+        name: &str,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let state = self.redrive_of(name)?;
+        let Some(path) = state.archive.clone() else {
+            let why = "SQS has moved its messages, and no id of them is known";
+            return Err(Error::failed("verify redrive", &state.id, why));
+        };
+        let mut source = self.source(&state.queue.url, request)?;
+        self.add_sent_before(&mut source, Path::new(&path))?;
+        let _lock = self.lock(&source)?;
+        let signals = RedriveSignals::listen()?;
+        let archive =
+            (self.archives.resume(Path::new(&path))?, ArchiveReader::state(Path::new(&path))?);
+        let (queue, id) = (source.target.queue.clone(), state.id.clone());
+        let own_receives_max = source.own_receives_max();
+        let at = (self.sqs(), source.target.scope, &queue, id.as_str());
+        let mut mover = Mover::new(at, archive, (source.destinations, source.routes));
+        mover.own_receives_max = own_receives_max;
+        let state = Move { finished_at: None, outcome: None, ..state };
+        let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
+        let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
+        (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
+        let pace = Pace {
+            ramp: request.ramp,
+            limit: None,
+            rate: None,
+            hold: request.hold,
+            verifies: true,
+        };
+        let begun = clock::tick();
+        let (mover, record) = (&mut mover, &mut record);
+        let hidden_until = None;
+        let mut redrive =
+            RedriveRun { mover, record, watch, pace, hidden_until, is_thorough: false };
+        let depth = source.attributes.counts.depth();
+        let result = redrive.look_and_verify(depth);
+        let failed = redrive.finish(result, begun)?;
+        signals.end();
+        Ok(failed)
+    }
+
+    /// Adds the destinations that an archive has sent to.
+    pub(super) fn add_sent_before(
+        &self,
+        source: &mut MoveSource,
+        archive: &Path,
+    ) -> Result<(), Error> {
+        for (to, (count, at)) in sent_by_queue(archive)? {
+            let added = source.routes.add(self.sqs(), source.target.scope, &to);
+            added.map_err(|error| Error::failed("read destination", &to, error))?;
+            if let Some(route) = source.routes.0.get_mut(&to) {
+                // What was there before is unknown, and counts as not consumed.
+                route.consumption = Consumption::new(0);
+                route.consumption.add_sent(count);
+                route.sent_at = Some(at);
+            }
+        }
+        Ok(())
+    }
+
+    fn redrive_of(&self, name: &str) -> Result<Move, Error> {
+        let all: Redrives = self.store.read(&Keys::none().with_all(Redrives::MOVE))?;
+        let is_redrive = |one: &&Move| matches!(one.kind, MoveKind::Redrive | MoveKind::Native);
+        let by_id: Vec<&Move> = all.starting_with(name).filter(is_redrive).collect();
+        if let [one] = by_id.as_slice() {
+            return Ok((*one).clone());
+        }
+        let is_of_queue = |one: &&Move| {
+            [&one.queue.name, &one.queue.url, &one.queue.arn].contains(&&name.to_owned())
+        };
+        let last = all.moves.iter().rev().filter(is_redrive).find(is_of_queue);
+        last.cloned().ok_or_else(|| {
+            Error::failed(
+                "verify",
+                name,
+                "no redrive has this id, and none is recorded of such a queue",
+            )
+        })
+    }
+}
+
+impl RedriveRun<'_, '_> {
+    /// Looks for returns that have come before, then watches.
+    fn look_and_verify(
+        &mut self,
+        depth: u64,
+    ) -> Result<Option<crate::rules::redrive::verification::VerificationState>, MoveStop> {
+        self.record.enter(MoveStep::Verify)?;
+        if depth > 0 {
+            let look = watch::look(self.mover, depth, 0)?;
+            if look.returned > 0 {
+                return Err(MoveStop::Tripped(Trip::Returned(look.returned)));
+            }
+            if !look.is_complete {
+                let name = &self.mover.queue.name;
+                log::warn(&format!("not all messages of queue '{name}' could be looked at"));
+            }
+        }
+        self.watch.verify(self.mover, self.record).map(Some)
+    }
+}
+
+/// Returns how many messages an archive has sent to each queue, and when the last one.
+fn sent_by_queue(path: &Path) -> Result<BTreeMap<String, (u64, Timestamp)>, Error> {
+    let mut sent: BTreeMap<String, (u64, Timestamp)> = BTreeMap::new();
+    for line in ArchiveReader::open(path)? {
+        if let ArchiveLine::Result(MoveResult::Sent { to, .. }, at) = line? {
+            let entry = sent.entry(to).or_insert((0, at));
+            *entry = (entry.0 + 1, entry.1.max(at));
+        }
+    }
+    Ok(sent)
+}

@@ -1,0 +1,31 @@
+//! Moves of messages out of a dead-letter queue: back to their source, or into an archive only.
+//!
+//! - [`archive`]: the file of a move, which has each message before it is sent or deleted.
+//! - [`document`]: `redrives.json`, which has every move before it begins.
+//! - [`purge`]: what may be purged, and in which words that is asked and told.
+//! - [`selection`]: which messages of a queue are meant.
+//! - [`sweep`]: what it costs to receive every message of a queue.
+//! - [`destination`]: to which queue a message may go.
+//! - [`plan`]: the file format of a plan.
+//! - [`batch`]: which messages share a request.
+//! - [`dedup_id`]: the deduplication id of a message that is sent again.
+//! - [`ramp`]: canary, ramp, rest: the number of messages of each step.
+//! - [`breaker`]: when dead letters that arrive stop a redrive.
+//! - [`verification`]: how long returns are looked for, and whether a consumer is at work.
+//! - [`parking`]: which message has died too often to be sent again.
+//! - [`due`]: which fixes are live, so that their messages may go home without a person.
+
+pub mod archive;
+pub mod batch;
+pub mod breaker;
+pub mod dedup_id;
+pub mod destination;
+pub mod document;
+pub mod due;
+pub mod parking;
+pub mod plan;
+pub mod purge;
+pub mod ramp;
+pub mod selection;
+pub mod sweep;
+pub mod verification;

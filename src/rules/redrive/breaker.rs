@@ -1,0 +1,176 @@
+//! The breaker: dead letters that arrive during a redrive stop it. Pure.
+//!
+//! A return is known by the id that its send returned. Nothing shows the ids of a queue without
+//! receiving its messages, so the depth is compared with what it must be, and only a depth that is too
+//! large leads to a look at the messages.
+
+use std::fmt;
+
+/// The arrivals that a look could not attribute, and that a redrive bears: this many, or this share of
+/// the messages that it has sent.
+pub const ARRIVALS_MAX: u64 = 10;
+pub const ARRIVALS_SHARE: u64 = 100;
+
+/// The depth of a dead-letter queue, followed during a redrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Breaker {
+    /// The depth before the first message was deleted.
+    start: u64,
+    /// The arrivals that a look has shown to be of others.
+    foreign: u64,
+    /// The arrivals at the last look that could not see all messages.
+    unexplained: u64,
+}
+
+/// The result of a comparison of depths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DepthCheck {
+    /// The depth is as it must be, or smaller.
+    Quiet,
+    /// This many messages have arrived: are any of them returns?
+    Look(u64),
+}
+
+/// The result of a look at the messages of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLook {
+    /// The messages that this redrive has sent.
+    pub returned: u64,
+    /// Whether every message of the queue was seen.
+    pub is_complete: bool,
+}
+
+/// The reason why a redrive stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trip {
+    /// Messages that it has sent are dead again.
+    Returned(u64),
+    /// More messages die than before, and it is unknown whether they are returns.
+    Arrivals(u64),
+}
+
+impl Trip {
+    /// Returns the reason in one word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Trip::Returned(_) => "returned",
+            Trip::Arrivals(_) => "arrivals",
+        }
+    }
+}
+
+impl fmt::Display for Trip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trip::Returned(1) => f.write_str("1 message has died again after it was sent"),
+            Trip::Returned(n) => write!(f, "{n} messages have died again after they were sent"),
+            Trip::Arrivals(n) => write!(
+                f,
+                "{n} messages have arrived in the dead-letter queue, and not all of it could be \
+                 looked at: they may have been sent from here"
+            ),
+        }
+    }
+}
+
+impl Breaker {
+    /// Begins with the depth before the first message is deleted.
+    pub const fn new(start: u64) -> Self {
+        Breaker { start, foreign: 0, unexplained: 0 }
+    }
+
+    /// Compares the depth with what it must be after `deleted` deletions.
+    pub fn check(&mut self, depth: u64, deleted: u64) -> DepthCheck {
+        let left = self.start.saturating_sub(deleted);
+        // Counts lag behind deletions, and somebody else may delete: what was taken for an arrival of
+        // others was none.
+        self.foreign = self.foreign.min(depth.saturating_sub(left));
+        let expected = left + self.foreign;
+        let arrivals = depth.saturating_sub(expected);
+        // Counts are approximate: an arrival that could not be attributed is looked at again when
+        // twice as many have come.
+        match arrivals > self.unexplained.saturating_mul(2) {
+            true => DepthCheck::Look(arrivals),
+            false => DepthCheck::Quiet,
+        }
+    }
+
+    /// Judges what a look has found after `arrivals`, of a redrive that has sent `sent` messages.
+    pub fn judge(&mut self, arrivals: u64, look: QueueLook, sent: u64) -> Result<(), Trip> {
+        if look.returned > 0 {
+            return Err(Trip::Returned(look.returned));
+        }
+        if look.is_complete {
+            self.foreign += arrivals;
+            self.unexplained = 0;
+            return Ok(());
+        }
+        self.unexplained = arrivals;
+        // A small redrive cannot tell a return from the usual number of deaths.
+        match sent > ARRIVALS_MAX && arrivals <= ARRIVALS_MAX.max(sent / ARRIVALS_SHARE) {
+            true => Ok(()),
+            false => Err(Trip::Arrivals(arrivals)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_that_is_too_large_leads_to_a_look() {
+        let rows = [
+            ("nothing moved", 100, 0, DepthCheck::Quiet),
+            ("as expected", 90, 10, DepthCheck::Quiet),
+            ("a stale count of fewer", 80, 10, DepthCheck::Quiet),
+            ("one more", 91, 10, DepthCheck::Look(1)),
+            ("more than at the start", 150, 10, DepthCheck::Look(60)),
+            ("all deleted", 1, 100, DepthCheck::Look(1)),
+            ("more deleted than were there", 1, 200, DepthCheck::Look(1)),
+        ];
+        for (rule, depth, deleted, expected) in rows {
+            assert_eq!(Breaker::new(100).check(depth, deleted), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn returns_stop_at_the_first_and_arrivals_when_they_are_many() {
+        let look = |returned, is_complete| QueueLook { returned, is_complete };
+        let rows = [
+            ("one return", 1, look(1, true), 5000, Err(Trip::Returned(1))),
+            ("a return in a partial look", 1, look(1, false), 5000, Err(Trip::Returned(1))),
+            ("others only", 500, look(0, true), 1, Ok(())),
+            ("a partial look at few", 10, look(0, false), 11, Ok(())),
+            ("a partial look at more", 11, look(0, false), 11, Err(Trip::Arrivals(11))),
+            ("a share of many", 50, look(0, false), 5000, Ok(())),
+            ("more than the share", 51, look(0, false), 5000, Err(Trip::Arrivals(51))),
+            ("a partial look after the canary", 1, look(0, false), 1, Err(Trip::Arrivals(1))),
+        ];
+        for (rule, arrivals, look, sent, expected) in rows {
+            assert_eq!(Breaker::new(100).judge(arrivals, look, sent), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn arrivals_of_others_are_looked_at_once() {
+        let mut breaker = Breaker::new(100);
+        let seen = QueueLook { returned: 0, is_complete: true };
+        assert_eq!(breaker.judge(5, seen, 20), Ok(()));
+        assert_eq!(breaker.check(95, 10), DepthCheck::Quiet);
+        assert_eq!(breaker.check(96, 10), DepthCheck::Look(1));
+        let partial = QueueLook { returned: 0, is_complete: false };
+        assert_eq!(breaker.judge(1, partial, 20), Ok(()));
+        assert_eq!(breaker.check(97, 10), DepthCheck::Quiet);
+        assert_eq!(breaker.check(98, 10), DepthCheck::Look(3));
+    }
+
+    #[test]
+    fn counts_that_lag_do_not_hide_later_returns() {
+        let mut breaker = Breaker::new(1000);
+        assert_eq!(breaker.check(950, 100), DepthCheck::Look(50));
+        assert_eq!(breaker.judge(50, QueueLook { returned: 0, is_complete: true }, 100), Ok(()));
+        assert_eq!(breaker.check(900, 100), DepthCheck::Quiet, "the count has settled");
+        assert_eq!(breaker.check(901, 100), DepthCheck::Look(1));
+    }
+}

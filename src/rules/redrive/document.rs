@@ -1,0 +1,315 @@
+//! The document `redrives.json`: every move of messages out of a dead-letter queue.
+//!
+//! A move is recorded before a message moves, so that dlq-poll takes no move of ours for a loss. Its
+//! numbers are brought up to date at least once a second. A move is running exactly while the lock of
+//! its queue is held, whatever stands here.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, RecordKind, SetOperation};
+use crate::event::{Queue, words};
+use crate::time::Timestamp;
+
+/// The age from which a finished move is forgotten.
+const KEEP: Duration = Duration::from_secs(90 * 86_400);
+/// The most finished moves that are kept.
+const KEEP_MAX: usize = 1000;
+
+words! {
+    /// The purpose of a move.
+    #[derive(Default)]
+    MoveKind {
+        /// Back to the source queues, message by message.
+        #[default]
+        Redrive = "redrive",
+        /// Back to the source queues, by a move task of SQS.
+        Native = "native",
+        /// Into the archive, and deleted.
+        Purge = "purge",
+        /// Deleted by SQS, without an archive.
+        HardPurge = "hard_purge",
+        /// Into the archive, before retention deletes them; nothing is deleted.
+        Expiry = "expiry",
+        /// Out of an archive, into the queue.
+        Restore = "restore",
+    }
+}
+
+words! {
+    /// The end of a move.
+    MoveOutcome {
+        Completed = "completed",
+        /// All was moved, and nothing shows that it was consumed and stayed gone.
+        Unverified = "unverified",
+        Aborted = "aborted",
+    }
+}
+
+words! {
+    /// The step of a redrive.
+    MoveStep {
+        Canary = "canary",
+        Ramp = "ramp",
+        Rest = "rest",
+        Verify = "verify",
+    }
+}
+
+impl MoveKind {
+    /// Returns the cause of a clear for which messages have left by such a move.
+    pub fn cleared_cause(self) -> &'static str {
+        match self {
+            MoveKind::Purge | MoveKind::HardPurge => "purged",
+            MoveKind::Redrive | MoveKind::Native | MoveKind::Expiry | MoveKind::Restore => {
+                "redriven"
+            }
+        }
+    }
+}
+
+/// The document `redrives.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Redrives {
+    /// The moves of all queues, the oldest first.
+    pub moves: Vec<Move>,
+}
+
+/// A move of messages out of a queue, or into it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Move {
+    pub id: String,
+    pub kind: MoveKind,
+    pub queue: Queue,
+    pub incident: Option<String>,
+    /// The causes that were chosen; empty for all messages.
+    pub fingerprints: Vec<String>,
+    /// The session whose fix is the reason.
+    pub session: Option<String>,
+    /// The pull request of the fix, as `owner/name#12`.
+    pub pull_request: Option<String>,
+    pub begun_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub outcome: Option<MoveOutcome>,
+    /// The reason that a person gave.
+    pub reason: Option<String>,
+    /// The messages that are to move; null when they are chosen on the way.
+    pub messages: Option<u64>,
+    /// The depth of the queue before the move.
+    pub depth: Option<u64>,
+    /// The messages that were sent and deleted.
+    pub moved: u64,
+    /// The messages that were deleted from the dead-letter queue, for whatever reason.
+    pub deleted: u64,
+    pub returned: u64,
+    pub parked: u64,
+    /// The path of the archive.
+    pub archive: Option<String>,
+    /// The SHA-256 of the plan.
+    pub plan: Option<String>,
+    /// The words of the command line about the messages, so that an interrupted redrive can go on with them.
+    pub selection: Vec<String>,
+    /// The process, for people.
+    pub pid: u32,
+    pub step: Option<MoveStep>,
+    /// The end of the time in which returns are watched for.
+    pub verify_until: Option<Timestamp>,
+    /// Whether the pull request has a comment about the end.
+    pub commented: bool,
+}
+
+impl Move {
+    /// Whether messages leave the queue by it.
+    pub fn deletes(&self) -> bool {
+        !matches!(self.kind, MoveKind::Expiry | MoveKind::Restore)
+    }
+
+    /// Returns the most messages that may have left the queue by it. While it is not finished, and its
+    /// lock is free, a kill has stopped it, and the record may be a second old.
+    pub fn deleted_at_most(&self, is_running: bool) -> u64 {
+        let is_interrupted = self.finished_at.is_none() && !is_running;
+        match self.kind {
+            MoveKind::Expiry | MoveKind::Restore => 0,
+            // SQS does not count, and deletes what arrives meanwhile.
+            MoveKind::HardPurge => u64::MAX,
+            _ if is_interrupted => {
+                self.messages.or(self.depth).unwrap_or(u64::MAX).max(self.deleted)
+            }
+            _ => self.deleted,
+        }
+    }
+}
+
+impl Redrives {
+    /// The kind of record of a move, by the ARN of its queue: the moves of a queue are one decision.
+    pub const MOVE: RecordKind = "move";
+
+    /// Returns the moves of a queue, the oldest first.
+    pub fn of_queue<'a>(&'a self, arn: &'a str) -> impl DoubleEndedIterator<Item = &'a Move> {
+        self.moves.iter().filter(move |one| one.queue.arn == arn)
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Move> {
+        self.moves.iter().find(|one| one.id == id)
+    }
+
+    /// Returns the moves whose id begins with a text.
+    pub fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Move> {
+        self.moves.iter().filter(move |one| one.id.starts_with(prefix))
+    }
+
+    /// Adds a move whose queue is locked by now, ends the purges that a kill has interrupted in this
+    /// queue, and forgets what is old. An interrupted redrive stays open, because it can be resumed.
+    pub fn begin(&mut self, new: Move) {
+        let now = new.begun_at;
+        for one in self.moves.iter_mut().filter(|one| one.queue.arn == new.queue.arn) {
+            let is_over = matches!(
+                one.kind,
+                MoveKind::Purge | MoveKind::HardPurge | MoveKind::Expiry | MoveKind::Restore
+            );
+            if one.finished_at.is_none() && is_over {
+                one.deleted = one.deleted_at_most(false);
+                one.finished_at = Some(one.updated_at);
+                one.outcome = Some(MoveOutcome::Aborted);
+            }
+        }
+        self.forget_old(now);
+        self.moves.push(new);
+    }
+
+    /// Replaces the record of a move.
+    pub fn put(&mut self, state: Move) {
+        match self.moves.iter_mut().find(|one| one.id == state.id) {
+            Some(known) => *known = state,
+            None => self.moves.push(state),
+        }
+    }
+
+    fn forget_old(&mut self, now: Timestamp) {
+        let oldest = now.minus(KEEP);
+        self.moves.retain(|one| one.finished_at.is_none_or(|at| at >= oldest));
+        let mut excess = self
+            .moves
+            .iter()
+            .filter(|one| one.finished_at.is_some())
+            .count()
+            .saturating_sub(KEEP_MAX);
+        self.moves.retain(|one| {
+            let is_dropped = excess > 0 && one.finished_at.is_some();
+            excess -= usize::from(is_dropped);
+            !is_dropped
+        });
+    }
+}
+
+impl Document for Redrives {
+    const NAME: &str = "redrives";
+    const VERSION: u64 = 1;
+    const WITHOUT: Option<&str> = Some(
+        "which forgets the moves of the last 90 days; the archives have their messages, and a drop that \
+         a move has caused counts as a loss",
+    );
+
+    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
+        let of = |one: &Move| one.queue.arn.clone();
+        operation.list(Self::MOVE, &mut self.moves, &mut rest.moves, of);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Keys;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    fn of(id: &str, arn: &str, kind: MoveKind, finished: Option<i64>) -> Move {
+        Move {
+            id: id.into(),
+            kind,
+            queue: Queue { arn: arn.into(), ..Queue::default() },
+            begun_at: at(1000),
+            updated_at: at(1010),
+            finished_at: finished.map(at),
+            deleted: 3,
+            ..Move::default()
+        }
+    }
+
+    #[test]
+    fn deleted_messages_depend_on_kind_and_end() {
+        let all = Some(10);
+        let rows = [
+            ("finished", MoveKind::Purge, Some(1), all, false, 3),
+            ("running", MoveKind::Redrive, None, all, true, 3),
+            ("interrupted", MoveKind::Redrive, None, all, false, 10),
+            ("interrupted, chosen on the way", MoveKind::Purge, None, None, false, 20),
+            ("by SQS", MoveKind::HardPurge, Some(1), None, false, u64::MAX),
+            ("nothing is deleted", MoveKind::Expiry, None, all, false, 0),
+            ("the other way", MoveKind::Restore, None, all, false, 0),
+        ];
+        for (rule, kind, finished, messages, running, expected) in rows {
+            let one = Move { messages, depth: Some(20), ..of("m", "a", kind, finished) };
+            assert_eq!(one.deleted_at_most(running), expected, "{rule}");
+            assert_eq!(one.deletes(), expected > 0, "{rule}");
+        }
+    }
+
+    #[test]
+    fn beginning_ends_what_was_interrupted_in_the_queue() {
+        let mut all = Redrives::default();
+        for (id, arn, kind) in [
+            ("p", "a", MoveKind::Purge),
+            ("r", "a", MoveKind::Redrive),
+            ("other", "b", MoveKind::Purge),
+        ] {
+            all.moves.push(Move { messages: Some(9), ..of(id, arn, kind, None) });
+        }
+        all.begin(of("new", "a", MoveKind::Purge, None));
+        let open: Vec<&str> =
+            all.moves.iter().filter(|one| one.finished_at.is_none()).map(|one| &*one.id).collect();
+        assert_eq!(open, ["r", "other", "new"]);
+        let ended = all.get("p").unwrap();
+        assert_eq!(
+            (ended.finished_at, ended.outcome, ended.deleted),
+            (Some(at(1010)), Some(MoveOutcome::Aborted), 9)
+        );
+    }
+
+    #[test]
+    fn old_finished_moves_are_forgotten() {
+        let mut all = Redrives::default();
+        all.moves.push(of("old", "a", MoveKind::Redrive, Some(1)));
+        all.moves.push(of("open", "a", MoveKind::Redrive, None));
+        let day = 100 * 86_400;
+        for number in 0..KEEP_MAX + 5 {
+            all.moves.push(of(&number.to_string(), "b", MoveKind::Redrive, Some(day)));
+        }
+        all.begin(Move { begun_at: at(day), ..of("new", "c", MoveKind::Purge, None) });
+        let ids: Vec<&str> = all.moves.iter().map(|one| &*one.id).collect();
+        assert_eq!(
+            (ids[0], ids[1], ids.last(), ids.len()),
+            ("open", "5", Some(&"new"), KEEP_MAX + 2)
+        );
+    }
+
+    #[test]
+    fn moves_of_a_queue_are_asked_for_together() {
+        let mut all = Redrives::default();
+        for (id, arn) in [("1", "a"), ("2", "b"), ("3", "a")] {
+            all.moves.push(of(id, arn, MoveKind::Purge, None));
+        }
+        let whole = all.clone();
+        let keys = Keys::one(Redrives::MOVE, "a");
+        let rest = all.split(&keys);
+        assert_eq!(all.of_queue("a").map(|one| &*one.id).collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(all.moves.len(), 2);
+        all.join(rest, &keys);
+        assert_eq!(all, whole);
+    }
+}

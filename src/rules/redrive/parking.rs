@@ -1,0 +1,53 @@
+//! Parking: a message that has died again and again after redrives stays in the archive. Pure.
+
+use std::collections::HashMap;
+
+use super::archive::{IdHash, id_hash};
+
+/// The deaths after a redrive at which a message is parked.
+pub const DEATHS_MAX: u8 = 2;
+
+/// The messages that earlier redrives of a queue have sent, each with the number of redrives that its
+/// content has been through.
+#[derive(Debug, Clone, Default)]
+pub struct SentChains {
+    sent: HashMap<IdHash, u8>,
+}
+
+impl SentChains {
+    /// Adds a send, by the ids before and after it. Sends are added in the order in which they happened.
+    /// A message that was restored into its queue has not died by that.
+    pub fn add_send(&mut self, old: &str, new: &str, is_restored: bool) {
+        let redrives = self.deaths(old).saturating_add(u8::from(!is_restored));
+        self.sent.insert(id_hash(new), redrives);
+    }
+
+    /// Returns how often a dead message has died after a redrive.
+    pub fn deaths(&self, id: &str) -> u8 {
+        self.sent.get(&id_hash(id)).copied().unwrap_or(0)
+    }
+
+    /// Returns whether a message is parked.
+    pub fn is_parked(&self, id: &str) -> bool {
+        self.deaths(id) >= DEATHS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_is_parked_when_it_has_died_after_two_redrives() {
+        let ids: Vec<String> = (0..4).map(|n| format!("m-{n}")).collect();
+        let mut chains = SentChains::default();
+        assert_eq!((chains.deaths(&ids[0]), chains.is_parked(&ids[0])), (0, false));
+        chains.add_send(&ids[0], &ids[1], false);
+        assert_eq!((chains.deaths(&ids[1]), chains.is_parked(&ids[1])), (1, false));
+        chains.add_send(&ids[1], &ids[2], false);
+        assert_eq!((chains.deaths(&ids[2]), chains.is_parked(&ids[2])), (2, true));
+        assert_eq!(chains.deaths(&ids[3]), 0);
+        chains.add_send(&ids[1], &ids[3], true);
+        assert_eq!(chains.deaths(&ids[3]), 1, "a restore is no death");
+    }
+}

@@ -1,0 +1,123 @@
+//! What may be purged and archived, and in which words that is asked and told. Pure.
+
+use std::time::Duration;
+
+use super::selection::sent_at;
+use crate::rules::evidence::message::Message;
+use crate::rules::queue::reading::{Counts, Redrive};
+use crate::text;
+use crate::time::Timestamp;
+
+/// The receives that a queue's own redrive policy has to allow: one that has brought the message to
+/// its state, one for a look, and one for this.
+const OWN_RECEIVES_MIN: u64 = 3;
+/// The time by which the clock of this machine may be behind that of SQS.
+const SKEW: Duration = Duration::from_secs(2);
+
+/// Returns the text that confirms a purge of a queue.
+pub fn confirmation(queue: &str, is_hard: bool) -> String {
+    if is_hard { format!("hard {queue}") } else { queue.to_owned() }
+}
+
+/// Returns why a queue with a redrive policy of its own is not received from: a receive too many
+/// moves a message on.
+pub fn refuse_onward(own: Option<&Redrive>) -> Option<String> {
+    let own = own?;
+    let most = own.max_receive_count.unwrap_or(1);
+    let target = own.target.rsplit(':').next().unwrap_or_default();
+    (most < OWN_RECEIVES_MIN).then(|| {
+        format!(
+            "it has a redrive policy of its own: receiving its messages would move them on to \
+             '{target}' after {most} receives; raise its maxReceiveCount to {OWN_RECEIVES_MIN} or more"
+        )
+    })
+}
+
+/// Whether a message has come after a purge began, as far as its time shows it. One that SQS has moved
+/// from a standard queue keeps the time of its first sending.
+pub fn has_come_after(message: &Message, begun: Timestamp) -> bool {
+    sent_at(message).is_some_and(|at| at > begun.plus(SKEW))
+}
+
+/// Returns the most messages that a purge receives: those that were there, and some more, because a
+/// count is approximate. A queue that fills meanwhile would keep it for ever.
+pub fn most(depth: u64) -> u64 {
+    depth + depth / 10 + 10
+}
+
+/// Returns why messages of a queue were not received; None when all that were there have been.
+pub fn unseen(seen: u64, before: Counts, is_fifo: bool) -> Option<String> {
+    let missing = before.depth().saturating_sub(seen);
+    if missing == 0 {
+        return None;
+    }
+    let why = match (is_fifo, before.in_flight + before.delayed) {
+        (_, others) if others >= missing => "others are reading them, or they are delayed",
+        (true, _) => "in a FIFO queue a message waits for those of its group before it",
+        (false, _) => "the count may have been wrong, or others have taken them",
+    };
+    Some(format!("{} could not be received: {why}", text::count(missing, "message")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn confirmation_of_a_hard_purge_is_another_one() {
+        assert_eq!(confirmation("orders-dlq", false), "orders-dlq");
+        assert_eq!(confirmation("orders-dlq", true), "hard orders-dlq");
+    }
+
+    #[test]
+    fn queue_that_moves_messages_on_is_refused() {
+        let own =
+            |count| Redrive { target: "arn:aws:sqs:r:1:last".into(), max_receive_count: count };
+        for (count, refused) in [(None, true), (Some(1), true), (Some(2), true), (Some(3), false)] {
+            assert_eq!(refuse_onward(Some(&own(count))).is_some(), refused, "{count:?}");
+        }
+        assert_eq!(refuse_onward(None), None);
+        assert!(
+            refuse_onward(Some(&own(Some(2)))).unwrap().contains("on to 'last' after 2 receives")
+        );
+    }
+
+    #[test]
+    fn late_message_is_known_by_its_time() {
+        let begun = Timestamp::from_millis(100_000);
+        let rows = [
+            (Some("99999"), false),
+            (Some("102000"), false),
+            (Some("102001"), true),
+            (Some("x"), false),
+            (None, false),
+        ];
+        for (sent, late) in rows {
+            let mut message = Message::default();
+            message.system.extend(sent.map(|at| ("SentTimestamp".to_owned(), at.to_owned())));
+            assert_eq!(has_come_after(&message, begun), late, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn purge_receives_about_what_was_there() {
+        assert_eq!([0, 1, 100, 10_000].map(most), [10, 11, 120, 11_010]);
+    }
+
+    #[test]
+    fn unseen_messages_are_told_with_the_reason() {
+        let counts = |visible, in_flight| Counts { visible, in_flight, delayed: 0 };
+        let rows = [
+            ("all", 5, counts(5, 0), false, None),
+            ("more", 7, counts(5, 0), false, None),
+            ("read", 5, counts(5, 2), false, Some("2 messages could not be received: others are")),
+            ("fifo", 1, counts(3, 0), true, Some("2 messages could not be received: in a FIFO")),
+            ("else", 2, counts(3, 0), false, Some("1 message could not be received: the count")),
+        ];
+        for (rule, seen, before, fifo, expected) in rows {
+            let found = unseen(seen, before, fifo);
+            assert_eq!(found.is_some(), expected.is_some(), "{rule}");
+            assert!(found.unwrap_or_default().starts_with(expected.unwrap_or("")), "{rule}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What it costs to receive every message of a queue, and how long each is held for that.
+//!
+//! SQS has no access by id: to find some messages, all are received. A received message stays
+//! invisible until the end, or it would come again. Pure.
+
+use std::time::Duration;
+
+/// The messages of one answer, at most.
+const BATCH: u64 = 10;
+/// The time of a request with its answer, as is assumed before the first one.
+const REQUEST: Duration = Duration::from_millis(150);
+/// The time of the empty receives that end a sweep.
+const END: Duration = Duration::from_secs(5);
+/// The shortest and the longest time for which a message is held. SQS allows twelve hours.
+const HOLD: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(43_200)];
+/// The messages that may be received and not deleted at once: those of a standard queue, and those of
+/// a FIFO queue. Others may be reading it as well, so a part is left to them.
+const IN_FLIGHT_MAX: [u64; 2] = [120_000, 20_000];
+const IN_FLIGHT_SPARE: u64 = 1000;
+
+/// The receives at once, of a standard queue.
+const AT_ONCE: usize = 4;
+/// The depth from which several receives at once are faster: at the end each of them waits for nothing.
+const MANY: u64 = 100;
+
+/// The expected cost of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepCost {
+    /// The number of receives, at least.
+    pub receives: u64,
+    pub duration: Duration,
+    /// The time for which each message is held.
+    pub hold: Duration,
+    /// The number of messages that can be held at once.
+    pub held_max: u64,
+}
+
+/// Returns the number of receives at once. In a FIFO queue several would mix the order of a group.
+pub fn at_once(depth: u64, fifo: bool) -> usize {
+    if fifo || depth <= MANY { 1 } else { AT_ONCE }
+}
+
+/// Estimates the cost of a sweep over `depth` messages, with so many requests at once.
+pub fn cost(depth: u64, fifo: bool, at_once: usize) -> SweepCost {
+    let receives = depth.div_ceil(BATCH);
+    let rounds = receives.div_ceil(at_once.max(1) as u64);
+    let working = REQUEST.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+    let duration = working + END;
+    // A server that is slower than assumed, and work between the receives.
+    let hold = duration.saturating_mul(4).clamp(HOLD[0], HOLD[1]);
+    let held_max = IN_FLIGHT_MAX[usize::from(fifo)] - IN_FLIGHT_SPARE;
+    SweepCost { receives: receives + 2, duration, hold, held_max }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deep_standard_queue_is_received_from_at_once() {
+        let rows = [(0, false, 1), (100, false, 1), (101, false, 4), (101, true, 1)];
+        for (depth, fifo, expected) in rows {
+            assert_eq!(at_once(depth, fifo), expected, "{depth} {fifo}");
+        }
+    }
+
+    #[test]
+    fn cost_grows_with_the_depth() {
+        let seconds = Duration::from_secs;
+        let rows = [
+            ("empty", 0, false, 1, (2, seconds(5), seconds(120), 119_000)),
+            ("one", 1, false, 1, (3, Duration::from_millis(5150), seconds(120), 119_000)),
+            ("a few", 25, true, 1, (5, Duration::from_millis(5450), seconds(120), 19_000)),
+            ("ten thousand", 10_000, false, 1, (1002, seconds(155), seconds(620), 119_000)),
+            (
+                "at once",
+                10_000,
+                false,
+                4,
+                (1002, Duration::from_millis(42_500), seconds(170), 119_000),
+            ),
+            (
+                "millions",
+                10_000_000,
+                false,
+                1,
+                (1_000_002, seconds(150_005), seconds(43_200), 119_000),
+            ),
+        ];
+        for (rule, depth, fifo, at_once, expected) in rows {
+            let cost = cost(depth, fifo, at_once);
+            assert_eq!(
+                (cost.receives, cost.duration, cost.hold, cost.held_max),
+                expected,
+                "{rule}"
+            );
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The expiry guard: messages are archived once before retention deletes them.
+
+use serde_json::{Value, json};
+
+use super::{archived, archives, incident, last_move, purge};
+use crate::support::peek::create_dlq_with;
+use crate::support::poll::{bench, parse_output, poll};
+use crate::support::sqs_server::SqsServer;
+
+#[test]
+fn messages_are_archived_once_and_stay() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a", "b", "c"]);
+    let bench = bench("archive-once", &server.url);
+    let dry = purge(&bench, &["-n", "--archive-only", "orders-dlq"]);
+    assert_eq!(dry.single("archive.completed")["data"]["messages"], 3);
+    assert_eq!((archives(&bench).len(), sqs.depth(&dlq)), (0, 3));
+    let first = purge(&bench, &["--archive-only", "orders-dlq"]);
+    assert_eq!((first.code, first.stderr.as_str()), (0, ""));
+    let data = &first.single("archive.completed")["data"];
+    assert_eq!(
+        (&data["messages"], &data["known"], &data["detail"]),
+        (&json!(3), &json!(0), &Value::Null)
+    );
+    assert!(data["expires_before"].is_string(), "{data}");
+    assert_eq!((sqs.depth(&dlq), archived(&bench)), (3, sqs.messages(&dlq)));
+    sqs.send(&dlq, "d");
+    let second = purge(&bench, &["--archive-only", "orders-dlq"]);
+    let data = &second.single("archive.completed")["data"];
+    assert_eq!((&data["messages"], &data["known"]), (&json!(1), &json!(3)));
+    let third = purge(&bench, &["--archive-only", "orders-dlq"]);
+    let data = &third.single("archive.completed")["data"];
+    assert_eq!((&data["messages"], &data["archive"]), (&json!(0), &Value::Null));
+    assert_eq!((archives(&bench).len(), archived(&bench).len()), (2, 4));
+    let state = last_move(&bench);
+    assert_eq!((&state["kind"], &state["deleted"]), (&json!("expiry"), &json!(0)));
+    // What others are reading cannot be archived now.
+    sqs.receive(&dlq, 60).unwrap();
+    sqs.send(&dlq, "e");
+    let fourth = purge(&bench, &["--archive-only", "orders-dlq"]);
+    let event = fourth.single("archive.completed");
+    assert_eq!((fourth.code, &event["severitytext"]), (1, &json!("ERROR")), "{fourth:?}");
+    let detail = event["data"]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("1 message could not be received: others are reading"), "{detail}");
+}
+
+#[test]
+fn filter_archives_the_queues_that_are_about_to_lose_messages() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &["a", "b"]);
+    sqs.call(
+        "SetQueueAttributes",
+        &json!({
+            "QueueUrl": dlq, "Attributes": {"MessageRetentionPeriod": "3600"},
+        }),
+    );
+    let mut bench = bench("archive-filter", &server.url);
+    let polled = bench.run("dlq-poll", &["--queue", "orders-dlq"], "").text();
+    let expiring = |line: &&str| line.contains("\"queue.expiring\"");
+    assert!(polled.lines().any(|line| expiring(&line)), "{polled}");
+    let filter = |bench: &crate::support::workbench::Bench, text: &str| {
+        bench.run("dlq-purge", &["--archive-only"], text)
+    };
+    assert_eq!(filter(&bench, &polled).text(), polled, "the switch is off");
+    bench.configure("features: {archive_before_expiry: true}\n");
+    // A line is a hint: this incident is not open.
+    let incident = incident(&bench);
+    let other = polled.replace(incident.as_str().unwrap(), "11111111-2222-8333-8444-555555555555");
+    assert_eq!(filter(&bench, &other).text(), other);
+    assert_eq!(archives(&bench).len(), 0);
+    let output = filter(&bench, &polled);
+    let (code, text) = (output.code(), output.text());
+    let passed = parse_output(output);
+    assert_eq!(code, 0, "{passed:?}");
+    let event = passed.single("archive.completed");
+    assert_eq!((&event["data"]["messages"], &event["incident"]), (&json!(2), &incident));
+    let others: String = text
+        .lines()
+        .filter(|line| !line.contains("archive.completed"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(others, polled, "every line passes as it was");
+    assert_eq!(archived(&bench), sqs.messages(&dlq));
+    // The next tier finds all of them archived, and says nothing.
+    assert_eq!(filter(&bench, &polled).text(), polled);
+    assert_eq!(poll(&bench, &["--queue", "orders-dlq"]).code, 0);
+}

@@ -1,0 +1,110 @@
+//! The breaker: messages that die again stop a redrive.
+
+use serde_json::json;
+
+use super::{QUICK, archive, bodies, create_pair, drain, last_move, let_die, redrive, summary};
+use crate::support::consumer::{Consumer, Mode};
+use crate::support::poll::bench;
+use crate::support::sqs_server::SqsServer;
+use crate::support::workbench::wait_for;
+
+#[test]
+fn broken_consumer_gets_the_canary_alone() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(50));
+    let consumer = Consumer::start(&server, &source, Mode::Fails);
+    let bench = bench("redrive-canary", &server.url);
+    let output = redrive(&bench, &["apply", "--wait", "5s", "orders-dlq"]);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")));
+    assert_eq!((&aborted["moved"], &aborted["returned"]), (&json!(1), &json!(1)));
+    assert_eq!((&aborted["left"], &aborted["regression"]), (&json!(49), &json!(true)));
+    assert_eq!(consumer.consumed().len(), 0);
+    drop(consumer);
+    let archived = summary(&archive(&bench));
+    assert_eq!((archived.bodies.len(), archived.sent.len()), (1, 1), "exactly one has travelled");
+    let returned = archived.sent.values().next().unwrap();
+    let back = drain(&mut sqs, &dlq);
+    assert_eq!(back.len(), 50);
+    assert!(back.iter().any(|one| one["MessageId"] == *returned), "it is known by its new id");
+    assert_eq!(last_move(&bench)["outcome"], "aborted");
+}
+
+#[test]
+fn consumer_that_breaks_later_stops_the_rest() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(450));
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    consumer.fail_after(200);
+    let bench = bench("redrive-later", &server.url);
+    let args = [&["apply", "--rate", "100"], &QUICK[..], &["orders-dlq"]].concat();
+    let output = redrive(&bench, &args);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")), "{}", output.stderr);
+    let moved = aborted["moved"].as_u64().unwrap();
+    // A message dies within a moment of its second receive; a batch has ten.
+    assert!((200..=300).contains(&moved), "{moved}");
+    drop(consumer);
+    let archived = summary(&archive(&bench));
+    assert_eq!(archived.sent.len() as u64, moved);
+    let on_the_way = sqs.depth(&source) + sqs.in_flight(&source);
+    assert_eq!(sqs.depth(&dlq) + sqs.in_flight(&dlq) + on_the_way, 250, "none is lost");
+}
+
+#[test]
+fn return_that_is_visible_stops_the_next_batch() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(400));
+    let bench = bench("redrive-visible", &server.url);
+    let args = ["apply", "--canary", "0", "--no-verify", "--rate", "20", "orders-dlq"];
+    let running = bench.start("dlq-redrive", &args);
+    // The first messages that have arrived die while the others travel.
+    wait_for("messages arrive", || sqs.depth(&source) >= 10);
+    let receive = json!({"QueueUrl": source, "VisibilityTimeout": 0, "MaxNumberOfMessages": 10});
+    let sent = || summary(&archive(&bench)).sent.len();
+    let mut at_return = 0;
+    wait_for("a message dies", || {
+        sqs.call("ReceiveMessage", &receive);
+        sqs.call("ReceiveMessage", &receive);
+        at_return = sent();
+        let everywhere = sqs.depth(&source) + sqs.in_flight(&source);
+        everywhere < at_return as u64
+    });
+    let mut running = running;
+    let output = running.finish();
+    let aborted = output.text().lines().last().unwrap().to_owned();
+    let aborted: serde_json::Value = serde_json::from_str(&aborted).unwrap();
+    assert_eq!((output.code(), &aborted["data"]["reason"]), (1, &json!("returned")));
+    let after = sent() - at_return;
+    assert!(after <= 20, "one batch under way, and one at most after it: {after}");
+}
+
+#[test]
+fn message_that_dies_again_after_two_redrives_is_parked() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(1));
+    let bench = bench("redrive-parking", &server.url);
+    for round in 0..2 {
+        let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", "orders-dlq"]);
+        assert_eq!(output.single("redrive.completed")["data"]["moved"], 1, "{round}");
+        super::die(&mut sqs, &source, &dlq, 1);
+    }
+    let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", "orders-dlq"]);
+    let completed = &output.single("redrive.completed")["data"];
+    assert_eq!((&completed["moved"], &completed["parked"]), (&json!(0), &json!(1)));
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 0));
+    let recorded = last_move(&bench);
+    assert_eq!((&recorded["deleted"], &recorded["parked"]), (&json!(1), &json!(1)));
+    let path = recorded["archive"].as_str().unwrap().to_owned();
+    let restored = redrive(&bench, &["restore", &path]);
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    assert_eq!(super::bodies_of(&drain(&mut sqs, &dlq)), bodies(1), "the archive has it");
+}

@@ -1,0 +1,93 @@
+//! `dlq-redrive --auto` in a pipe: it acts by the records, never by a line.
+
+use serde_json::{Value, json};
+
+use super::{bodies, create_pair, let_die};
+use crate::support::consumer::{Consumer, Mode};
+use crate::support::poll::{bench, parse_output};
+use crate::support::sqs_server::SqsServer;
+use crate::support::workbench::{Bench, event};
+
+const SESSION: &str = "11111111-2222-8333-8444-555555555555";
+
+/// Writes the records of a fix: `step` of its opening, and whether its merge is deployed.
+fn record_fix(bench: &Bench, queue: &Value, fingerprint: &str, step: &str, deployed: Value) {
+    let at = "2026-11-29T10:00:00Z";
+    let session = json!({
+        "id": SESSION, "incident": "incident-1", "queue_name": "orders-dlq", "queue": queue,
+        "status": "completed", "pid": null, "start_time": at, "timeout_at": at, "ended_at": at,
+        "cooldown_until": null, "printed": 0, "fingerprint": fingerprint, "verdict": "confirmed",
+    });
+    let fix = json!({
+        "id": SESSION, "step": step, "incident": "incident-1", "fingerprint": fingerprint,
+        "repo": "acme/shop", "attempt": 1, "branch": "dlq/x", "base": "abc",
+        "pull_request": {"id": "PR_1", "number": 12, "url": "https://github.com/acme/shop/pull/12"},
+        "at": at, "tries": 0, "retry_at": null,
+    });
+    let watched = json!({
+        "id": "PR_1", "repo": "acme/shop", "number": 12, "title": "Fix", "url": "",
+        "author": "bot", "origin": "ours", "draft": false, "base": "main", "head_commit": "abc",
+        "created_at": at, "checks": "passing", "review": "approved", "waiting_on": "nobody",
+        "actor": "nobody", "turn_since": at, "reminded_at": null,
+        "end": {"merged": {"at": at, "commit": "def"}}, "failed_commit": null,
+        "known_review": "approved", "opinions_against": [], "unread": 0, "read_at": at,
+        "deployed_at": deployed, "sequence": 1,
+    });
+    let prs = json!({"version": 1, "sessions": [fix], "watched": {"PR_1": watched}});
+    let sessions = json!({"version": 1, "sessions": [session], "incidents": []});
+    bench.write("state/prs.json", prs.to_string());
+    bench.write("state/sessions.json", sessions.to_string());
+}
+
+/// Returns the queue and the fingerprint of its messages, as a plan names them.
+fn planned(bench: &Bench) -> (Value, String) {
+    let plan = bench.run("dlq-redrive", &["plan", "orders-dlq"], "").text();
+    let lines: Vec<Value> = plan.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (lines[0]["queue"].clone(), lines[1]["fingerprint"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn deployed_fix_of_ours_brings_its_messages_home_once() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    sqs.send(&dlq, "an opaque message of another cause");
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let mut bench = bench("redrive-auto", &server.url);
+    let (queue, fingerprint) = planned(&bench);
+    let line = event("pr.deployed", "1", "INFO", ",\"data\":{}");
+    let auto = ["--auto", "--wait", "1s"];
+    let deployed = json!("2026-11-29T11:00:00Z");
+    let moved = |output: &crate::support::workbench::Output| {
+        output.text().lines().filter(|line| line.contains("\"redrive.started\"")).count()
+    };
+    let rows = [
+        ("switched off", "features: {auto_redrive: false}", "opened", deployed.clone()),
+        ("not by us", "features: {auto_redrive: true}", "refused", deployed.clone()),
+        ("not deployed", "features: {auto_redrive: true}", "opened", Value::Null),
+    ];
+    for (rule, config, step, deployed) in rows {
+        record_fix(&bench, &queue, &fingerprint, step, deployed);
+        bench.configure(config);
+        let output = bench.run("dlq-redrive", &auto, &line);
+        assert_eq!((output.code(), output.text()), (0, line.clone()), "{rule}: {}", output.stderr);
+    }
+    record_fix(&bench, &queue, &fingerprint, "opened", deployed);
+    let dry = bench.run("dlq-redrive", &["--auto", "-n"], &line);
+    assert!(dry.text().contains("redrive.planned") && moved(&dry) == 0, "{dry:?}");
+    let output = bench.run("dlq-redrive", &auto, &line);
+    assert_eq!((output.code(), moved(&output)), (0, 1), "{}", output.stderr);
+    let lines = output.text();
+    assert!(lines.starts_with(&line));
+    let own = crate::support::workbench::Output {
+        stdout: lines.as_bytes()[line.len()..].to_vec(),
+        ..output
+    };
+    let completed = parse_output(own).single("redrive.completed")["data"].clone();
+    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(5), &json!(true)));
+    assert_eq!(completed["pull_request"], "acme/shop#12");
+    assert_eq!((consumer.consumed().len(), sqs.depth(&dlq)), (5, 1));
+    let again = bench.run("dlq-redrive", &auto, &line);
+    assert_eq!((again.code(), again.text()), (0, line.clone()), "once: {}", again.stderr);
+}

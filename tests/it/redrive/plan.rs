@@ -1,0 +1,110 @@
+//! Plans: what they name, what they cost, and what an edited one may not do.
+
+use serde_json::{Value, json};
+
+use super::{bodies, bodies_of, create_pair, drain, let_die, redrive};
+use crate::support::poll::bench;
+use crate::support::sqs_server::SqsServer;
+
+#[test]
+fn plan_names_messages_and_moves_nothing() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(25));
+    let bench = bench("redrive-plan", &server.url);
+    let planned = bench.run("dlq-redrive", &["plan", "--match", r#""n":2"#, "orders-dlq"], "");
+    assert_eq!((planned.code(), planned.stderr.as_str()), (0, ""));
+    let lines: Vec<Value> =
+        planned.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["plan"], &lines[0]["queue"]["name"]), (&json!(1), &json!("orders-dlq")));
+    assert_eq!(lines.last().unwrap(), &json!({"messages": 6, "seen": 25}));
+    for line in &lines[1..7] {
+        assert_eq!(line["to"], sqs.arn("orders"));
+    }
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 25), "all are back at once");
+    let journal = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
+    let event: Value = serde_json::from_str(journal.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&event["type"], &event["data"]["messages"]),
+        (&json!("redrive.planned"), &json!(6))
+    );
+    // What the plan names travels, and nothing else; what is gone is told.
+    bench.write("plan.ndjson", &planned.stdout);
+    let args = ["apply", "--canary", "0", "--no-verify", "plan.ndjson"];
+    let output = redrive(&bench, &args);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let hash = &event["data"]["plan"];
+    assert_eq!(&output.single("redrive.started")["data"]["plan"], hash);
+    let mut arrived = bodies_of(&drain(&mut sqs, &source));
+    arrived.sort();
+    assert_eq!(arrived, [20, 21, 22, 23, 24, 2].map(|n| format!("{{\"n\":{n}}}")));
+    let again = redrive(&bench, &args);
+    assert_eq!(again.code, 1);
+    assert!(again.stderr.contains("6 messages of the plan were not found"), "{}", again.stderr);
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 19));
+}
+
+#[test]
+fn edited_plan_moves_nothing() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let thief = sqs.create("thief", &json!({}));
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let bench = bench("redrive-edited", &server.url);
+    let planned = bench.run("dlq-redrive", &["plan", "orders-dlq"], "").text();
+    let edited = planned.replace(&sqs.arn("orders"), &sqs.arn("thief"));
+    assert_ne!(planned, edited);
+    bench.write("plan.ndjson", edited);
+    let args = ["apply", "--canary", "0", "--no-verify", "plan.ndjson"];
+    let output = redrive(&bench, &args);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("destination_refused")));
+    assert!(aborted["detail"].as_str().unwrap().contains("give --to if that is meant"));
+    assert_eq!((sqs.depth(&thief), sqs.depth(&source), sqs.depth(&dlq)), (0, 0, 3));
+    // On its own command line it may be said.
+    let meant = redrive(&bench, &[&args[..4], &["--to", "thief"], &args[4..]].concat());
+    assert_eq!((meant.code, sqs.depth(&thief)), (0, 3), "{}", meant.stderr);
+}
+
+#[test]
+fn damaged_plan_is_refused() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let bench = bench("redrive-damaged", &server.url);
+    let planned = bench.run("dlq-redrive", &["plan", "orders-dlq"], "").text();
+    let lines: Vec<&str> = planned.lines().collect();
+    let rows = [
+        (lines[..3].join("\n"), "it has no end after 2 messages"),
+        (format!("{}\n{}\n", lines[0], lines[4]), "it has 0 messages, and its end says 3"),
+        ([lines[0], lines[1], lines[1], lines[2], lines[4]].join("\n"), "line 3 repeats a message"),
+        (String::new(), "it is empty"),
+    ];
+    for (plan, expected) in rows {
+        let output = bench.run("dlq-redrive", &["apply", "-"], plan);
+        assert_eq!(output.code(), 1);
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
+    }
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 3));
+}
+
+#[test]
+fn dry_run_says_what_it_would_receive() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(25));
+    let bench = bench("redrive-dry", &server.url);
+    for verb in ["plan", "apply"] {
+        let output = redrive(&bench, &[verb, "-n", "orders-dlq"]);
+        let planned = &output.single("redrive.planned")["data"];
+        assert_eq!((output.code, &planned["messages"]), (0, &json!(25)), "{verb}");
+        assert_eq!(planned["receives"], 5);
+    }
+    assert!(!bench.state("journal.ndjson").exists() && !bench.state("redrives.json").exists());
+    let counts = sqs.receive_counts(&dlq);
+    assert!(counts.values().all(|count| *count == 2), "nothing was received: {counts:?}");
+}

@@ -1,0 +1,103 @@
+//! Answers that a real server cannot be made to give: cut connections, throttling, partial results,
+//! ids that are known.
+
+use serde_json::{Value, json};
+
+use super::{ArchiveSummary, archive, last_move, redrive, summary};
+use crate::support::poll::{PollOutput, bench};
+use crate::support::sqs_api::{Behavior, FakeSqs};
+
+const ALL: [&str; 6] = ["apply", "--canary", "0", "--no-verify", "--to", "orders"];
+
+/// Runs a redrive of a queue with five messages, `m0` to `m4`.
+fn run(sqs: &FakeSqs, name: &str) -> (PollOutput, ArchiveSummary, Value) {
+    let bench = bench(name, &sqs.url);
+    let output = redrive(&bench, &[&ALL[..], &["orders-dlq"]].concat());
+    (output, summary(&archive(&bench)), last_move(&bench))
+}
+
+fn start() -> FakeSqs {
+    FakeSqs::start().with_queues(&[("orders", 0), ("orders-dlq", 5)])
+}
+
+#[test]
+fn cut_connection_at_a_send_deletes_nothing_and_lists_what_may_be_twice() {
+    let sqs = start();
+    sqs.state().send = Behavior::Disconnect;
+    let (output, archived, recorded) = run(&sqs, "redrive-cut");
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("unanswered")), "{}", output.stderr);
+    assert_eq!((archived.bodies.len(), archived.listed.len()), (5, 5));
+    assert_eq!((archived.sent.len(), sqs.state().count("DeleteMessageBatch")), (0, 0));
+    assert_eq!(sqs.state().count("SendMessageBatch"), 1, "a send is not repeated");
+    assert_eq!(sqs.state().count("ChangeMessageVisibilityBatch"), 1, "all are put back");
+    assert_eq!(recorded["deleted"], 0);
+}
+
+#[test]
+fn throttled_send_is_repeated() {
+    let sqs = start();
+    sqs.state().send = Behavior::Refuse(400, "com.amazonaws.sqs#RequestThrottled");
+    let (output, archived, _) = run(&sqs, "redrive-throttled");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    assert_eq!((archived.sent.len(), archived.deleted.len(), archived.listed.len()), (5, 5, 0));
+}
+
+#[test]
+fn denied_send_stops_before_anything_is_deleted() {
+    let sqs = start();
+    sqs.state().send = Behavior::Refuse(403, "AccessDeniedException");
+    let (output, archived, _) = run(&sqs, "redrive-denied");
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("not_sent")));
+    assert!(aborted["detail"].as_str().unwrap().contains("access denied"));
+    assert_eq!((archived.sent.len(), sqs.state().count("DeleteMessageBatch")), (0, 0));
+}
+
+#[test]
+fn each_entry_of_a_batch_has_its_own_result() {
+    let sqs = start();
+    sqs.state().send = Behavior::Body(
+        r#"{"Successful":[{"Id":"0","MessageId":"n0","MD5OfMessageBody":"x"},
+            {"Id":"2","MessageId":"n2","MD5OfMessageBody":"x"}],
+            "Failed":[{"Id":"1","Code":"InternalError","SenderFault":false}]}"#,
+    );
+    let (output, archived, _) = run(&sqs, "redrive-partial");
+    assert_eq!(output.code, 1, "some are left");
+    let sent: Vec<&str> = archived.sent.keys().map(String::as_str).collect();
+    assert_eq!(sent, ["m0", "m2"], "1 has failed, and 3 and 4 are not confirmed");
+    assert_eq!(archived.deleted.iter().collect::<Vec<_>>(), ["m0", "m2"]);
+}
+
+#[test]
+fn known_id_is_a_failure_and_nothing_is_deleted() {
+    let sqs = start();
+    sqs.state().send = Behavior::Body(
+        r#"{"Successful":[{"Id":"0","MessageId":"m0","MD5OfMessageBody":"x"}],"Failed":[]}"#,
+    );
+    let (output, archived, _) = run(&sqs, "redrive-known");
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("known_id")));
+    assert_eq!((archived.sent.len(), sqs.state().count("DeleteMessageBatch")), (0, 0));
+}
+
+#[test]
+fn failed_deletion_is_listed() {
+    let sqs = start();
+    sqs.state().not_deleted = [("m3".to_owned(), "ReceiptHandleIsInvalid")].into();
+    let (output, archived, recorded) = run(&sqs, "redrive-undeleted");
+    assert_eq!(output.single("redrive.completed")["data"]["possible_duplicates"], 1);
+    assert_eq!(archived.sent.len(), 5);
+    assert_eq!(archived.listed.iter().collect::<Vec<_>>(), ["m3"]);
+    assert_eq!(recorded["deleted"], 4, "{}", output.stderr);
+    assert!(output.stderr.contains("was sent and cannot be deleted"), "{}", output.stderr);
+}
+
+#[test]
+fn message_without_an_origin_needs_a_destination() {
+    let sqs = start();
+    let bench = bench("redrive-nowhere", &sqs.url);
+    let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", "orders-dlq"]);
+    assert_eq!((output.code, sqs.state().count("SendMessageBatch")), (1, 0));
+    assert!(output.stderr.contains("its queue has no source; give --to"), "{}", output.stderr);
+}
