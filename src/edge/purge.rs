@@ -157,7 +157,7 @@ impl Purger {
         for session in of_queue.filter(|one| one.status == SessionStatus::Running) {
             let lock = session_folder(self.store.dir(), &session.id).join(files::LOCK);
             // One whose state is unknown counts as running.
-            if session_folder::is_supervised(&lock).unwrap_or(true) {
+            if session_folder::is_supervised(&lock, session.lock).unwrap_or(true) {
                 let why = format!(
                     "session {} is investigating it; wait for its end, or stop it with \
                      'dlq-investigate --stop {}'",
