@@ -91,7 +91,7 @@ pub enum PulseChange {
     Resumed(Timestamp),
 }
 
-/// When rounds are missing.
+/// The rule by which rounds are missing.
 #[derive(Debug, Clone, Copy)]
 pub struct MissingRule {
     /// The number of intervals without a round; 0 for never.

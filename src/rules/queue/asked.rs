@@ -14,7 +14,7 @@ pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(25 * 3600);
 
 /// The longest text: it is a part of each `poll.finished`.
 const LENGTH_MAX: usize = 120;
-/// What remains of a longer one, before the hash of all of it.
+/// The beginning of a longer one that remains, before the hash of all of it.
 const KEPT: usize = 100;
 
 /// Returns the accounts and regions of the scopes, or the queues that a run was given. Equal selections

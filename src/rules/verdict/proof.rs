@@ -62,14 +62,14 @@ pub struct RepeatedRuns {
     pub with_fix: Option<TestResult>,
 }
 
-/// What the output of the run with the new tests alone says of them.
+/// The words about the new tests in the output of the run with them alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NewTests {
     /// A test that failed there has a name.
     Named,
-    /// They could not be loaded without the fix, so that none of them ran.
+    /// Tests that could not be loaded without the fix, so that none of them ran.
     Unloaded,
-    /// It is in no known form.
+    /// An output of no known form.
     #[default]
     Unread,
 }
@@ -95,7 +95,7 @@ pub struct PatchProof {
     pub on_base: Option<TestResult>,
     /// Result with the new tests and without the fix; none: not run.
     pub with_tests: Option<TestResult>,
-    /// What that run says of the new tests.
+    /// The words of that run about the new tests.
     pub new_tests: NewTests,
     pub with_patch: TestResult,
     /// Files of the patch that decide how the tests run, and are no tests.

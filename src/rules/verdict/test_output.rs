@@ -16,7 +16,7 @@ const UNDONE: &str = concat!("to", "do");
 /// Separators between the parts of a test's name.
 const SEPARATORS: [&str; 5] = ["::", ".", "/", " > ", " "];
 
-/// What runners print when tests could not be loaded: compilers, loaders, collectors.
+/// The words of runners when tests could not be loaded: compilers, loaders, collectors.
 const UNLOADED: [&str; 12] = [
     "error[E",
     "error: could not compile",

@@ -32,7 +32,7 @@ pub struct Rounds {
     /// The newest failure of a scope, and its time, until a later round that was to ask the same reads
     /// everything.
     pub failure: Option<(Timestamp, Box<str>)>,
-    /// What the round of that failure was to ask, where its event says so.
+    /// The part that the round of that failure was to ask, where its event says so.
     pub failed_asked: Option<Box<str>>,
     /// The newest gaps between rounds, in milliseconds.
     pub gaps: VecDeque<u64>,
