@@ -5,6 +5,7 @@ pub mod filter;
 mod issues;
 mod open;
 mod opened;
+mod redriven;
 mod round;
 
 use std::time::Duration;

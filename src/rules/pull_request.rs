@@ -16,6 +16,7 @@ pub mod proof_words;
 pub mod published;
 pub mod query;
 pub mod reading;
+pub mod redriven;
 pub mod reminder;
 pub mod round;
 pub mod server;

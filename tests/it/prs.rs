@@ -14,6 +14,7 @@ mod outcomes;
 mod public;
 mod races;
 mod recovery;
+mod redriven;
 mod refusals;
 mod reminders;
 mod token;

@@ -97,6 +97,7 @@ impl Prs<'_> {
             }
             failed |= matches!(self.open_fix(session, false, out)?, Opened::Failed);
         }
+        failed |= self.redriven_due(&self.pull_requests(&Keys::all())?, out)?;
         Ok(failed | self.issues_due(out)?)
     }
 
