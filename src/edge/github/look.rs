@@ -1,4 +1,4 @@
-//! One look at all pull requests that are watched.
+//! A look at all pull requests that are watched.
 //!
 //! Promises: a page that could not be read makes the look a partial one, and says why; a known pull
 //! request that no search finds is asked for by its id.

@@ -1,4 +1,4 @@
-//! One look at the pull requests, recorded and told.
+//! A look at the pull requests, recorded and told.
 //!
 //! Promises: GitHub is asked without a lock. Then one update of `prs.json` applies what was read and
 //! appends the news to the journal; a look that began before another one was recorded changes nothing.

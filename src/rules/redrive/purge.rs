@@ -1,4 +1,4 @@
-//! What may be purged and archived, and in which words that is asked and told. Pure.
+//! The rules of what may be purged and archived, and the words in which that is asked and told. Pure.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What it costs to receive every message of a queue, and how long each is held for that.
+//! The cost of receiving every message of a queue, and how long each is held for that.
 //!
 //! SQS has no access by id: to find some messages, all are received. A received message stays
 //! invisible until the end, or it would come again. Pure.

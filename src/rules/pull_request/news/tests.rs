@@ -135,7 +135,7 @@ fn reminder(
     reminder_beside(change, fix, acks, false, minutes)
 }
 
-/// The same, where the incident of the fix is over.
+/// Returns the same, where the incident of the fix is over.
 fn reminder_beside(
     change: impl Fn(&mut PullRequestReading),
     fix: Option<&FixState>,
