@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::log;
 use crate::rules::queue::reading::ReadError;
 use crate::rules::redrive::archive::{IdHash, id_hash};
-use crate::rules::redrive::sweep::SweepCost;
+use crate::rules::redrive::sweep::{SweepCost, last_of_each};
 use crate::text;
 use crate::time::show_span;
 
@@ -242,8 +242,10 @@ impl Run<'_> {
         on_batch: &mut dyn FnMut(Vec<SweptMessage>) -> Result<BatchFate, Error>,
     ) -> Result<bool, Error> {
         let (mut given, mut keys) = (Vec::new(), Vec::new());
-        for received in batch {
-            let key = id_hash(&received.message.id);
+        let received = batch.len();
+        let batch = last_of_each(batch, |one| id_hash(&one.message.id));
+        self.repeated += (received - batch.len()) as u64;
+        for (key, received) in batch {
             let handle: Box<str> = received.handle.as_str().into();
             let known = self.known.get_mut(&key);
             self.repeated += u64::from(known.is_some());

@@ -3,6 +3,9 @@
 //! SQS has no access by id: to find some messages, all are received. A received message stays
 //! invisible until the end, or it would come again. Pure.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::time::Duration;
 
 /// The messages of one answer, at most.
@@ -52,9 +55,43 @@ pub fn cost(depth: u64, fifo: bool, at_once: usize) -> SweepCost {
     SweepCost { receives: receives + 2, duration, hold, held_max }
 }
 
+/// Returns each message of a batch once, in the order of their first copies: the last copy, whose
+/// receipt handle is the newest. SQS may answer with a message twice, and receives at once may return
+/// a message that has become visible again between them.
+pub fn last_of_each<K: Copy + Eq + Hash, M>(batch: Vec<M>, key: impl Fn(&M) -> K) -> Vec<(K, M)> {
+    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut each: Vec<(K, M)> = Vec::with_capacity(batch.len());
+    for message in batch {
+        let key = key(&message);
+        match places.entry(key) {
+            Entry::Occupied(place) => each[*place.get()].1 = message,
+            Entry::Vacant(place) => {
+                place.insert(each.len());
+                each.push((key, message));
+            }
+        }
+    }
+    each
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn last_copy_takes_the_place_of_the_first() {
+        let rows: [(&[(u8, char)], &[(u8, char)]); 4] = [
+            (&[], &[]),
+            (&[(2, 'a'), (1, 'b')], &[(2, 'a'), (1, 'b')]),
+            (&[(2, 'a'), (1, 'b'), (2, 'c')], &[(2, 'c'), (1, 'b')]),
+            (&[(1, 'a'), (1, 'b'), (1, 'c')], &[(1, 'c')]),
+        ];
+        for (batch, expected) in rows {
+            let each = last_of_each(batch.to_vec(), |one| one.0);
+            let messages: Vec<_> = each.into_iter().map(|(_, message)| message).collect();
+            assert_eq!(messages, expected);
+        }
+    }
 
     #[test]
     fn deep_standard_queue_is_received_from_at_once() {

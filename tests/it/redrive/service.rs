@@ -35,6 +35,30 @@ fn cut_connection_at_a_send_deletes_nothing_and_lists_what_may_be_twice() {
 }
 
 #[test]
+fn message_that_is_received_twice_at_once_travels_once() {
+    let sqs = start();
+    sqs.state().receive = Behavior::Body(
+        r#"{"Messages":[
+            {"MessageId":"m0","ReceiptHandle":"old","Body":"{}","Attributes":{}},
+            {"MessageId":"m1","ReceiptHandle":"m1","Body":"{}","Attributes":{}},
+            {"MessageId":"m0","ReceiptHandle":"new","Body":"{}","Attributes":{}}]}"#,
+    );
+    let (output, archived, recorded) = run(&sqs, "redrive-copies");
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!((archived.bodies.len(), archived.sent.len()), (2, 2));
+    assert_eq!((&recorded["moved"], &recorded["deleted"]), (&json!(2), &json!(2)));
+    let state = sqs.state();
+    let entries = |action: &str| {
+        let request = state.requests.iter().find(|one| one.action == action).unwrap();
+        request.body["Entries"].as_array().unwrap().clone()
+    };
+    assert_eq!(entries("SendMessageBatch").len(), 2);
+    let deleted = entries("DeleteMessageBatch");
+    let handles: Vec<&Value> = deleted.iter().map(|one| &one["ReceiptHandle"]).collect();
+    assert_eq!(handles, ["new", "m1"]);
+}
+
+#[test]
 fn throttled_send_is_repeated() {
     let sqs = start();
     sqs.state().send = Behavior::Refuse(400, "com.amazonaws.sqs#RequestThrottled");

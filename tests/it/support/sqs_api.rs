@@ -70,6 +70,7 @@ pub struct SqsRequest {
     pub key: String,
     /// Region of the signature.
     pub region: String,
+    pub body: Value,
 }
 
 /// Queues, behaviors and recorded requests.
@@ -255,6 +256,7 @@ fn parse(request: &HttpRequest, body: &Value) -> SqsRequest {
         action: action.to_owned(),
         key: scope.next().unwrap().to_owned(),
         region: scope.nth(1).unwrap().to_owned(),
+        body: body.clone(),
     }
 }
 
