@@ -8,10 +8,13 @@ mod closed_folder;
 pub mod command;
 pub mod dash;
 pub mod evidence;
+pub mod filter_child;
 pub mod git;
 pub mod github;
 pub mod http;
 pub mod investigate;
+#[cfg(feature = "aws")]
+mod move_record;
 pub mod notify;
 #[cfg(feature = "aws")]
 pub mod peek;
@@ -32,6 +35,8 @@ pub mod sessions;
 pub mod speech;
 pub mod statement;
 pub mod status;
+#[cfg(feature = "aws")]
+mod stop_signals;
 pub mod supervisor;
 #[cfg(feature = "aws")]
 pub mod sweep;

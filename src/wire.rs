@@ -9,7 +9,7 @@
 
 mod filter;
 
-pub use filter::{StreamFilter, run_filter};
+pub use filter::{StreamFilter, failed_in_part, run_filter};
 
 use std::cell::Cell;
 use std::io;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use dlq::args::Given;
 use dlq::config::Switches;
 use dlq::edge::prs::Prs;
-use dlq::edge::prs::filter::{ChildCommands, PullRequestFilter};
+use dlq::edge::prs::filter::{PullRequestFilter, child_command};
 use dlq::error::Error;
 use dlq::programs::PRS;
 use dlq::tool::{self, ExitOutcome};
@@ -39,8 +39,8 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
             "-n writes no events into a pipeline; give it with --once, --follow, --open or --open-due",
         ));
     }
-    let commands = ChildCommands::of_this_program(given)?;
+    let command = child_command(given)?;
     let switches = Switches::new(&settings);
-    let mut filter = PullRequestFilter::new(commands, switches, interval, prs.is_configured()?);
+    let mut filter = PullRequestFilter::new(command, switches, interval, prs.is_configured()?);
     run_filter(&mut Input::stdin(), &mut out, &mut filter).map(ExitOutcome::from_failed)
 }

@@ -10,8 +10,6 @@ mod expiry;
 mod filter;
 mod hard;
 mod messages;
-mod record;
-mod signals;
 
 use std::time::Duration;
 
@@ -22,6 +20,7 @@ use crate::edge::archive::Archives;
 use crate::edge::aws::Sqs;
 use crate::edge::peek::{PeekTarget, Peeker};
 use crate::edge::session_folder::{self, session_folder};
+use crate::edge::stop_signals::StopSignals;
 use crate::edge::supervisor::files;
 use crate::error::Error;
 use crate::event::{Event, Payload};
@@ -39,7 +38,6 @@ use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::Selection;
 use crate::store::{Lock, Store};
 use crate::wire::Output;
-use signals::StopSignals;
 
 /// The longest archiving of one queue in a pipe, whose other stages wait for it.
 const FILTER_MAX: Duration = Duration::from_secs(10 * 60);

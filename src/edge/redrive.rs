@@ -18,7 +18,6 @@ mod record;
 mod restore;
 mod route;
 mod sampled;
-mod signals;
 mod stop;
 mod verify;
 mod watch;

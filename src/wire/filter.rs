@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Input, Output, Step};
 use crate::error::Error;
 use crate::event::Head;
+use crate::log;
 
 /// The work of a filter between the lines of its stream.
 pub trait StreamFilter {
@@ -54,6 +55,19 @@ pub fn run_filter<F: AsFd>(
             filter.abort(&error)?;
             Err(error)
         }
+    }
+}
+
+/// Returns whether a part of the work of a line has failed. An error is warned of, and the stream goes
+/// on; a closed output ends it.
+pub fn failed_in_part(result: Result<bool, Error>) -> Result<bool, Error> {
+    match result {
+        Err(Error::Pipe) => Err(Error::Pipe),
+        Err(error) => {
+            log::warn(&error.to_string());
+            Ok(true)
+        }
+        Ok(failed) => Ok(failed),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `dlq-peek` as a filter: passes every line on, and peeks at the queue of each incident that
 //! begins or grows.
 
-use super::{PeekOutcome, Peeker};
+use super::{PeekOutcome, PeekTarget, Peeker};
 use crate::error::Error;
 use crate::event::Head;
 use crate::log;
-use crate::wire::{Output, StreamFilter};
+use crate::wire::{Output, StreamFilter, failed_in_part};
 
 impl StreamFilter for Peeker {
     fn on_line(
@@ -18,26 +18,28 @@ impl StreamFilter for Peeker {
         let Some(target) = target else { return Ok(()) };
         // Flush, so that the incident's line does not wait for the messages.
         out.flush()?;
-        match self.peek(&target, &mut |_, _| Ok(())) {
-            Ok(PeekOutcome::Reported { line, refusal, partly }) => {
-                out.line(&line)?;
-                self.failed |= partly;
-                if let Some(refusal) = refusal {
-                    let queue = &target.queue.name;
-                    log::info(&format!("queue '{queue}' is not peeked: {}", refusal.detail));
-                }
-            }
-            Ok(PeekOutcome::AlreadyReported) => {}
-            Err(Error::Pipe) => return Err(Error::Pipe),
-            Err(error) => {
-                log::warn(&error.to_string());
-                self.failed = true;
-            }
-        }
+        self.failed |= failed_in_part(self.report_pass(&target, out))?;
         Ok(())
     }
 
     fn finish(&mut self, _: &mut Output) -> Result<bool, Error> {
         Ok(self.failed)
+    }
+}
+
+impl Peeker {
+    /// Peeks at a queue, and prints the event. Returns whether a part failed.
+    fn report_pass(&mut self, target: &PeekTarget, out: &mut Output) -> Result<bool, Error> {
+        match self.peek(target, &mut |_, _| Ok(()))? {
+            PeekOutcome::Reported { line, refusal, partly } => {
+                out.line(&line)?;
+                if let Some(refusal) = refusal {
+                    let queue = &target.queue.name;
+                    log::info(&format!("queue '{queue}' is not peeked: {}", refusal.detail));
+                }
+                Ok(partly)
+            }
+            PeekOutcome::AlreadyReported => Ok(false),
+        }
     }
 }

@@ -1,89 +1,53 @@
 //! The stream through `dlq-prs`: lines pass at once; looks and openings are children, whose lines are
-//! printed when they come.
-//!
-//! A child is a process of its own, so that a slow server delays no line, and the end of this program
-//! ends no opening halfway. It has appended its events to the journal before it prints them.
+//! printed when they come (`edge/filter_child.rs`).
 
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::args::Given;
 use crate::clock;
 use crate::config::Switches;
+use crate::edge::filter_child::{self, ChildCommand, FilterChild, TICK};
 use crate::error::Error;
 use crate::event::{Head, Type};
 use crate::log;
-use crate::store::{self, BlockingWait};
 use crate::text::safe;
 use crate::wire::{Output, StreamFilter};
 
-/// The interval at which children are looked at while any runs.
-const TICK: Duration = Duration::from_millis(100);
-/// The time for children after the end of the input.
-const DRAIN: Duration = Duration::from_secs(120);
 /// The exit status of a wrong configuration.
 const WRONG: i32 = 2;
-/// The longest line of a child.
-const LINE_MAX: usize = 8192;
 
-/// The words of the children: what they do, and the options of this program that they get.
-pub struct ChildCommands {
-    /// The program, and the options that all children get.
-    pub program: Vec<OsString>,
-}
-
-impl ChildCommands {
-    /// Returns the commands for the program that runs, with the options that it was given.
-    pub fn of_this_program(given: &Given) -> Result<Self, Error> {
-        let own =
-            std::env::current_exe().map_err(|error| Error::failed("find", "dlq-prs", error))?;
-        let mut program = vec![own.into_os_string()];
-        for option in ["config", "log-format", "interval"] {
-            let value = given.text(option);
-            program.extend(value.map(|value| format!("--{option}={value}").into()));
-        }
-        program.extend(given.has("verbose").then(|| "--verbose".into()));
-        Ok(ChildCommands { program })
-    }
+/// Returns the command of the children, which get these options of this program.
+pub fn child_command(given: &Given) -> Result<ChildCommand, Error> {
+    ChildCommand::of_this_program(given, &["config", "log-format", "interval"], &["verbose"])
 }
 
 /// The state of one run.
 pub struct PullRequestFilter {
     is_configured: bool,
-    commands: ChildCommands,
+    command: ChildCommand,
     switches: Switches,
     interval: Duration,
     /// The moment of the next look.
     look_at: Instant,
-    looking: Option<ChildWork>,
-    opening: Option<ChildWork>,
+    looking: Option<FilterChild>,
+    opening: Option<FilterChild>,
     /// Whether a session may have a fix to open.
     is_opening_due: bool,
     failed: bool,
-}
-
-/// A child and its lines.
-struct ChildWork {
-    child: Child,
-    lines: Receiver<Vec<u8>>,
-    what: &'static str,
 }
 
 impl PullRequestFilter {
     /// Creates a filter. Without anything to watch or to open, `is_configured` is false: lines pass, and
     /// no child starts.
     pub fn new(
-        commands: ChildCommands,
+        command: ChildCommand,
         switches: Switches,
         interval: Duration,
         is_configured: bool,
     ) -> Self {
         PullRequestFilter {
             is_configured,
-            commands,
+            command,
             switches,
             interval,
             look_at: clock::tick(),
@@ -99,24 +63,10 @@ impl PullRequestFilter {
     fn collect(&mut self, out: &mut Output) -> Result<(), Error> {
         let mut wrong = false;
         for work in [&mut self.looking, &mut self.opening] {
-            let Some(running) = work else { continue };
-            let ended = running
-                .child
-                .try_wait()
-                .map_err(|error| Error::failed("wait for", running.what, error))?;
-            // Read after the look at the process: nothing comes after its end.
-            let lines: Vec<Vec<u8>> = match ended {
-                Some(_) => running.lines.iter().collect(),
-                None => running.lines.try_iter().collect(),
-            };
-            for line in &lines {
-                out.line(line)?;
-            }
-            if let Some(status) = ended {
+            if let Some(status) = filter_child::collect(work, out)? {
                 self.failed |= !status.success();
                 // Its message has named the cause, and to try again cannot help.
                 wrong |= status.code() == Some(WRONG);
-                *work = None;
             }
         }
         if wrong && std::mem::replace(&mut self.is_configured, false) {
@@ -132,52 +82,21 @@ impl PullRequestFilter {
         }
         if self.looking.is_none() && clock::tick() >= self.look_at {
             self.look_at = clock::tick() + self.interval;
-            self.looking = self.spawn("a look at the pull requests", &["--once"]);
+            self.looking = self.spawn("a look at the pull requests", "--once");
             // Limits on openings end, and failures are tried again.
             self.is_opening_due = true;
         }
         let is_wanted = self.is_opening_due && self.switches.now().pull_requests;
         if self.opening.is_none() && is_wanted {
             self.is_opening_due = false;
-            self.opening = self.spawn("the opening of pull requests", &["--open-due"]);
+            self.opening = self.spawn("the opening of pull requests", "--open-due");
         }
     }
 
-    fn spawn(&mut self, what: &'static str, words: &[&str]) -> Option<ChildWork> {
-        match self.try_spawn(what, words) {
-            Ok(work) => Some(work),
-            Err(error) => {
-                log::warn(&Error::failed("start", what, error).to_string());
-                self.failed = true;
-                None
-            }
-        }
-    }
-
-    fn try_spawn(&self, what: &'static str, words: &[&str]) -> std::io::Result<ChildWork> {
-        let Some((program, options)) = self.commands.program.split_first() else {
-            return Err(std::io::ErrorKind::InvalidInput.into());
-        };
-        let mut child = Command::new(program)
-            .args(words)
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (to, lines) = mpsc::channel();
-        if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
-                let mut from = BufReader::new(stdout);
-                let mut line = Vec::new();
-                while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                    if line.len() <= LINE_MAX && to.send(std::mem::take(&mut line)).is_err() {
-                        return;
-                    }
-                    line.clear();
-                }
-            });
-        }
-        Ok(ChildWork { child, lines, what })
+    fn spawn(&mut self, what: &'static str, flag: &str) -> Option<FilterChild> {
+        let started = self.command.spawn(flag, what);
+        self.failed |= started.is_err();
+        started.map_err(|error| log::warn(&error.to_string())).ok()
     }
 
     fn is_busy(&self) -> bool {
@@ -224,18 +143,17 @@ impl StreamFilter for PullRequestFilter {
 
     /// Makes what is due once more, and waits for it. What takes longer goes on by itself.
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
-        let until = clock::tick() + DRAIN;
         self.start();
-        while self.is_busy() && clock::tick() < until {
-            store::sleep(BlockingWait::ProcessEnd, TICK / 2);
+        let is_busy = filter_child::drain(|| {
             self.collect(out)?;
             out.flush()?;
             // A session may have ended just before the end of the input.
             if self.opening.is_none() && self.is_opening_due {
                 self.start();
             }
-        }
-        if self.is_busy() {
+            Ok(self.is_busy())
+        })?;
+        if is_busy {
             log::warn("pull requests are still being opened or looked at; that goes on");
         }
         Ok(self.failed)

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Purger;
-use super::record::{PurgeRecord, head_of, new_move};
-use super::signals::StopSignals;
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
+use crate::edge::move_record::{MoveRecord, head_of, new_move};
 use crate::edge::peek::PeekTarget;
+use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{
     BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage, sweep,
 };
@@ -55,7 +55,7 @@ impl Purger {
         }
         let _lock = self.lock(target, "archive queue")?;
         let known = self.archives.known_ids(&target.queue.arn)?;
-        let mut record = PurgeRecord::begin(&self.store, state)?;
+        let mut record = MoveRecord::begin(&self.store, state)?;
         let (mut archived, head) = (Archived::default(), head_of(&record.state));
         let at_once = at_once(before.depth(), target.queue.fifo);
         let cost = cost(before.depth(), target.queue.fifo, at_once);
@@ -120,7 +120,7 @@ impl Purger {
 
 impl Archived {
     /// Records the end.
-    fn finish(&mut self, record: &mut PurgeRecord<'_>, outcome: MoveOutcome) {
+    fn finish(&mut self, record: &mut MoveRecord<'_>, outcome: MoveOutcome) {
         if let Some(writer) = &mut self.writer {
             record.state.archive = Some(writer.path().display().to_string());
             let finished = MoveResult::Finished { outcome: outcome.to_string() };

@@ -3,12 +3,11 @@
 //!
 //! A line is a hint only: the queue, its incident and its account are those of `queues.json`.
 
-use super::signals::StopSignals;
 use super::{FILTER_MAX, Purger};
+use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{self, Head, QueueExpiring, Type};
-use crate::log;
-use crate::wire::{Output, StreamFilter};
+use crate::wire::{Output, StreamFilter, failed_in_part};
 
 impl StreamFilter for Purger {
     fn on_line(
@@ -24,14 +23,7 @@ impl StreamFilter for Purger {
         let Some(event) = event::read::<QueueExpiring>(line) else { return Ok(()) };
         // So that the warning does not wait for the messages.
         out.flush()?;
-        match self.guard(event, out) {
-            Ok(failed) => self.failed |= failed,
-            Err(Error::Pipe) => return Err(Error::Pipe),
-            Err(error) => {
-                log::warn(&error.to_string());
-                self.failed = true;
-            }
-        }
+        self.failed |= failed_in_part(self.guard(event, out))?;
         Ok(())
     }
 

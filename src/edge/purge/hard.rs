@@ -1,8 +1,8 @@
 //! A purge by SQS itself: everything is deleted, and nothing is archived.
 
 use super::confirm::confirm;
-use super::record::{PurgeRecord, new_move};
 use super::{PurgeRequest, Purger};
+use crate::edge::move_record::{MoveRecord, new_move};
 use crate::edge::peek::PeekTarget;
 use crate::error::Error;
 use crate::event::PurgeCompleted;
@@ -45,7 +45,7 @@ impl Purger {
         confirm(&target.queue, true, request.confirmation.as_deref(), &about)?;
         let _lock = self.lock(target, "purge queue")?;
         self.refuse_investigated(target)?;
-        let mut record = PurgeRecord::begin(&self.store, state)?;
+        let mut record = MoveRecord::begin(&self.store, state)?;
         if let Err(error) = self.sqs().purge(target.scope, &target.queue.url) {
             record.state.kind = MoveKind::Purge;
             record.finish(MoveOutcome::Aborted);

@@ -1,13 +1,13 @@
 //! A purge: archive, then delete, batch by batch.
 
 use super::confirm::confirm;
-use super::record::{PurgeRecord, head_of, new_move};
-use super::signals::StopSignals;
 use super::{PurgeRequest, Purger};
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
 use crate::edge::aws::{EntryError, Received};
+use crate::edge::move_record::{MoveRecord, head_of, new_move};
 use crate::edge::peek::PeekTarget;
+use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{
     BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage, sweep,
 };
@@ -31,7 +31,7 @@ struct Purge<'a> {
     selection: &'a Selection,
     begun: Timestamp,
     archive: ArchiveWriter,
-    record: PurgeRecord<'a>,
+    record: MoveRecord<'a>,
     /// The messages that SQS would not delete, with the first reason.
     undeleted: u64,
     first_error: Option<EntryError>,
@@ -80,7 +80,7 @@ impl Purger {
         let archive = self.archives.create(&head_of(&state))?;
         state.archive = Some(archive.path().display().to_string());
         let begun = state.begun_at;
-        let record = PurgeRecord::begin(&self.store, state)?;
+        let record = MoveRecord::begin(&self.store, state)?;
         let mut purge = Purge {
             purger: self,
             target,
@@ -242,17 +242,13 @@ fn is_or_are(left: u64) -> String {
 }
 
 fn completed(state: &Move, left: Option<u64>, detail: Option<String>) -> PurgeCompleted {
-    let fingerprint = match state.fingerprints.as_slice() {
-        [one] => Some(one.clone()),
-        _ => None,
-    };
     PurgeCompleted {
         queue: state.queue.clone(),
         purge: state.id.clone(),
         messages: Some(state.deleted),
         left,
         archive: state.archive.clone(),
-        fingerprint,
+        fingerprint: state.only_fingerprint(),
         hard: false,
         detail,
     }

@@ -225,7 +225,7 @@ impl RedriveRun<'_, '_> {
     }
 
     fn bring_up_to_date(&mut self) -> Result<(), crate::error::Error> {
-        let (counts, state) = (&self.mover.counts, &mut self.record.state);
+        let (counts, state) = (&self.mover.counts, &mut self.record.document.state);
         (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
         self.record.update()
     }

@@ -1,20 +1,16 @@
 //! The stream through `dlq-redrive --auto`: lines pass at once, and a redrive is a child, whose lines
 //! are printed when they come.
 //!
-//! A line is a hint only: what is redriven is decided from `prs.json` (`rules/redrive/due.rs`). The
-//! child is a process of its own, because a canary takes minutes. The end of this program ends no
-//! redrive halfway.
+//! A line is a hint only: what is redriven is decided from `prs.json` (`rules/redrive/due.rs`). A
+//! canary takes minutes, so that a redrive is a child (`edge/filter_child.rs`).
 
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use super::{RedriveRequest, Redriver, sampled};
 use crate::args::Given;
 use crate::config::Switches;
 use crate::document::Keys;
+use crate::edge::filter_child::{self, ChildCommand, FilterChild, TICK};
 use crate::error::Error;
 use crate::event::{Head, Type};
 use crate::log;
@@ -22,29 +18,19 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::document::PullRequests;
 use crate::rules::redrive::document::Redrives;
 use crate::rules::redrive::due::{self, DueRedrive};
-use crate::store::{self, BlockingWait, Store};
-use crate::wire::{Output, StreamFilter};
+use crate::store::Store;
+use crate::wire::{Output, StreamFilter, failed_in_part};
 
-/// The interval at which the child is looked at while it runs.
-const TICK: Duration = Duration::from_millis(100);
-/// The time for the child after the end of the input.
-const DRAIN: Duration = Duration::from_secs(120);
-/// The longest line of a child.
-const LINE_MAX: usize = 8192;
-
-/// The child, and its lines.
-struct RedriveChild {
-    child: Child,
-    lines: Receiver<Vec<u8>>,
-}
+/// The options that the child gets.
+const OPTIONS: [&str; 8] =
+    ["config", "log-format", "profile", "region", "endpoint-url", "wait", "batch-window", "hold"];
 
 /// The state of one run.
 pub struct AutoRedrive {
-    /// The program, and the options that the child gets.
-    command: Vec<OsString>,
+    command: ChildCommand,
     switches: Switches,
     store: Store,
-    child: Option<RedriveChild>,
+    child: Option<FilterChild>,
     is_due: bool,
     failed: bool,
 }
@@ -52,45 +38,15 @@ pub struct AutoRedrive {
 impl AutoRedrive {
     /// Creates a filter that starts the program which runs, with the options that it was given.
     pub fn new(given: &Given, switches: Switches, store: Store) -> Result<Self, Error> {
-        let own =
-            std::env::current_exe().map_err(|error| Error::failed("find", "dlq-redrive", error))?;
-        let mut command = vec![own.into_os_string(), "--due".into()];
-        for option in [
-            "config",
-            "log-format",
-            "profile",
-            "region",
-            "endpoint-url",
-            "wait",
-            "batch-window",
-            "hold",
-        ] {
-            let value = given.text(option);
-            command.extend(value.map(|value| format!("--{option}={value}").into()));
-        }
-        for flag in ["verbose", "dry-run"] {
-            command.extend(given.has(flag).then(|| format!("--{flag}").into()));
-        }
+        let command = ChildCommand::of_this_program(given, &OPTIONS, &["verbose", "dry-run"])?;
         // What an earlier run has left is due, too.
         Ok(AutoRedrive { command, switches, store, child: None, is_due: true, failed: false })
     }
 
     /// Prints the lines of the child, and notes its end.
     fn collect(&mut self, out: &mut Output) -> Result<(), Error> {
-        let Some(running) = &mut self.child else { return Ok(()) };
-        let ended = running.child.try_wait();
-        let ended = ended.map_err(|error| Error::failed("wait for", "a redrive", error))?;
-        // Read after the look at the process: nothing comes after its end.
-        let lines: Vec<Vec<u8>> = match ended {
-            Some(_) => running.lines.iter().collect(),
-            None => running.lines.try_iter().collect(),
-        };
-        for line in &lines {
-            out.line(line)?;
-        }
-        if let Some(status) = ended {
+        if let Some(status) = filter_child::collect(&mut self.child, out)? {
             self.failed |= !status.success();
-            self.child = None;
         }
         Ok(())
     }
@@ -103,7 +59,7 @@ impl AutoRedrive {
         self.is_due = false;
         let started = match find_due(&self.store) {
             Ok(due) if due.is_empty() => return,
-            Ok(_) => self.spawn().map_err(|error| Error::failed("start", "a redrive", error)),
+            Ok(_) => self.command.spawn("--due", "a redrive"),
             Err(error) => Err(error),
         };
         match started {
@@ -113,31 +69,6 @@ impl AutoRedrive {
                 self.failed = true;
             }
         }
-    }
-
-    fn spawn(&self) -> std::io::Result<RedriveChild> {
-        let Some((program, options)) = self.command.split_first() else {
-            return Err(std::io::ErrorKind::InvalidInput.into());
-        };
-        let mut child = Command::new(program)
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (to, lines) = mpsc::channel();
-        if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
-                let mut from = BufReader::new(stdout);
-                let mut line = Vec::new();
-                while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                    if line.len() <= LINE_MAX && to.send(std::mem::take(&mut line)).is_err() {
-                        return;
-                    }
-                    line.clear();
-                }
-            });
-        }
-        Ok(RedriveChild { child, lines })
     }
 }
 
@@ -167,15 +98,14 @@ impl StreamFilter for AutoRedrive {
 
     /// Makes what is due once more, and waits for it. What takes longer goes on by itself.
     fn finish(&mut self, out: &mut Output) -> Result<bool, Error> {
-        let until = crate::clock::tick() + DRAIN;
         self.start();
-        while self.child.is_some() && crate::clock::tick() < until {
-            store::sleep(BlockingWait::ProcessEnd, TICK / 2);
+        let is_busy = filter_child::drain(|| {
             self.collect(out)?;
             out.flush()?;
             self.start();
-        }
-        if self.child.is_some() {
+            Ok(self.child.is_some())
+        })?;
+        if is_busy {
             log::warn("a redrive is still running; that goes on");
         }
         Ok(self.failed)
@@ -207,14 +137,7 @@ impl Redriver {
             request.verifies = true;
             log::info(&format!("the fix '{}' is deployed", due.pull_request));
             let queue = super::ApplyInput::Queue(due.queue.url);
-            match self.apply(&queue, &request, out) {
-                Ok(has_failed) => failed |= has_failed,
-                Err(Error::Pipe) => return Err(Error::Pipe),
-                Err(error) => {
-                    log::warn(&error.to_string());
-                    failed = true;
-                }
-            }
+            failed |= failed_in_part(self.apply(&queue, &request, out))?;
         }
         Ok(failed)
     }

@@ -7,16 +7,17 @@ use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
 use super::record::RedriveRecord;
-use super::signals::RedriveSignals;
 use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
+use crate::edge::move_record::{head_of, new_move};
+use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
-use crate::event::{self, RedriveStarted};
+use crate::event::RedriveStarted;
 use crate::log;
-use crate::rules::redrive::archive::{ArchiveHead, ArchiveLine, ArchiveState, MoveResult, VERSION};
+use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MoveResult};
 use crate::rules::redrive::document::{Move, MoveKind, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::sweep as sweep_cost;
@@ -151,7 +152,7 @@ impl Redriver {
         // Held until the end.
         _lock: Lock,
     ) -> Result<bool, Error> {
-        let signals = RedriveSignals::listen()?;
+        let signals = StopSignals::listening()?;
         let depth = source.attributes.counts.depth();
         let hash = plan.as_ref().map(|plan| plan.hash.clone());
         let planned = plan.as_ref().map(|plan| plan.planned.ids.len() as u64);
@@ -178,7 +179,7 @@ impl Redriver {
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
-        record.emit(started(&record.state, request))?;
+        record.emit(started(&record.document.state, request))?;
         let begun = clock::tick();
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
@@ -228,42 +229,21 @@ impl Redriver {
         plan: Option<String>,
         planned: Option<u64>,
     ) -> Result<(Move, ArchiveWriter, ArchiveState), Error> {
-        let (now, queue) = (clock::now(), &source.target.queue);
-        let id = event::fresh_id(now, &format!("{} {}", queue.arn, std::process::id()));
-        let id = event::derived_id(&["redrive", &id]);
         let depth = source.attributes.counts.depth();
-        let head = ArchiveHead {
-            version: VERSION,
-            id: id.clone(),
-            kind: MoveKind::Redrive,
-            queue: queue.clone(),
-            incident: source.target.incident.clone(),
-            reason: request.reason.clone(),
-            who: who(),
-            plan: plan.clone(),
-            at: now,
-        };
-        let archive = self.archives.create(&head)?;
         let all = request.selection.takes_all().then(|| request.limit.unwrap_or(depth).min(depth));
-        let state = Move {
-            id,
-            kind: MoveKind::Redrive,
-            queue: queue.clone(),
-            incident: source.target.incident.clone(),
+        let mut state = Move {
             fingerprints: request.selection.fingerprints.iter().cloned().collect(),
             session: request.session.clone(),
             pull_request: request.pull_request.clone(),
-            begun_at: now,
-            updated_at: now,
             reason: request.reason.clone(),
             messages: planned.or(all),
-            depth: Some(depth),
-            archive: Some(archive.path().display().to_string()),
             plan,
-            pid: std::process::id(),
             selection: request.selection_words.clone(),
-            ..Move::default()
+            ..new_move(&source.target, MoveKind::Redrive, depth)
         };
+        let head = head_of(&state);
+        let archive = self.archives.create(&head)?;
+        state.archive = Some(archive.path().display().to_string());
         let archive_state = ArchiveState { head: Some(head), ..ArchiveState::default() };
         Ok((state, archive, archive_state))
     }
@@ -311,24 +291,7 @@ fn started(state: &Move, request: &RedriveRequest) -> RedriveStarted {
         archive: state.archive.clone(),
         plan: state.plan.clone(),
         canary: request.ramp.canary,
-        fingerprint: only(&state.fingerprints),
+        fingerprint: state.only_fingerprint(),
         pull_request: state.pull_request.clone(),
     }
-}
-
-/// Returns the only one of several.
-pub(super) fn only(all: &[String]) -> Option<String> {
-    match all {
-        [one] => Some(one.clone()),
-        _ => None,
-    }
-}
-
-/// Returns who runs this program, as `user@host`.
-pub(super) fn who() -> String {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".into());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host.map(|name| name.trim().to_owned()).or_else(|| variable("HOSTNAME"));
-    format!("{user}@{}", host.unwrap_or_else(|| "unknown".into()))
 }

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::apply::RedriveRun;
-use super::begin::only;
 use super::progress_bar;
 use super::stop::MoveStop;
 use crate::error::Error;
@@ -24,7 +23,7 @@ impl RedriveRun<'_, '_> {
     ) -> Result<bool, Error> {
         progress_bar::clear();
         let counts = &self.mover.counts;
-        let state = &mut self.record.state;
+        let state = &mut self.record.document.state;
         (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
         match result {
             Ok(verified) => self.complete(verified, begun),
@@ -44,7 +43,7 @@ impl RedriveRun<'_, '_> {
         };
         let left = self.tell_left();
         let possible_duplicates = self.mover.possible_duplicates();
-        let state = &self.record.state;
+        let state = &self.record.document.state;
         if possible_duplicates > 0 {
             log::warn(&format!(
                 "{} may be in the destination twice; '{}' lists each as possible_duplicate",
@@ -67,7 +66,7 @@ impl RedriveRun<'_, '_> {
             duration_s: begun.elapsed().as_secs(),
             verified: is_verified,
             pull_request: state.pull_request.clone(),
-            fingerprint: only(&state.fingerprints),
+            fingerprint: state.only_fingerprint(),
         };
         self.close_archive(outcome);
         self.record.finish(outcome, data)?;
@@ -76,7 +75,7 @@ impl RedriveRun<'_, '_> {
 
     fn abort(&mut self, stop: &MoveStop) -> Result<(), Error> {
         let is_regression = matches!(stop, MoveStop::Tripped(Trip::Returned(_)));
-        let state = &mut self.record.state;
+        let state = &mut self.record.document.state;
         if let MoveStop::Tripped(Trip::Returned(count)) = stop {
             state.returned = state.returned.max(*count);
         }
@@ -106,7 +105,7 @@ impl RedriveRun<'_, '_> {
             archive: state.archive.clone(),
             regression: is_regression,
             pull_request: state.pull_request.clone(),
-            fingerprint: only(&state.fingerprints),
+            fingerprint: state.only_fingerprint(),
         };
         self.close_archive(MoveOutcome::Aborted);
         self.record.finish(MoveOutcome::Aborted, data)
@@ -127,7 +126,7 @@ impl RedriveRun<'_, '_> {
             log::warn(&format!(
                 "{} left in queue '{}': {}",
                 text::count(*count as u64, "message"),
-                self.record.state.queue.name,
+                self.record.document.state.queue.name,
                 in_words(why),
             ));
         }
@@ -135,7 +134,7 @@ impl RedriveRun<'_, '_> {
             log::warn(&format!(
                 "{} of the plan were not found in queue '{}'",
                 text::count(missing, "message"),
-                self.record.state.queue.name,
+                self.record.document.state.queue.name,
             ));
         }
         let lost = self.mover.counts.lost;
@@ -144,7 +143,7 @@ impl RedriveRun<'_, '_> {
                 "{} of the interrupted run, not known to be sent, are no longer in queue '{}'; the archive \
                  has them",
                 text::count(lost, "message"),
-                self.record.state.queue.name,
+                self.record.document.state.queue.name,
             ));
         }
         missing > 0 || lost > 0 || !reasons.is_empty()

@@ -5,12 +5,13 @@
 use std::time::{Duration, Instant};
 
 use super::record::RedriveRecord;
-use super::signals::RedriveSignals;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
 use crate::edge::aws::MoveTaskState;
+use crate::edge::move_record::new_move;
+use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
-use crate::event::{self, RedriveAborted, RedriveCompleted, RedriveStarted};
+use crate::event::{RedriveAborted, RedriveCompleted, RedriveStarted};
 use crate::log;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, MoveStep};
 use crate::text;
@@ -47,22 +48,13 @@ impl Redriver {
         let _lock = self.lock(&source)?;
         let (target, sqs) = (&source.target, self.sqs());
         let (scope, queue) = (target.scope, target.queue.clone());
-        let signals = RedriveSignals::listen()?;
-        let now = clock::now();
+        let signals = StopSignals::listening()?;
         let depth = source.attributes.counts.depth();
         let state = Move {
-            id: event::derived_id(&["native", &event::fresh_id(now, &queue.arn)]),
-            kind: MoveKind::Native,
-            queue: queue.clone(),
-            incident: target.incident.clone(),
-            begun_at: now,
-            updated_at: now,
             reason: request.reason.clone(),
             messages: Some(depth),
-            depth: Some(depth),
-            pid: std::process::id(),
             step: Some(MoveStep::Rest),
-            ..Move::default()
+            ..new_move(target, MoveKind::Native, depth)
         };
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let rate = request.rate.map(|rate| i32::try_from(rate.min(RATE_MAX)).unwrap_or(1));
@@ -78,7 +70,7 @@ impl Redriver {
             Ok(handle) => {
                 record.emit(RedriveStarted {
                     queue: queue.clone(),
-                    redrive: record.state.id.clone(),
+                    redrive: record.document.state.id.clone(),
                     messages: Some(depth),
                     archive: None,
                     plan: None,
@@ -102,7 +94,7 @@ impl Redriver {
         arn: &str,
         handle: &str,
         record: &mut RedriveRecord<'_>,
-        signals: &RedriveSignals,
+        signals: &StopSignals,
     ) -> Result<TaskEnd, Error> {
         let (mut failures, mut is_cancelled) = (0, false);
         let until = clock::tick() + TASK_MAX;
@@ -118,9 +110,10 @@ impl Redriver {
             match task {
                 Ok(Some(task)) => {
                     failures = 0;
-                    record.state.moved = task.moved;
-                    record.state.deleted = task.moved;
-                    record.state.messages = task.to_move.or(record.state.messages);
+                    record.document.state.moved = task.moved;
+                    record.document.state.deleted = task.moved;
+                    record.document.state.messages =
+                        task.to_move.or(record.document.state.messages);
                     record.update()?;
                     if let Some(end) = end_of(&task) {
                         return Ok(end);
@@ -167,7 +160,7 @@ fn end_of(task: &MoveTaskState) -> Option<TaskEnd> {
 }
 
 fn tell_end(record: &mut RedriveRecord<'_>, end: TaskEnd, begun: Instant) -> Result<(), Error> {
-    let state = &record.state;
+    let state = &record.document.state;
     if end.outcome == MoveOutcome::Completed {
         let data = RedriveCompleted {
             queue: state.queue.clone(),

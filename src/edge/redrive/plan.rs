@@ -9,6 +9,7 @@ use super::look_up::MoveSource;
 use super::plan_file::PlanFile;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
+use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
 use crate::error::Error;
 use crate::event::{self, Destination, Event, RedrivePlanned};
@@ -108,7 +109,7 @@ impl Redriver {
         let mut cost = sweep_cost::cost(source.attributes.counts.depth(), queue.fifo, 1);
         cost.hold = request.hold.unwrap_or(cost.hold);
         tell_cost(&queue.name, cost);
-        let signals = super::signals::RedriveSignals::listen()?;
+        let signals = StopSignals::listening()?;
         let is_ending = || signals.is_ending();
         let limits = SweepLimits::of_cost(cost, &is_ending);
         let target = SweepTarget { scope: source.target.scope, url: &queue.url, name: &queue.name };

@@ -5,17 +5,16 @@ use std::path::Path;
 
 use super::{RedriveRequest, Redriver};
 use crate::clock;
-use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
 use crate::edge::aws::{BatchError, Outgoing};
+use crate::edge::move_record::{MoveRecord, new_move};
 use crate::error::Error;
-use crate::event;
 use crate::log;
 use crate::rules::evidence::message::Message;
 use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MessageProgress, MoveResult};
 use crate::rules::redrive::batch;
 use crate::rules::redrive::dedup_id;
-use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
 use crate::text;
 
 /// The part of the deduplication ids of a restore.
@@ -68,20 +67,16 @@ impl Redriver {
             return Ok(false);
         }
         let _lock = self.lock(&source)?;
-        let (now, queue) = (clock::now(), source.target.queue.clone());
-        let mut record = Move {
-            id: event::derived_id(&[RESTORE, &event::fresh_id(now, &queue.arn)]),
-            kind: MoveKind::Restore,
-            queue: queue.clone(),
-            incident: source.target.incident.clone(),
-            begun_at: now,
-            updated_at: now,
-            messages: Some(count),
-            archive: Some(archive.to_owned()),
-            pid: std::process::id(),
-            ..Move::default()
-        };
-        self.put(&record)?;
+        let queue = source.target.queue.clone();
+        let depth = source.attributes.counts.depth();
+        let mut record = MoveRecord::begin(
+            &self.store,
+            Move {
+                messages: Some(count),
+                archive: Some(archive.to_owned()),
+                ..new_move(&source.target, MoveKind::Restore, depth)
+            },
+        )?;
         let mut restore = Restore {
             redriver: self,
             scope: source.target.scope,
@@ -94,10 +89,8 @@ impl Redriver {
         };
         let result = restore.run(path, &state, choice);
         let is_done = result.is_ok() && restore.refused == 0;
-        record.moved = restore.sent;
-        record.finished_at = Some(clock::now());
-        record.outcome = Some(if is_done { MoveOutcome::Completed } else { MoveOutcome::Aborted });
-        self.put(&record)?;
+        record.state.moved = restore.sent;
+        record.finish(if is_done { MoveOutcome::Completed } else { MoveOutcome::Aborted });
         if restore.sent > 0 {
             log::warn(&format!(
                 "{} back in queue '{}': each counts as sent today, has a new id, and does not carry the \
@@ -108,17 +101,6 @@ impl Redriver {
         }
         result?;
         Ok(!is_done)
-    }
-
-    /// Records a move.
-    fn put(&self, state: &Move) -> Result<(), Error> {
-        self.store.update(&Keys::all(), |all: &mut Redrives| {
-            match all.get(&state.id).is_some() {
-                true => all.put(state.clone()),
-                false => all.begin(state.clone()),
-            }
-            Ok(())
-        })
     }
 }
 

@@ -7,13 +7,13 @@ use super::apply::{Pace, RedriveRun};
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::record::RedriveRecord;
-use super::signals::RedriveSignals;
 use super::stop::MoveStop;
 use super::watch::{self, RedriveWatch};
 use super::{RedriveRequest, Redriver};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::ArchiveReader;
+use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
@@ -40,7 +40,7 @@ impl Redriver {
         let mut source = self.source(&state.queue.url, request)?;
         self.add_sent_before(&mut source, Path::new(&path))?;
         let _lock = self.lock(&source)?;
-        let signals = RedriveSignals::listen()?;
+        let signals = StopSignals::listening()?;
         let archive =
             (self.archives.resume(Path::new(&path))?, ArchiveReader::state(Path::new(&path))?);
         let (queue, id) = (source.target.queue.clone(), state.id.clone());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::mover::Mover;
 use super::record::RedriveRecord;
 use super::route::{self, MoveRoute};
-use super::signals::RedriveSignals;
 use super::stop::MoveStop;
 use crate::clock;
+use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
 use crate::log;
 use crate::rules::queue::reading::Attributes;
@@ -32,11 +32,11 @@ pub(super) struct RedriveWatch {
     /// The waits that the command line gives instead of those of the destinations.
     pub(super) wait: Option<Duration>,
     pub(super) batch_window: Option<Duration>,
-    pub(super) signals: RedriveSignals,
+    pub(super) signals: StopSignals,
 }
 
 impl RedriveWatch {
-    pub(super) fn new(own: &Attributes, mover: &Mover<'_>, signals: RedriveSignals) -> Self {
+    pub(super) fn new(own: &Attributes, mover: &Mover<'_>, signals: StopSignals) -> Self {
         RedriveWatch {
             breaker: Breaker::new(own.counts.depth()),
             deleted_before: mover.counts.deleted,
@@ -63,7 +63,7 @@ impl RedriveWatch {
             return Ok(());
         };
         let look = look(mover, own.counts.depth(), in_flight)?;
-        record.state.returned = record.state.returned.max(look.returned);
+        record.document.state.returned = record.document.state.returned.max(look.returned);
         self.breaker.judge(arrivals, look, mover.counts.sent).map_err(MoveStop::Tripped)
     }
 
@@ -102,8 +102,8 @@ impl RedriveWatch {
             "watching for {} whether messages die again, and whether they are consumed",
             show_span(window)
         ));
-        record.state.verify_until = Some(until);
-        record.write()?;
+        record.document.state.verify_until = Some(until);
+        record.document.write()?;
         let mut readings = 0;
         loop {
             // The destinations first: a message that dies in between is seen in the queue.

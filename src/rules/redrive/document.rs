@@ -127,6 +127,14 @@ impl Move {
         !matches!(self.kind, MoveKind::Expiry | MoveKind::Restore)
     }
 
+    /// Returns the cause that was chosen; None when there are several or none.
+    pub fn only_fingerprint(&self) -> Option<String> {
+        match self.fingerprints.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        }
+    }
+
     /// Returns the most messages that may have left the queue by it. While it is not finished, and its
     /// lock is free, a kill has stopped it, and the record may be a second old.
     pub fn deleted_at_most(&self, is_running: bool) -> u64 {

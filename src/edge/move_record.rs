@@ -1,4 +1,7 @@
-//! The record of a move in `redrives.json`, from its begin to its end.
+//! The record of a move in `redrives.json`, from its begin to its end, and the first line of its
+//! archive.
+//!
+//! The document is written before a message moves, and at least once a second while messages do.
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +19,14 @@ use crate::store::Store;
 const WRITE_EVERY: Duration = Duration::from_millis(500);
 
 /// The record of a move that runs.
-pub(super) struct PurgeRecord<'a> {
+pub struct MoveRecord<'a> {
     store: &'a Store,
-    pub(super) state: Move,
+    pub state: Move,
     written_at: Instant,
 }
 
 /// Returns the state of a move that is about to begin, with an id of its own.
-pub(super) fn new_move(target: &PeekTarget, kind: MoveKind, depth: u64) -> Move {
+pub fn new_move(target: &PeekTarget, kind: MoveKind, depth: u64) -> Move {
     let (now, pid) = (clock::now(), std::process::id());
     let fresh = event::fresh_id(now, &format!("{} {pid}", target.queue.arn));
     Move {
@@ -40,7 +43,7 @@ pub(super) fn new_move(target: &PeekTarget, kind: MoveKind, depth: u64) -> Move 
 }
 
 /// Returns the first line of the archive of a move.
-pub(super) fn head_of(state: &Move) -> ArchiveHead {
+pub fn head_of(state: &Move) -> ArchiveHead {
     ArchiveHead {
         version: VERSION,
         id: state.id.clone(),
@@ -49,7 +52,7 @@ pub(super) fn head_of(state: &Move) -> ArchiveHead {
         incident: state.incident.clone(),
         reason: state.reason.clone(),
         who: who(),
-        plan: None,
+        plan: state.plan.clone(),
         at: state.begun_at,
     }
 }
@@ -63,23 +66,27 @@ fn who() -> String {
     format!("{user}@{}", host.unwrap_or_else(|| "unknown".into()))
 }
 
-impl<'a> PurgeRecord<'a> {
-    /// Records that a move begins, before anything moves.
-    pub(super) fn begin(store: &'a Store, state: Move) -> Result<Self, Error> {
+impl<'a> MoveRecord<'a> {
+    /// Records that a move begins, or goes on, before anything moves.
+    pub fn begin(store: &'a Store, state: Move) -> Result<Self, Error> {
         // Also forgets old moves, of any queue.
         store.update(&Keys::all(), |all: &mut Redrives| {
-            all.begin(state.clone());
+            match all.get(&state.id).is_some() {
+                true => all.put(state.clone()),
+                false => all.begin(state.clone()),
+            }
             Ok(())
         })?;
-        Ok(PurgeRecord { store, state, written_at: clock::tick() })
+        Ok(MoveRecord { store, state, written_at: clock::tick() })
     }
 
     /// Writes what is due.
-    pub(super) fn update(&mut self) -> Result<(), Error> {
+    pub fn update(&mut self) -> Result<(), Error> {
         if self.written_at.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }
     }
 
-    fn write(&mut self) -> Result<(), Error> {
+    /// Writes the record.
+    pub fn write(&mut self) -> Result<(), Error> {
         self.state.updated_at = clock::now();
         let state = self.state.clone();
         let arn = state.queue.arn.clone();
@@ -92,7 +99,7 @@ impl<'a> PurgeRecord<'a> {
     }
 
     /// Records the end. What happened is worth the same when it cannot be recorded.
-    pub(super) fn finish(&mut self, outcome: MoveOutcome) {
+    pub fn finish(&mut self, outcome: MoveOutcome) {
         self.state.outcome = Some(outcome);
         self.state.finished_at = Some(clock::now());
         let written = self.write();

@@ -1,4 +1,4 @@
-//! StopSignals that end a move at the next batch, so that what is held is put back.
+//! Signals that end a move at the next batch, so that what is held is put back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,19 @@ use crate::error::Error;
 
 /// The last signal since [`StopSignals::listen`].
 #[derive(Debug, Clone, Default)]
-pub(super) struct StopSignals {
+pub struct StopSignals {
     last: Arc<AtomicUsize>,
 }
 
 impl StopSignals {
+    /// Creates one that notes signals.
+    pub fn listening() -> Result<Self, Error> {
+        let signals = StopSignals::default();
+        signals.listen().map(|()| signals)
+    }
+
     /// Notes signals from now on, instead of dying by them.
-    pub(super) fn listen(&self) -> Result<(), Error> {
+    pub fn listen(&self) -> Result<(), Error> {
         for signal in [SIGTERM, SIGINT, SIGHUP] {
             let number = usize::try_from(signal).unwrap_or_default();
             signal_hook::flag::register_usize(signal, self.last.clone(), number)
@@ -25,12 +31,12 @@ impl StopSignals {
         Ok(())
     }
 
-    pub(super) fn is_ending(&self) -> bool {
+    pub fn is_ending(&self) -> bool {
         self.last.load(Ordering::Relaxed) > 0
     }
 
     /// Ends the program as the signal does by default, if there was one.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         let signal = i32::try_from(self.last.load(Ordering::Relaxed)).unwrap_or_default();
         if signal > 0 {
             let _ = emulate_default_handler(signal);
