@@ -9,12 +9,15 @@ use super::route;
 use super::stop::MoveStop;
 use super::watch::RedriveWatch;
 use crate::clock;
-use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
+use crate::edge::sweep::{
+    BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, SweptMessage, sweep,
+};
+use crate::error::Error;
 use crate::log;
 use crate::rules::redrive::document::MoveStep;
 use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
-use crate::rules::redrive::verification::VerificationState;
+use crate::rules::redrive::verification::{self, Consumption, VerificationState};
 use crate::time::show_span;
 
 /// The pause before the queue is looked at again, while messages of an interrupted run are hidden.
@@ -182,7 +185,7 @@ impl RedriveRun<'_, '_> {
             let in_flight = held + batch.len() as u64;
             let checked = self.watch.check(self.mover, self.record, in_flight);
             let (mut fate, result) = match checked {
-                Ok(()) => self.mover.take(&batch, most - done),
+                Ok(()) => self.take(&batch, most - done),
                 Err(why) => (hold_all(batch.len()), Err(why)),
             };
             held += fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
@@ -219,12 +222,38 @@ impl RedriveRun<'_, '_> {
         }
     }
 
+    /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken is
+    /// still in the queue, also after it has stopped.
+    fn take(&mut self, batch: &[SweptMessage], quota: u64) -> (BatchFate, Result<(), MoveStop>) {
+        let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
+        let chosen = self.mover.choose(batch, quota);
+        let result = chosen.and_then(|chosen| {
+            self.record_baselines()?;
+            self.mover.take(batch, chosen, &mut fate)
+        });
+        (fate, result)
+    }
+
+    /// Records the depth of each destination before the first message is sent to it.
+    fn record_baselines(&mut self) -> Result<(), Error> {
+        let known = &mut self.record.document.state.baselines;
+        let routes = self.mover.routes.0.iter_mut();
+        let mut is_new = false;
+        for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
+            let recorded = known.get(arn).copied();
+            let before = verification::baseline(recorded, 0, route.consumption.before());
+            route.consumption = Consumption::new(before);
+            is_new |= known.insert(arn.clone(), before).is_none();
+        }
+        if is_new { self.record.document.write() } else { Ok(()) }
+    }
+
     /// Whether every message of the plan has been dealt with.
     fn has_all(&self) -> bool {
         self.mover.plan.is_some() && self.mover.missing() == 0
     }
 
-    fn bring_up_to_date(&mut self) -> Result<(), crate::error::Error> {
+    fn bring_up_to_date(&mut self) -> Result<(), Error> {
         let (counts, state) = (&self.mover.counts, &mut self.record.document.state);
         (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
         self.record.update()

@@ -161,7 +161,7 @@ impl Redriver {
         let (state, archive, archive_state) = match interrupted {
             Some(Interrupted { state, archive }) => {
                 let read = ArchiveReader::state(&archive)?;
-                self.add_sent_before(&mut source, &archive)?;
+                self.add_sent_before(&mut source, &archive, &state.baselines)?;
                 let state = Move { finished_at: None, outcome: None, step: None, ..state };
                 (state, self.archives.resume(&archive)?, read)
             }

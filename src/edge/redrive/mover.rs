@@ -86,7 +86,7 @@ struct Choice {
 
 /// The parts of a batch.
 #[derive(Default)]
-struct Sorted {
+pub(super) struct Sorted {
     send: Vec<Choice>,
     /// Messages that were sent earlier, and are still here.
     delete: Vec<usize>,
@@ -166,20 +166,18 @@ impl<'a> Mover<'a> {
         plan.ids.keys().filter(|id| !is_settled(id)).count() as u64
     }
 
-    /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken
-    /// is still in the queue, also after it has stopped.
-    pub(super) fn take(
+    /// Decides which messages of a batch are meant, `quota` at most. The routes then have the
+    /// destination of each.
+    pub(super) fn choose(
         &mut self,
         batch: &[SweptMessage],
         quota: u64,
-    ) -> (BatchFate, Result<(), MoveStop>) {
-        let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
+    ) -> Result<Sorted, MoveStop> {
         let returned = batch.iter().filter(|one| self.is_own(&one.received.message.id)).count();
         if returned > 0 {
-            return (fate, Err(MoveStop::Tripped(Trip::Returned(returned as u64))));
+            return Err(MoveStop::Tripped(Trip::Returned(returned as u64)));
         }
-        let result = self.sort(batch, quota).and_then(|sorted| self.run(batch, sorted, &mut fate));
-        (fate, result)
+        self.sort(batch, quota)
     }
 
     /// Whether a message is one that this move has sent.
@@ -287,7 +285,9 @@ impl<'a> Mover<'a> {
         Ok(None)
     }
 
-    fn run(
+    /// Moves the chosen messages of a batch. What `fate` does not name as taken is still in the queue,
+    /// also after it has stopped.
+    pub(super) fn take(
         &mut self,
         batch: &[SweptMessage],
         sorted: Sorted,

@@ -19,7 +19,7 @@ use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
-use crate::rules::redrive::verification::Consumption;
+use crate::rules::redrive::verification::{self, Consumption, VerificationState};
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -38,7 +38,7 @@ impl Redriver {
             return Err(Error::failed("verify redrive", &state.id, why));
         };
         let mut source = self.source(&state.queue.url, request)?;
-        self.add_sent_before(&mut source, Path::new(&path))?;
+        self.add_sent_before(&mut source, Path::new(&path), &state.baselines)?;
         let _lock = self.lock(&source)?;
         let signals = StopSignals::listening()?;
         let archive =
@@ -76,13 +76,15 @@ impl Redriver {
         &self,
         source: &mut MoveSource,
         archive: &Path,
+        baselines: &BTreeMap<String, u64>,
     ) -> Result<(), Error> {
         for (to, (count, at)) in sent_by_queue(archive)? {
             let added = source.routes.add(self.sqs(), source.target.scope, &to);
             added.map_err(|error| Error::failed("read destination", &to, error))?;
             if let Some(route) = source.routes.0.get_mut(&to) {
-                // What was there before is unknown, and counts as not consumed.
-                route.consumption = Consumption::new(0);
+                let (recorded, depth) = (baselines.get(&to).copied(), route.consumption.before());
+                let before = verification::baseline(recorded, count, depth);
+                route.consumption = Consumption::new(before);
                 route.consumption.add_sent(count);
                 route.sent_at = Some(at);
             }
@@ -113,10 +115,7 @@ impl Redriver {
 
 impl RedriveRun<'_, '_> {
     /// Looks for returns that have come before, then watches.
-    fn look_and_verify(
-        &mut self,
-        depth: u64,
-    ) -> Result<Option<crate::rules::redrive::verification::VerificationState>, MoveStop> {
+    fn look_and_verify(&mut self, depth: u64) -> Result<Option<VerificationState>, MoveStop> {
         self.record.enter(MoveStep::Verify)?;
         if depth > 0 {
             let look = watch::look(self.mover, depth, 0)?;

@@ -4,6 +4,7 @@
 //! numbers are brought up to date at least once a second. A move is running exactly while the lock of
 //! its queue is held, whatever stands here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,8 @@ pub struct Move {
     pub deleted: u64,
     pub returned: u64,
     pub parked: u64,
+    /// The depth of each destination, by ARN, before the first message was sent to it.
+    pub baselines: BTreeMap<String, u64>,
     /// The path of the archive.
     pub archive: Option<String>,
     /// The SHA-256 of the plan.

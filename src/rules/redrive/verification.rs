@@ -60,9 +60,24 @@ pub struct Consumption {
     depths: Vec<u64>,
 }
 
+/// Returns the depth that a destination had before the first message was sent to it. The record of the
+/// move says it, also to a later run; until something was sent it is the present depth.
+pub fn baseline(recorded: Option<u64>, sent: u64, depth: u64) -> u64 {
+    match (recorded, sent) {
+        (Some(recorded), _) => recorded,
+        (None, 0) => depth,
+        // What was there is unknown, and counts as not consumed.
+        (None, _) => 0,
+    }
+}
+
 impl Consumption {
     pub fn new(before: u64) -> Self {
         Consumption { before, sent: 0, depths: Vec::new() }
+    }
+
+    pub fn before(&self) -> u64 {
+        self.before
     }
 
     /// Adds messages that were sent. Earlier readings say nothing about them.
@@ -188,6 +203,21 @@ mod tests {
             depths.iter().for_each(|depth| consumption.add(*depth));
             let now = Timestamp::from_millis(now);
             assert_eq!(judge(&[&consumption], until, now), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn baseline_is_the_depth_before_the_first_message() {
+        let rows = [
+            ("nothing sent, nothing recorded", None, 0, 7, 7),
+            ("recorded before a kill, nothing sent", Some(7), 0, 9, 7),
+            ("sent by an earlier run", Some(7), 3, 10, 7),
+            ("the backlog has shrunk meanwhile", Some(7), 3, 2, 7),
+            ("it was empty", Some(0), 3, 10, 0),
+            ("sent, and not recorded", None, 3, 10, 0),
+        ];
+        for (rule, recorded, sent, depth, expected) in rows {
+            assert_eq!(baseline(recorded, sent, depth), expected, "{rule}");
         }
     }
 

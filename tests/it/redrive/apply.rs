@@ -169,6 +169,27 @@ fn stopped_consumer_is_no_success() {
 }
 
 #[test]
+fn messages_that_were_there_before_are_no_unconsumed_ones() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    // They are in the depth of the source, and no consumer gets them.
+    let later = |n: u64| json!({"Id": n.to_string(), "MessageBody": "later", "DelaySeconds": 900});
+    send_batch(&mut sqs, &source, &(0..4).map(later).collect::<Vec<_>>());
+    let bench = bench("redrive-busy", &server.url);
+    let args = ["apply", "--canary", "0", "--no-verify", "orders-dlq"];
+    assert_eq!(redrive(&bench, &args).code, 0);
+    assert_eq!(last_move(&bench)["baselines"], json!({sqs.arn("orders"): 4}));
+    let stopped = redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
+    assert!(stopped.stderr.contains("3 of the messages are still"), "{}", stopped.stderr);
+    assert_eq!(drain(&mut sqs, &source).len(), 3);
+    let verified = redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
+    assert_eq!((verified.code, verified.stderr.as_str()), (0, ""));
+    assert_eq!(verified.single("redrive.completed")["data"]["verified"], true);
+}
+
+#[test]
 fn selection_moves_what_it_names() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{archive, bodies, bodies_of, create_pair, drain, last_move, let_die, redrive, summary};
 use crate::support::dice::Dice;
@@ -69,6 +69,9 @@ fn kill_while_a_canary_is_watched_is_no_success() {
     let mut sqs = server.client();
     let (source, dlq) = create_pair(&mut sqs, "orders");
     let_die(&mut sqs, &source, &dlq, &bodies(5));
+    // A message that was there before: the baseline of the killed run stands.
+    let later = json!({"QueueUrl": source, "MessageBody": "later", "DelaySeconds": 900});
+    sqs.call("SendMessage", &later);
     let bench = bench("redrive-kill-canary", &server.url);
     let mut running =
         bench.start("dlq-redrive", &["apply", "--wait", "30s", "--hold", "1s", "orders-dlq"]);
@@ -81,4 +84,10 @@ fn kill_while_a_canary_is_watched_is_no_success() {
     let output = redrive(&bench, &["apply", "--wait", "1s", "--hold", "1s", "--resume", &id]);
     assert_eq!(output.single("redrive.aborted")["data"]["reason"], "not_consumed");
     assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (1, 4), "no other message has travelled");
+    assert_eq!(drain(&mut sqs, &source).len(), 1, "the canary is consumed");
+    let args = ["apply", "--wait", "1s", "--hold", "1s", "--no-verify", "--resume"];
+    let output = redrive(&bench, &[&args[..], &[id.as_str()]].concat());
+    let progressed = output.events_of("redrive.progressed");
+    let steps: Vec<&Value> = progressed.iter().map(|one| &one["data"]["step"]).collect();
+    assert!(steps.iter().any(|step| **step == "ramp"), "the canary counts: {steps:?} {output:?}");
 }
