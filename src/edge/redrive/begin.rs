@@ -1,6 +1,6 @@
 //! The begin of a redrive: lock, archive, record, first event.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::apply::{Pace, RedriveRun};
 use super::look_up::MoveSource;
@@ -248,11 +248,12 @@ impl Redriver {
         Ok((state, archive, archive_state))
     }
 
-    /// Reads from the archives which messages earlier redrives of a queue have sent.
-    fn chains(&self, arn: &str, but_for: &std::path::Path) -> Result<SentChains, Error> {
+    /// Reads from the archives which messages earlier redrives of a queue have sent, and which were
+    /// restored. `own` is the archive of the redrive itself, whose sends are no earlier ones.
+    fn chains(&self, arn: &str, own: &Path) -> Result<SentChains, Error> {
         let mut chains = SentChains::default();
         let mut archives = Vec::new();
-        for path in self.archives.paths()?.into_iter().filter(|path| path != but_for) {
+        for path in self.archives.paths()?.into_iter() {
             match ArchiveReader::open(&path)?.next() {
                 Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn => {
                     archives.push((head.at, path));
@@ -266,10 +267,11 @@ impl Redriver {
             for line in ArchiveReader::open(&path)? {
                 // One archive that cannot be read must not end all redrives.
                 match line {
-                    Ok(ArchiveLine::Result(MoveResult::Sent { id, new, to, .. }, _)) => {
-                        // What was restored is in the queue itself.
-                        let is_restored = to == arn;
-                        chains.add_send(&id, &new, is_restored);
+                    Ok(ArchiveLine::Result(MoveResult::Sent { id, new, .. }, _)) if path != own => {
+                        chains.add_send(&id, &new);
+                    }
+                    Ok(ArchiveLine::Result(MoveResult::Restored { id, new }, _)) => {
+                        chains.add_restore(&id, &new);
                     }
                     Ok(_) => {}
                     Err(error) => {

@@ -32,7 +32,8 @@ pub struct RestoreChoice {
 impl RestoreChoice {
     /// Whether a message is restored. By default those are which only the archive has.
     fn takes(&self, id: &str, progress: MessageProgress) -> bool {
-        let is_only_here = progress.is_deleted && progress.sent_as.is_none();
+        let is_elsewhere = progress.sent_as.is_some() || progress.is_restored;
+        let is_only_here = progress.is_deleted && !is_elsewhere;
         match self.ids.is_empty() {
             true => self.force || is_only_here,
             false => self.ids.contains(id),
@@ -162,8 +163,7 @@ impl Restore<'_> {
                 let id = messages[*at].id.clone();
                 match entry {
                     Ok(new) => {
-                        let (to, dedup) = (self.arn.clone(), ids[*at].clone());
-                        lines.push(MoveResult::Sent { id, new, to, dedup });
+                        lines.push(MoveResult::Restored { id, new });
                         self.sent += 1;
                     }
                     Err(error) => {

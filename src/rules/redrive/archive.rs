@@ -73,6 +73,13 @@ pub enum MoveResult {
     },
     /// SQS has confirmed that the message was deleted from the dead-letter queue.
     Deleted { id: String },
+    /// SQS has confirmed that the message was put back into the dead-letter queue.
+    Restored {
+        /// The id with which it was archived.
+        id: String,
+        /// The id that it has now.
+        new: String,
+    },
     /// The message is kept in the archive only: it has died so many times after a redrive.
     Parked { id: String, deaths: u64 },
     /// The message may be in both queues.
@@ -265,6 +272,8 @@ pub struct MessageProgress {
     pub sent_as: Option<IdHash>,
     pub is_deleted: bool,
     pub is_parked: bool,
+    /// Whether it is in the dead-letter queue again, under another id.
+    pub is_restored: bool,
     /// Whether it is listed as a possible duplicate.
     pub is_listed: bool,
 }
@@ -300,6 +309,7 @@ impl ArchiveState {
                 self.sent.insert(new);
             }
             MoveResult::Deleted { id } => self.entry(id).is_deleted = true,
+            MoveResult::Restored { id, .. } => self.entry(id).is_restored = true,
             MoveResult::Parked { id, .. } => self.entry(id).is_parked = true,
             MoveResult::PossibleDuplicate { id, .. } => self.entry(id).is_listed = true,
             MoveResult::Finished { outcome } => self.outcome = Some(outcome.clone()),

@@ -15,11 +15,16 @@ pub struct SentChains {
 }
 
 impl SentChains {
-    /// Adds a send, by the ids before and after it. Sends are added in the order in which they happened.
-    /// A message that was restored into its queue has not died by that.
-    pub fn add_send(&mut self, old: &str, new: &str, is_restored: bool) {
-        let redrives = self.deaths(old).saturating_add(u8::from(!is_restored));
+    /// Adds a send, by the ids before and after it. Sends and restores are added in the order in which
+    /// they happened.
+    pub fn add_send(&mut self, old: &str, new: &str) {
+        let redrives = self.deaths(old).saturating_add(1);
         self.sent.insert(id_hash(new), redrives);
+    }
+
+    /// Adds a message that was restored into its queue. It has not died by that.
+    pub fn add_restore(&mut self, old: &str, new: &str) {
+        self.sent.insert(id_hash(new), self.deaths(old));
     }
 
     /// Returns how often a dead message has died after a redrive.
@@ -42,12 +47,12 @@ mod tests {
         let ids: Vec<String> = (0..4).map(|n| format!("m-{n}")).collect();
         let mut chains = SentChains::default();
         assert_eq!((chains.deaths(&ids[0]), chains.is_parked(&ids[0])), (0, false));
-        chains.add_send(&ids[0], &ids[1], false);
+        chains.add_send(&ids[0], &ids[1]);
         assert_eq!((chains.deaths(&ids[1]), chains.is_parked(&ids[1])), (1, false));
-        chains.add_send(&ids[1], &ids[2], false);
+        chains.add_send(&ids[1], &ids[2]);
         assert_eq!((chains.deaths(&ids[2]), chains.is_parked(&ids[2])), (2, true));
         assert_eq!(chains.deaths(&ids[3]), 0);
-        chains.add_send(&ids[1], &ids[3], true);
+        chains.add_restore(&ids[1], &ids[3]);
         assert_eq!(chains.deaths(&ids[3]), 1, "a restore is no death");
     }
 }

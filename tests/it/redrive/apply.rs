@@ -9,6 +9,7 @@ use super::{
 use crate::support::consumer::{Consumer, Mode};
 use crate::support::poll::bench;
 use crate::support::sqs_server::SqsServer;
+use crate::support::workbench::Bench;
 
 #[test]
 fn messages_travel_with_body_attributes_and_trace() {
@@ -225,5 +226,24 @@ fn restore_puts_back_what_only_the_archive_has() {
         one.code == 0 && one.stderr.contains("1 message back in queue 'orders-dlq'"),
         "{one:?}"
     );
-    assert_eq!(bodies_of(&drain(&mut sqs, &dlq)), [body.as_str()]);
+    // It is no return: the redrive goes on, and takes it along.
+    let id = last_redrive(&bench);
+    let args = ["apply", "--canary", "0", "--hold", "1s", "--no-verify", "--resume", &id];
+    let resumed = redrive(&bench, &args);
+    assert_eq!((resumed.code, resumed.stderr.as_str()), (0, ""));
+    assert_eq!(resumed.single("redrive.completed")["data"]["moved"], 4);
+    let mut arrived = bodies_of(&drain(&mut sqs, &source));
+    arrived.sort();
+    let mut expected = [bodies(3), vec![body.clone()]].concat();
+    expected.sort();
+    assert_eq!((arrived, sqs.depth(&dlq)), (expected, 0));
+}
+
+/// Returns the id of the newest redrive of `redrives.json`.
+fn last_redrive(bench: &Bench) -> String {
+    let text = std::fs::read_to_string(bench.state("redrives.json")).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let moves = all["moves"].as_array().unwrap();
+    let newest = moves.iter().rfind(|one| one["kind"] == "redrive").unwrap();
+    newest["id"].as_str().unwrap().to_owned()
 }

@@ -82,6 +82,10 @@ fn head_and_results_are_read_as_they_were_written() {
             r#"{"sent":{"id":"m-1","new":"n","to":"arn","dedup":null},"at":"2026-11-30T04:05:06.789Z"}"#,
         ),
         (MoveResult::Deleted { id: id() }, r#"{"deleted":{"id":"m-1"},"#),
+        (
+            MoveResult::Restored { id: id(), new: "n".into() },
+            r#"{"restored":{"id":"m-1","new":"n"},"at":"2026-11-30T04:05:06.789Z"}"#,
+        ),
         (MoveResult::Parked { id: id(), deaths: 2 }, r#"{"parked":{"id":"m-1","deaths":2},"#),
         (
             MoveResult::PossibleDuplicate { id: id(), new: None, why: "w".into() },
@@ -177,4 +181,9 @@ fn state_follows_each_message() {
     assert!(progress("a").is_deleted && progress("b").is_parked && !progress("c").is_deleted);
     assert!(state.sent.contains(&id_hash("n")) && !state.sent.contains(&id_hash("a")));
     assert_eq!((state.progress("d"), &state.outcome), (None, &None));
+    state.add(result(MoveResult::Restored { id: "b".into(), new: "r".into() }));
+    assert!(
+        state.progress("b").unwrap().is_restored && state.progress("b").unwrap().sent_as.is_none()
+    );
+    assert!(!state.sent.contains(&id_hash("r")), "what was restored has not returned");
 }
