@@ -59,6 +59,8 @@ pub struct RedriveRequest {
     pub batch_window: Option<Duration>,
     pub verifies: bool,
     pub reason: Option<String>,
+    /// The incident of the fix, which may be over by now.
+    pub incident: Option<String>,
     /// The session and the pull request whose fix is the reason.
     pub session: Option<String>,
     pub pull_request: Option<String>,

@@ -131,6 +131,7 @@ impl Redriver {
             request.set_words(words).map_err(Error::Failed)?;
             let evidence = sampled::read(self.store.dir(), &due.incident, &due.fingerprint);
             (request.selection.sampled, request.selection.learns) = evidence;
+            request.incident = Some(due.incident).filter(|id| !id.is_empty());
             request.session = Some(due.session);
             request.pull_request = Some(due.pull_request.clone());
             request.reason = Some(format!("{} is deployed", due.pull_request));

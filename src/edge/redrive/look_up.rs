@@ -45,6 +45,9 @@ impl Redriver {
         if target.queue.arn.is_empty() {
             target.queue.arn.clone_from(&attributes.arn);
         }
+        if request.incident.is_some() {
+            target.incident.clone_from(&request.incident);
+        }
         let mut routes = MoveRoutes::default();
         let given = request.to.as_deref().map(|to| self.given(to, &mut routes)).transpose()?;
         let sources = self.source_arns(&target);

@@ -9,17 +9,18 @@ use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{Bench, event};
 
 const SESSION: &str = "11111111-2222-8333-8444-555555555555";
+const INCIDENT: &str = "11111111-2222-8333-8444-666666666666";
 
 /// Writes the records of a fix: `step` of its opening, and whether its merge is deployed.
 fn record_fix(bench: &Bench, queue: &Value, fingerprint: &str, step: &str, deployed: Value) {
     let at = "2026-11-29T10:00:00Z";
     let session = json!({
-        "id": SESSION, "incident": "incident-1", "queue_name": "orders-dlq", "queue": queue,
+        "id": SESSION, "incident": INCIDENT, "queue_name": "orders-dlq", "queue": queue,
         "status": "completed", "pid": null, "start_time": at, "timeout_at": at, "ended_at": at,
         "cooldown_until": null, "printed": 0, "fingerprint": fingerprint, "verdict": "confirmed",
     });
     let fix = json!({
-        "id": SESSION, "step": step, "incident": "incident-1", "fingerprint": fingerprint,
+        "id": SESSION, "step": step, "incident": INCIDENT, "fingerprint": fingerprint,
         "repo": "acme/shop", "attempt": 1, "branch": "dlq/x", "base": "abc",
         "pull_request": {"id": "PR_1", "number": 12, "url": "https://github.com/acme/shop/pull/12"},
         "at": at, "tries": 0, "retry_at": null,
@@ -84,9 +85,15 @@ fn deployed_fix_of_ours_brings_its_messages_home_once() {
         stdout: lines.as_bytes()[line.len()..].to_vec(),
         ..output
     };
-    let completed = parse_output(own).single("redrive.completed")["data"].clone();
+    let output = parse_output(own);
+    let completed = output.single("redrive.completed")["data"].clone();
     assert_eq!((&completed["moved"], &completed["verified"]), (&json!(5), &json!(true)));
     assert_eq!(completed["pull_request"], "acme/shop#12");
+    // queues.json knows no incident: it has cleared it, and it goes on with the fix.
+    for event in output.events {
+        assert_eq!(event["incident"], INCIDENT, "{event}");
+    }
+    assert_eq!(super::last_move(&bench)["incident"], INCIDENT);
     assert_eq!((consumer.consumed().len(), sqs.depth(&dlq)), (5, 1));
     let again = bench.run("dlq-redrive", &auto, &line);
     assert_eq!((again.code(), again.text()), (0, line.clone()), "once: {}", again.stderr);
