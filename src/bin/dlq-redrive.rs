@@ -74,7 +74,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         ["verify", name] => redriver.verify(name, &request, &mut out),
         ["restore", archive] => {
             let ids = request.selection.ids.clone();
-            redriver.restore(archive, &RestoreChoice { ids, force: request.force })
+            redriver.restore(archive, &RestoreChoice { ids, force: request.force }, &mut out)
         }
         _ => Err(Error::Usage(
             "expected 'plan QUEUE', 'apply QUEUE', 'apply PLAN', 'verify ID' or 'restore ARCHIVE'"

@@ -791,6 +791,21 @@ payloads! {
         detail: Option<String>,
     }
 
+    /// Messages of an archive were put back into their queue.
+    ArchiveRestored = "archive.restored" (severity_of_restore) by Redrive {
+        queue: Queue,
+        /// The id of the restore.
+        restore: String,
+        /// The number of messages that are in the queue again.
+        messages: u64,
+        /// The number of chosen messages that are still only in the archive.
+        left: u64,
+        /// The path of the archive.
+        archive: String,
+        /// The reason why messages are left, as a sentence; null when none are.
+        detail: Option<String>,
+    }
+
     /// A notice was delivered.
     NoticeSent = "notice.sent" Debug by Notify {
         channel: String,
@@ -910,6 +925,13 @@ impl ArchiveCompleted {
     /// Returns ERROR when messages may be lost that no archive has.
     fn severity_of_archive(&self) -> Severity {
         if self.detail.is_some() { Severity::Error } else { Severity::Info }
+    }
+}
+
+impl ArchiveRestored {
+    /// Returns WARN when chosen messages are left.
+    fn severity_of_restore(&self) -> Severity {
+        if self.detail.is_some() { Severity::Warn } else { Severity::Info }
     }
 }
 

@@ -43,6 +43,7 @@ words! {
         RedriveAborted = "redrive.aborted",
         PurgeCompleted = "purge.completed",
         ArchiveCompleted = "archive.completed",
+        ArchiveRestored = "archive.restored",
         HealthChecked = "health.checked",
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::record::RedriveRecord;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
 use crate::edge::aws::{BatchError, Outgoing};
-use crate::edge::move_record::{MoveRecord, new_move};
+use crate::edge::move_record::new_move;
 use crate::error::Error;
+use crate::event::{ArchiveRestored, Event};
 use crate::log;
 use crate::rules::evidence::message::Message;
 use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MessageProgress, MoveResult};
@@ -16,6 +18,7 @@ use crate::rules::redrive::batch;
 use crate::rules::redrive::dedup_id;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
 use crate::text;
+use crate::wire::Output;
 
 /// The part of the deduplication ids of a restore.
 const RESTORE: &str = "restore";
@@ -50,12 +53,18 @@ struct Restore<'a> {
     move_id: String,
     archive: ArchiveWriter,
     sent: u64,
-    refused: u64,
+    /// The reason of the first message that SQS has refused.
+    refusal: Option<String>,
 }
 
 impl Redriver {
     /// Puts messages of an archive back into their queue. Returns whether a part failed.
-    pub fn restore(&self, archive: &str, choice: &RestoreChoice) -> Result<bool, Error> {
+    pub fn restore(
+        &self,
+        archive: &str,
+        choice: &RestoreChoice,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
         let path = Path::new(archive);
         let state = ArchiveReader::state(path)?;
         let head =
@@ -63,21 +72,20 @@ impl Redriver {
         let given = RedriveRequest { to: None, ..RedriveRequest::default() };
         let source = self.source(&head.queue.url, &given)?;
         let count = restorable(path, &state, choice)?;
-        if self.dry_run {
-            log::warn(&format!("{} would be restored", text::count(count, "message")));
-            return Ok(false);
-        }
-        let _lock = self.lock(&source)?;
         let queue = source.target.queue.clone();
         let depth = source.attributes.counts.depth();
-        let mut record = MoveRecord::begin(
-            &self.store,
-            Move {
-                messages: Some(count),
-                archive: Some(archive.to_owned()),
-                ..new_move(&source.target, MoveKind::Restore, depth)
-            },
-        )?;
+        let new = Move {
+            messages: Some(count),
+            archive: Some(archive.to_owned()),
+            ..new_move(&source.target, MoveKind::Restore, depth)
+        };
+        if self.dry_run {
+            let event = Event::new(new.id.clone(), &queue.name, new.begun_at, restored(&new, None));
+            out.line(&event.of_incident(new.incident).line())?;
+            return out.flush().map(|()| false);
+        }
+        let _lock = self.lock(&source)?;
+        let mut record = RedriveRecord::begin(&self.store, &self.journal, out, new)?;
         let mut restore = Restore {
             redriver: self,
             scope: source.target.scope,
@@ -86,12 +94,23 @@ impl Redriver {
             move_id: head.id,
             archive: self.archives.resume(path)?,
             sent: 0,
-            refused: 0,
+            refusal: None,
         };
         let result = restore.run(path, &state, choice);
-        let is_done = result.is_ok() && restore.refused == 0;
-        record.state.moved = restore.sent;
-        record.finish(if is_done { MoveOutcome::Completed } else { MoveOutcome::Aborted });
+        let is_done = result.is_ok() && restore.refusal.is_none();
+        let detail = match &result {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => restore.refusal.take(),
+        };
+        let state = &mut record.document.state;
+        state.moved = restore.sent;
+        let data = ArchiveRestored {
+            messages: restore.sent,
+            left: count.saturating_sub(restore.sent),
+            ..restored(state, detail)
+        };
+        let outcome = if is_done { MoveOutcome::Completed } else { MoveOutcome::Aborted };
+        record.finish(outcome, data)?;
         if restore.sent > 0 {
             log::warn(&format!(
                 "{} back in queue '{}': each counts as sent today, has a new id, and does not carry the \
@@ -102,6 +121,18 @@ impl Redriver {
         }
         result?;
         Ok(!is_done)
+    }
+}
+
+/// Returns the report of a restore that puts back all chosen messages.
+fn restored(state: &Move, detail: Option<String>) -> ArchiveRestored {
+    ArchiveRestored {
+        queue: state.queue.clone(),
+        restore: state.id.clone(),
+        messages: state.messages.unwrap_or_default(),
+        left: 0,
+        archive: state.archive.clone().unwrap_or_default(),
+        detail,
     }
 }
 
@@ -168,7 +199,7 @@ impl Restore<'_> {
                     }
                     Err(error) => {
                         log::warn(&format!("message '{id}' is not restored: {error}"));
-                        self.refused += 1;
+                        self.refusal.get_or_insert_with(|| error.to_string());
                     }
                 }
             }

@@ -7,7 +7,7 @@ use super::{
     send_batch, summary,
 };
 use crate::support::consumer::{Consumer, Mode};
-use crate::support::poll::bench;
+use crate::support::poll::{bench, journal};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::Bench;
 
@@ -221,11 +221,20 @@ fn restore_puts_back_what_only_the_archive_has() {
     assert_eq!((none.code, sqs.depth(&dlq)), (0, 0), "all were sent");
     let archived = summary(&archive(&bench));
     let (id, body) = archived.bodies.iter().next().unwrap();
+    let dry = redrive(&bench, &["restore", "-n", "--id", id, &path]);
+    assert_eq!(
+        (dry.single("archive.restored")["data"]["messages"].as_u64(), sqs.depth(&dlq)),
+        (Some(1), 0)
+    );
     let one = redrive(&bench, &["restore", "--id", id, &path]);
     assert!(
         one.code == 0 && one.stderr.contains("1 message back in queue 'orders-dlq'"),
         "{one:?}"
     );
+    let event = one.single("archive.restored");
+    let fields = ["messages", "left", "archive", "detail"].map(|name| event["data"][name].clone());
+    assert_eq!(fields, [json!(1), json!(0), json!(path), Value::Null]);
+    assert_eq!(&journal(&bench).pop().unwrap(), event);
     // It is no return: the redrive goes on, and takes it along.
     let id = last_redrive(&bench);
     let args = ["apply", "--canary", "0", "--hold", "1s", "--no-verify", "--resume", &id];

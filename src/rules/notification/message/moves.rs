@@ -94,6 +94,15 @@ pub(super) fn archived(data: &event::ArchiveCompleted, context: &Context) -> Sen
     Sentences::of_what(what).with_next(next).with_lines(lines)
 }
 
+pub(super) fn restored(data: &event::ArchiveRestored) -> Sentences {
+    let mut what = format!("{} restored", count(data.messages, "message"));
+    if data.left > 0 {
+        what += &format!(", {} left", data.left);
+    }
+    let why = data.detail.as_deref().map(|detail| cap(detail).into_owned());
+    Sentences::of_what(what).with_lines(why.into_iter().chain(archive(&data.archive)))
+}
+
 /// Returns the advice about the test messages that S3 sends when a notification is configured; none for
 /// another cause.
 pub(super) fn harmless(cause: &event::Cause, queue: &event::Queue) -> Option<String> {

@@ -198,6 +198,7 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         AnyPayload::RedriveAborted(data) => moves::aborted(&data, context),
         AnyPayload::PurgeCompleted(data) => moves::purged(&data),
         AnyPayload::ArchiveCompleted(data) => moves::archived(&data, context),
+        AnyPayload::ArchiveRestored(data) => moves::restored(&data),
     }
 }
 

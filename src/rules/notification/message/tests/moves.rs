@@ -2,8 +2,8 @@
 
 use super::{LOOK, in_hours, line_of, queue};
 use crate::event::{
-    ArchiveCompleted, Destination, PurgeCompleted, RedriveAborted, RedriveCompleted,
-    RedrivePlanned, RedriveProgressed, RedriveStarted,
+    ArchiveCompleted, ArchiveRestored, Destination, PurgeCompleted, RedriveAborted,
+    RedriveCompleted, RedrivePlanned, RedriveProgressed, RedriveStarted,
 };
 
 const ARCHIVE: &str = "/state/archive/payments-parking-lot.20261122T195732Z.1f2e3d4c.ndjson";
@@ -65,6 +65,17 @@ fn archived(messages: u64, known: u64, detail: Option<&str>) -> ArchiveCompleted
         known,
         archive: archive().filter(|_| messages > 0),
         expires_before: in_hours(5).filter(|_| messages > 0),
+        detail: detail.map(str::to_owned),
+    }
+}
+
+fn restored(left: u64, detail: Option<&str>) -> ArchiveRestored {
+    ArchiveRestored {
+        queue: queue(),
+        restore: "r".into(),
+        messages: 12,
+        left,
+        archive: ARCHIVE.into(),
         detail: detail.map(str::to_owned),
     }
 }
@@ -173,6 +184,16 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             line_of(archived(0, 0, Some("no space left on device"))),
             format!("ERROR: not all is archived: 0 messages archived\n    {LOOK}\n    \
                  no space left on device"),
+        ),
+        row(
+            line_of(restored(0, None)),
+            format!("INFO: 12 messages restored\n    archive: {ARCHIVE}"),
+        ),
+        row(
+            line_of(restored(2, Some("access denied"))),
+            format!(
+                "WARN: 12 messages restored, 2 left\n    access denied\n    archive: {ARCHIVE}"
+            ),
         ),
     ]);
     all

@@ -316,6 +316,7 @@ fn recorded(kind: RecordedType, event: &ShownEvent<'_>) -> Option<(Sign, String)
         Kind::RedriveAborted => (Bad, format!("redrive aborted{}", why())),
         Kind::PurgeCompleted => (Warning, format!("{} purged", number(data.messages))),
         Kind::ArchiveCompleted => (Info, format!("{} archived", number(data.messages))),
+        Kind::ArchiveRestored => (Warning, format!("{} restored", number(data.messages))),
         Kind::HealthChecked => {
             let bad = data.checks.iter().filter(|check| check.ok == Some(false));
             let bad: Vec<_> = bad.take(3).map(|check| part(check.name.as_deref())).collect();
