@@ -10,4 +10,6 @@ mod letters;
 pub mod logs;
 pub mod read;
 #[cfg(feature = "aws")]
+pub mod sampled;
+#[cfg(feature = "aws")]
 pub mod write;

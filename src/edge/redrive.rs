@@ -17,7 +17,6 @@ mod progress_bar;
 mod record;
 mod restore;
 mod route;
-mod sampled;
 mod stop;
 mod verify;
 mod watch;

@@ -36,7 +36,7 @@ impl PeekTarget {
     }
 
     /// Returns the incident to count passes under, which is also the name of a folder.
-    pub(super) fn key(&self) -> String {
+    pub(in crate::edge) fn key(&self) -> String {
         let incident = self.incident.as_deref().unwrap_or_default();
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         // An unsafe id from outside must not become part of a path.

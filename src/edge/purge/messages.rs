@@ -5,6 +5,7 @@ use super::{PurgeRequest, Purger};
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
 use crate::edge::aws::{EntryError, Received};
+use crate::edge::evidence::sampled;
 use crate::edge::move_record::{MoveRecord, head_of, new_move};
 use crate::edge::peek::PeekTarget;
 use crate::edge::stop_signals::StopSignals;
@@ -28,7 +29,9 @@ use crate::wire::Output;
 struct Purge<'a> {
     purger: &'a Purger,
     target: &'a PeekTarget,
-    selection: &'a Selection,
+    selection: Selection,
+    /// Whether a message has shown how others of its cause look, since the begin of the sweep.
+    has_learned: bool,
     begun: Timestamp,
     archive: ArchiveWriter,
     record: MoveRecord<'a>,
@@ -47,11 +50,13 @@ impl Purger {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let counts = self.attributes(target)?.counts;
-        let takes_all = request.selection.takes_all();
+        let mut selection = request.selection.clone();
+        sampled::add_to(&mut selection, self.store.dir(), &target.key());
+        let takes_all = selection.takes_all();
         let mut state = new_move(target, MoveKind::Purge, counts.depth());
         state.messages = takes_all.then(|| counts.depth());
         state.reason.clone_from(&request.reason);
-        state.fingerprints = request.selection.fingerprints.iter().cloned().collect();
+        state.fingerprints = selection.fingerprints.iter().cloned().collect();
         let at_once = at_once(counts.depth(), target.queue.fifo);
         let cost = cost(counts.depth(), target.queue.fifo, at_once);
         log::info(&format!(
@@ -84,7 +89,8 @@ impl Purger {
         let mut purge = Purge {
             purger: self,
             target,
-            selection: &request.selection,
+            selection,
+            has_learned: false,
             begun,
             archive,
             record,
@@ -97,9 +103,7 @@ impl Purger {
             at_once,
             ..SweepLimits::of_cost(cost, &stop)
         };
-        let queue =
-            SweepTarget { scope: target.scope, url: &target.queue.url, name: &target.queue.name };
-        let swept = sweep(self.sqs(), queue, &limits, &mut |batch| purge.take(batch));
+        let swept = purge.sweep(&limits);
         purge.finish(swept, counts, out)
     }
 }
@@ -120,6 +124,19 @@ fn about(target: &PeekTarget, counts: Counts, takes_all: bool) -> String {
 }
 
 impl Purge<'_> {
+    /// Receives the messages of the queue, and purges the chosen ones.
+    fn sweep(&mut self, limits: &SweepLimits<'_>) -> Result<SweepOutcome, Error> {
+        let (purger, target) = (self.purger, self.target);
+        let queue =
+            SweepTarget { scope: target.scope, url: &target.queue.url, name: &target.queue.name };
+        let mut first = sweep(purger.sqs(), queue, limits, &mut |batch| self.take(batch))?;
+        // A message that was looked at before the one that it looks like is looked at again.
+        if self.has_learned && matches!(first.end, SweepEnd::Empty | SweepEnd::Enough) {
+            first.end = sweep(purger.sqs(), queue, limits, &mut |batch| self.take(batch))?.end;
+        }
+        Ok(first)
+    }
+
     /// Archives the chosen messages of a batch, and deletes them.
     fn take(&mut self, batch: Vec<SweptMessage>) -> Result<BatchFate, Error> {
         let now = clock::now();
@@ -165,13 +182,15 @@ impl Purge<'_> {
     }
 
     /// Returns the cause of a message that is to be deleted; None for one that stays.
-    fn chosen(&self, one: &SweptMessage, now: Timestamp) -> Option<String> {
+    fn chosen(&mut self, one: &SweptMessage, now: Timestamp) -> Option<String> {
         let message = &one.received.message;
         if purge::has_come_after(message, self.begun) {
             return None;
         }
         let print = self.purger.fingerprint(message);
-        self.selection.judge(message, &print, now).is_ok().then_some(print)
+        self.selection.judge(message, &print, now).ok()?;
+        self.has_learned |= self.selection.learn(message, &print);
+        Some(print)
     }
 
     /// Records and reports the end. Returns whether chosen messages are left.

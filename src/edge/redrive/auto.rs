@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{RedriveRequest, Redriver, sampled};
+use super::{RedriveRequest, Redriver};
 use crate::args::Given;
 use crate::config::Switches;
 use crate::document::Keys;
@@ -129,8 +129,6 @@ impl Redriver {
             let mut request = request.clone();
             let words = vec![format!("fingerprint={}", due.fingerprint)];
             request.set_words(words).map_err(Error::Failed)?;
-            let evidence = sampled::read(self.store.dir(), &due.incident, &due.fingerprint);
-            (request.selection.sampled, request.selection.learns) = evidence;
             request.incident = Some(due.incident).filter(|id| !id.is_empty());
             request.session = Some(due.session);
             request.pull_request = Some(due.pull_request.clone());

@@ -12,6 +12,7 @@ use super::{RedriveRequest, Redriver};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
+use crate::edge::evidence::sampled;
 use crate::edge::move_record::{head_of, new_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
@@ -73,6 +74,7 @@ impl Redriver {
         let mut request = request.clone();
         self.block(&mut request)?;
         let source = self.source(&name, &request)?;
+        self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);
         }
@@ -103,8 +105,10 @@ impl Redriver {
             .set_words(interrupted.state.selection.clone())
             .map_err(|why| Error::failed("resume redrive", id, why))?;
         self.block(&mut request)?;
+        request.incident.clone_from(&interrupted.state.incident);
         let url = interrupted.state.queue.url.clone();
         let source = self.source(&url, &request)?;
+        self.add_sampled(&source, &mut request);
         let lock = self.lock(&source)?;
         self.run(source, plan, &request, Some(interrupted), out, lock)
     }
@@ -115,6 +119,11 @@ impl Redriver {
             request.selection.blocked = self.blocked()?.into_iter().collect();
         }
         Ok(())
+    }
+
+    /// Adds the messages that the evidence of the incident attributes to the chosen causes.
+    pub(super) fn add_sampled(&self, source: &MoveSource, request: &mut RedriveRequest) {
+        sampled::add_to(&mut request.selection, self.store.dir(), &source.target.key());
     }
 
     /// Takes the lock of a queue for a move.

@@ -209,9 +209,7 @@ impl<'a> Mover<'a> {
                 },
                 None => match self.selection.judge(message, &fingerprint, now) {
                     Ok(()) => {
-                        if self.selection.learns && self.selection.sampled.contains(&message.id) {
-                            self.selection.fingerprints.insert(fingerprint.clone());
-                        }
+                        self.selection.learn(message, &fingerprint);
                         None
                     }
                     Err(LeftOut::NotSelected) => continue,

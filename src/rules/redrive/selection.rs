@@ -83,6 +83,13 @@ impl Selection {
             true => Ok(()),
         }
     }
+
+    /// Takes note of a message that is chosen: when it is a sampled one, those that look like it are
+    /// chosen from now on. Returns whether that is news.
+    pub fn learn(&mut self, message: &Message, fingerprint: &str) -> bool {
+        let is_example = self.learns && self.sampled.contains(&message.id);
+        is_example && self.fingerprints.insert(fingerprint.to_owned())
+    }
 }
 
 /// The words of a command line about the messages to move. They are recorded, so that an interrupted
@@ -228,6 +235,26 @@ mod tests {
         ];
         for (rule, selection, expected) in rows {
             assert_eq!(selection.judge(&message(), "f1", NOW), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn messages_that_look_like_a_sampled_one_are_chosen_with_it() {
+        let rows = [
+            ("sampled", true, "m-1", true),
+            ("told apart by a log", false, "m-1", false),
+            ("not sampled", true, "m-2", false),
+        ];
+        for (rule, learns, sampled, expected) in rows {
+            let mut selection = with(|s| {
+                s.fingerprints = ["f2".into()].into();
+                s.sampled = [sampled.into()].into();
+                s.learns = learns;
+            });
+            assert_eq!(selection.learn(&message(), "f1"), expected, "{rule}");
+            let alike = Message { id: "m-9".into(), ..message() };
+            assert_eq!(selection.judge(&alike, "f1", NOW).is_ok(), expected, "{rule}");
+            assert!(!selection.learn(&message(), "f1"), "{rule}: it is no news twice");
         }
     }
 

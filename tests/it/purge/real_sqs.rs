@@ -52,6 +52,34 @@ fn purge_by_cause_leaves_the_other_messages() {
 }
 
 #[test]
+fn cause_that_a_log_has_told_is_purged_by_the_evidence() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let opaque = |n: u64| format!("an opaque message of order {n}");
+    let bodies: Vec<String> = (0..4).map(opaque).chain([FAILED.to_owned()]).collect();
+    let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &bodies);
+    let bench = bench("purge-logged", &server.url);
+    let sampled = peek(&bench, &["orders-dlq"]);
+    // What a log would have made of it: a cause that no message shows, with one message as evidence.
+    let bundle = sampled.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
+    let path = format!("{bundle}/fingerprints.json");
+    let mut groups: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let all = groups["fingerprints"].as_array_mut().unwrap();
+    let group = all.iter_mut().find(|one| one["count"] == 4).unwrap();
+    (group["id"], group["messages"]) = (json!("feedfacefeedface"), json!([group["messages"][0]]));
+    std::fs::write(&path, groups.to_string()).unwrap();
+    let args = ["--fingerprint", "feedfacefeedface", "--confirm", "orders-dlq", "orders-dlq"];
+    let output = purge(&bench, &args);
+    assert_eq!(
+        (output.code, output.single("purge.completed")["data"]["messages"].as_u64()),
+        (0, Some(4))
+    );
+    assert_eq!(sqs.messages(&dlq).into_values().collect::<Vec<_>>(), [FAILED]);
+    assert_eq!(archived(&bench).len(), 4);
+}
+
+#[test]
 fn purge_keeps_every_kind_of_attribute_and_what_arrives_meanwhile() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();

@@ -7,14 +7,27 @@ use std::path::Path;
 
 use crate::regular_file;
 use crate::rules::evidence::bundle::{Fingerprints, Sampled, files};
+use crate::rules::redrive::selection::Selection;
 
 /// The bytes of the groups that are read.
 const GROUPS_MAX: u64 = 16 << 20;
 
+/// Adds to a selection the messages that the evidence of an incident attributes to its causes.
+/// `incident` is the name of the folder with that evidence.
+pub fn add_to(selection: &mut Selection, state: &Path, incident: &str) {
+    let (mut ids, mut learns) = (BTreeSet::new(), true);
+    for fingerprint in &selection.fingerprints {
+        let (own, is_alike) = read(state, incident, fingerprint);
+        ids.extend(own);
+        learns &= is_alike;
+    }
+    (selection.sampled, selection.learns) = (ids, learns);
+}
+
 /// Returns the ids of the sampled messages of a cause, and whether messages that look like them are of
 /// the same cause: not when a log has told them from others that look alike. What cannot be read has
 /// none.
-pub(super) fn read(state: &Path, incident: &str, fingerprint: &str) -> (BTreeSet<String>, bool) {
+fn read(state: &Path, incident: &str, fingerprint: &str) -> (BTreeSet<String>, bool) {
     let (mut ids, mut learns) = (BTreeSet::new(), true);
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if incident.is_empty() || !incident.bytes().all(is_safe) {
