@@ -7,6 +7,7 @@ mod apply;
 mod auto;
 mod begin;
 mod blocked;
+mod command_line;
 mod end;
 mod look_up;
 mod mover;
@@ -22,7 +23,7 @@ mod verify;
 mod watch;
 
 pub use auto::AutoRedrive;
-pub use begin::ApplyInput;
+pub use command_line::{ApplyInput, RedriveCommand};
 pub use restore::RestoreChoice;
 
 use std::time::Duration;

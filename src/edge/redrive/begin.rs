@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::apply::{Pace, RedriveRun};
+use super::command_line::ApplyInput;
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
@@ -25,29 +26,6 @@ use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::wire::Output;
 
-/// The input of `apply`.
-#[derive(Debug, Clone)]
-pub enum ApplyInput {
-    /// A queue, whose messages are chosen on the way.
-    Queue(String),
-    /// The path of a plan; `-` is standard input.
-    Plan(String),
-}
-
-impl ApplyInput {
-    /// Tells a queue, which is a name, an ARN or a URL, from the path of a plan.
-    pub fn read(text: &str) -> Self {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        let name = text.strip_suffix(".fifo").unwrap_or(text);
-        let is_queue = text != "-" && name.bytes().all(is_name)
-            || ["arn:", "http://", "https://"].iter().any(|begin| text.starts_with(begin));
-        match is_queue {
-            true => ApplyInput::Queue(text.to_owned()),
-            false => ApplyInput::Plan(text.to_owned()),
-        }
-    }
-}
-
 /// A redrive that an earlier run has begun.
 pub(super) struct Interrupted {
     state: Move,
@@ -56,7 +34,7 @@ pub(super) struct Interrupted {
 
 impl Redriver {
     /// Redrives messages. Returns whether a part of it failed.
-    pub fn apply(
+    pub(super) fn apply(
         &self,
         input: &ApplyInput,
         request: &RedriveRequest,
@@ -83,7 +61,7 @@ impl Redriver {
     }
 
     /// Goes on with an interrupted redrive.
-    pub fn resume(
+    pub(super) fn resume(
         &self,
         id: &str,
         plan: Option<&str>,

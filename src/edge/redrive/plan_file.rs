@@ -7,6 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::command_line::is_queue;
 use super::mover::PlannedIds;
 use crate::error::Error;
 use crate::rules::redrive::archive::id_hash;
@@ -33,7 +34,14 @@ pub(super) fn read(path: &str) -> Result<PlanFile, Error> {
 }
 
 fn read_from(name: &str, mut from: impl BufRead) -> Result<PlanFile, Error> {
-    let failed = |why: String| Error::failed("read plan", name, why);
+    let failed = |why: String| {
+        let queue = if is_queue(name) { "; give a queue of this name by its ARN" } else { "" };
+        Error::failed(
+            "read plan",
+            name,
+            format!("{why}; 'dlq-redrive plan QUEUE' makes one{queue}"),
+        )
+    };
     let (mut reader, mut hash) = (PlanReader::default(), Sha256::new());
     let mut planned = PlannedIds::default();
     let mut arns: HashMap<String, u32> = HashMap::new();

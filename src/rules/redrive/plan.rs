@@ -70,6 +70,8 @@ pub enum PlanFault {
     Empty,
     /// A line that is not one of a plan, by its number.
     Foreign(u64),
+    /// A first line without a queue.
+    NoQueue,
     /// A plan of another version.
     Version(u32),
     /// The end is missing, or says another number.
@@ -87,6 +89,7 @@ impl fmt::Display for PlanFault {
         match self {
             PlanFault::Empty => f.write_str("it is empty"),
             PlanFault::Foreign(line) => write!(f, "line {line} is not one of a plan"),
+            PlanFault::NoQueue => f.write_str("line 1 has neither ARN nor URL of a queue"),
             PlanFault::Version(version) => {
                 write!(f, "it has version {version}, and this program reads version {VERSION}")
             }
@@ -126,6 +129,9 @@ impl PlanReader {
             let head: PlanHead = serde_json::from_slice(line).map_err(|_| foreign)?;
             if head.plan != VERSION {
                 return Err(PlanFault::Version(head.plan));
+            }
+            if head.queue.arn.is_empty() && head.queue.url.is_empty() {
+                return Err(PlanFault::NoQueue);
             }
             self.head = Some(head);
             return Ok(None);
@@ -168,7 +174,7 @@ mod tests {
     fn head() -> String {
         let head = PlanHead {
             plan: VERSION,
-            queue: Queue { name: "orders-dlq".into(), ..Queue::default() },
+            queue: Queue { arn: "arn:aws:sqs:r:1:orders-dlq".into(), ..Queue::default() },
             at: Timestamp::from_millis(0),
             incident: None,
             selection: "all".into(),
@@ -192,12 +198,17 @@ mod tests {
     fn plan_is_read_whole_or_refused() {
         let end = |n: u64| format!(r#"{{"messages":{n},"seen":9}}"#);
         let other = head().replace("\"plan\":1", "\"plan\":2");
-        let rows: [(&str, Vec<String>, Result<usize, PlanFault>); 12] = [
+        let rows: [(&str, Vec<String>, Result<usize, PlanFault>); 13] = [
             ("whole", vec![head(), message("a"), message("b"), end(2)], Ok(2)),
             ("of nothing", vec![head(), end(0)], Ok(0)),
             ("blank lines", vec![head(), String::new(), message("a"), end(1), "".into()], Ok(1)),
             ("empty", vec![], Err(PlanFault::Empty)),
             ("no head", vec![message("a"), end(1)], Err(PlanFault::Foreign(1))),
+            (
+                "no queue",
+                vec![head().replace("arn:aws:sqs:r:1:orders-dlq", ""), end(0)],
+                Err(PlanFault::NoQueue),
+            ),
             ("no JSON", vec![head(), "a".into()], Err(PlanFault::Foreign(2))),
             ("another object", vec![head(), r#"{"id":"a"}"#.into()], Err(PlanFault::Foreign(2))),
             ("another version", vec![other], Err(PlanFault::Version(2))),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{bodies, bodies_of, create_pair, drain, let_die, redrive};
 use crate::support::poll::bench;
 use crate::support::sqs_server::SqsServer;
+use crate::support::workbench::Bench;
 
 #[test]
 fn plan_names_messages_and_moves_nothing() {
@@ -81,14 +82,47 @@ fn damaged_plan_is_refused() {
         (lines[..3].join("\n"), "it has no end after 2 messages"),
         (format!("{}\n{}\n", lines[0], lines[4]), "it has 0 messages, and its end says 3"),
         ([lines[0], lines[1], lines[1], lines[2], lines[4]].join("\n"), "line 3 repeats a message"),
-        (String::new(), "it is empty"),
+        (String::new(), "it is empty; 'dlq-redrive plan QUEUE' makes one"),
+        (planned.replacen('{', "[", 1), "line 1 is not one of a plan; 'dlq-redrive plan QUEUE'"),
     ];
     for (plan, expected) in rows {
         let output = bench.run("dlq-redrive", &["apply", "-"], plan);
         assert_eq!(output.code(), 1);
         assert!(output.stderr.contains(expected), "{}", output.stderr);
     }
+    // A file is a plan, also when a queue could have its name.
+    bench.write("orders-dlq", "not a plan\n");
+    let output = bench.run("dlq-redrive", &["apply", "orders-dlq"], "");
+    let expected = "cannot read plan 'orders-dlq': line 1 is not one of a plan; 'dlq-redrive plan \
+                    QUEUE' makes one; give a queue of this name by its ARN";
+    assert_eq!(output.code(), 1);
+    assert!(output.stderr.contains(expected), "{}", output.stderr);
     assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 3));
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_else() {
+    // Without a region, a configuration that cannot be read, and a queue that is not there.
+    let mut bench = Bench::new("redrive-usage");
+    bench.configure("aws: {regions: 7}");
+    let rows: [(&str, &[&str], &str); 9] = [
+        ("dlq-redrive", &[], "expected 'plan QUEUE', 'apply QUEUE', 'apply PLAN'"),
+        ("dlq-redrive", &["plan"], "'plan' needs an operand: "),
+        ("dlq-redrive", &["plan", "a", "b"], "'plan' takes one operand: "),
+        ("dlq-redrive", &["verify"], "'verify' needs an operand: "),
+        ("dlq-redrive", &["restore"], "'restore' needs an operand: "),
+        ("dlq-redrive", &["apply", "--native"], "'apply' needs an operand: "),
+        ("dlq-redrive", &["orders-dlq"], "'orders-dlq' is no verb: expected "),
+        ("dlq-redrive", &["--auto", "plan"], "option '--auto' goes without 'plan'"),
+        ("dlq-purge", &[], "give a QUEUE; only '--archive-only' reads a pipe"),
+    ];
+    for (program, args, expected) in rows {
+        let output = bench.run(program, args, "");
+        assert_eq!(output.code(), 2, "{args:?} {}", output.stderr);
+        assert!(output.stderr.contains(expected), "{args:?} {}", output.stderr);
+        let remedy = format!("try '{program} --help'");
+        assert!(output.stderr.contains(&remedy), "{args:?} {}", output.stderr);
+    }
 }
 
 #[test]

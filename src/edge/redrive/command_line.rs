@@ -1,0 +1,148 @@
+//! The command line of `dlq-redrive`: what is to be done, with which messages.
+
+use super::{RedriveRequest, Redriver, RestoreChoice};
+use crate::args::Given;
+use crate::error::Error;
+use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::selection::WORDS;
+use crate::wire::{self, Output};
+
+/// The verbs, with their operand.
+const VERBS: &str = "'plan QUEUE', 'apply QUEUE', 'apply PLAN', 'verify ID' or 'restore ARCHIVE'";
+
+/// The input of `apply`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplyInput {
+    /// A queue, whose messages are chosen on the way.
+    Queue(String),
+    /// The path of a plan; `-` is standard input.
+    Plan(String),
+}
+
+/// The work that a command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedriveCommand {
+    /// Be a filter.
+    Auto,
+    /// Do what the filter would do now.
+    Due,
+    Plan(String),
+    Apply(ApplyInput),
+    /// A move task of SQS.
+    Native(String),
+    Resume {
+        id: String,
+        plan: Option<String>,
+    },
+    Verify(String),
+    Restore(String),
+}
+
+/// Returns whether an operand could be a queue: a name, an ARN or a URL.
+pub(super) fn is_queue(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let name = text.strip_suffix(".fifo").unwrap_or(text);
+    text != "-" && name.bytes().all(is_name)
+        || ["arn:", "http://", "https://"].iter().any(|begin| text.starts_with(begin))
+}
+
+impl ApplyInput {
+    /// Tells a queue, which is a name, an ARN or a URL, from the path of a plan. A file of that name is
+    /// a plan: what is in it decides nothing.
+    fn read(text: &str) -> Self {
+        match is_queue(text) && !std::path::Path::new(text).is_file() {
+            true => ApplyInput::Queue(text.to_owned()),
+            false => ApplyInput::Plan(text.to_owned()),
+        }
+    }
+}
+
+impl RedriveCommand {
+    /// Reads what is to be done; an error for wrong usage.
+    pub fn read(given: &Given) -> Result<Self, Error> {
+        let operands: Vec<&str> = given.operands.iter().map(String::as_str).collect();
+        let wrong = |why: String| Err(Error::Usage(why));
+        let flag = ["auto", "due"].into_iter().find(|flag| given.has(flag));
+        Ok(match (flag, operands.as_slice()) {
+            (Some("auto"), []) => RedriveCommand::Auto,
+            (Some(_), []) => RedriveCommand::Due,
+            (Some(flag), [word, ..]) => {
+                return wrong(format!("option '--{flag}' goes without '{word}'"));
+            }
+            (None, ["plan", queue]) => RedriveCommand::Plan((*queue).to_owned()),
+            (None, ["apply", queue]) if given.has("native") => {
+                RedriveCommand::Native((*queue).to_owned())
+            }
+            (None, ["apply", plan @ ..]) if given.has("resume") && plan.len() < 2 => {
+                let id = given.text("resume").unwrap_or_default();
+                RedriveCommand::Resume { id, plan: plan.first().map(|plan| (*plan).to_owned()) }
+            }
+            (None, ["apply", input]) => RedriveCommand::Apply(ApplyInput::read(input)),
+            (None, ["apply"]) if !given.has("native") && !wire::stdin_is_terminal() => {
+                RedriveCommand::Apply(ApplyInput::Plan("-".into()))
+            }
+            (None, ["verify", name]) => RedriveCommand::Verify((*name).to_owned()),
+            (None, ["restore", archive]) => RedriveCommand::Restore((*archive).to_owned()),
+            (None, []) => return wrong(format!("expected {VERBS}")),
+            (None, [verb @ ("plan" | "apply" | "verify" | "restore")]) => {
+                return wrong(format!("'{verb}' needs an operand: {VERBS}"));
+            }
+            (None, [verb @ ("plan" | "apply" | "verify" | "restore"), ..]) => {
+                return wrong(format!("'{verb}' takes one operand: {VERBS}"));
+            }
+            (None, [word, ..]) => {
+                return wrong(format!("'{word}' is no verb: expected {VERBS}"));
+            }
+        })
+    }
+}
+
+impl RedriveRequest {
+    /// Reads the options about messages and pace.
+    pub fn read(given: &Given) -> Result<Self, Error> {
+        let usual = Ramp::default();
+        let mut request = RedriveRequest {
+            force: given.has("force"),
+            ramp: Ramp {
+                canary: given.number("canary").unwrap_or(usual.canary),
+                ramp: given.number("ramp").unwrap_or(usual.ramp),
+            },
+            rate: given.number("rate"),
+            hold: given.span("hold"),
+            wait: given.span("wait"),
+            batch_window: given.span("batch-window"),
+            verifies: !given.has("no-verify"),
+            reason: given.text("reason"),
+            ..RedriveRequest::default()
+        };
+        let mut words = Vec::new();
+        for name in WORDS {
+            words.extend(given.texts(name).into_iter().map(|text| format!("{name}={text}")));
+        }
+        request.set_words(words).map_err(Error::Usage)?;
+        Ok(request)
+    }
+}
+
+impl Redriver {
+    /// Does what a command line asks for; not the filter. Returns whether a part of it failed.
+    pub fn run_command(
+        &self,
+        command: &RedriveCommand,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        match command {
+            RedriveCommand::Auto | RedriveCommand::Due => self.redrive_due(request, out),
+            RedriveCommand::Plan(queue) => self.plan(queue, request, out),
+            RedriveCommand::Apply(input) => self.apply(input, request, out),
+            RedriveCommand::Native(queue) => self.native(queue, request, out),
+            RedriveCommand::Resume { id, plan } => self.resume(id, plan.as_deref(), request, out),
+            RedriveCommand::Verify(name) => self.verify(name, request, out),
+            RedriveCommand::Restore(archive) => {
+                let ids = request.selection.ids.clone();
+                self.restore(archive, &RestoreChoice { ids, force: request.force }, out)
+            }
+        }
+    }
+}
