@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn last_copy_takes_the_place_of_the_first() {
-        let rows: [(&[(u8, char)], &[(u8, char)]); 4] = [
+        type Batch<'a> = &'a [(u8, char)];
+        let rows: [(Batch<'_>, Batch<'_>); 4] = [
             (&[], &[]),
             (&[(2, 'a'), (1, 'b')], &[(2, 'a'), (1, 'b')]),
             (&[(2, 'a'), (1, 'b'), (2, 'c')], &[(2, 'c'), (1, 'b')]),
