@@ -9,6 +9,7 @@ mod kills;
 mod native;
 mod plan;
 mod service;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 

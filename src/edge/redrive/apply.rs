@@ -18,10 +18,13 @@ use crate::rules::redrive::document::MoveStep;
 use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
 use crate::rules::redrive::verification::{self, Consumption, VerificationState};
+use crate::text;
 use crate::time::show_span;
 
 /// The pause before the queue is looked at again, while messages of an interrupted run are hidden.
 const HIDDEN_PAUSE: Duration = Duration::from_millis(500);
+/// The readings after which messages that were not received are taken to be there.
+const UNSEEN_READINGS: u32 = 3;
 
 /// The way in which a redrive proceeds.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +45,7 @@ pub(super) struct Pace {
 enum PassEnd {
     /// The quota is used up.
     Quota,
-    /// The queue has no more messages that can be received.
+    /// Every message of the queue was seen.
     Queue,
 }
 
@@ -52,10 +55,12 @@ pub(super) struct RedriveRun<'m, 'a> {
     pub(super) record: &'m mut RedriveRecord<'a>,
     pub(super) watch: RedriveWatch,
     pub(super) pace: Pace,
-    /// The moment until which messages of an interrupted run may be hidden.
-    pub(super) hidden_until: Option<Instant>,
+    /// The moment until which hidden messages are waited for.
+    pub(super) hidden_until: Instant,
     /// Whether a pass receives more messages than it may move, because some are left where they are.
     pub(super) is_thorough: bool,
+    /// The reason why the last pass has not seen every message of the queue.
+    pub(super) unseen: Option<String>,
 }
 
 impl RedriveRun<'_, '_> {
@@ -78,6 +83,7 @@ impl RedriveRun<'_, '_> {
                 _ => (1, None),
             };
             let most = quota.unwrap_or(u64::MAX).min(left).min(more.unwrap_or(u64::MAX));
+            self.unseen = None;
             let end = self.pass(most, at_once)?;
             let has_moved = self.mover.counts.sent > sent;
             self.is_thorough |= !has_moved;
@@ -85,13 +91,14 @@ impl RedriveRun<'_, '_> {
                 if self.waits_for_hidden()? {
                     continue;
                 }
+                self.settle()?;
                 break;
             }
             if step != MoveStep::Rest && has_moved && self.has_more(left) {
                 self.verify_step()?;
             }
         }
-        self.settle_interrupted()?;
+        self.mover.undeleted("some deletions have failed".to_owned())?;
         if !self.pace.verifies || self.mover.counts.sent == 0 {
             return Ok(None);
         }
@@ -112,26 +119,22 @@ impl RedriveRun<'_, '_> {
         }
     }
 
-    /// Accounts for the messages of an interrupted run that are no longer in the queue.
-    fn settle_interrupted(&mut self) -> Result<(), MoveStop> {
-        if self.hidden_until.is_none() {
-            return Ok(());
+    /// Accounts for the messages of an interrupted run that are no longer in the queue. Stops when not
+    /// every message of the queue was seen: it is unknown which are left.
+    fn settle(&mut self) -> Result<(), MoveStop> {
+        match self.unseen.take() {
+            Some(why) => Err(MoveStop::Unseen(why)),
+            None => {
+                self.mover.settle_gone();
+                Ok(())
+            }
         }
-        let own = route::read(self.mover.sqs, self.mover.scope, &self.mover.queue.url);
-        if own.map_err(MoveStop::Queue)?.counts.depth() == 0 {
-            self.mover.counts.lost = self.mover.settle_gone();
-        }
-        Ok(())
     }
 
-    /// Whether messages that an interrupted run has hidden are waited for.
+    /// Whether messages that others hold, or that an interrupted run has hidden, are waited for.
     fn waits_for_hidden(&mut self) -> Result<bool, MoveStop> {
-        let is_time = self.hidden_until.is_some_and(|until| clock::tick() < until);
-        if !is_time {
-            return Ok(false);
-        }
-        let own = route::read(self.mover.sqs, self.mover.scope, &self.mover.queue.url);
-        if own.map_err(MoveStop::Queue)?.counts.in_flight == 0 && !self.mover.has_unsettled() {
+        let is_time = clock::tick() < self.hidden_until;
+        if !is_time || (self.unseen.is_none() && !self.mover.has_unseen()) {
             return Ok(false);
         }
         self.watch.check(self.mover, self.record, 0)?;
@@ -139,8 +142,9 @@ impl RedriveRun<'_, '_> {
         Ok(true)
     }
 
-    /// Estimates what it costs to receive the messages of the queue, and says so.
-    fn cost(&self, at_once: usize) -> Result<SweepCost, MoveStop> {
+    /// Estimates what it costs to receive the messages of the queue, and says so. Returns their number,
+    /// too.
+    fn cost(&self, at_once: usize) -> Result<(SweepCost, u64), MoveStop> {
         let mover = &*self.mover;
         let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
         let mut cost = sweep_cost::cost(own.counts.depth(), mover.queue.fifo, at_once);
@@ -159,12 +163,13 @@ impl RedriveRun<'_, '_> {
             show_span(cost.duration),
             show_span(cost.hold),
         ));
-        Ok(cost)
+        Ok((cost, own.counts.depth()))
     }
 
     /// Moves up to `most` messages in one pass over the queue.
     fn pass(&mut self, most: u64, at_once: usize) -> Result<PassEnd, MoveStop> {
-        let cost = self.cost(at_once)?;
+        let (cost, depth) = self.cost(at_once)?;
+        self.record.hold_for(cost.hold)?;
         let signals = self.watch.signals.clone();
         let is_ending = move || signals.is_ending();
         let takes_all = self.mover.plan.is_none() && self.mover.selection.takes_all();
@@ -210,16 +215,45 @@ impl RedriveRun<'_, '_> {
             SweepEnd::Stopped => Err(MoveStop::Interrupted),
             SweepEnd::Enough if self.has_all() => Ok(PassEnd::Queue),
             SweepEnd::Enough => Ok(PassEnd::Quota),
-            SweepEnd::Empty => Ok(PassEnd::Queue),
-            SweepEnd::Deadline | SweepEnd::InFlight => {
-                log::warn(&format!(
-                    "not all messages of queue '{}' could be looked at: too many are held for too \
-                     long; run it again",
-                    queue.name
-                ));
+            SweepEnd::Empty => {
+                let unseen =
+                    self.count_unseen(depth, outcome.seen, outcome.seen - outcome.taken)?;
+                let why = "could not be received: others hold them, or they are delayed";
+                self.unseen =
+                    (unseen > 0).then(|| format!("{} {why}", text::count(unseen, "message")));
+                Ok(PassEnd::Queue)
+            }
+            SweepEnd::Deadline => {
+                let span = show_span(cost.hold);
+                self.unseen = Some(format!("not all messages could be received within {span}"));
+                Ok(PassEnd::Queue)
+            }
+            SweepEnd::InFlight => {
+                let most = cost.held_max;
+                self.unseen = Some(format!("only {most} messages can be held and looked at"));
                 Ok(PassEnd::Queue)
             }
         }
+    }
+
+    /// Counts the messages of a queue of `depth` that a sweep has not received. Counts of SQS lag, so
+    /// that a number is believed when it stays.
+    fn count_unseen(&self, depth: u64, seen: u64, left: u64) -> Result<u64, MoveStop> {
+        let mover = &*self.mover;
+        let mut unseen = 0;
+        for _ in 0..UNSEEN_READINGS {
+            if depth <= seen {
+                return Ok(0);
+            }
+            let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
+            let own = own.map_err(MoveStop::Queue)?;
+            unseen = sweep_cost::unseen(depth, seen, own.counts.depth(), left);
+            if unseen == 0 {
+                break;
+            }
+            mover.sqs.wait_until(clock::tick() + HIDDEN_PAUSE);
+        }
+        Ok(unseen)
     }
 
     /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken is
@@ -250,7 +284,7 @@ impl RedriveRun<'_, '_> {
 
     /// Whether every message of the plan has been dealt with.
     fn has_all(&self) -> bool {
-        self.mover.plan.is_some() && self.mover.missing() == 0
+        self.mover.plan.is_some() && self.mover.missing() == 0 && !self.mover.has_unseen()
     }
 
     fn bring_up_to_date(&mut self) -> Result<(), Error> {

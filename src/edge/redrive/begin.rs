@@ -1,6 +1,7 @@
 //! The begin of a redrive: lock, archive, record, first event.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::apply::{Pace, RedriveRun};
 use super::command_line::ApplyInput;
@@ -17,13 +18,15 @@ use crate::edge::evidence::sampled;
 use crate::edge::move_record::{head_of, new_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
-use crate::event::RedriveStarted;
+use crate::event::{Queue, RedriveStarted};
 use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MoveResult};
-use crate::rules::redrive::document::{Move, MoveKind, Redrives};
+use crate::rules::redrive::breaker::Breaker;
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
+use crate::text;
 use crate::wire::Output;
 
 /// A redrive that an earlier run has begun.
@@ -42,6 +45,10 @@ impl Redriver {
     ) -> Result<bool, Error> {
         let (name, plan) = match input {
             ApplyInput::Queue(queue) => (queue.clone(), None),
+            ApplyInput::Plan(_) if !request.selection.takes_all() => {
+                let why = "a plan has chosen its messages: leave the options that choose out";
+                return Err(Error::Usage(why.into()));
+            }
             ApplyInput::Plan(path) => {
                 let plan = plan_file::read(path)?;
                 let queue = &plan.head.queue;
@@ -57,7 +64,33 @@ impl Redriver {
             return self.foresee(&source, plan.as_ref(), &request, out);
         }
         let lock = self.lock(&source)?;
+        if !request.force {
+            self.check_interrupted(&source.target.queue)?;
+        }
         self.run(source, plan, &request, None, out, lock)
+    }
+
+    /// Fails where an interrupted redrive of the queue has messages whose end it does not know: to begin
+    /// anew would send them a second time, and list none.
+    fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
+        let Some(open) = all.interrupted_redrive(&queue.arn) else { return Ok(()) };
+        let Some(archive) = open.archive.as_deref().map(Path::new) else { return Ok(()) };
+        let unsettled = match ArchiveReader::state(archive) {
+            Ok(state) => state.unsettled(),
+            Err(_) if !archive.exists() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if unsettled == 0 {
+            return Ok(());
+        }
+        let why = format!(
+            "redrive {id} was interrupted with {messages} whose end is not known: 'dlq-redrive apply \
+             --resume {id}' goes on with it; --force begins anew, which may send them twice",
+            id = open.id,
+            messages = text::count(unsettled, "message"),
+        );
+        Err(Error::failed("redrive queue", &queue.name, why))
     }
 
     /// Goes on with an interrupted redrive.
@@ -87,6 +120,9 @@ impl Redriver {
         let url = interrupted.state.queue.url.clone();
         let source = self.source(&url, &request)?;
         self.add_sampled(&source, &mut request);
+        if self.dry_run {
+            return self.foresee(&source, plan.as_ref(), &request, out);
+        }
         let lock = self.lock(&source)?;
         self.run(source, plan, &request, Some(interrupted), out, lock)
     }
@@ -124,6 +160,11 @@ impl Redriver {
         };
         if state.kind != MoveKind::Redrive {
             return Err(failed("it is not a redrive"));
+        }
+        if matches!(state.outcome, Some(MoveOutcome::Completed | MoveOutcome::Unverified)) {
+            return Err(failed(
+                "it has ended: 'dlq-redrive verify' watches it, 'apply' begins anew",
+            ));
         }
         let archive = state.archive.clone().ok_or_else(|| failed("it has no archive"))?;
         Ok(Interrupted { state, archive: archive.into() })
@@ -165,12 +206,17 @@ impl Redriver {
         mover.selection = request.selection.clone();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
+        let recorded_hold = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         record.emit(started(&record.document.state, request))?;
         let begun = clock::tick();
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
+        if is_resumed && mover.counts.sent > 0 {
+            watch.breaker = Breaker::late(depth);
+        }
         let hold = request.hold.unwrap_or_else(|| sweep_cost::cost(depth, queue.fifo, 1).hold);
+        let wait = sweep_cost::hidden_wait(recorded_hold, hold);
         let mut redrive = RedriveRun {
             mover: &mut mover,
             record: &mut record,
@@ -182,8 +228,9 @@ impl Redriver {
                 hold: request.hold,
                 verifies: request.verifies,
             },
-            hidden_until: is_resumed.then(|| begun + hold),
+            hidden_until: begun + wait,
             is_thorough: false,
+            unseen: None,
         };
         let result = redrive.run();
         let failed = redrive.finish(result, begun)?;

@@ -46,7 +46,8 @@ impl RedriveRun<'_, '_> {
         let state = &self.record.document.state;
         if possible_duplicates > 0 {
             log::warn(&format!(
-                "{} may be in the destination twice; '{}' lists each as possible_duplicate",
+                "{} may be in both queues, or in the destination twice; '{}' lists each as \
+                 possible_duplicate",
                 text::count(possible_duplicates, "message"),
                 state.archive.as_deref().unwrap_or_default(),
             ));
@@ -153,9 +154,11 @@ impl RedriveRun<'_, '_> {
 /// Returns the reason for which a message is left, as a clause.
 fn in_words(why: &str) -> &'static str {
     match why {
-        "do_not" => "a verdict advises against their redrive; --force moves them",
+        "do_not" => "a verdict advises against its redrive; --force moves it",
         "no_destination" => "no destination is known; give --to",
-        "too_large" => "they are larger than their destination accepts",
-        _ => "their destination has refused them",
+        "too_large" => "larger than its destination accepts",
+        "waits" => "an earlier message of its group is left",
+        "not_confirmed" => "its destination did not confirm it; the archive lists it",
+        _ => "its destination has refused it",
     }
 }

@@ -3,6 +3,7 @@
 //! Promises: a message is in the archive, on disk, before it is sent; it is deleted only when SQS has
 //! confirmed its send with an id that is new, and that is on disk; what is not certain is listed.
 
+mod choosing;
 mod sending;
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,19 +17,13 @@ use crate::edge::sweep::{BatchFate, Fate, SweptMessage};
 use crate::event::Queue;
 use crate::log;
 use crate::rules::evidence::message::Message;
-use crate::rules::evidence::{decode, fingerprint};
 use crate::rules::redrive::archive::{
     ArchiveLine, ArchiveState, IdHash, MessageProgress, MoveResult, id_hash,
 };
-use crate::rules::redrive::batch;
 use crate::rules::redrive::breaker::Trip;
-use crate::rules::redrive::dedup_id;
-use crate::rules::redrive::destination::{self, Destinations};
+use crate::rules::redrive::destination::Destinations;
 use crate::rules::redrive::parking::SentChains;
-use crate::rules::redrive::selection::{LeftOut, Selection};
-
-/// The receives that a message needs before it goes to a further dead-letter queue.
-const RECEIVES_MIN: u64 = 2;
+use crate::rules::redrive::selection::Selection;
 
 /// The messages of a plan: the destination of each, as an index.
 #[derive(Debug, Default)]
@@ -47,8 +42,10 @@ pub(super) struct MoveCounts {
     /// The messages that were deleted, parked ones included.
     pub(super) deleted: u64,
     pub(super) parked: u64,
-    /// The messages of an earlier run that were not found again.
+    /// The messages of an earlier run, not known to be sent, that were not found again.
     pub(super) lost: u64,
+    /// The messages that were sent and could not be deleted.
+    pub(super) undeleted: HashSet<IdHash>,
     /// The messages that were left in the queue for another reason than the selection, by reason.
     pub(super) left_out: BTreeMap<&'static str, HashSet<IdHash>>,
 }
@@ -69,12 +66,16 @@ pub(super) struct Mover<'a> {
     /// The receives after which the queue's own redrive policy moves a message on.
     pub(super) own_receives_max: Option<u64>,
     pub(super) counts: MoveCounts,
-    /// Messages whose send has failed in this run, and groups that therefore wait.
+    /// Messages whose send has failed in this run, and their groups.
     failed: HashSet<IdHash>,
+    failed_groups: HashSet<String>,
+    /// The groups whose later messages wait, because an earlier one is left.
     waiting_groups: HashSet<String>,
     refused_in_a_row: u32,
     /// The messages that an earlier run has archived: their send may have taken place.
     interrupted: HashSet<IdHash>,
+    /// The messages of an earlier run that are not deleted, and were not seen in this run.
+    unseen: HashSet<IdHash>,
 }
 
 /// A message on its way: its place in the batch, and its destination.
@@ -104,6 +105,8 @@ impl<'a> Mover<'a> {
             .iter()
             .filter(|(_, one)| one.sent_as.is_none() && !one.is_deleted && !one.is_parked);
         let interrupted = unsettled.map(|(id, _)| *id).collect();
+        let undeleted = state.messages.iter().filter(|(_, one)| !one.is_deleted);
+        let unseen = undeleted.map(|(id, _)| *id).collect();
         let count = |is: fn(&MessageProgress) -> bool| {
             state.messages.values().filter(|one| is(one)).count() as u64
         };
@@ -129,27 +132,33 @@ impl<'a> Mover<'a> {
             own_receives_max: None,
             counts,
             failed: HashSet::new(),
+            failed_groups: HashSet::new(),
             waiting_groups: HashSet::new(),
             refused_in_a_row: 0,
             interrupted,
+            unseen,
         }
     }
 
     /// Returns whether messages of an earlier run have not been seen again.
-    pub(super) fn has_unsettled(&self) -> bool {
-        self.state.messages.values().any(|one| !one.is_deleted)
+    pub(super) fn has_unseen(&self) -> bool {
+        !self.unseen.is_empty()
     }
 
-    /// Counts the messages of an earlier run that were sent and are gone from the queue, which is empty:
-    /// the record of their deletion was cut off. Returns how many others are gone as well.
-    pub(super) fn settle_gone(&mut self) -> u64 {
-        let gone = |one: &&MessageProgress| !one.is_deleted;
-        let sent = self.state.messages.values().filter(gone);
-        let sent = sent.filter(|one| one.sent_as.is_some()).count() as u64;
-        let all = self.state.messages.values().filter(gone).count() as u64;
-        self.counts.deleted += sent;
-        self.counts.moved += sent;
-        all - sent
+    /// Counts the messages of an earlier run that were sent and are gone from the queue, of which every
+    /// message was seen: the record of their deletion was cut off. The others that are gone are lost.
+    pub(super) fn settle_gone(&mut self) {
+        for id in std::mem::take(&mut self.unseen) {
+            let one = self.state.messages.entry(id).or_default();
+            match one.sent_as.is_some() || one.is_parked {
+                true => {
+                    one.is_deleted = true;
+                    self.counts.deleted += 1;
+                    self.counts.moved += u64::from(one.sent_as.is_some());
+                }
+                false => self.counts.lost += 1,
+            }
+        }
     }
 
     /// Returns how many messages may be in both queues.
@@ -183,104 +192,6 @@ impl<'a> Mover<'a> {
     /// Whether a message is one that this move has sent.
     pub(super) fn is_own(&self, id: &str) -> bool {
         self.state.sent.contains(&id_hash(id))
-    }
-
-    /// Decides about each message of a batch.
-    fn sort(&mut self, batch: &[SweptMessage], quota: u64) -> Result<Sorted, MoveStop> {
-        let mut sorted = Sorted::default();
-        let now = clock::now();
-        for (at, swept) in batch.iter().enumerate() {
-            let message = &swept.received.message;
-            let key = id_hash(&message.id);
-            let progress = self.state.messages.get(&key).copied().unwrap_or_default();
-            if progress.sent_as.is_some() || progress.is_parked {
-                sorted.delete.push(at);
-                continue;
-            }
-            let waits = |group: &str| self.waiting_groups.contains(group);
-            if self.failed.contains(&key) || dedup_id::group(message).is_some_and(waits) {
-                continue;
-            }
-            let fingerprint = fingerprint::compute(&decode::decode(message)).id;
-            let planned = match &self.plan {
-                Some(plan) => match plan.ids.get(&key) {
-                    Some(index) => plan.arns.get(*index as usize).cloned(),
-                    None => continue,
-                },
-                None => match self.selection.judge(message, &fingerprint, now) {
-                    Ok(()) => {
-                        self.selection.learn(message, &fingerprint);
-                        None
-                    }
-                    Err(LeftOut::NotSelected) => continue,
-                    Err(LeftOut::Blocked) => {
-                        self.leave("do_not", key);
-                        continue;
-                    }
-                },
-            };
-            self.check_receives(message)?;
-            if sorted.send.len() as u64 >= quota {
-                continue;
-            }
-            if self.chains.is_parked(&message.id) {
-                sorted.park.push(Choice { at, to: String::new(), fingerprint });
-                continue;
-            }
-            if let Some(to) = self.destination(message, planned.as_deref())? {
-                sorted.send.push(Choice { at, to, fingerprint });
-            }
-        }
-        Ok(sorted)
-    }
-
-    fn leave(&mut self, why: &'static str, key: IdHash) {
-        self.counts.left_out.entry(why).or_default().insert(key);
-    }
-
-    /// Stops at a message that a further look would lose to another queue.
-    fn check_receives(&self, message: &Message) -> Result<(), MoveStop> {
-        let Some(most) = self.own_receives_max else { return Ok(()) };
-        let received = message.system.get("ApproximateReceiveCount");
-        let received = received.and_then(|count| count.parse::<u64>().ok()).unwrap_or(most);
-        let left = most.saturating_sub(received);
-        match left < RECEIVES_MIN {
-            true => Err(MoveStop::FewReceives { id: message.id.clone(), left }),
-            false => Ok(()),
-        }
-    }
-
-    /// Returns where a message goes; None when it is left in its queue.
-    fn destination(
-        &mut self,
-        message: &Message,
-        planned: Option<&str>,
-    ) -> Result<Option<String>, MoveStop> {
-        let key = id_hash(&message.id);
-        let to = match self.destinations.judge(destination::origin(message), planned) {
-            Ok(to) => to,
-            Err(why) if why.is_of_one_message() => {
-                if !self.counts.left_out.contains_key("no_destination") {
-                    log::warn(&format!("message '{}' is left where it is: {why}", message.id));
-                }
-                self.leave("no_destination", key);
-                return Ok(None);
-            }
-            Err(why) => return Err(MoveStop::Refused { id: message.id.clone(), why }),
-        };
-        let added = self.routes.add(self.sqs, self.scope, &to);
-        added.map_err(|error| MoveStop::Destination { to: to.clone(), error })?;
-        let size_max = self.routes.0.get(&to).map_or(0, |route| route.size_max);
-        let size = batch::size(message);
-        if size <= size_max {
-            return Ok(Some(to));
-        }
-        log::warn(&format!(
-            "message '{}' is left where it is: it has {size} bytes, and '{to}' takes {size_max}",
-            message.id
-        ));
-        self.leave("too_large", key);
-        Ok(None)
     }
 
     /// Moves the chosen messages of a batch. What `fate` does not name as taken is still in the queue,
@@ -354,11 +265,14 @@ impl<'a> Mover<'a> {
             deletable.iter().map(|at| batch[*at].received.handle.as_str()).collect();
         let results = self.sqs.delete(self.scope, &self.queue.url, &handles);
         let mut lines = Vec::new();
+        let (mut refused, mut deleted) = (None, 0);
         for (at, result) in deletable.iter().zip(results) {
             let id = batch[*at].received.message.id.clone();
             let progress = self.state.messages.get(&id_hash(&id)).copied().unwrap_or_default();
             match result {
                 Ok(()) => {
+                    deleted += 1;
+                    self.counts.undeleted.remove(&id_hash(&id));
                     fate.fates[*at] = Fate::Taken;
                     if !progress.is_deleted {
                         self.counts.deleted += 1;
@@ -368,11 +282,26 @@ impl<'a> Mover<'a> {
                 }
                 Err(error) => {
                     log::warn(&format!("message '{id}' was sent and cannot be deleted: {error}"));
+                    self.counts.undeleted.insert(id_hash(&id));
+                    refused = Some(error.to_string());
                     let why = format!("it was sent, and could not be deleted: {error}");
                     lines.push(MoveResult::PossibleDuplicate { id, new: None, why });
                 }
             }
         }
-        self.record(lines)
+        self.record(lines)?;
+        match refused {
+            // Further messages would only be in both queues as well.
+            Some(error) if deleted == 0 => self.undeleted(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops when messages that were sent are still in the dead-letter queue.
+    pub(super) fn undeleted(&self, error: String) -> Result<(), MoveStop> {
+        match self.counts.undeleted.len() as u64 {
+            0 => Ok(()),
+            messages => Err(MoveStop::NotDeleted { messages, error }),
+        }
     }
 }

@@ -57,6 +57,16 @@ impl<'a> RedriveRecord<'a> {
         Ok(())
     }
 
+    /// Records for how long messages are about to be hidden.
+    pub(super) fn hold_for(&mut self, hold: Duration) -> Result<(), Error> {
+        let hold_s = hold.as_secs_f64().ceil() as u64;
+        if self.document.state.hold_s.is_some_and(|recorded| recorded >= hold_s) {
+            return Ok(());
+        }
+        self.document.state.hold_s = Some(hold_s);
+        self.document.write()
+    }
+
     /// Begins a step.
     pub(super) fn enter(&mut self, step: MoveStep) -> Result<(), Error> {
         if self.document.state.step == Some(step) {

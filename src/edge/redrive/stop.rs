@@ -7,7 +7,7 @@ use crate::rules::queue::reading::ReadError;
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::destination::NoDestination;
 use crate::rules::redrive::verification::VerificationState;
-use crate::text::{count, safe};
+use crate::text::{self, count, safe};
 
 /// The reason for which a move stops.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub(super) enum MoveStop {
     Unanswered { to: String, messages: u64, error: ReadError },
     /// Each message of several batches in a row was refused.
     AllRefused { to: String, why: String },
+    /// Messages were sent and could not be deleted: they are in both queues.
+    NotDeleted { messages: u64, error: String },
+    /// Not every message could be looked at.
+    Unseen(String),
     /// A send returned an id that is known: SQS has delivered nothing.
     KnownId { id: String, new: String },
     /// The archive or another file cannot be written.
@@ -44,6 +48,7 @@ impl MoveStop {
         match self {
             MoveStop::Tripped(trip) => trip.word(),
             MoveStop::Interrupted => "interrupted",
+            MoveStop::NotConsumed(VerificationState::ReturnsUnknown) => "returns_unknown",
             MoveStop::NotConsumed(_) => "not_consumed",
             MoveStop::Refused { .. } => "destination_refused",
             MoveStop::FewReceives { .. } => "receives",
@@ -51,10 +56,16 @@ impl MoveStop {
             MoveStop::NotSent { .. } | MoveStop::AllRefused { .. } => "not_sent",
             MoveStop::Unanswered { .. } => "unanswered",
             MoveStop::KnownId { .. } => "known_id",
+            MoveStop::NotDeleted { .. } => "not_deleted",
+            MoveStop::Unseen(_) => "unseen",
             MoveStop::File(_) => "file",
             MoveStop::Queue(_) => "queue",
         }
     }
+}
+
+fn were(messages: u64) -> String {
+    format!("{} {}", text::count(messages, "message"), if messages == 1 { "was" } else { "were" })
 }
 
 impl fmt::Display for MoveStop {
@@ -91,6 +102,13 @@ impl fmt::Display for MoveStop {
                 safe(id),
                 safe(new)
             ),
+            MoveStop::NotDeleted { messages, error } => write!(
+                f,
+                "{} sent and could not be deleted: {error}; the dead-letter queue still has {}",
+                were(*messages),
+                if *messages == 1 { "it" } else { "them" },
+            ),
+            MoveStop::Unseen(why) => f.write_str(why),
             MoveStop::File(error) => error.fmt(f),
             MoveStop::Queue(error) => write!(f, "cannot read the queue: {error}"),
         }

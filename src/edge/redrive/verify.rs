@@ -15,9 +15,8 @@ use crate::document::Keys;
 use crate::edge::archive::ArchiveReader;
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
-use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::breaker::{Breaker, Trip};
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
 use crate::rules::redrive::verification::{self, Consumption, VerificationState};
 use crate::time::Timestamp;
@@ -51,6 +50,7 @@ impl Redriver {
         let state = Move { finished_at: None, outcome: None, ..state };
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
+        watch.breaker = Breaker::late(source.attributes.counts.depth());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
             ramp: request.ramp,
@@ -61,9 +61,9 @@ impl Redriver {
         };
         let begun = clock::tick();
         let (mover, record) = (&mut mover, &mut record);
-        let hidden_until = None;
+        let (hidden_until, is_thorough, unseen) = (begun, false, None);
         let mut redrive =
-            RedriveRun { mover, record, watch, pace, hidden_until, is_thorough: false };
+            RedriveRun { mover, record, watch, pace, hidden_until, is_thorough, unseen };
         let depth = source.attributes.counts.depth();
         let result = redrive.look_and_verify(depth);
         let failed = redrive.finish(result, begun)?;
@@ -121,10 +121,6 @@ impl RedriveRun<'_, '_> {
             let look = watch::look(self.mover, depth, 0)?;
             if look.returned > 0 {
                 return Err(MoveStop::Tripped(Trip::Returned(look.returned)));
-            }
-            if !look.is_complete {
-                let name = &self.mover.queue.name;
-                log::warn(&format!("not all messages of queue '{name}' could be looked at"));
             }
         }
         self.watch.verify(self.mover, self.record).map(Some)

@@ -67,6 +67,26 @@ impl RedriveWatch {
         self.breaker.judge(arrivals, look, mover.counts.sent).map_err(MoveStop::Tripped)
     }
 
+    /// Looks for returns at the end of a step: the depth alone shows none while others leave the queue.
+    fn conclude(
+        &mut self,
+        mover: &Mover<'_>,
+        record: &mut RedriveRecord<'_>,
+    ) -> Result<VerificationState, MoveStop> {
+        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
+        let depth = own.counts.depth();
+        let look = match depth {
+            0 => QueueLook { returned: 0, is_complete: true },
+            _ => look(mover, depth, 0)?,
+        };
+        record.document.state.returned = record.document.state.returned.max(look.returned);
+        let deleted = mover.counts.deleted - self.deleted_before;
+        match self.breaker.conclude(depth, deleted, look).map_err(MoveStop::Tripped)? {
+            true => Ok(VerificationState::Verified),
+            false => Ok(VerificationState::ReturnsUnknown),
+        }
+    }
+
     /// Returns how long returns of what was sent have to be awaited.
     fn window(&self, mover: &Mover<'_>) -> Duration {
         let window = |route: &MoveRoute| {
@@ -113,7 +133,10 @@ impl RedriveWatch {
             let now = clock::now();
             let is_over = now >= until && readings >= verification::READINGS_MIN;
             let state = state(mover, until, now);
-            if is_over || state == VerificationState::Verified {
+            if state == VerificationState::Verified {
+                return self.conclude(mover, record);
+            }
+            if is_over {
                 return Ok(state);
             }
             record.update()?;

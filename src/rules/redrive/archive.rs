@@ -320,6 +320,11 @@ impl ArchiveState {
         self.messages.entry(id_hash(id)).or_default()
     }
 
+    /// Returns the number of messages that may have been sent and are not known to be deleted.
+    pub fn unsettled(&self) -> u64 {
+        self.messages.values().filter(|one| !one.is_deleted).count() as u64
+    }
+
     /// Returns the number of messages that were deleted from the dead-letter queue.
     pub fn deleted(&self) -> u64 {
         self.messages.values().filter(|one| one.is_deleted).count() as u64

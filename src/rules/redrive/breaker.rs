@@ -20,6 +20,8 @@ pub struct Breaker {
     foreign: u64,
     /// The arrivals at the last look that could not see all messages.
     unexplained: u64,
+    /// Whether it has followed the depth since before the first message was sent.
+    trusts_depth: bool,
 }
 
 /// The result of a comparison of depths.
@@ -76,7 +78,12 @@ impl fmt::Display for Trip {
 impl Breaker {
     /// Begins with the depth before the first message is deleted.
     pub const fn new(start: u64) -> Self {
-        Breaker { start, foreign: 0, unexplained: 0 }
+        Breaker { start, foreign: 0, unexplained: 0, trusts_depth: true }
+    }
+
+    /// Begins after messages were sent: some may have returned before.
+    pub const fn late(start: u64) -> Self {
+        Breaker { trusts_depth: false, ..Breaker::new(start) }
     }
 
     /// Compares the depth with what it must be after `deleted` deletions.
@@ -93,6 +100,17 @@ impl Breaker {
             true => DepthCheck::Look(arrivals),
             false => DepthCheck::Quiet,
         }
+    }
+
+    /// Judges the end of a step by a look: messages of others that have left the queue hide a return from
+    /// its depth. Returns whether it is known that none has come. A queue that cannot be seen whole is
+    /// believed by its depth while none of the others has left.
+    pub fn conclude(&self, depth: u64, deleted: u64, look: QueueLook) -> Result<bool, Trip> {
+        if look.returned > 0 {
+            return Err(Trip::Returned(look.returned));
+        }
+        let left = self.start.saturating_sub(deleted);
+        Ok(look.is_complete || (self.trusts_depth && depth >= left + self.foreign))
     }
 
     /// Judges what a look has found after `arrivals`, of a redrive that has sent `sent` messages.
@@ -150,6 +168,26 @@ mod tests {
         for (rule, arrivals, look, sent, expected) in rows {
             assert_eq!(Breaker::new(100).judge(arrivals, look, sent), expected, "{rule}");
         }
+    }
+
+    #[test]
+    fn step_ends_well_when_no_return_can_be_hidden() {
+        let look = |returned, is_complete| QueueLook { returned, is_complete };
+        let (usual, late) = (Breaker::new(100), Breaker::late(100));
+        let rows = [
+            ("all was seen", usual, 40, look(0, true), Ok(true)),
+            ("a return", usual, 99, look(1, true), Err(Trip::Returned(1))),
+            ("a return in a partial look", usual, 99, look(2, false), Err(Trip::Returned(2))),
+            ("too many to be seen, none has left", usual, 99, look(0, false), Ok(true)),
+            ("one of the others has left", usual, 98, look(0, false), Ok(false)),
+            ("a return may have come before", late, 99, look(0, false), Ok(false)),
+            ("all was seen later", late, 99, look(0, true), Ok(true)),
+        ];
+        for (rule, breaker, depth, look, expected) in rows {
+            assert_eq!(breaker.conclude(depth, 1, look), expected, "{rule}");
+        }
+        let others = Breaker { foreign: 5, ..usual };
+        assert_eq!(others.conclude(103, 1, look(0, false)), Ok(false), "of 104");
     }
 
     #[test]

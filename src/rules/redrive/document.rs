@@ -109,6 +109,8 @@ pub struct Move {
     pub parked: u64,
     /// The depth of each destination, by ARN, before the first message was sent to it.
     pub baselines: BTreeMap<String, u64>,
+    /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
+    pub hold_s: Option<u64>,
     /// The path of the archive.
     pub archive: Option<String>,
     /// The SHA-256 of the plan.
@@ -161,6 +163,12 @@ impl Redrives {
     /// Returns the moves of a queue, the oldest first.
     pub fn of_queue<'a>(&'a self, arn: &'a str) -> impl DoubleEndedIterator<Item = &'a Move> {
         self.moves.iter().filter(move |one| one.queue.arn == arn)
+    }
+
+    /// Returns the last redrive of a queue when it has not come to its end.
+    pub fn interrupted_redrive<'a>(&'a self, arn: &'a str) -> Option<&'a Move> {
+        let last = self.of_queue(arn).rev().find(|one| one.kind == MoveKind::Redrive)?;
+        matches!(last.outcome, None | Some(MoveOutcome::Aborted)).then_some(last)
     }
 
     pub fn get(&self, id: &str) -> Option<&Move> {

@@ -21,6 +21,9 @@ const HOLD: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(43_20
 const IN_FLIGHT_MAX: [u64; 2] = [120_000, 20_000];
 const IN_FLIGHT_SPARE: u64 = 1000;
 
+/// The longest wait for messages that somebody else holds.
+const OTHERS_WAIT: Duration = Duration::from_secs(60);
+
 /// The receives at once, of a standard queue.
 const AT_ONCE: usize = 4;
 /// The depth from which several receives at once are faster: at the end each of them waits for nothing.
@@ -55,6 +58,19 @@ pub fn cost(depth: u64, fifo: bool, at_once: usize) -> SweepCost {
     SweepCost { receives: receives + 2, duration, hold, held_max }
 }
 
+/// Returns how long hidden messages are waited for: those of a killed run that has recorded its hold, or
+/// those that somebody else is looking at.
+pub fn hidden_wait(recorded: Option<Duration>, hold: Duration) -> Duration {
+    recorded.unwrap_or(hold.min(OTHERS_WAIT))
+}
+
+/// Returns how many messages of a queue were not received, though no more could be: others hold them, or
+/// they are delayed. There were `before`, of which `seen` were received and `left` are still there; there
+/// are `after` now, new ones included.
+pub fn unseen(before: u64, seen: u64, after: u64, left: u64) -> u64 {
+    before.saturating_sub(seen).min(after.saturating_sub(left))
+}
+
 /// Returns each message of a batch once, in the order of their first copies: the last copy, whose
 /// receipt handle is the newest. SQS may answer with a message twice, and receives at once may return
 /// a message that has become visible again between them.
@@ -77,6 +93,38 @@ pub fn last_of_each<K: Copy + Eq + Hash, M>(batch: Vec<M>, key: impl Fn(&M) -> K
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn killed_run_hides_its_messages_for_as_long_as_it_held_them() {
+        let s = Duration::from_secs;
+        let rows = [
+            (None, s(120), s(60)),
+            (None, s(1), s(1)),
+            (Some(s(600)), s(120), s(600)),
+            (Some(s(1)), s(120), s(1)),
+        ];
+        for (recorded, hold, expected) in rows {
+            assert_eq!(hidden_wait(recorded, hold), expected, "{recorded:?} {hold:?}");
+        }
+    }
+
+    #[test]
+    fn unseen_messages_are_those_that_were_there_and_are() {
+        let rows = [
+            ("all were seen and taken", (10, 10, 0, 0), 0),
+            ("all were seen and left", (10, 10, 10, 10), 0),
+            ("three are held by others", (10, 7, 3, 0), 3),
+            ("they are held, and two are left", (10, 7, 5, 2), 3),
+            ("they have gone", (10, 7, 0, 0), 0),
+            ("one has gone", (10, 7, 2, 0), 2),
+            ("new ones have come", (10, 10, 4, 0), 0),
+            ("new ones beside held ones", (10, 7, 9, 0), 3),
+            ("an empty queue", (0, 0, 0, 0), 0),
+        ];
+        for (rule, (before, seen, after, left), expected) in rows {
+            assert_eq!(unseen(before, seen, after, left), expected, "{rule}");
+        }
+    }
 
     #[test]
     fn last_copy_takes_the_place_of_the_first() {

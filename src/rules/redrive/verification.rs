@@ -121,12 +121,18 @@ pub enum VerificationState {
     Verified,
     /// The window has passed, and this many messages wait for a consumer; None: unknown.
     NotConsumed(Option<u64>),
+    /// A return may be among messages that could not be looked at.
+    ReturnsUnknown,
 }
 
 impl fmt::Display for VerificationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             VerificationState::Watching => f.write_str("the time for a return has not passed"),
+            VerificationState::ReturnsUnknown => f.write_str(
+                "not all of the dead-letter queue could be looked at, and a message that has died again \
+                 may be in it",
+            ),
             VerificationState::Verified => f.write_str("all were consumed, and none has returned"),
             VerificationState::NotConsumed(None) => {
                 f.write_str("the destination could not be read, so that nothing is known")

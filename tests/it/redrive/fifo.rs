@@ -24,6 +24,16 @@ fn let_groups_die(sqs: &mut Client, source: &str, dlq: &str, groups: usize, roun
     die(sqs, source, dlq, (groups * rounds) as u64);
 }
 
+/// Sends messages with these bodies to a group, and lets all die.
+pub fn let_die_in_group(sqs: &mut Client, source: &str, dlq: &str, group: &str, bodies: &[&str]) {
+    let until = sqs.depth(dlq) + bodies.len() as u64;
+    for body in bodies {
+        let entry = json!({"Id": "0", "MessageBody": body, "MessageGroupId": group});
+        send_batch(sqs, source, &[entry]);
+    }
+    die(sqs, source, dlq, until);
+}
+
 /// Returns the rounds of each group, in the order of arrival.
 fn rounds_by_group(messages: &[Value]) -> BTreeMap<u64, Vec<u64>> {
     let mut all: BTreeMap<u64, Vec<u64>> = BTreeMap::new();

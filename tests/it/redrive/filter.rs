@@ -14,11 +14,7 @@ const INCIDENT: &str = "11111111-2222-8333-8444-666666666666";
 /// Writes the records of a fix: `step` of its opening, and whether its merge is deployed.
 fn record_fix(bench: &Bench, queue: &Value, fingerprint: &str, step: &str, deployed: Value) {
     let at = "2026-11-29T10:00:00Z";
-    let session = json!({
-        "id": SESSION, "incident": INCIDENT, "queue_name": "orders-dlq", "queue": queue,
-        "status": "completed", "pid": null, "start_time": at, "timeout_at": at, "ended_at": at,
-        "cooldown_until": null, "printed": 0, "fingerprint": fingerprint, "verdict": "confirmed",
-    });
+    let session = ended_session(queue, fingerprint);
     let fix = json!({
         "id": SESSION, "step": step, "incident": INCIDENT, "fingerprint": fingerprint,
         "repo": "acme/shop", "attempt": 1, "branch": "dlq/x", "base": "abc",
@@ -38,6 +34,25 @@ fn record_fix(bench: &Bench, queue: &Value, fingerprint: &str, step: &str, deplo
     let sessions = json!({"version": 1, "sessions": [session], "incidents": []});
     bench.write("state/prs.json", prs.to_string());
     bench.write("state/sessions.json", sessions.to_string());
+}
+
+/// Returns the record of a session that has ended.
+fn ended_session(queue: &Value, fingerprint: &str) -> Value {
+    let at = "2026-11-29T10:00:00Z";
+    json!({
+        "id": SESSION, "incident": INCIDENT, "queue_name": "orders-dlq", "queue": queue,
+        "status": "completed", "pid": null, "start_time": at, "timeout_at": at, "ended_at": at,
+        "cooldown_until": null, "printed": 0, "fingerprint": fingerprint, "verdict": "confirmed",
+    })
+}
+
+/// Records a session that has ended with this advice about the messages of a cause.
+pub fn record_advice(bench: &Bench, queue: &Value, fingerprint: &str, advice: &str) {
+    let session = ended_session(queue, fingerprint);
+    let sessions = json!({"version": 1, "sessions": [session], "incidents": []});
+    bench.write("state/sessions.json", sessions.to_string());
+    let finding = json!({"redrive": advice}).to_string();
+    bench.write(&format!("state/sessions/{SESSION}/finding.json"), finding);
 }
 
 /// Returns the queue and the fingerprint of its messages, as a plan names them.

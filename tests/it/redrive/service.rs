@@ -36,7 +36,7 @@ fn cut_connection_at_a_send_deletes_nothing_and_lists_what_may_be_twice() {
 
 #[test]
 fn message_that_is_received_twice_at_once_travels_once() {
-    let sqs = start();
+    let sqs = FakeSqs::start().with_queues(&[("orders", 0), ("orders-dlq", 2)]);
     sqs.state().receive = Behavior::Body(
         r#"{"Messages":[
             {"MessageId":"m0","ReceiptHandle":"old","Body":"{}","Attributes":{}},
@@ -91,6 +91,9 @@ fn each_entry_of_a_batch_has_its_own_result() {
     let sent: Vec<&str> = archived.sent.keys().map(String::as_str).collect();
     assert_eq!(sent, ["m0", "m2"], "1 has failed, and 3 and 4 are not confirmed");
     assert_eq!(archived.deleted.iter().collect::<Vec<_>>(), ["m0", "m2"]);
+    let listed: Vec<&String> = archived.listed.iter().collect();
+    assert_eq!(listed, ["m1", "m3", "m4"], "SQS may have taken what it does not confirm");
+    assert!(output.stderr.contains("does not confirm message 'm1'"), "{}", output.stderr);
 }
 
 #[test]
@@ -110,7 +113,8 @@ fn failed_deletion_is_listed() {
     let sqs = start();
     sqs.state().not_deleted = [("m3".to_owned(), "ReceiptHandleIsInvalid")].into();
     let (output, archived, recorded) = run(&sqs, "redrive-undeleted");
-    assert_eq!(output.single("redrive.completed")["data"]["possible_duplicates"], 1);
+    assert_eq!(output.single("redrive.aborted")["data"]["reason"], "not_deleted");
+    assert_eq!(output.code, 1, "it is still in the dead-letter queue");
     assert_eq!(archived.sent.len(), 5);
     assert_eq!(archived.listed.iter().collect::<Vec<_>>(), ["m3"]);
     assert_eq!(recorded["deleted"], 4, "{}", output.stderr);

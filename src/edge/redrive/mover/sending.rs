@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Choice, Mover};
 use crate::clock;
-use crate::edge::aws::{BatchError, Outgoing, SendResult};
+use crate::edge::aws::{BatchError, EntryError, Outgoing, SendResult};
 use crate::edge::redrive::stop::MoveStop;
 use crate::edge::sweep::SweptMessage;
 use crate::log;
@@ -58,7 +58,10 @@ impl Mover<'_> {
             // In a FIFO queue the next request waits for the results of the last one.
             let at_once = if fifo { 1 } else { requests.len().max(1) };
             for requests in requests.chunks(at_once) {
-                let open = |at: &&usize| !self.waits(message(all[**at]));
+                let has_failed = |one: &Message| {
+                    dedup_id::group(one).is_some_and(|group| self.failed_groups.contains(group))
+                };
+                let open = |at: &&usize| !has_failed(message(all[**at]));
                 let requests: Vec<Vec<usize>> = requests
                     .iter()
                     .map(|one| one.iter().filter(open).copied().collect())
@@ -73,11 +76,6 @@ impl Mover<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether a message waits because an earlier one of its group could not be sent.
-    fn waits(&self, message: &Message) -> bool {
-        dedup_id::group(message).is_some_and(|group| self.waiting_groups.contains(group))
     }
 
     /// Sends requests, and repeats those that were throttled: SQS has not taken them.
@@ -142,8 +140,15 @@ impl Mover<'_> {
                         sent += 1;
                     }
                     Err(error) => {
-                        self.fail(message);
-                        refused.get_or_insert_with(|| error.to_string());
+                        if !error.is_permanent {
+                            lines.push(MoveResult::PossibleDuplicate {
+                                id: message.id.clone(),
+                                new: None,
+                                why: format!("its send is not confirmed: {error}"),
+                            });
+                        }
+                        self.fail(message, error.is_permanent);
+                        refused.get_or_insert_with(|| (message.id.clone(), error));
                     }
                 }
             }
@@ -167,27 +172,29 @@ impl Mover<'_> {
         &mut self,
         to: &str,
         sent: u64,
-        refused: Option<String>,
+        refused: Option<(String, EntryError)>,
         stop: &mut Option<MoveStop>,
     ) {
-        let Some(why) = refused else {
+        let Some((id, why)) = refused else {
             self.refused_in_a_row = 0;
             return;
         };
-        log::warn(&format!("'{to}' refuses a message, which is left where it is: {why}"));
+        let verb = if why.is_permanent { "refuses" } else { "does not confirm" };
+        log::warn(&format!("'{to}' {verb} message '{id}', which is left where it is: {why}"));
+        let why = why.to_string();
         self.refused_in_a_row = if sent > 0 { 0 } else { self.refused_in_a_row + 1 };
         if self.refused_in_a_row >= REFUSED_MAX {
             stop.get_or_insert(MoveStop::AllRefused { to: to.to_owned(), why });
         }
     }
 
-    /// Notes a message that could not be sent. Its group waits, or a later message would overtake it.
-    fn fail(&mut self, message: &Message) {
-        let key = id_hash(&message.id);
-        self.failed.insert(key);
-        self.interrupted.remove(&key);
-        self.leave("not_sent", key);
-        self.waiting_groups.extend(dedup_id::group(message).map(str::to_owned));
+    /// Notes a message that could not be sent.
+    fn fail(&mut self, message: &Message, is_refused: bool) {
+        self.failed.insert(id_hash(&message.id));
+        if self.queue.fifo {
+            self.failed_groups.extend(dedup_id::group(message).map(str::to_owned));
+        }
+        self.leave(if is_refused { "not_sent" } else { "not_confirmed" }, message);
     }
 
     /// Whether an id is that of a message which was received or sent before.
