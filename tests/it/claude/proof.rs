@@ -484,7 +484,7 @@ fn killed_proof_is_unknown_until_it_is_taken_up() {
     );
     assert_eq!(plan(), before);
     let arguments = format!("prove {id} base_moved");
-    signal("KILL", supervisor_with(&bench, &arguments));
+    kill_supervisor(&bench, &arguments);
     wait_for("the tests end with it", || !is_alive(tests));
     let all = proofs(&bench);
     assert_eq!(all.len(), 2);
@@ -509,7 +509,7 @@ fn session_killed_during_its_proof_has_no_verdict() {
     bench.run("dlq-investigate", &["--no-wait"], raised);
     wait_for("the tests run", || read_text(&bench, "pid").ends_with('\n'));
     let tests: i32 = read_text(&bench, "pid").trim().parse().unwrap();
-    signal("KILL", supervisor_with(&bench, &format!("run {}", session_id(&bench))));
+    kill_supervisor(&bench, &format!("run {}", session_id(&bench)));
     wait_for("the tests end with it", || !is_alive(tests));
     let output = bench.run("dlq-investigate", &[], "");
     let ends = own_events(&output.text());
@@ -522,6 +522,14 @@ fn session_killed_during_its_proof_has_no_verdict() {
     assert_eq!((&record["verdict"], &record["proofs"]), (&Value::Null, &json!([])));
     let output = bench.run("dlq-investigate", &["--prove", &session_id(&bench)], "");
     assert!(output.stderr.contains("it ended without a result"), "{}", output.stderr);
+}
+
+/// Kills the process of `dlq-supervise` with these arguments, and waits for its last thread: its tests may
+/// end before that gives back the lock.
+fn kill_supervisor(bench: &Bench, arguments: &str) {
+    let pid = supervisor_with(bench, arguments);
+    signal("KILL", pid);
+    wait_for("the supervisor has ended", || !is_alive(pid));
 }
 
 /// Returns the process of `dlq-supervise` of a bench with these arguments.
