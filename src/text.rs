@@ -268,6 +268,13 @@ mod tests {
         }
     }
 
+    /// A width in a format panics beyond 65,535.
+    #[test]
+    fn padding_has_any_width() {
+        assert_eq!(padded("注", 70_000).len(), "注".len() + 69_998);
+        assert_eq!(padded("abc", 2), "abc");
+    }
+
     #[test]
     fn shorten_counts_characters() {
         assert_eq!(shorten("ação!", 5), "ação!");

@@ -166,8 +166,14 @@ pub mod files {
 /// A liveness probe holds the lock briefly; taking it is retried for this long.
 const LOCK_RETRY: Duration = Duration::from_millis(500);
 
-/// Time after the deadline for what has to be saved and cleaned up.
+/// Most time after the deadline for what has to be saved and cleaned up.
 const AFTER_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Bounds all later calls of git: after its deadline a session has as long again, and a minute at most.
+fn bound_git(context: &SessionContext) {
+    let timeout = Duration::from_millis(context.plan.timeout_ms);
+    git::end_by(clock::tick() + context.time_remaining() + AFTER_DEADLINE.min(timeout));
+}
 
 /// Runs the session whose folder and plan a filter has made, to its end.
 pub fn supervise(store: &Store, session: &str) -> Result<(), Error> {
@@ -202,7 +208,7 @@ fn run(
     environment: Variables,
     credential: Option<SecretValue>,
 ) -> Result<(), Error> {
-    git::end_by(clock::tick() + context.time_remaining() + AFTER_DEADLINE);
+    bound_git(context);
     // Validate the agent before receiving messages: an unsuitable program costs nothing.
     let agent = match prepare_agent(context, credential, &environment) {
         Ok(agent) => agent,

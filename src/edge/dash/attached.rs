@@ -39,3 +39,36 @@ fn text(path: &Path) -> Result<String, Error> {
     file.take(SHOWN_MAX).read_to_end(&mut bytes).map_err(failed)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strange_report_and_patch_are_said_and_never_waited_for() {
+        let state = std::env::temp_dir().join(format!("dlq-attached-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&state);
+        let folder = state.join("sessions/s-1");
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Store::open(&state).unwrap();
+        let (report, patch) = (folder.join(files::REPORT), folder.join(files::PATCH));
+        std::fs::File::create(&report).unwrap().set_len(1 << 40).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &patch).unwrap();
+        let found = read_attached(&store, "s-1");
+        assert_eq!(found.report.unwrap().len() as u64, SHOWN_MAX);
+        let why = found.patch.unwrap_err();
+        assert!(why.ends_with("it is a symbolic link, not a file"), "{why}");
+        std::fs::remove_file(&report).unwrap();
+        std::fs::remove_file(&patch).unwrap();
+        std::fs::create_dir(&report).unwrap();
+        #[cfg(target_os = "linux")]
+        rustix::fs::mkfifoat(rustix::fs::CWD, &patch, 0o600.into()).unwrap();
+        let found = read_attached(&store, "s-1");
+        let why = found.report.unwrap_err();
+        assert!(why.ends_with("it is a folder, not a file"), "{why}");
+        #[cfg(target_os = "linux")]
+        assert!(found.patch.unwrap_err().ends_with("it is a FIFO, not a file"));
+        assert_eq!(read_attached(&store, "other").report.as_deref(), Ok(""));
+        std::fs::remove_dir_all(state).unwrap();
+    }
+}

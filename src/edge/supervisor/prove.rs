@@ -15,7 +15,7 @@ use super::finish::patch_hash;
 use super::prove_patch::{Patch, TestRunner};
 use super::wait::{StopRequest, Watchdog};
 use super::workspace::{EvidenceSeals, Workspace};
-use super::{AFTER_DEADLINE, Code, files, plan, program, sandbox, take_lock};
+use super::{Code, bound_git, files, plan, program, sandbox, take_lock};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::git::{self, Worktree};
@@ -79,7 +79,7 @@ pub fn prove(store: &Store, session: &str, reason: ProofReason) -> Result<bool, 
         return Err(refused("its patch.diff is not the one that the session has recorded"));
     }
     let context = SessionContext::of_proof(store, session, plan);
-    git::end_by(clock::tick() + context.time_remaining() + AFTER_DEADLINE);
+    bound_git(&context);
     remove_leftovers(&context, &code)?;
     store::make_dir(&context.folder)?;
     let mut number = 0;

@@ -175,6 +175,42 @@ fn patch_that_changes_how_the_tests_run_proves_nothing_by_that() {
     assert_eq!(data["verdict"]["status"], "confirmed", "{data}");
 }
 
+/// A newer version of a dependency, with a test of it and without. A list that no runner of tests reads
+/// can prove a fix.
+#[test]
+fn change_of_a_manifest_alone_is_likely_at_most() {
+    let code = |file: &str| {
+        format!(
+            "def total(order):\n    if 'dep 2' in open('{file}').read():\n        \
+             return order.get('amount', 0) * 2\n    return order['amount'] * 2\n"
+        )
+    };
+    let absent = ("test_absent.py", NEW_TEST);
+    let (ok, failed) = (Some("passed"), Some("failed"));
+    let rows = [
+        ("pyproject.toml", true, [ok, failed, ok, Some("unproven")], "only with the patch's own"),
+        ("pyproject.toml", false, [ok, None, ok, Some("unproven")], "no test sees the fix"),
+        (
+            "requirements.txt",
+            true,
+            [ok, failed, ok, Some("proven")],
+            "the new tests fail on the base",
+        ),
+    ];
+    for (file, has_test, expected, why) in rows {
+        let code = code(file);
+        let base = [("total.py", code.as_str()), ("test_total.py", TEST), (file, "# dep 1\n")];
+        let mut changes = vec![(file, "# dep 2\n")];
+        changes.extend(has_test.then_some(absent));
+        let data = run(&project(&format!("proof-manifest-{file}"), &base, &changes, UNITTEST));
+        let detail = data["proof"]["detail"].as_str().unwrap();
+        assert_eq!(results(&data["proof"]).map(Value::as_str), expected, "{file}: {data}");
+        assert!(detail.contains(why), "{file}: {detail}");
+        let status = if expected[3] == Some("proven") { "confirmed" } else { "likely" };
+        assert_eq!(data["verdict"]["status"], status, "{file}: {data}");
+    }
+}
+
 /// Fails in each second run, and sees nothing of the fix.
 #[test]
 fn test_that_fails_by_chance_proves_no_patch() {
@@ -484,7 +520,7 @@ fn killed_proof_is_unknown_until_it_is_taken_up() {
     );
     assert_eq!(plan(), before);
     let arguments = format!("prove {id} base_moved");
-    signal("KILL", supervisor_with(&bench, &arguments));
+    kill_supervisor(&bench, &arguments);
     wait_for("the tests end with it", || !is_alive(tests));
     let all = proofs(&bench);
     assert_eq!(all.len(), 2);
@@ -509,7 +545,7 @@ fn session_killed_during_its_proof_has_no_verdict() {
     bench.run("dlq-investigate", &["--no-wait"], raised);
     wait_for("the tests run", || read_text(&bench, "pid").ends_with('\n'));
     let tests: i32 = read_text(&bench, "pid").trim().parse().unwrap();
-    signal("KILL", supervisor_with(&bench, &format!("run {}", session_id(&bench))));
+    kill_supervisor(&bench, &format!("run {}", session_id(&bench)));
     wait_for("the tests end with it", || !is_alive(tests));
     let output = bench.run("dlq-investigate", &[], "");
     let ends = own_events(&output.text());
@@ -522,6 +558,14 @@ fn session_killed_during_its_proof_has_no_verdict() {
     assert_eq!((&record["verdict"], &record["proofs"]), (&Value::Null, &json!([])));
     let output = bench.run("dlq-investigate", &["--prove", &session_id(&bench)], "");
     assert!(output.stderr.contains("it ended without a result"), "{}", output.stderr);
+}
+
+/// Kills the process of `dlq-supervise` with these arguments, and waits for its last thread: its tests may
+/// end before that gives back the lock.
+fn kill_supervisor(bench: &Bench, arguments: &str) {
+    let pid = supervisor_with(bench, arguments);
+    signal("KILL", pid);
+    wait_for("the supervisor has ended", || !is_alive(pid));
 }
 
 /// Returns the process of `dlq-supervise` of a bench with these arguments.

@@ -23,7 +23,9 @@ fn verdict_is_reported_with_cost_and_progress() {
          cat >@/prompt; {INIT_LINE}; {used}; {}",
         result_line(&verdict())
     );
-    let bench = bench_with_stub("claude-verdict", "2.1.330", &body, "");
+    let limits =
+        ", budget_usd_per_run: 5, budget_usd_per_day: 50, max_turns: 37, timeout_minutes: 47";
+    let bench = bench_with_stub("claude-verdict", "2.1.330", &body, limits);
     let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
     assert_eq!(
         summaries(&output.text()),
@@ -52,7 +54,10 @@ fn verdict_is_reported_with_cost_and_progress() {
     assert!(argv.contains("--restricted\n"), "{argv}");
     assert!(argv.contains("--tools=Read,Grep,Glob,Agent\n"), "{argv}");
     assert!(agents.contains("\"code-review\"") && !agents.contains("Bash\""), "{agents}");
-    assert!(read_text(&bench, "prompt").contains("</data nonce="));
+    let prompt = read_text(&bench, "prompt");
+    assert!(prompt.contains("</data nonce="), "{prompt}");
+    let limits = "you have at most 37 turns of your own, $5.00 and 47 minutes";
+    assert!(prompt.contains(limits), "{prompt}");
     // The worktree of the agent is gone, and the user's checkout has no new file.
     assert!(read_text(&bench, "cwd").trim().ends_with("/tree"), "{}", read_text(&bench, "cwd"));
     assert_eq!(read_text(&bench, "ls"), ".dlq\n.git\na.py\n");
@@ -144,6 +149,55 @@ fn stop_option_ends_running_session() {
     let again = bench.run("dlq-investigate", &["--stop", &id], "");
     assert_eq!(again.code(), 1);
     assert!(again.stderr.contains("it has ended already"), "{}", again.stderr);
+    assert_no_process_left(&bench);
+}
+
+/// A session that is resumed takes a slot like any other, and its queue has one session at a time.
+#[test]
+fn resumed_session_needs_a_slot() {
+    let rows = [
+        (1, "users", "auto_investigation.max_concurrent sessions are running"),
+        (2, "orders", "another session is investigating its queue"),
+    ];
+    for (slots, busy, why) in rows {
+        let body = format!("{INIT_LINE}; echo ran >>@/ran; exec sleep 600");
+        let more = format!(", cooldown_hours: 0, max_concurrent: {slots}");
+        let bench = bench_with_stub("claude-slots", "2.1.330", &body, &more);
+        let runs =
+            |count| wait_for("it runs", || read_text(&bench, "ran").lines().count() == count);
+        investigate(&bench, &["--no-wait"], raised("orders", "i", seconds_ago(0), None));
+        runs(1);
+        let id = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(bench.run("dlq-investigate", &["--stop", &id], "").code(), 0);
+        investigate(&bench, &["--no-wait"], raised(busy, "k", seconds_ago(0), None));
+        runs(2);
+        let output = bench.run("dlq-investigate", &["--resume", &id], "");
+        assert_eq!(output.code(), 1, "{busy}: {}", output.text());
+        assert!(output.stderr.contains(why), "{busy}: {}", output.stderr);
+        assert_eq!(sessions(&bench)["sessions"].as_array().unwrap().len(), 2, "{busy}");
+        let other = sessions(&bench)["sessions"][1]["id"].as_str().unwrap().to_owned();
+        assert_eq!(bench.run("dlq-investigate", &["--stop", &other], "").code(), 0);
+        assert_no_process_left(&bench);
+        assert_eq!(read_text(&bench, "ran"), "ran\nran\n", "{busy}");
+    }
+}
+
+/// The last answer has no verdict either: it is not asked for again.
+#[test]
+fn last_answer_is_asked_for_once() {
+    let body =
+        format!("cat >/dev/null; echo $* >>@/ran; {INIT_LINE}; {}", result_line(&Value::Null));
+    let bench = bench_with_stub("claude-once", "2.1.330", &body, "");
+    let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+    let all = summaries(&output.text());
+    assert_eq!(all, ["started orders", "failed orders no_structured_output"]);
+    let ran = read_text(&bench, "ran");
+    let resumed: Vec<bool> = ran
+        .lines()
+        .filter(|line| line.contains("--session-id=") || line.contains("--resume="))
+        .map(|line| line.contains("--resume="))
+        .collect();
+    assert_eq!(resumed, [false, true], "{ran}");
     assert_no_process_left(&bench);
 }
 

@@ -157,3 +157,18 @@ fn unavailable_api_is_tried_again_after_a_pause_without_cooldown() {
         assert_no_process_left(&bench);
     }
 }
+
+/// Calls fail until the deadline: nothing was investigated, so that no cooldown begins.
+#[test]
+fn api_that_does_not_answer_until_the_deadline_is_tried_again() {
+    let retry = r#"{"type":"system","subtype":"api_retry","attempt":1,"max_retries":10,"error_status":null,"error":"unknown"}"#;
+    let body = format!("cat >/dev/null; {INIT_LINE}; echo '{retry}'; exec sleep 600");
+    let bench = bench_with_stub("silent-api", "2.1.330", &body, ", timeout_minutes: 0.03");
+    let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+    let all = summaries(&output.text());
+    assert_eq!(all.last().unwrap(), "failed orders api_unavailable", "{all:?}");
+    let document = sessions(&bench);
+    assert!(document["sessions"][0]["cooldown_until"].is_null(), "{document}");
+    assert!(document["incidents"][0]["hold"]["until"].is_string(), "{document}");
+    assert_no_process_left(&bench);
+}

@@ -166,3 +166,30 @@ fn look_at_huge_files_after_agent_is_bounded() {
     assert!(took < 40, "it took {took} s of a deadline of 12 s");
     assert_no_process_left(&bench);
 }
+
+/// Each git call after the deadline has a few seconds, whatever it would have by itself.
+#[test]
+fn git_that_hangs_after_the_agent_is_bounded() {
+    let body = format!(
+        "cat >/dev/null; {INIT_LINE}; echo 1 > b.py; touch @/ran; {}",
+        result_line(&verdict())
+    );
+    let mut bench = bench_with_stub("hanging-git", "2.1.330", &body, ", timeout_minutes: 0.1");
+    let yaml = read_text(&bench, "config.yaml").replace("repo: '", "fix: true, repo: '");
+    bench.configure(&yaml);
+    let real = bench.shell("command -v git").text();
+    let ran = bench.path("ran").display().to_string();
+    // The clean-up of the worktree comes last, and is not what hangs.
+    let hang = "case \" $* \" in *' worktree '*) ;; *) exec sleep 600 ;; esac";
+    let script =
+        format!("#!/bin/sh\nif [ -e '{ran}' ]; then {hang}; fi\nexec {} \"$@\"\n", real.trim());
+    bench.stub("git", &script);
+    let begun = std::time::Instant::now();
+    let output = investigate(&bench, &[], raised("orders", "i", seconds_ago(0), None));
+    let took = begun.elapsed().as_secs();
+    let all = summaries(&output.text());
+    assert_eq!(all.first().map(String::as_str), Some("started orders"), "{all:?}");
+    assert!(all.len() == 2, "it has its end: {all:?}");
+    assert!(took < 50, "it took {took} s of a deadline of 6 s");
+    assert_no_process_left(&bench);
+}

@@ -128,3 +128,38 @@ fn token_that_ends_within_a_look_is_fetched_once_more() {
     assert_eq!((asked(&site), site.count("path=graphql")), (2, 2));
     site.assert_allowed();
 }
+
+/// A folder or a file of a session that is none, or has no end: that fix is left, and the other is opened.
+#[test]
+fn strange_session_folder_stops_no_other_fix() {
+    let rows = [
+        ("fifo-for-patch", "rm patch.diff; mkfifo patch.diff", "it is a FIFO, not a file"),
+        ("folder-for-patch", "rm patch.diff; mkdir patch.diff", "it is a folder, not a file"),
+        ("link-for-patch", "rm patch.diff; ln -s /dev/zero patch.diff", "a symbolic link"),
+        ("sparse-patch", "truncate -s 900G patch.diff", "it has more than "),
+        ("fifo-for-finding", "rm finding.json; mkfifo finding.json", "no checked verdict"),
+        ("folder-for-finding", "rm finding.json; mkdir finding.json", "no checked verdict"),
+        ("sparse-finding", "truncate -s 900G finding.json", "no checked verdict"),
+        ("file-for-folder", r#"rm -r "$PWD"; touch "$PWD""#, "no checked verdict"),
+    ];
+    for (row, mischief, cause) in rows {
+        let Some(site) = Site::new(&format!("prs-{row}"), "") else { return };
+        site.plant(1);
+        let other = |session: &mut Value, finding: &mut Value| {
+            session["fingerprint"] = json!("aaaaaaaaaaaa");
+            finding["causes"] = json!(["aaaaaaaaaaaa"]);
+        };
+        site.machine.plant(2, &site.base, other);
+        let line = format!("cd '{}' && {mischief}", site.machine.folder(1).display());
+        assert_eq!(site.machine.bench.shell(&line).code(), 0, "{row}");
+        let ran = site.machine.open_due();
+        let said = format!("{}{}", ran.text, ran.stderr);
+        assert!(said.contains(cause), "{row}: {ran:?}");
+        assert_eq!(site.pulls().len(), 1, "{row}: {ran:?}");
+        let opened: Vec<&Value> =
+            ran.events.iter().filter(|event| event["type"] == "pr.opened").collect();
+        assert_eq!(opened.len(), 1, "{row}: {ran:?}");
+        assert_eq!(opened[0]["data"]["session"], json!(id(2)), "{row}");
+        site.assert_allowed();
+    }
+}

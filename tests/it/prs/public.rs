@@ -257,3 +257,33 @@ fn hostile_verdict_arrives_as_plain_text() {
     assert!(!message.contains("everyone") && !message.contains("skip"), "{message}");
     site.assert_allowed();
 }
+
+/// What an agent has left in the place of the plan names no evidence to compare with: that fix is not
+/// published, and the other is.
+#[test]
+fn strange_plan_publishes_nothing_and_stops_no_other_fix() {
+    for make in ["mkfifo", "mkdir", "ln -s /dev/zero"] {
+        let more = json!({"private": false});
+        let Some(site) = Site::with_repository("prs-strange-plan", "", more) else { return };
+        site.plant(1);
+        let other = |session: &mut Value, finding: &mut Value| {
+            session["fingerprint"] = json!("aaaaaaaaaaaa");
+            finding["causes"] = json!(["aaaaaaaaaaaa"]);
+        };
+        site.machine.plant(2, &site.base, other);
+        plant_bundle(&site, 1);
+        plant_bundle(&site, 2);
+        let folder = site.machine.folder(1);
+        let line = format!("cd '{}' && rm plan.json && {make} plan.json", folder.display());
+        assert_eq!(site.machine.bench.shell(&line).code(), 0, "{make}");
+        let ran = site.machine.open_due();
+        assert_eq!(ran.types(), ["pr.refused", "pr.opened"], "{make}: {ran:?}");
+        let [refused, opened] = [0, 1].map(|n| &ran.events[n]["data"]);
+        assert_eq!((&refused["session"], &refused["reason"]), (&json!(id(1)), &json!("evidence")));
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("plan.json': it is "), "{make}: {detail}");
+        assert_eq!(opened["session"], json!(id(2)), "{make}");
+        assert_eq!(site.pulls().len(), 1, "{make}");
+        site.assert_allowed();
+    }
+}

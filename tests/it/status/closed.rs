@@ -128,6 +128,56 @@ fn closed_session_folders_are_one_line() {
     open(&bench.state("sessions"), 0o755);
 }
 
+/// A file of a session that is none, or has no end, is one line; the other session is shown.
+#[test]
+fn strange_file_of_a_session_is_one_line() {
+    let bench = Bench::new("status-strange");
+    bench.write("state/journal.ndjson", heartbeat(seconds_ago(5)));
+    let session = |id: &str, name: &str| {
+        format!(
+            r#"{{"id":"{id}","incident":"i","queue_name":"{name}","queue":{{"name":"{name}","url":"u","arn":"arn:aws:sqs:us-east-1:000000000000:{name}","region":"us-east-1","account":"0","fifo":false,"sources":[],"profile":null,"endpoint":null}},"status":"running","pid":1,"start_time":"2026-11-22T19:57:32Z","timeout_at":"2026-11-22T20:57:32Z","ended_at":null,"cooldown_until":null,"printed":0}}"#
+        )
+    };
+    let all = [session("a1", "orders-dlq"), session("b2", "users-dlq")].join(",");
+    bench.write("state/sessions.json", format!(r#"{{"version":1,"sessions":[{all}]}}"#));
+    let kinds = [
+        ("mkfifo", "it is a FIFO, not a file"),
+        ("mkdir", "it is a folder, not a file"),
+        ("ln -s /dev/zero", "it is a symbolic link, not a file"),
+    ];
+    let dash = "dlq-dash --once --view investigations --width 400 </dev/null";
+    for (name, program) in [
+        ("supervisor.lock", "dlq-status --json"),
+        ("events.ndjson", "dlq-status --json"),
+        ("supervisor.lock", dash),
+        ("usage.json", dash),
+    ] {
+        for (make, cause) in kinds {
+            let line = format!(
+                "rm -rf state/sessions; mkdir -p state/sessions/a1 state/sessions/b2; \
+                 touch state/sessions/a1/supervisor.lock state/sessions/b2/supervisor.lock; \
+                 rm -f state/sessions/a1/{name}; {make} state/sessions/a1/{name}"
+            );
+            assert_eq!(bench.shell(&line).code(), 0, "{line}");
+            let output = bench.shell(program);
+            let all = output.text() + &output.stderr;
+            assert_eq!(output.code(), 1, "{program} {name} {make}: {all}");
+            let said = format!("sessions/a1/{name}': {cause}");
+            assert!(all.contains(&said), "{program} {name} {make}: {all}");
+            assert!(all.contains("users-dlq"), "{program} {name} {make}: {all}");
+        }
+    }
+    // Of any length: the end of the events is read, and a sample of usage has few bytes.
+    let size =
+        "for name in events.ndjson usage.json; do truncate -s 900G state/sessions/a1/$name; done";
+    assert_eq!(bench.shell("rm -r state/sessions/a1/usage.json").code(), 0);
+    assert_eq!(bench.shell(size).code(), 0);
+    let status = bench.run("dlq-status", &[], "");
+    assert_eq!(status.code(), 0, "{status:?}");
+    let dash = bench.shell(dash).text();
+    assert!(dash.contains("it is larger than a sample"), "{dash}");
+}
+
 #[test]
 fn clock_behind_all_events_is_a_failed_look() {
     let bench = Bench::new("status-clock");

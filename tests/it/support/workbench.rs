@@ -305,8 +305,14 @@ pub fn processes_of(bench: &Bench) -> Vec<i32> {
     let dir = std::fs::canonicalize(bench.dir()).unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_here = |of: &Path| std::fs::read_link(of.join("cwd")).map(|cwd| cwd.starts_with(&dir));
     let here = |pid: &i32| {
-        std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&dir))
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        // Where the first thread is a zombie, others may still hold locks.
+        is_here(&process).unwrap_or_else(|_| {
+            let threads = std::fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+            threads.into_iter().any(|thread| is_here(&thread.path()).unwrap_or(false))
+        })
     };
     pids.filter(here).collect()
 }
