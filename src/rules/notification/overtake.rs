@@ -9,15 +9,19 @@ use super::delivery::Action;
 use super::outbox::OutboxEntry;
 use crate::event::Severity;
 
-/// The facts of an entry by which its place in the order is found.
+/// The facts of an entry by which others are judged, so that its file is read once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EntryRank {
+pub struct EntryFacts {
     is_urgent: bool,
     /// The hashes of the queues that it tells of.
     subjects: Vec<u64>,
+    /// The key of its problem; None for an entry that cannot be read.
+    pub key: Option<Box<str>>,
+    /// Whether it is an end by which nothing was lost.
+    pub is_quiet_end: bool,
 }
 
-impl EntryRank {
+impl EntryFacts {
     pub fn new(entry: &OutboxEntry) -> Self {
         let hash = |subject: &String| {
             let mut hasher = DefaultHasher::new();
@@ -25,16 +29,18 @@ impl EntryRank {
             hasher.finish()
         };
         let is_fatal = entry.delivery.notice.severity == Severity::Fatal;
-        EntryRank {
+        EntryFacts {
             is_urgent: is_fatal && entry.delivery.action == Action::Trigger,
             subjects: entry.subjects.iter().map(hash).collect(),
+            key: Some(entry.delivery.key.as_str().into()),
+            is_quiet_end: entry.is_quiet_end(),
         }
     }
 }
 
 /// Returns the index of the entry that is delivered first: the first urgent one, or the oldest of those
 /// before it that it must not overtake.
-pub fn first_to_deliver(ranks: &[&EntryRank]) -> usize {
+pub fn first_to_deliver(ranks: &[&EntryFacts]) -> usize {
     let Some(urgent) = ranks.iter().position(|rank| rank.is_urgent) else { return 0 };
     let mut first = urgent;
     let mut subjects = ranks[urgent].subjects.clone();
@@ -71,15 +77,16 @@ mod tests {
             (&["", "!"], 0),
         ];
         for (entries, expected) in rows {
-            let rank = |entry: &&str| EntryRank {
+            let rank = |entry: &&str| EntryFacts {
                 is_urgent: entry.ends_with('!'),
                 subjects: match entry.trim_end_matches('!') {
                     "" => vec![0],
                     queues => queues.bytes().map(u64::from).collect(),
                 },
+                ..EntryFacts::default()
             };
-            let ranks: Vec<EntryRank> = entries.iter().map(rank).collect();
-            let ranks: Vec<&EntryRank> = ranks.iter().collect();
+            let ranks: Vec<EntryFacts> = entries.iter().map(rank).collect();
+            let ranks: Vec<&EntryFacts> = ranks.iter().collect();
             assert_eq!(first_to_deliver(&ranks), expected, "{entries:?}");
         }
     }
@@ -100,7 +107,7 @@ mod tests {
             let notice = Notice { severity, ..Notice::default() };
             let mut entry = OutboxEntry::new(&planned, notice, at, at);
             entry.delivery.action = action;
-            EntryRank::new(&entry).is_urgent
+            EntryFacts::new(&entry).is_urgent
         };
         use Severity::{Error, Fatal};
         let rows = [

@@ -12,7 +12,7 @@ use crate::edge::notify::outbox::{self, ChannelOutbox};
 use crate::error::Error;
 use crate::rules::notification::delivery::Outcome;
 use crate::rules::notification::outbox::{ASKED_PAUSE_MAX, OutboxEntry, Withdrawal};
-use crate::rules::notification::overtake::EntryRank;
+use crate::rules::notification::overtake::EntryFacts;
 use crate::rules::notification::policy::{Channel, ChannelKind};
 use crate::store::Lock;
 use crate::time::Timestamp;
@@ -29,8 +29,8 @@ pub(super) struct ChannelDrain {
     pub(super) interval: Duration,
     pub(super) lock: Option<Lock>,
     pub(super) waiting: VecDeque<OsString>,
-    /// The places of those in the order, when they are many.
-    pub(super) ranks: HashMap<OsString, EntryRank>,
+    /// The facts of those that others were judged by.
+    pub(super) facts: HashMap<OsString, EntryFacts>,
     pub(super) under_way: Vec<OutboxEntry>,
     /// Whether an attempt may wait long enough for people to withdraw it.
     pub(super) can_wait: bool,
@@ -63,7 +63,7 @@ impl ChannelDrain {
             interval: channel.interval(),
             lock: None,
             waiting: VecDeque::new(),
-            ranks: HashMap::new(),
+            facts: HashMap::new(),
             under_way: Vec::new(),
             can_wait: channel.waits_its_turn(),
             looked_at: clock::tick(),
@@ -151,6 +151,9 @@ impl ChannelDrain {
                     .is_some_and(|id| self.unrecorded.contains(id) || self.silenced.contains(id))
             };
             self.waiting.retain(|name| !is_over(name));
+            let mut facts = std::mem::take(&mut self.facts);
+            let kept = self.waiting.iter().filter_map(|name| facts.remove_entry(name));
+            self.facts = kept.collect();
             self.is_stale = false;
         }
         let mut first = self.first_entry()?;
@@ -163,6 +166,18 @@ impl ChannelDrain {
             self.release();
         }
         Ok(first)
+    }
+
+    /// Learns the facts of the first entries of the list. Each file is read once, or a channel with many
+    /// entries reads all of them for each attempt.
+    pub(super) fn learn(&mut self, ahead: usize) {
+        for name in self.waiting.iter().take(ahead) {
+            if !self.facts.contains_key(name) {
+                let read = self.outbox.read(name).ok().flatten();
+                let facts = read.as_ref().map_or_else(EntryFacts::default, EntryFacts::new);
+                self.facts.insert(name.clone(), facts);
+            }
+        }
     }
 
     /// Returns the first entry of the list. A damaged file stays for people, and holds up no other.

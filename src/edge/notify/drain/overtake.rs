@@ -3,29 +3,21 @@
 use std::time::Duration;
 
 use super::ChannelDrain;
-use crate::rules::notification::overtake::{EntryRank, first_to_deliver};
+use crate::rules::notification::overtake::{EntryFacts, first_to_deliver};
 
 /// The wait by the rate of the channel from which on an entry is brought forward.
 const LONG_WAIT: Duration = Duration::from_secs(15);
 
 impl ChannelDrain {
-    /// Moves the entry to the front that is to be delivered before the others. Each is read once.
+    /// Moves the entry to the front that is to be delivered before the others.
     pub(super) fn bring_forward(&mut self) {
         let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         if self.interval.saturating_mul(waiting) < LONG_WAIT {
-            self.ranks.clear();
             return;
         }
-        let mut known = std::mem::take(&mut self.ranks);
-        for name in &self.waiting {
-            let rank = known.remove(name).unwrap_or_else(|| {
-                let read = self.outbox.read(name).ok().flatten();
-                read.as_ref().map_or_else(EntryRank::default, EntryRank::new)
-            });
-            self.ranks.insert(name.clone(), rank);
-        }
-        let ranks: Vec<&EntryRank> =
-            self.waiting.iter().filter_map(|name| self.ranks.get(name)).collect();
+        self.learn(usize::MAX);
+        let ranks: Vec<&EntryFacts> =
+            self.waiting.iter().filter_map(|name| self.facts.get(name)).collect();
         if let Some(name) = self.waiting.remove(first_to_deliver(&ranks)) {
             self.waiting.push_front(name);
         }

@@ -11,6 +11,7 @@ use crate::edge::notify::outbox::id_of;
 use crate::edge::notify::statements::Statements;
 use crate::error::Error;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
+use crate::rules::notification::overtake::EntryFacts;
 use crate::rules::notification::silence::{Silence, Silences};
 use crate::time::Timestamp;
 
@@ -83,14 +84,19 @@ impl ChannelDrain {
 
     /// Takes the entries that a silence holds and that the end of their problem makes needless.
     pub(super) fn take_held_before(&mut self, end: &OutboxEntry) -> Option<Vec<OutboxEntry>> {
+        if self.silenced.ids.is_empty() {
+            return None;
+        }
         let names = self.outbox.names().unwrap_or_default();
+        let end_facts = EntryFacts::new(end);
         let is_held = |name: &&OsString| {
             id_of(name)
                 .is_some_and(|id| self.silenced.ids.contains(id) && !self.unrecorded.contains(id))
         };
         let held = names.iter().filter(is_held).filter_map(|name| self.outbox.read(name).ok()?);
         let over: Vec<OutboxEntry> = held
-            .filter(|one| one.sequence < end.sequence && one.is_outdated_by(end, self.keeps_alerts))
+            .filter(|one| one.sequence < end.sequence)
+            .filter(|one| one.is_outdated_by(&end_facts, self.keeps_alerts))
             .collect();
         for one in &over {
             self.silenced.ids.remove(&one.delivery.id);

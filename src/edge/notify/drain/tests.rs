@@ -130,3 +130,25 @@ fn end_of_a_silence_lets_no_end_overtake_its_beginning() {
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }
+
+/// A channel with a thousand entries would read a thousand files for each attempt.
+#[test]
+fn file_of_a_later_entry_is_read_once() {
+    let dir = std::env::temp_dir().join(format!("dlq-drain-once-{}", std::process::id()));
+    let store = Store::open(&dir).unwrap();
+    let mut drain = Drain::new(&store);
+    let kind = ChannelKind::PagerDuty;
+    drain.add(&Channel { name: "c".into(), kind, ..Channel::default() }, None);
+    let outbox = drain.outbox(0).clone();
+    let (begun, end) = (entry(1, Action::Trigger), entry(2, Action::Resolve));
+    for one in [&begun, &end] {
+        outbox.draft(one).unwrap();
+        outbox.release(one).unwrap();
+    }
+    let channel = &mut drain.channels[0];
+    assert_eq!(channel.next_entry().unwrap().map(|one| one.sequence), Some(1));
+    assert!(channel.is_outdated(&begun), "its end waits behind it");
+    outbox.remove(&end).unwrap();
+    assert!(channel.is_outdated(&begun), "the end is known");
+    std::fs::remove_dir_all(&dir).unwrap();
+}

@@ -3,6 +3,7 @@
 use super::ChannelDrain;
 use crate::rules::notification::delivery::Action;
 use crate::rules::notification::outbox::OutboxEntry;
+use crate::rules::notification::overtake::EntryFacts;
 use crate::time::Timestamp;
 
 /// The entries that may wait where a longer backlog is summed up.
@@ -24,9 +25,10 @@ impl ChannelDrain {
             (Action::Update | Action::Trigger, true) => END_AHEAD,
             _ => return false,
         };
+        self.learn(ahead + 1);
         let behind = self.waiting.iter().skip(1).take(ahead);
-        let mut later = behind.filter_map(|name| self.outbox.read(name).ok()?);
-        let is_behind = later.any(|later| entry.is_outdated_by(&later, self.keeps_alerts));
+        let mut later = behind.filter_map(|name| self.facts.get(name));
+        let is_behind = later.any(|later| entry.is_outdated_by(later, self.keeps_alerts));
         self.outdated.remove(&entry.delivery.id) || is_behind
     }
 
@@ -59,8 +61,9 @@ impl ChannelDrain {
                     continue;
                 }
                 Ok(Some(entry)) if entries.len() <= excess || entry.is_old_news(now) => {
+                    let facts = EntryFacts::new(&entry);
                     let overtaken =
-                        edits.iter().filter(|edit| edit.is_outdated_by(&entry, self.keeps_alerts));
+                        edits.iter().filter(|edit| edit.is_outdated_by(&facts, self.keeps_alerts));
                     self.outdated.extend(overtaken.map(|edit| edit.delivery.id.clone()));
                     entries.push(entry);
                 }

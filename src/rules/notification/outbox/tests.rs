@@ -5,6 +5,7 @@ use super::*;
 use crate::event::{Severity, derived_id};
 use crate::rules::notification::ack::{Ack, Acks};
 use crate::rules::notification::delivery::ProblemKeys;
+use crate::rules::notification::overtake::EntryFacts;
 use crate::rules::notification::silence::{Silence, Silences};
 use crate::rules::notification::topic::{Pending, Topic};
 
@@ -101,7 +102,8 @@ fn end_makes_needless_what_has_begun_an_alert() {
     ];
     for (rule, action, key, later, keeps_alerts, expected) in rows {
         let one = with(action, key, Severity::Error);
-        assert_eq!(one.is_outdated_by(later, keeps_alerts), expected, "{rule}");
+        let later = EntryFacts::new(later);
+        assert_eq!(one.is_outdated_by(&later, keeps_alerts), expected, "{rule}");
     }
 }
 

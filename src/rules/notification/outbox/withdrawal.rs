@@ -9,6 +9,7 @@ use super::OutboxEntry;
 use crate::event::Severity;
 use crate::rules::notification::ack::Acks;
 use crate::rules::notification::delivery::Action;
+use crate::rules::notification::overtake::EntryFacts;
 use crate::rules::notification::silence::Silences;
 use crate::rules::notification::topic::SendReason;
 use crate::time::Timestamp;
@@ -74,13 +75,13 @@ impl OutboxEntry {
 
     /// Returns whether a later entry makes it needless: it is an edit, or the notice of an alert that is
     /// over. The end is sent all the same, because the notice may have arrived.
-    pub fn is_outdated_by(&self, later: &OutboxEntry, keeps_alerts: bool) -> bool {
+    pub fn is_outdated_by(&self, later: &EntryFacts, keeps_alerts: bool) -> bool {
         let is_needless = match self.delivery.action {
             Action::Update => true,
-            Action::Trigger => keeps_alerts && later.is_quiet_end(),
+            Action::Trigger => keeps_alerts && later.is_quiet_end,
             Action::Resolve => false,
         };
-        is_needless && self.delivery.key == later.delivery.key
+        is_needless && later.key.as_deref() == Some(self.delivery.key.as_str())
     }
 
     /// Returns whether it is an end by which nothing was lost.
