@@ -5,9 +5,14 @@
 
 use super::signals::StopSignals;
 use super::{FILTER_MAX, Purger};
+use crate::clock;
+use crate::document::Keys;
 use crate::error::Error;
 use crate::event::{self, Head, QueueExpiring, Type};
 use crate::log;
+use crate::rules::redrive::document::Redrives;
+use crate::rules::redrive::purge;
+use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
 impl StreamFilter for Purger {
@@ -47,12 +52,18 @@ impl Purger {
             return Ok(false);
         };
         let is_open = target.incident.is_some() && target.incident == event.incident;
-        if !is_recorded || !is_open {
+        if !is_recorded || !is_open || !self.is_due(&target.queue.arn, event.time)? {
             return Ok(false);
         }
         // Not listened to: the pipe ends as it always does, and the visibility timeout puts back what
         // was held.
         self.archive(&target, &StopSignals::default(), Some(FILTER_MAX), out)
             .map(|(failed, _)| failed)
+    }
+
+    /// Returns whether no archiving has answered a warning yet.
+    fn is_due(&self, arn: &str, warned_at: Timestamp) -> Result<bool, Error> {
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, arn))?;
+        Ok(purge::is_archiving_due(all.of_queue(arn), warned_at, clock::now()))
     }
 }
