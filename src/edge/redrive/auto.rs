@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -29,6 +30,8 @@ use crate::wire::{Output, StreamFilter};
 const TICK: Duration = Duration::from_millis(100);
 /// The time for the child after the end of the input.
 const DRAIN: Duration = Duration::from_secs(120);
+/// The most heartbeats from a try that has failed to the next one, which is twice as far each time.
+const PAUSE_MAX: u32 = 64;
 /// The longest line of a child.
 const LINE_MAX: usize = 8192;
 
@@ -46,6 +49,9 @@ pub struct AutoRedrive {
     store: Store,
     child: Option<RedriveChild>,
     is_due: bool,
+    /// The heartbeats between the last try and the next, and those that are left; None: nothing failed.
+    pause: u32,
+    left: Option<u32>,
     failed: bool,
 }
 
@@ -72,7 +78,23 @@ impl AutoRedrive {
             command.extend(given.has(flag).then(|| format!("--{flag}").into()));
         }
         // What an earlier run has left is due, too.
-        Ok(AutoRedrive { command, switches, store, child: None, is_due: true, failed: false })
+        let (child, is_due, failed) = (None, true, false);
+        Ok(AutoRedrive { command, switches, store, child, is_due, pause: 0, left: None, failed })
+    }
+
+    /// Notes that a try has failed: a redrive that it could not record is due still.
+    fn fail(&mut self) {
+        self.failed = true;
+        self.pause = (self.pause * 2).clamp(1, PAUSE_MAX);
+        self.left = Some(self.pause);
+    }
+
+    /// Counts a heartbeat.
+    fn pass_heartbeat(&mut self) {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if self.left == Some(0) {
+            (self.left, self.is_due) = (None, true);
+        }
     }
 
     /// Prints the lines of the child, and notes its end.
@@ -89,8 +111,12 @@ impl AutoRedrive {
             out.line(line)?;
         }
         if let Some(status) = ended {
-            self.failed |= !status.success();
             self.child = None;
+            if status.success() {
+                (self.pause, self.left) = (0, None);
+            } else {
+                self.fail();
+            }
         }
         Ok(())
     }
@@ -110,7 +136,7 @@ impl AutoRedrive {
             Ok(child) => self.child = Some(child),
             Err(error) => {
                 log::warn(&error.to_string());
-                self.failed = true;
+                self.fail();
             }
         }
     }
@@ -123,6 +149,8 @@ impl AutoRedrive {
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // A signal to the whole pipe, as `scripts/pipeline` and a terminal send it, is not for it.
+            .process_group(0)
             .spawn()?;
         let (to, lines) = mpsc::channel();
         if let Some(stdout) = child.stdout.take() {
@@ -148,7 +176,11 @@ impl StreamFilter for AutoRedrive {
         _line: &[u8],
         out: &mut Output,
     ) -> Result<(), Error> {
-        self.is_due |= head.is_some_and(|head| head.known == Some(Type::PrDeployed));
+        match head.and_then(|head| head.known) {
+            Some(Type::PrDeployed) => self.is_due = true,
+            Some(Type::PollFinished) => self.pass_heartbeat(),
+            _ => {}
+        }
         self.collect(out)?;
         self.start();
         Ok(())
