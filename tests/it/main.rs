@@ -32,5 +32,7 @@ mod redrive;
 mod say;
 mod status;
 mod store;
+#[cfg(feature = "aws")]
+mod story;
 mod support;
 mod tidy;
