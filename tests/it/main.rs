@@ -7,6 +7,8 @@
 mod claude;
 mod dash;
 #[cfg(feature = "aws")]
+mod demo;
+#[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
 mod git_remote;
