@@ -1,16 +1,18 @@
 """A shop's queues, and a consumer with a bug that produces dead letters.
 
-    demo_consumer.py ADDRESS LOG
+    demo_consumer.py ADDRESS LOG SHOP           makes the queues, and works off what is in them
+    demo_consumer.py ADDRESS LOG SHOP QUEUE     consumes one queue until its parent process ends
 
 Creates 12 queues (5 with a dead-letter queue, 5 dead-letter queues, 2 without), sends orders, and
 processes them. An order without a field that the code expects fails every time; after
 maxReceiveCount attempts SQS itself moves it. Other services put undeliverable messages directly into
 a dead-letter queue, with the reason in attributes: two queues get such messages. The consumer writes
-its log to the file LOG. Returns when every dead letter is counted.
+its log to the file LOG, and runs the code of the folder SHOP. Returns when every dead letter is counted.
 """
 
 import json
 import logging
+import os
 import sys
 import time
 
@@ -18,7 +20,7 @@ import boto3
 
 # queue, dead-letter queue, number of good orders, number of poison orders
 QUEUES = [
-    ("orders", "orders-dlq", 5, 3),
+    ("orders", "orders-dlq", 5, 13),
     ("payments", "payments-parking-lot", 4, 2),
     ("invoices.fifo", "invoices-dlq.fifo", 2, 1),
     ("emails", "emails-dlq", 3, 0),
@@ -46,6 +48,10 @@ COUNTS = [
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ]
+
+sys.path.insert(0, sys.argv[3])
+sys.dont_write_bytecode = True
+from shop import total  # noqa: E402  # its code is that of the folder
 
 sqs = boto3.client("sqs", endpoint_url=sys.argv[1])
 log = logging.getLogger("consumer")
@@ -75,33 +81,42 @@ def send(url: str, good: int, poison: int) -> None:
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(order), **group)
 
 
-def handle(body: str) -> float:
-    order = json.loads(body)
-    return sum(item["quantity"] * item["price"] for item in order["items"])  # the bug
+def receive(url: str) -> tuple[int, int]:
+    """Handles some messages; a failed one is not deleted, and comes again."""
+    done = failed = 0
+    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    for message in answer.get("Messages", []):
+        try:
+            total(json.loads(message["Body"]))
+        except KeyError:
+            failed += 1
+            log.exception("message %s failed", message["MessageId"])
+            # Return it at once rather than after the visibility timeout.
+            sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+        else:
+            done += 1
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return done, failed
 
 
-def consume(url: str) -> tuple[int, int]:
-    """Works a queue off; a failed message is not deleted, and comes again."""
+def work_off(url: str) -> tuple[int, int]:
     done = failed = 0
     deadline = time.monotonic() + LIMIT_S
     while depth(url) > 0:
         if time.monotonic() > deadline:
             sys.exit(f"demo: error: '{url}' is not worked off after {LIMIT_S} s")
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-        for message in answer.get("Messages", []):
-            try:
-                handle(message["Body"])
-            except KeyError:
-                failed += 1
-                log.exception("message %s failed", message["MessageId"])
-                # Return it at once rather than after the visibility timeout.
-                sqs.change_message_visibility(
-                    QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-                )
-            else:
-                done += 1
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        more = receive(url)
+        done, failed = done + more[0], failed + more[1]
     return done, failed
+
+
+def serve(name: str) -> None:
+    url, parent = sqs.get_queue_url(QueueName=name)["QueueUrl"], os.getppid()
+    while os.getppid() == parent:
+        if receive(url) == (0, 0):
+            time.sleep(0.05)
 
 
 def leave(url: str, count: int, attributes: dict[str, str]) -> None:
@@ -118,7 +133,7 @@ def leave(url: str, count: int, attributes: dict[str, str]) -> None:
 def main() -> None:
     expected = []
     for name, dead, good, poison in QUEUES:
-        attributes = {"VisibilityTimeout": "30"}
+        attributes = {"VisibilityTimeout": "2"}
         if dead:
             dead_url = create(dead)
             arn = sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["QueueArn"])
@@ -127,7 +142,7 @@ def main() -> None:
             expected.append((dead, dead_url, poison))
         url = create(name, **attributes)
         send(url, good, poison)
-        done, failed = consume(url)
+        done, failed = work_off(url)
         print(f"{name:14} orders done: {done}, failed attempts: {failed}", flush=True)
 
     urls = {dead: url for dead, url, _ in expected}
@@ -147,4 +162,7 @@ def main() -> None:
         print(f"{dead:22} dead letters: {poison}")
 
 
-main()
+if len(sys.argv) > 4:
+    serve(sys.argv[4])
+else:
+    main()

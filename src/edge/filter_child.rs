@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -65,6 +66,8 @@ impl ChildCommand {
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // A signal to the whole pipe, as `scripts/pipeline` and a terminal send it, is not for it.
+            .process_group(0)
             .spawn()?;
         let (to, lines) = mpsc::channel();
         if let Some(stdout) = child.stdout.take() {

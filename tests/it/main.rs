@@ -7,6 +7,8 @@
 mod claude;
 mod dash;
 #[cfg(feature = "aws")]
+mod demo;
+#[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
 mod git_remote;
@@ -32,5 +34,7 @@ mod redrive;
 mod say;
 mod status;
 mod store;
+#[cfg(feature = "aws")]
+mod story;
 mod support;
 mod tidy;

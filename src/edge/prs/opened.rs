@@ -178,8 +178,10 @@ impl PullRequestAnswer {
         watch::opened_record(&reading, now)
     }
 
-    /// Returns the facts for an event. Checks and reviews are not known yet.
+    /// Returns the facts for an event. Checks and reviews are not known here, and one that has ended
+    /// waits for nobody.
     pub(super) fn facts(&self, repo: &str, owner: Option<&str>) -> PullRequestFacts {
+        let turn = if self.is_over() { "nobody" } else { "author" };
         PullRequestFacts {
             repo: repo.to_owned(),
             number: self.number,
@@ -189,8 +191,8 @@ impl PullRequestAnswer {
             draft: self.draft,
             checks: None,
             review: None,
-            turn: Some("author".into()),
-            waiting_on: owner.map(str::to_owned),
+            turn: Some(turn.into()),
+            waiting_on: owner.filter(|_| !self.is_over()).map(str::to_owned),
             age_s: 0,
             ours: true,
             automated: false,
@@ -201,6 +203,24 @@ impl PullRequestAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pull_request_that_has_ended_waits_for_nobody() {
+        let rows = [
+            ("open", "author", Some("ann")),
+            ("", "author", Some("ann")),
+            ("closed", "nobody", None),
+        ];
+        for (state, turn, waiting_on) in rows {
+            let answer = PullRequestAnswer { state: state.into(), ..PullRequestAnswer::default() };
+            let facts = answer.facts("a/b", Some("ann"));
+            assert_eq!(
+                (facts.turn.as_deref(), facts.waiting_on.as_deref()),
+                (Some(turn), waiting_on),
+                "{state}"
+            );
+        }
+    }
 
     #[test]
     fn repository_that_is_not_known_to_be_private_is_public() {

@@ -4,9 +4,14 @@
 //! A line is a hint only: the queue, its incident and its account are those of `queues.json`.
 
 use super::{FILTER_MAX, Purger};
+use crate::clock;
+use crate::document::Keys;
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{self, Head, QueueExpiring, Type};
+use crate::rules::redrive::document::Redrives;
+use crate::rules::redrive::purge;
+use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter, failed_in_part};
 
 impl StreamFilter for Purger {
@@ -39,12 +44,18 @@ impl Purger {
             return Ok(false);
         };
         let is_open = target.incident.is_some() && target.incident == event.incident;
-        if !is_recorded || !is_open {
+        if !is_recorded || !is_open || !self.is_due(&target.queue.arn, event.time)? {
             return Ok(false);
         }
         // Not listened to: the pipe ends as it always does, and the visibility timeout puts back what
         // was held.
         self.archive(&target, &StopSignals::default(), Some(FILTER_MAX), out)
             .map(|(failed, _)| failed)
+    }
+
+    /// Returns whether no archiving has answered a warning yet.
+    fn is_due(&self, arn: &str, warned_at: Timestamp) -> Result<bool, Error> {
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, arn))?;
+        Ok(purge::is_archiving_due(all.of_queue(arn), warned_at, clock::now()))
     }
 }

@@ -21,6 +21,8 @@ use crate::rules::redrive::due::{self, DueRedrive};
 use crate::store::Store;
 use crate::wire::{Output, StreamFilter, failed_in_part};
 
+/// The most heartbeats from a try that has failed to the next one, which is twice as far each time.
+const PAUSE_MAX: u32 = 64;
 /// The options that the child gets.
 const OPTIONS: [&str; 8] =
     ["config", "log-format", "profile", "region", "endpoint-url", "wait", "batch-window", "hold"];
@@ -32,6 +34,9 @@ pub struct AutoRedrive {
     store: Store,
     child: Option<FilterChild>,
     is_due: bool,
+    /// The heartbeats between the last try and the next, and those that are left; None: nothing failed.
+    pause: u32,
+    left: Option<u32>,
     failed: bool,
 }
 
@@ -40,13 +45,32 @@ impl AutoRedrive {
     pub fn new(given: &Given, switches: Switches, store: Store) -> Result<Self, Error> {
         let command = ChildCommand::of_this_program(given, &OPTIONS, &["verbose", "dry-run"])?;
         // What an earlier run has left is due, too.
-        Ok(AutoRedrive { command, switches, store, child: None, is_due: true, failed: false })
+        let (child, is_due, failed) = (None, true, false);
+        Ok(AutoRedrive { command, switches, store, child, is_due, pause: 0, left: None, failed })
+    }
+
+    /// Notes that a try has failed: a redrive that it could not record is due still.
+    fn fail(&mut self) {
+        self.failed = true;
+        self.pause = (self.pause * 2).clamp(1, PAUSE_MAX);
+        self.left = Some(self.pause);
+    }
+
+    /// Counts a heartbeat.
+    fn pass_heartbeat(&mut self) {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        if self.left == Some(0) {
+            (self.left, self.is_due) = (None, true);
+        }
     }
 
     /// Prints the lines of the child, and notes its end.
     fn collect(&mut self, out: &mut Output) -> Result<(), Error> {
         if let Some(status) = filter_child::collect(&mut self.child, out)? {
-            self.failed |= !status.success();
+            match status.success() {
+                true => (self.pause, self.left) = (0, None),
+                false => self.fail(),
+            }
         }
         Ok(())
     }
@@ -66,7 +90,7 @@ impl AutoRedrive {
             Ok(child) => self.child = Some(child),
             Err(error) => {
                 log::warn(&error.to_string());
-                self.failed = true;
+                self.fail();
             }
         }
     }
@@ -79,7 +103,11 @@ impl StreamFilter for AutoRedrive {
         _line: &[u8],
         out: &mut Output,
     ) -> Result<(), Error> {
-        self.is_due |= head.is_some_and(|head| head.known == Some(Type::PrDeployed));
+        match head.and_then(|head| head.known) {
+            Some(Type::PrDeployed) => self.is_due = true,
+            Some(Type::PollFinished) => self.pass_heartbeat(),
+            _ => {}
+        }
         self.collect(out)?;
         self.start();
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::document::{Move, MoveKind, MoveOutcome};
 use super::selection::sent_at;
 use crate::rules::evidence::message::Message;
 use crate::rules::queue::reading::{Counts, Redrive};
@@ -13,6 +14,8 @@ use crate::time::Timestamp;
 const OWN_RECEIVES_MIN: u64 = 3;
 /// The time by which the clock of this machine may be behind that of SQS.
 const SKEW: Duration = Duration::from_secs(2);
+/// The time from the begin of an archiving to the next one, when the first has not archived all.
+const AGAIN_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// Returns the text that confirms a purge of a queue.
 pub fn confirmation(queue: &str, is_hard: bool) -> String {
@@ -37,6 +40,23 @@ pub fn refuse_onward(own: Option<&Redrive>) -> Option<String> {
 /// from a standard queue keeps the time of its first sending.
 pub fn has_come_after(message: &Message, begun: Timestamp) -> bool {
     sent_at(message).is_some_and(|at| at > begun.plus(SKEW))
+}
+
+/// Whether a warning asks for an archiving of its queue, whose moves are given. A journal is replayed, by
+/// cron every minute, and each archiving receives every message once more. So one that has begun after
+/// the warning answers it; one that was stopped, killed or has missed messages is repeated at intervals.
+pub fn is_archiving_due<'a>(
+    moves: impl Iterator<Item = &'a Move>,
+    warned_at: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let answers = |one: &Move| match one.outcome {
+        Some(MoveOutcome::Completed) => true,
+        _ => one.begun_at <= now && now < one.begun_at.plus(AGAIN_AFTER),
+    };
+    let mut archivings =
+        moves.filter(|one| one.kind == MoveKind::Expiry && one.begun_at >= warned_at);
+    !archivings.any(answers)
 }
 
 /// Returns the most messages that a purge receives: those that were there, and some more, because a
@@ -96,6 +116,35 @@ mod tests {
             let mut message = Message::default();
             message.system.extend(sent.map(|at| ("SentTimestamp".to_owned(), at.to_owned())));
             assert_eq!(has_come_after(&message, begun), late, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn warning_is_answered_by_an_archiving_that_began_after_it() {
+        let at = |minutes: u32| Timestamp::from_millis(0).plus(Duration::from_secs(60) * minutes);
+        let one =
+            |kind, begun, outcome| Move { kind, begun_at: at(begun), outcome, ..Move::default() };
+        let (done, stopped) = (Some(MoveOutcome::Completed), Some(MoveOutcome::Aborted));
+        let rows = [
+            ("none", vec![], 100, true),
+            ("all archived", vec![one(MoveKind::Expiry, 50, done)], 9000, false),
+            ("at once", vec![one(MoveKind::Expiry, 40, done)], 9000, false),
+            ("before the warning", vec![one(MoveKind::Expiry, 39, done)], 50, true),
+            ("a purge", vec![one(MoveKind::Purge, 50, done)], 60, true),
+            ("some missing", vec![one(MoveKind::Expiry, 50, stopped)], 59, false),
+            ("some missing, later", vec![one(MoveKind::Expiry, 50, stopped)], 60, true),
+            ("running", vec![one(MoveKind::Expiry, 50, None)], 59, false),
+            ("killed", vec![one(MoveKind::Expiry, 50, None)], 60, true),
+            ("by a clock set back since", vec![one(MoveKind::Expiry, 99, None)], 50, true),
+            (
+                "again, with success",
+                vec![one(MoveKind::Expiry, 50, stopped), one(MoveKind::Expiry, 60, done)],
+                99,
+                false,
+            ),
+        ];
+        for (rule, moves, now, is_due) in rows {
+            assert_eq!(is_archiving_due(moves.iter(), at(40), at(now)), is_due, "{rule}");
         }
     }
 

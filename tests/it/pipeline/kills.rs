@@ -19,8 +19,8 @@ use crate::support::workbench::{
 
 const KILLS: usize = 100;
 
-/// Returns the processes of the four stages once all of them run.
-fn stage_pids(bench: &Bench) -> Option<[i32; 4]> {
+/// Returns the processes of the stages once all of them run.
+fn stage_pids(bench: &Bench) -> Option<[i32; 6]> {
     let all: Vec<(i32, String)> =
         processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
     let find = |name: &str, more: &str| {
@@ -31,8 +31,15 @@ fn stage_pids(bench: &Bench) -> Option<[i32; 4]> {
         all.iter().find(|(_, line)| is(line)).map(|(pid, _)| *pid)
     };
     let poll = find("/dlq-poll", "--follow")?;
-    let filters = [find("/dlq-investigate", "--no-wait")?, find("/dlq-prs", "")?];
-    Some([poll, filters[0], filters[1], find("/dlq-notify", "")?])
+    let filters = [
+        find("/dlq-purge", "--archive-only")?,
+        find("/dlq-investigate", "--no-wait")?,
+        find("/dlq-prs", "")?,
+        find("/dlq-redrive", "--auto")?,
+        find("/dlq-notify", "")?,
+    ];
+    let [purge, investigate, prs, redrive, notify] = filters;
+    Some([poll, purge, investigate, prs, redrive, notify])
 }
 
 /// `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more campaigns: a longer one would
@@ -67,12 +74,12 @@ fn campaign(mut dice: Dice) {
         let mut pipeline = Running::spawn(command.stdin(Stdio::null()));
         for _ in 0..4 {
             let mut found = None;
-            wait_for("all four stages run", || {
+            wait_for("all stages run", || {
                 found = stage_pids(&bench);
                 found.is_some()
             });
             let moment = roll(4);
-            let (mut span, mut victim) = (60, usize::try_from(roll(4)).unwrap());
+            let (mut span, mut victim) = (60, usize::try_from(roll(6)).unwrap());
             // Half of the kills come when the newest raise is in the journal and not yet printed.
             if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
                 let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");

@@ -7,17 +7,21 @@ use crate::support::workbench::{Bench, Output, Running, processes_of, signal, wa
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
 
+/// The filters, in the order of the pipe, each with what it passes lines by.
+const FILTERS: [(&str, &str); 5] = [
+    ("dlq-purge", "exec cat"),
+    ("dlq-investigate", "exec cat"),
+    ("dlq-prs", "exec cat"),
+    ("dlq-redrive", "exec cat"),
+    ("dlq-notify", "exec cat >&2"),
+];
+
 /// Creates a bench whose stages record each start. Without a body the first stage waits for ever
 /// and the others pass lines on.
 fn stages(name: &str, bodies: &[(&str, &str)]) -> Bench {
     let mut bench = Bench::new(name);
-    for (stage, usual) in [
-        ("dlq-log", "exit 0"),
-        ("dlq-poll", "exec sleep 600"),
-        ("dlq-investigate", "exec cat"),
-        ("dlq-prs", "exec cat"),
-        ("dlq-notify", "exec cat >&2"),
-    ] {
+    let originators = [("dlq-log", "exit 0"), ("dlq-poll", "exec sleep 600")];
+    for (stage, usual) in originators.into_iter().chain(FILTERS) {
         let body = bodies.iter().find(|(name, _)| *name == stage);
         let body = body.map_or(usual, |(_, body)| *body);
         let started = format!("cd '{}'\necho {stage} \"$@\" >> started", bench.dir().display());
@@ -93,9 +97,8 @@ fn signal_is_forwarded_and_stages_end() {
         let bench = stages("signal", &[("dlq-poll", poll)]);
         let mut running = start(&bench, &[]);
         wait_for("all run", || {
-            started(&bench, "dlq-notify") == 1
-                && started(&bench, "dlq-investigate") == 1
-                && bench.path("ready").exists()
+            bench.path("ready").exists()
+                && FILTERS.iter().all(|(stage, _)| started(&bench, stage) == 1)
         });
         signal(name, running.pid());
         let output = running.finish();
@@ -110,19 +113,21 @@ fn signal_is_forwarded_and_stages_end() {
 fn dead_stage_is_named_and_all_restart() {
     for (stage, how, message) in [
         ("dlq-poll", "exit 1", "dlq-poll ended with status 1"),
+        ("dlq-purge", "exit 5", "dlq-purge ended with status 5"),
         ("dlq-investigate", "exit 3", "dlq-investigate ended with status 3"),
         ("dlq-prs", "exit 4", "dlq-prs ended with status 4"),
+        ("dlq-redrive", "exit 6", "dlq-redrive ended with status 6"),
         ("dlq-notify", "kill -KILL $$", "dlq-notify ended by signal 9"),
     ] {
         let usual = if stage == "dlq-poll" { "exec sleep 600" } else { "exec cat" };
         // The stage dies once, when all stages run.
-        let all = "until [ $(wc -l < started) -ge 5 ]; do sleep 0.02; done";
+        let all = "until [ $(wc -l < started) -ge 7 ]; do sleep 0.02; done";
         let body = format!("{all}\n[ -e again ] || {{ echo > again; {how}; }}\n{usual}");
         let bench = stages("restart", &[(stage, &body)]);
         let mut running = start(&bench, &[]);
         wait_for("all run again", || {
-            let stages = ["dlq-log", "dlq-poll", "dlq-investigate", "dlq-prs", "dlq-notify"];
-            stages.iter().all(|stage| started(&bench, stage) == 2)
+            let filters = FILTERS.map(|(stage, _)| stage);
+            ["dlq-log", "dlq-poll"].iter().chain(&filters).all(|stage| started(&bench, stage) == 2)
         });
         signal("TERM", running.pid());
         let output = running.finish();
@@ -151,7 +156,7 @@ fn once_returns_worst_status_of_stages() {
         assert_eq!(output.code(), worst, "{output:?}");
         let silent = worst == 0;
         assert_eq!(output.stderr.is_empty(), silent, "{}", output.stderr);
-        assert_eq!(started(&bench, "dlq-"), 5);
+        assert_eq!(started(&bench, "dlq-"), 7);
     }
 }
 
@@ -176,8 +181,9 @@ fn journal_is_replayed_first_and_stages_get_arguments() {
             "dlq-notify --drain 5s",
             "dlq-poll --region here",
             "dlq-prs",
+            "dlq-purge --archive-only",
+            "dlq-redrive --auto",
         ]
-        .map(|line| line.trim_end().to_owned())
     );
 }
 
@@ -186,9 +192,8 @@ fn sigkill_leaves_no_stage() {
     let bench = stages("kill", &[]);
     let mut running = start(&bench, &[]);
     wait_for("all run", || {
-        ["dlq-poll", "dlq-investigate", "dlq-prs", "dlq-notify"]
-            .iter()
-            .all(|stage| started(&bench, stage) == 1)
+        started(&bench, "dlq-poll") == 1
+            && FILTERS.iter().all(|(stage, _)| started(&bench, stage) == 1)
     });
     running.kill();
     assert_no_process_left(&bench);

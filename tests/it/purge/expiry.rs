@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{archived, archives, incident, last_move, purge};
 use crate::support::peek::create_dlq_with;
-use crate::support::poll::{bench, parse_output, poll};
+use crate::support::poll::{age_state, bench, parse_output, poll};
 use crate::support::sqs_server::SqsServer;
 
 #[test]
@@ -83,7 +83,13 @@ fn filter_archives_the_queues_that_are_about_to_lose_messages() {
         .collect();
     assert_eq!(others, polled, "every line passes as it was");
     assert_eq!(archived(&bench), sqs.messages(&dlq));
-    // The next tier finds all of them archived, and says nothing.
+    // A replay of the journal receives no message again; the warning is answered.
+    let begun = last_move(&bench);
     assert_eq!(filter(&bench, &polled).text(), polled);
+    assert_eq!(last_move(&bench), begun);
+    // The next tier finds all of them archived, and says nothing.
+    age_state(&bench, 3600);
+    assert_eq!(filter(&bench, &polled).text(), polled);
+    assert_ne!(last_move(&bench)["id"], begun["id"]);
     assert_eq!(poll(&bench, &["--queue", "orders-dlq"]).code, 0);
 }

@@ -1,12 +1,16 @@
 //! `dlq-redrive --auto` in a pipe: it acts by the records, never by a line.
 
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
-use super::{bodies, create_pair, let_die};
+use super::{bodies, create_pair, last_move, let_die};
 use crate::support::consumer::{Consumer, Mode};
+use crate::support::event_lines::{heartbeat, seconds_ago};
 use crate::support::poll::{bench, parse_output};
 use crate::support::sqs_server::SqsServer;
-use crate::support::workbench::{Bench, event};
+use crate::support::workbench::{Bench, Running, event, is_alive, processes_of, signal, wait_for};
 
 const SESSION: &str = "11111111-2222-8333-8444-555555555555";
 const INCIDENT: &str = "11111111-2222-8333-8444-666666666666";
@@ -112,4 +116,57 @@ fn deployed_fix_of_ours_brings_its_messages_home_once() {
     assert_eq!((consumer.consumed().len(), sqs.depth(&dlq)), (5, 1));
     let again = bench.run("dlq-redrive", &auto, &line);
     assert_eq!((again.code(), again.text()), (0, line.clone()), "once: {}", again.stderr);
+}
+
+/// `scripts/pipeline` ends its stages by a signal to their group.
+#[test]
+fn redrive_that_has_begun_outlives_a_signal_to_the_pipe() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let consumer = Consumer::start(&server, &source, Mode::Stopped);
+    let mut bench = bench("redrive-auto-term", &server.url);
+    let (queue, fingerprint) = planned(&bench);
+    record_fix(&bench, &queue, &fingerprint, "opened", json!("2026-11-29T11:00:00Z"));
+    bench.configure("features: {auto_redrive: true}");
+    let mut command = bench.command("dlq-redrive", &["--auto", "--wait", "2s"]);
+    let mut filter = Running::spawn(command.stdin(Stdio::piped()).process_group(0));
+    filter.write(event("pr.deployed", "1", "INFO", ",\"data\":{}"));
+    wait_for("the canary travels", || sqs.depth(&source) == 1);
+    signal("TERM", -filter.pid());
+    wait_for("the filter ends", || !is_alive(filter.pid()));
+    consumer.switch(Mode::Succeeds);
+    wait_for("the redrive ends", || !last_move(&bench)["outcome"].is_null());
+    assert_eq!(last_move(&bench)["outcome"], "completed", "{}", last_move(&bench));
+    assert_eq!((consumer.consumed().len(), sqs.depth(&dlq)), (5, 0));
+    wait_for("its process ends", || processes_of(&bench).is_empty());
+}
+
+#[test]
+fn redrive_that_could_not_begin_is_tried_again_while_lines_flow() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(2));
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let mut bench = bench("redrive-auto-again", &server.url);
+    let (queue, fingerprint) = planned(&bench);
+    record_fix(&bench, &queue, &fingerprint, "opened", json!("2026-11-29T11:00:00Z"));
+    bench.configure("features: {auto_redrive: true}");
+    let _ = std::fs::remove_dir_all(bench.state("archive"));
+    let obstacle = bench.write("state/archive", "no folder");
+    let mut filter = bench.start("dlq-redrive", &["--auto", "--wait", "1s"]);
+    filter.write(event("pr.deployed", "1", "INFO", ",\"data\":{}"));
+    wait_for("the first try fails", || filter.stderr().contains("warning: "));
+    std::fs::remove_file(obstacle).unwrap();
+    // A heartbeat may come before the end of the child was seen.
+    wait_for("it is redriven", || {
+        filter.write(heartbeat(seconds_ago(0)));
+        filter.line();
+        consumer.consumed().len() == 2
+    });
+    let output = filter.finish();
+    assert_eq!((output.code(), sqs.depth(&dlq)), (1, 0), "a part has failed: {}", output.stderr);
+    assert_eq!(last_move(&bench)["outcome"], "completed");
 }
