@@ -43,6 +43,7 @@ fn demo_tells_the_story_within_a_minute() {
     }
     let mut bench = Bench::new("demo");
     bench.set("DLQ_BIN", bin("dlq-poll").parent().unwrap());
+    bench.set("DLQ_STATE", "a variable of the user, which no program knows");
     let mut command = bench.command(root.join("scripts/demo"), &[]);
     // `finish` has the deadline of a minute.
     let output = Running::spawn(command.stdin(Stdio::null())).finish();
