@@ -4,6 +4,7 @@
     bench.py --check [NAME]...          only checks the names
     bench.py --boto3-round ADDRESS      the peer: every queue, one call at a time
     bench.py --boto3-peek ADDRESS       the peer: every message of the first queue, kept and put back
+    bench.py --boto3-move ADDRESS       the peer: every message of the first queue moved by four threads
     bench.py --mask FILE                the peer: JSON decoded, error texts masked, messages a second
 
 Each benchmark is a function that yields rows: what, ours, the peer's, their ratio, the goal and
@@ -55,6 +56,27 @@ def boto3_peek(address: str) -> None:
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
+def boto3_move(address: str) -> None:
+    """Receives, sends and deletes batches of ten with four threads: the usual script, without an archive."""
+    import boto3
+
+    def work() -> None:
+        sqs = boto3.session.Session().client("sqs", endpoint_url=address)
+        source = sqs.list_queues(MaxResults=1)["QueueUrls"][0]
+        target = sqs.get_queue_url(QueueName="bench")["QueueUrl"]
+        while batch := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10).get("Messages"):
+            entries = [{"Id": str(n), "MessageBody": one["Body"]} for n, one in enumerate(batch)]
+            sent = sqs.send_message_batch(QueueUrl=target, Entries=entries)["Successful"]
+            handles = [{"Id": one["Id"], "ReceiptHandle": batch[int(one["Id"])]["ReceiptHandle"]} for one in sent]
+            sqs.delete_message_batch(QueueUrl=source, Entries=handles)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def mask(path: str) -> None:
     """The work of a typical script: decode, find the error, mask variable parts, hash."""
     varies = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(\.\d+)*|https?://\S+")
@@ -101,12 +123,13 @@ class Server:
     queues: int
     latency_ms: int
     messages: int = 0
+    size: int = 261_900
     address: str = field(init=False)
 
     def __enter__(self) -> "Server":
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_server.py")
         self.process = subprocess.Popen(
-            [sys.executable, script, str(self.queues), str(self.latency_ms), str(self.messages)],
+            [sys.executable, script, str(self.queues), str(self.latency_ms), str(self.messages), str(self.size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -286,6 +309,45 @@ def bench_peek() -> Iterator[Row]:
     ours, theirs = (median([run.wall_s for run in runs]) for runs in (us, them))
     yield Row(
         "the same, time", f"{ours:.1f} s", f"boto3, held {theirs:.1f} s", f"{theirs / ours:.1f}x"
+    )  # fmt: skip
+
+
+def move(server: Server, argv: list[str], sample: bool = False) -> Run:
+    """Moves the messages of the first queue, and fails unless each was sent and deleted once."""
+    server.reset()
+    result = run(argv, sample=sample)
+    stats = server.ask("/stats")
+    if (stats["sent"], stats["deleted"]) != (server.messages, server.messages):
+        sys.exit(f"bench: error: {stats} of {server.messages} messages: {' '.join(argv)}")
+    return result
+
+
+def redrive(server: Server) -> list[str]:
+    argv = [program("dlq-redrive"), "apply", "--endpoint-url", server.address, "--canary", "0", "--no-verify"]
+    return [*argv, "bench-00000-dlq"]
+
+
+def bench_redrive() -> Iterator[Row]:
+    script = [sys.executable, "-W", "ignore", os.path.abspath(__file__), "--boto3-move"]
+    for latency_ms, count in ((0, 20_000), (20, 5_000)):
+        us, them = [], []
+        with Server(1, latency_ms, count, 1_000) as server:
+            for _ in range(5):
+                us.append(count / move(server, redrive(server)).wall_s)
+                them.append(count / move(server, [*script, server.address]).wall_s)
+        ours, theirs = median(us), median(them)
+        yield Row(
+            f"redrive, {count:,} of 1 KiB, {latency_ms} ms latency", f"{ours:,.0f} /s",
+            f"boto3, 4 threads {theirs:,.0f} /s", f"{ours / theirs:.1f}x", ">= 0.8x", ours >= 0.8 * theirs,
+        )  # fmt: skip
+    peaks = []
+    for count in (10_000, 100_000):
+        with Server(1, 0, count, 1_000) as server:
+            peaks.append(move(server, redrive(server), sample=True).peak_kib / 1024)
+    growth = peaks[1] - peaks[0]
+    yield Row(
+        "redrive, peak memory of 10,000 and 100,000", f"{peaks[0]:.1f}, {peaks[1]:.1f} MiB",
+        ratio=f"{growth:+.1f} MiB", goal="<= 40 MiB", met=peaks[1] <= 40,
     )  # fmt: skip
 
 
@@ -770,6 +832,7 @@ BENCHMARKS = {
     "start": bench_start,
     "memory": bench_memory,
     "peek": bench_peek,
+    "redrive": bench_redrive,
     "fingerprint": bench_fingerprint,
     "flat": bench_flat,
     "lines": bench_lines,
@@ -809,6 +872,8 @@ if __name__ == "__main__":
         boto3_round(sys.argv[2])
     elif sys.argv[1] == "--boto3-peek":
         boto3_peek(sys.argv[2])
+    elif sys.argv[1] == "--boto3-move":
+        boto3_move(sys.argv[2])
     elif sys.argv[1] == "--mask":
         mask(sys.argv[2])
     elif sys.argv[1] == "--check":

@@ -1,9 +1,10 @@
 """A canned SQS server for benchmarks: many dead-letter queues, constant latency, hardly any state.
 
-    bench_server.py QUEUES LATENCY_MS [MESSAGES]
+    bench_server.py QUEUES LATENCY_MS [MESSAGES [BYTES]]
 
 Speaks the JSON protocol over HTTP/1.1 with keep-alive: ListQueues with pages, GetQueueAttributes,
-and, for queues that hold MESSAGES of 256 KiB, ReceiveMessage and ChangeMessageVisibilityBatch.
+and, for queues that hold MESSAGES of BYTES (256 KiB), ReceiveMessage, ChangeMessageVisibilityBatch,
+SendMessageBatch and DeleteMessageBatch. Each message died in the queue `bench`, and none comes twice.
 Prints its address, serves until its standard input closes. GET /stats gives the calls so far and
 when (CLOCK_MONOTONIC, which all processes share) the first came; POST /reset starts anew.
 """
@@ -16,9 +17,10 @@ import time
 
 QUEUES, LATENCY_S = int(sys.argv[1]), float(sys.argv[2]) / 1000
 MESSAGES = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-WORDS = "lorem ipsum dolor sit amet " * 9_700
+BYTES = int(sys.argv[4]) if len(sys.argv) > 4 else 261_900
+WORDS = ("lorem ipsum dolor sit amet " * 9_700)[:BYTES]
+ORIGIN = "arn:aws:sqs:us-east-1:000000000000:bench"
 ATTRIBUTES = {
-    "ApproximateNumberOfMessages": str(MESSAGES),
     "ApproximateNumberOfMessagesNotVisible": "0",
     "ApproximateNumberOfMessagesDelayed": "0",
     "CreatedTimestamp": "1700000000",
@@ -33,6 +35,8 @@ class Stats:
     calls: dict[str, int] = {}
     first: float | None = None
     received = 0
+    sent = 0
+    deleted = 0
 
 
 def list_queues(request: dict, base: str) -> dict:
@@ -46,7 +50,11 @@ def list_queues(request: dict, base: str) -> dict:
 
 def get_queue_attributes(request: dict, _base: str) -> dict:
     name = request["QueueUrl"].rsplit("/", 1)[1]
-    known = ATTRIBUTES | {"QueueArn": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
+    left = MESSAGES - Stats.deleted if name.endswith("-dlq") else 0
+    known = ATTRIBUTES | {
+        "QueueArn": f"arn:aws:sqs:us-east-1:000000000000:{name}",
+        "ApproximateNumberOfMessages": str(left),
+    }
     asked = request.get("AttributeNames") or []
     if "All" not in asked:
         known = {key: value for key, value in known.items() if key in asked}
@@ -64,12 +72,28 @@ def receive_message(request: dict, _base: str) -> dict:
             "ReceiptHandle": f"handle-{number}",
             "MD5OfBody": hashlib.md5(body.encode()).hexdigest(),
             "Body": body,
-            "Attributes": {"ApproximateReceiveCount": "2", "SentTimestamp": "1700000000000"},
+            "Attributes": {"ApproximateReceiveCount": "2", "SentTimestamp": "1700000000000",
+                           "DeadLetterQueueSourceArn": ORIGIN},
         })  # fmt: skip
     return {"Messages": messages}
 
 
 def change_message_visibility_batch(request: dict, _base: str) -> dict:
+    return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
+
+
+def send_message_batch(request: dict, _base: str) -> dict:
+    successful = []
+    for entry in request["Entries"]:
+        Stats.sent += 1
+        digest = hashlib.md5(entry["MessageBody"].encode()).hexdigest()
+        sent = {"Id": entry["Id"], "MessageId": f"10000000-0000-4000-8000-{Stats.sent:012}"}
+        successful.append(sent | {"MD5OfMessageBody": digest})
+    return {"Successful": successful, "Failed": []}
+
+
+def delete_message_batch(request: dict, _base: str) -> dict:
+    Stats.deleted += len(request["Entries"])
     return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]], "Failed": []}
 
 
@@ -87,6 +111,8 @@ ACTIONS = {
     "AmazonSQS.GetQueueUrl": get_queue_url,
     "AmazonSQS.ReceiveMessage": receive_message,
     "AmazonSQS.ChangeMessageVisibilityBatch": change_message_visibility_batch,
+    "AmazonSQS.SendMessageBatch": send_message_batch,
+    "AmazonSQS.DeleteMessageBatch": delete_message_batch,
     "AmazonSQS.ListDeadLetterSourceQueues": list_dead_letter_source_queues,
 }
 
@@ -115,9 +141,11 @@ class Connection(asyncio.Protocol):
 
     def respond(self, line: str, headers: dict[str, str], body: bytes) -> None:
         if line.startswith("GET /stats"):
-            return self.answer(200, {"calls": Stats.calls, "first": Stats.first})
+            moved = {"sent": Stats.sent, "deleted": Stats.deleted}
+            return self.answer(200, {"calls": Stats.calls, "first": Stats.first} | moved)
         if line.startswith("POST /reset"):
-            Stats.calls, Stats.first, Stats.received = {}, None, 0
+            Stats.calls, Stats.first = {}, None
+            Stats.received = Stats.sent = Stats.deleted = 0
             return self.answer(200, {})
         if Stats.first is None:
             Stats.first = time.monotonic()

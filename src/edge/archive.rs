@@ -202,6 +202,14 @@ impl ArchiveWriter {
         if lines.is_empty() { Ok(()) } else { self.append(&lines) }
     }
 
+    /// Adds results that are on disk with the next lines, or at the end. It is for deletions: a message
+    /// whose send is on disk and that is no longer in its queue was deleted, with or without its line.
+    pub fn late_results(&mut self, results: &[MoveResult], at: Timestamp) -> Result<(), Error> {
+        let lines: Vec<u8> = results.iter().flat_map(|one| result_line(one, at)).collect();
+        let written = self.file.write_all(&lines);
+        self.settle(written, lines.len())
+    }
+
     fn limit(&mut self, batch: u64) -> Result<(), Error> {
         if self.counted_at.elapsed() >= COUNT_EVERY {
             self.others = self.archives.used(Some(&self.path))?;
@@ -218,12 +226,16 @@ impl ArchiveWriter {
     /// Adds lines at the end and waits for the disk. After an error the file is as long as before.
     fn append(&mut self, lines: &[u8]) -> Result<(), Error> {
         let written = self.file.write_all(lines).and_then(|()| self.file.sync_data());
+        self.settle(written, lines.len())
+    }
+
+    fn settle(&mut self, written: std::io::Result<()>, bytes: usize) -> Result<(), Error> {
         if let Err(error) = written {
             // A part of a line would make the lines behind it foreign.
             let _ = self.file.set_len(self.size).and_then(|()| self.file.sync_data());
             return Err(Error::file("write", &self.path, &error));
         }
-        self.size += lines.len() as u64;
+        self.size += bytes as u64;
         Ok(())
     }
 }

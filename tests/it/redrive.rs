@@ -7,6 +7,7 @@ mod fifo;
 mod filter;
 mod kills;
 mod native;
+mod places;
 mod plan;
 mod service;
 mod unknown;

@@ -241,10 +241,13 @@ impl<'a> Mover<'a> {
         Ok(())
     }
 
-    /// Records results, on disk and in memory.
+    /// Records results, on disk and in memory. Deletions alone do not wait for the disk.
     fn record(&mut self, results: Vec<MoveResult>) -> Result<(), MoveStop> {
         let now = clock::now();
-        self.archive.results(&results, now)?;
+        match results.iter().all(|one| matches!(one, MoveResult::Deleted { .. })) {
+            true => self.archive.late_results(&results, now)?,
+            false => self.archive.results(&results, now)?,
+        }
         for result in results {
             self.state.add(ArchiveLine::Result(result, now));
         }
