@@ -127,6 +127,17 @@ fn limit_holds_for_all_archives_together() {
 }
 
 #[test]
+fn late_results_stay_when_a_later_line_fails() {
+    let folder = Folder::new("late");
+    let mut writer = folder.archives().create(&head("0000000a", "arn")).unwrap();
+    write(&mut writer, &["a"]).unwrap();
+    writer.late_results(&[MoveResult::Deleted { id: "a".into() }], at()).unwrap();
+    let whole = std::fs::read(writer.path()).unwrap();
+    assert_eq!(writer.size, whole.len() as u64, "a failure cuts what comes after it");
+    assert_eq!(ArchiveReader::state(writer.path()).unwrap().deleted(), 1);
+}
+
+#[test]
 fn known_ids_are_those_of_the_queue() {
     let folder = Folder::new("known");
     let archives = folder.archives();
