@@ -22,6 +22,7 @@ use crate::rules::redrive::archive::{
     id_hash, judge_size, message_line, read_line, result_line,
 };
 use crate::store::{self, Lock, Store};
+use crate::text;
 use crate::time::Timestamp;
 
 const FOLDER: &str = "archive";
@@ -235,20 +236,53 @@ pub struct ArchiveReader {
     file: BufReader<File>,
     line: Vec<u8>,
     number: u64,
+    /// Whether the file can no longer be read.
+    is_over: bool,
+}
+
+/// The lines of an archive that cannot be read, and are skipped.
+#[derive(Debug, Default)]
+pub struct ArchiveDamage {
+    pub lines: u64,
+    first: Option<Error>,
+}
+
+impl ArchiveDamage {
+    /// Warns of the lines, if there are any.
+    pub fn tell(&self) {
+        let Some(first) = &self.first else { return };
+        let lines = text::count(self.lines, "line");
+        log::warn(&format!("an archive is damaged, {lines} skipped: {first}"));
+    }
 }
 
 impl ArchiveReader {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file = regular_file::open(path).map_err(|error| Error::file("read", path, &error))?;
         let file = BufReader::with_capacity(64 * 1024, file);
-        Ok(ArchiveReader { path: path.to_owned(), file, line: Vec::new(), number: 0 })
+        Ok(ArchiveReader {
+            path: path.to_owned(),
+            file,
+            line: Vec::new(),
+            number: 0,
+            is_over: false,
+        })
     }
 
-    /// Reads a whole archive into its sum.
-    pub fn state(path: &Path) -> Result<ArchiveState, Error> {
-        let mut state = ArchiveState::default();
+    /// Gives the lines of an archive that can be read to `on_line`. Returns what cannot.
+    pub fn each(
+        path: &Path,
+        mut on_line: impl FnMut(ArchiveLine) -> Result<(), Error>,
+    ) -> Result<ArchiveDamage, Error> {
+        let mut damage = ArchiveDamage::default();
         for line in ArchiveReader::open(path)? {
-            state.add(line?);
+            match line {
+                Ok(line) => on_line(line)?,
+                Err(error) => {
+                    damage.lines += 1;
+                    damage.first.get_or_insert(error);
+                }
+            }
         }
         Ok(state)
     }
@@ -262,10 +296,14 @@ impl Iterator for ArchiveReader {
     type Item = Result<ArchiveLine, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
         self.line.clear();
         self.number += 1;
         let limit = LINE_MAX as u64 + 1;
         if let Err(error) = (&mut self.file).take(limit).read_until(b'\n', &mut self.line) {
+            self.is_over = true;
             return Some(Err(Error::file("read", &self.path, &error)));
         }
         let Some(line) = self.line.strip_suffix(b"\n") else {

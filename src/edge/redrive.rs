@@ -18,13 +18,13 @@ mod progress_bar;
 mod record;
 mod restore;
 mod route;
+mod send_retry;
 mod stop;
 mod verify;
 mod watch;
 
 pub use auto::AutoRedrive;
 pub use command_line::{ApplyInput, RedriveCommand};
-pub use restore::RestoreChoice;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod filter;
 mod kills;
 mod native;
 mod plan;
+mod restore;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@ use super::{RedriveRequest, Redriver, RestoreChoice};
 use crate::args::Given;
 use crate::error::Error;
 use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::restoring::RestoreChoice;
 use crate::rules::redrive::selection::WORDS;
 use crate::wire::{self, Output};
 
@@ -141,7 +142,8 @@ impl Redriver {
             RedriveCommand::Verify(name) => self.verify(name, request, out),
             RedriveCommand::Restore(archive) => {
                 let ids = request.selection.ids.clone();
-                self.restore(archive, &RestoreChoice { ids, force: request.force }, out)
+                let choice = RestoreChoice { ids, force: request.force };
+                self.restore(archive, &choice, request.reason.clone(), out)
             }
         }
     }
