@@ -129,25 +129,15 @@ impl Archives {
             if changed < oldest {
                 continue;
             }
-            let mut lines = ArchiveReader::open(&path)?;
-            let is_of_queue = matches!(
-                lines.next(),
-                Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn
-            );
-            if !is_of_queue {
+            if ArchiveReader::head(&path).is_none_or(|head| head.queue.arn != arn) {
                 continue;
             }
-            for line in lines {
-                match line {
-                    Ok(ArchiveLine::Message(one, _)) => drop(all.insert(id_hash(&one.message.id))),
-                    Ok(_) => {}
-                    // Its other messages are archived once more, which is better than not at all.
-                    Err(error) => {
-                        log::warn(&error.to_string());
-                        break;
-                    }
+            // What cannot be read is archived once more, which is better than not at all.
+            ArchiveReader::each_if_found(&path, |line| {
+                if let ArchiveLine::Message(one, _) = line {
+                    all.insert(id_hash(&one.message.id));
                 }
-            }
+            });
         }
         Ok(all)
     }
@@ -284,6 +274,46 @@ impl ArchiveReader {
                 }
             }
         }
+        Ok(damage)
+    }
+
+    /// Gives the lines of an archive that can be read to `on_line`, and warns of what cannot: one file
+    /// of the folder must not end the moves of all queues.
+    pub fn each_if_found(path: &Path, mut on_line: impl FnMut(ArchiveLine)) {
+        let read = ArchiveReader::each(path, |line| {
+            on_line(line);
+            Ok(())
+        });
+        match read {
+            Ok(damage) => damage.tell(),
+            Err(error) => log::warn(&error.to_string()),
+        }
+    }
+
+    /// Returns the head of an archive. None, with a warning, for a file that is none or cannot be read.
+    pub fn head(path: &Path) -> Option<ArchiveHead> {
+        match ArchiveReader::open(path).map(|mut lines| lines.next()) {
+            Ok(Some(Ok(ArchiveLine::Head(head)))) => Some(*head),
+            Ok(Some(Err(error))) | Err(error) => {
+                // It may have been moved away since the folder was listed.
+                if path.symlink_metadata().is_ok() {
+                    log::warn(&error.to_string());
+                }
+                None
+            }
+            Ok(_) => None,
+        }
+    }
+
+    /// Reads a whole archive into its sum. Lines that cannot be read are skipped, with a warning.
+    pub fn state(path: &Path) -> Result<ArchiveState, Error> {
+        let mut state = ArchiveState::default();
+        let damage = ArchiveReader::each(path, |line| {
+            state.add(line);
+            Ok(())
+        })?;
+        damage.tell();
+        state.unreadable = damage.lines;
         Ok(state)
     }
 

@@ -18,7 +18,6 @@ use crate::edge::move_record::{head_of, new_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::RedriveStarted;
-use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MoveResult};
 use crate::rules::redrive::document::{Move, MoveKind, Redrives};
 use crate::rules::redrive::parking::SentChains;
@@ -240,33 +239,21 @@ impl Redriver {
     fn chains(&self, arn: &str, own: &Path) -> Result<SentChains, Error> {
         let mut chains = SentChains::default();
         let mut archives = Vec::new();
-        for path in self.archives.paths()?.into_iter() {
-            match ArchiveReader::open(&path)?.next() {
-                Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn => {
-                    archives.push((head.at, path));
-                }
-                Some(Err(error)) => log::warn(&error.to_string()),
-                _ => {}
-            }
+        for path in self.archives.paths()? {
+            let head = ArchiveReader::head(&path).filter(|head| head.queue.arn == arn);
+            archives.extend(head.map(|head| (head.at, path)));
         }
         archives.sort();
         for (_, path) in archives {
-            for line in ArchiveReader::open(&path)? {
-                // One archive that cannot be read must not end all redrives.
-                match line {
-                    Ok(ArchiveLine::Result(MoveResult::Sent { id, new, .. }, _)) if path != own => {
-                        chains.add_send(&id, &new);
-                    }
-                    Ok(ArchiveLine::Result(MoveResult::Restored { id, new }, _)) => {
-                        chains.add_restore(&id, &new);
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        log::warn(&error.to_string());
-                        break;
-                    }
+            ArchiveReader::each_if_found(&path, |line| match line {
+                ArchiveLine::Result(MoveResult::Sent { id, new, .. }, _) if path != own => {
+                    chains.add_send(&id, &new);
                 }
-            }
+                ArchiveLine::Result(MoveResult::Restored { id, new }, _) => {
+                    chains.add_restore(&id, &new);
+                }
+                _ => {}
+            });
         }
         Ok(chains)
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{archived, archives, incident, last_move, purge};
 use crate::support::peek::create_dlq_with;
 use crate::support::poll::{bench, parse_output, poll};
+use crate::support::sqs_api::FakeSqs;
 use crate::support::sqs_server::SqsServer;
 
 #[test]
@@ -86,4 +87,26 @@ fn filter_archives_the_queues_that_are_about_to_lose_messages() {
     // The next tier finds all of them archived, and says nothing.
     assert_eq!(filter(&bench, &polled).text(), polled);
     assert_eq!(poll(&bench, &["--queue", "orders-dlq"]).code, 0);
+}
+
+#[test]
+fn file_that_cannot_be_read_does_not_end_the_guard_or_a_redrive() {
+    let sqs = FakeSqs::start().with_queues(&[("orders", 0), ("orders-dlq", 5)]);
+    let bench = bench("expiry-odd", &sqs.url);
+    assert_eq!(purge(&bench, &["--archive-only", "orders-dlq"]).code, 0);
+    let archive = archives(&bench).pop().unwrap();
+    std::os::unix::fs::symlink(&archive, bench.state("archive/moved.ndjson")).unwrap();
+    std::fs::create_dir(bench.state("archive/folder.ndjson")).unwrap();
+    std::fs::write(bench.state("archive/other.ndjson"), "{}\n").unwrap();
+    sqs.state().requests.clear();
+    let again = purge(&bench, &["--archive-only", "orders-dlq"]);
+    let data = &again.single("archive.completed")["data"];
+    assert_eq!((again.code, &data["messages"], &data["known"]), (0, &json!(0), &json!(5)));
+    for name in ["moved.ndjson", "folder.ndjson", "other.ndjson"] {
+        assert!(again.stderr.contains(name), "{}", again.stderr);
+    }
+    sqs.state().requests.clear();
+    let args = ["apply", "--canary", "0", "--no-verify", "--to", "orders", "orders-dlq"];
+    let redrive = parse_output(bench.run("dlq-redrive", &args, ""));
+    assert_eq!(redrive.single("redrive.completed")["data"]["moved"], 5, "{}", redrive.stderr);
 }
