@@ -12,6 +12,7 @@ mod end;
 mod look_up;
 mod mover;
 mod native;
+mod not_found;
 mod plan;
 mod plan_file;
 mod progress_bar;

@@ -113,6 +113,8 @@ impl RedriveRun<'_, '_> {
 
     /// Writes the outcome into the archive. A full disk has stopped the redrive before.
     fn close_archive(&mut self, outcome: MoveOutcome) {
+            return;
+        }
         let line = MoveResult::Finished { outcome: outcome.to_string() };
         log::warn_on_error(self.mover.archive.results(&[line], crate::clock::now()));
     }
@@ -146,7 +148,7 @@ impl RedriveRun<'_, '_> {
                 self.record.document.state.queue.name,
             ));
         }
-        missing > 0 || lost > 0 || !reasons.is_empty()
+        self.tell_not_found() || missing > 0 || lost > 0 || !reasons.is_empty()
     }
 }
 

@@ -84,6 +84,11 @@ impl Selection {
         }
     }
 
+    /// Returns the named ids of messages that were not seen.
+    pub fn unseen_ids(&self, is_seen: impl Fn(&str) -> bool) -> Vec<&str> {
+        self.ids.iter().map(String::as_str).filter(|id| !is_seen(id)).collect()
+    }
+
     /// Takes note of a message that is chosen: when it is a sampled one, those that look like it are
     /// chosen from now on. Returns whether that is news.
     pub fn learn(&mut self, message: &Message, fingerprint: &str) -> bool {

@@ -125,3 +125,28 @@ fn message_without_an_origin_needs_a_destination() {
     assert_eq!((output.code, sqs.state().count("SendMessageBatch")), (1, 0));
     assert!(output.stderr.contains("its queue has no source; give --to"), "{}", output.stderr);
 }
+
+#[test]
+fn named_messages_and_causes_that_are_not_there_are_told() {
+    let sqs = start();
+    let bench = bench("redrive-unnamed", &sqs.url);
+    let all = ["--canary", "0", "--no-verify", "--to", "orders"];
+    let apply = |choice: &[&str]| {
+        sqs.state().requests.clear();
+        redrive(&bench, &[&["apply"], &all[..], choice, &["orders-dlq"]].concat())
+    };
+    let missing = apply(&["--id", "m1", "--id", "nope"]);
+    assert_eq!(
+        (missing.code, missing.single("redrive.completed")["data"]["moved"].as_u64()),
+        (1, Some(1))
+    );
+    let expected = "dlq-redrive: warning: message 'nope' was not found in queue 'orders-dlq'\n";
+    assert_eq!(missing.stderr, expected);
+    let typo = apply(&["--fingerprint", "feedfacefeedface"]);
+    assert_eq!(typo.code, 1);
+    assert!(typo.stderr.contains("none is of 'feedfacefeedface'"), "{}", typo.stderr);
+    sqs.state().requests.clear();
+    let args = ["plan", "--to", "orders", "--id", "nope", "orders-dlq"];
+    let planned = bench.run("dlq-redrive", &args, "");
+    assert_eq!((planned.code(), planned.stderr.as_str()), (1, expected));
+}
