@@ -32,7 +32,7 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::sample;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::SessionStatus;
-use crate::rules::queue::reading::{Attributes, ReadError};
+use crate::rules::queue::reading::{Attributes, Counts, ReadError};
 use crate::rules::redrive::document::Redrives;
 use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::Selection;
@@ -52,6 +52,8 @@ pub struct PurgeRequest {
     /// The text that confirms the purge; None asks on the terminal.
     pub confirmation: Option<String>,
     pub reason: Option<String>,
+    /// The options of the command line that tell where to ask, for the command that undoes a purge.
+    pub place: String,
     /// Whether SQS deletes everything, without an archive.
     pub hard: bool,
     /// Whether messages are archived and not deleted.
@@ -139,6 +141,15 @@ impl Purger {
             Some(why) => Err(Error::failed("receive from queue", name, why)),
             None => Ok(attributes),
         }
+    }
+
+    /// Reads the counts at the end of a sweep, when others had messages at its begin. None: they need
+    /// not be known, or cannot be read.
+    fn counts_after(&self, target: &PeekTarget, before: Counts) -> Option<Counts> {
+        if before.in_flight + before.delayed == 0 {
+            return None;
+        }
+        self.attributes(target).ok().map(|now| now.counts)
     }
 
     /// Takes the lock of a queue for a move.
