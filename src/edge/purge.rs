@@ -103,7 +103,9 @@ impl Purger {
         for queue in &request.queues {
             let target = self.peeker.find(queue, request.account.as_deref());
             let done = target.and_then(|target| match (request.archive_only, request.hard) {
-                (true, _) => self.archive(&target, &signals, None, out).map(|(failed, _)| failed),
+                (true, _) => {
+                    self.archive(&target, None, &signals, None, out).map(|(failed, _)| failed)
+                }
                 (false, true) => self.purge_hard(&target, request, out),
                 (false, false) => self.purge(&target, request, &signals, out),
             });

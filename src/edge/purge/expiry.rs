@@ -19,7 +19,7 @@ use crate::rules::evidence::message::Message;
 use crate::rules::queue::expiry;
 use crate::rules::queue::reading::{Attributes, Counts};
 use crate::rules::redrive::archive::{ArchiveHead, IdHash, MoveResult, id_hash};
-use crate::rules::redrive::document::{MoveKind, MoveOutcome};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
 use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::sent_at;
 use crate::rules::redrive::sweep::{at_once, cost};
@@ -38,18 +38,20 @@ struct Archived {
 }
 
 impl Purger {
-    /// Archives the messages of a queue that no archive has. Returns whether some are missing, and how
-    /// many were added.
+    /// Archives the messages of a queue that no archive has. `deferred` is an archiving that could not
+    /// begin. Returns whether some are missing, and how many were added.
     pub(super) fn archive(
         &self,
         target: &PeekTarget,
+        deferred: Option<Move>,
         signals: &StopSignals,
         time_max: Option<Duration>,
         out: &mut Output,
     ) -> Result<(bool, u64), Error> {
         let attributes = self.attributes(target)?;
         let before = attributes.counts;
-        let state = new_move(target, MoveKind::Expiry, before.depth());
+        let is_deferred = deferred.is_some();
+        let state = deferred.unwrap_or_else(|| new_move(target, MoveKind::Expiry, before.depth()));
         if self.dry_run {
             let data = completed(target, &attributes, &Archived::default(), None);
             let data = ArchiveCompleted { messages: before.depth(), ..data };
@@ -84,7 +86,7 @@ impl Purger {
             let name = &target.queue.name;
             log::warn(&format!("queue '{name}' is not archived in full: {why}"));
         }
-        let is_news = archived.added > 0 || detail.is_some() || time_max.is_none();
+        let is_news = archived.added > 0 || detail.is_some() || time_max.is_none() || is_deferred;
         if is_news {
             let data = completed(target, &attributes, &archived, detail.clone());
             let id = record.state.id.clone();
