@@ -41,6 +41,7 @@ impl RedriveRun<'_, '_> {
             Some(false) => MoveOutcome::Unverified,
             _ => MoveOutcome::Completed,
         };
+        self.record.document.state.verified = is_verified;
         let left = self.tell_left();
         let possible_duplicates = self.mover.possible_duplicates();
         let state = &self.record.document.state;
