@@ -21,9 +21,20 @@ use crate::rules::redrive::due::{self, DueRedrive};
 use crate::store::Store;
 use crate::wire::{Output, StreamFilter, failed_in_part};
 
-/// The options that the child gets.
-const OPTIONS: [&str; 8] =
-    ["config", "log-format", "profile", "region", "endpoint-url", "wait", "batch-window", "hold"];
+/// The options that the child gets, besides those of every program.
+pub(super) const OPTIONS: &[&str] = &[
+    "config",
+    "log-format",
+    "profile",
+    "region",
+    "endpoint-url",
+    "canary",
+    "ramp",
+    "rate",
+    "wait",
+    "batch-window",
+    "hold",
+];
 
 /// The state of one run.
 pub struct AutoRedrive {
@@ -38,7 +49,7 @@ pub struct AutoRedrive {
 impl AutoRedrive {
     /// Creates a filter that starts the program which runs, with the options that it was given.
     pub fn new(given: &Given, switches: Switches, store: Store) -> Result<Self, Error> {
-        let command = ChildCommand::of_this_program(given, &OPTIONS, &["verbose", "dry-run"])?;
+        let command = ChildCommand::of_this_program(given, OPTIONS, &["verbose", "dry-run"])?;
         // What an earlier run has left is due, too.
         Ok(AutoRedrive { command, switches, store, child: None, is_due: true, failed: false })
     }
