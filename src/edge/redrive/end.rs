@@ -44,6 +44,7 @@ impl RedriveRun<'_, '_> {
         self.record.document.state.verified = is_verified;
         let left = self.tell_left();
         let possible_duplicates = self.mover.possible_duplicates();
+        self.tell_parked();
         let state = &self.record.document.state;
         if possible_duplicates > 0 {
             log::warn(&format!(

@@ -27,6 +27,22 @@ pub(super) fn tell(
 }
 
 impl RedriveRun<'_, '_> {
+    /// Warns of messages that are in the archive only.
+    pub(super) fn tell_parked(&self) {
+        let state = &self.record.document.state;
+        if state.parked > 0 {
+            log::warn(&format!(
+                "{} of queue '{}' died again after two redrives, and are now in the archive only; after a fix: \
+                 dlq-redrive restore {}",
+                crate::text::count(state.parked, "message"),
+                state.queue.name,
+                crate::shell::quote(&crate::text::safe(
+                    state.archive.as_deref().unwrap_or_default()
+                )),
+            ));
+        }
+    }
+
     /// Warns of what the command line names and the queue has not. Returns whether there is any.
     pub(super) fn tell_not_found(&self) -> bool {
         let state = &self.record.document.state;
