@@ -18,6 +18,7 @@ use crate::config::{Settings, Switches};
 use crate::document::Keys;
 use crate::edge::archive::Archives;
 use crate::edge::aws::Sqs;
+use crate::edge::move_record::{refuse_task, running_move};
 use crate::edge::peek::{PeekTarget, Peeker};
 use crate::edge::session_folder::{self, session_folder};
 use crate::edge::stop_signals::StopSignals;
@@ -157,8 +158,10 @@ impl Purger {
     /// Takes the lock of a queue for a move.
     fn lock(&self, target: &PeekTarget, doing: &str) -> Result<Lock, Error> {
         let queue = &target.queue;
-        let running = || Error::failed(doing, &queue.name, "another move of it is running");
-        self.archives.lock(&queue.arn)?.ok_or_else(running)
+        let running = || Error::failed(doing, &queue.name, running_move(&self.store, &queue.arn));
+        let lock = self.archives.lock(&queue.arn)?.ok_or_else(running)?;
+        refuse_task(self.sqs(), target.scope, queue, doing)?;
+        Ok(lock)
     }
 
     /// Refuses to delete messages that an investigation is about.

@@ -8,6 +8,7 @@ mod filter;
 mod kills;
 mod native;
 mod plan;
+mod refusals;
 mod restore;
 mod service;
 

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
 use crate::edge::evidence::sampled;
-use crate::edge::move_record::{head_of, new_move};
+use crate::edge::move_record::{head_of, new_move, refuse_task, running_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::RedriveStarted;
@@ -24,6 +24,9 @@ use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::wire::Output;
+
+/// The work in the words of an error.
+const MOVE: &str = "move messages of queue";
 
 /// A redrive that an earlier run has begun.
 pub(super) struct Interrupted {
@@ -51,6 +54,7 @@ impl Redriver {
         let mut request = request.clone();
         self.block(&mut request)?;
         let source = self.source(&name, &request)?;
+        source.refuse_live()?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);
@@ -105,10 +109,17 @@ impl Redriver {
 
     /// Takes the lock of a queue for a move.
     pub(super) fn lock(&self, source: &MoveSource) -> Result<Lock, Error> {
+        let lock = self.lock_only(source)?;
+        refuse_task(self.sqs(), source.target.scope, &source.target.queue, MOVE)?;
+        Ok(lock)
+    }
+
+    /// Takes the lock of a queue, also while SQS moves messages by a task.
+    pub(super) fn lock_only(&self, source: &MoveSource) -> Result<Lock, Error> {
         let queue = &source.target.queue;
-        self.archives.lock(&queue.arn)?.ok_or_else(|| {
-            Error::failed("move messages of queue", &queue.name, "another move of it is running")
-        })
+        self.archives
+            .lock(&queue.arn)?
+            .ok_or_else(|| Error::failed(MOVE, &queue.name, running_move(&self.store, &queue.arn)))
     }
 
     /// Finds a redrive that has not ended, by the beginning of its id.

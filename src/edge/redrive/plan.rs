@@ -59,6 +59,7 @@ impl Redriver {
             request.selection.blocked = self.blocked()?.into_iter().collect();
         }
         let source = self.source(queue, &request)?;
+        source.refuse_live()?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, None, &request, out);
