@@ -17,6 +17,7 @@ mod plan;
 mod plan_file;
 mod progress_bar;
 mod record;
+mod remedy;
 mod restore;
 mod route;
 mod send_retry;

@@ -86,11 +86,7 @@ impl RedriveRun<'_, '_> {
             None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
         };
         let detail = stop.to_string();
-        let remedy = match is_regression {
-            // Its own messages are dead again: only another redrive takes them.
-            true => "look for the cause before another redrive".to_owned(),
-            false => format!("'dlq-redrive apply --resume {}' goes on with it", state.id),
-        };
+        let remedy = stop.remedy(&state.id, state.plan.is_some());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",
             state.queue.name,
@@ -159,7 +155,7 @@ fn in_words(why: &str) -> &'static str {
     match why {
         "do_not" => "a verdict advises against their redrive; --force moves them",
         "no_destination" => "no destination is known; give --to",
-        "too_large" => "they are larger than their destination accepts",
-        _ => "their destination has refused them",
+        "too_large" => "larger than their destination accepts",
+        _ => "refused by their destination",
     }
 }
