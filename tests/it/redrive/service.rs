@@ -150,3 +150,17 @@ fn named_messages_and_causes_that_are_not_there_are_told() {
     let planned = bench.run("dlq-redrive", &args, "");
     assert_eq!((planned.code(), planned.stderr.as_str()), (1, expected));
 }
+
+#[test]
+fn person_sees_a_sentence_and_no_json() {
+    let sqs = start();
+    let bench = bench("redrive-terminal", &sqs.url);
+    let program = crate::support::workbench::bin("dlq-redrive").display().to_string();
+    let options = "--canary 0 --no-verify --to orders";
+    let line = format!("{program} apply {options} orders-dlq; echo status $?");
+    let terminal = crate::support::pty::Pty::start(&bench, &line, 200, 24);
+    terminal.wait_for_text("status 0");
+    let text = terminal.text();
+    let sentence = "5 messages of queue 'orders-dlq' moved, not watched for returns; archive: /";
+    assert!(text.contains(sentence) && !text.contains("specversion"), "{text}");
+}
