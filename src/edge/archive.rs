@@ -2,7 +2,7 @@
 //!
 //! Promises: a message is on disk before its line counts as written; a batch is written whole or not
 //! at all, so that a full disk leaves no part of a line; the folder never has more than its limit by
-//! messages; no archive is deleted. A move of a queue runs exactly while its lock is held.
+//! messages; no archive with a message is deleted. A move of a queue runs exactly while its lock is held.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -98,6 +98,7 @@ impl Archives {
             return Err(Error::failed("make", writer.path.display(), "it exists"));
         }
         writer.append(&head_line(head))?;
+        writer.is_bare = true;
         store::sync_parent(&writer.path)?;
         Ok(writer)
     }
@@ -116,7 +117,8 @@ impl Archives {
         let others = self.used(Some(&path))?;
         let archives = self.clone();
         let counted_at = clock::tick();
-        Ok(ArchiveWriter { archives, path, file, size: found.len(), others, counted_at })
+        let size = found.len();
+        Ok(ArchiveWriter { archives, path, file, size, is_bare: false, others, counted_at })
     }
 
     /// Returns the hashes of the ids of messages of a queue that an archive has, as far as SQS can
@@ -161,6 +163,8 @@ pub struct ArchiveWriter {
     path: PathBuf,
     file: File,
     size: u64,
+    /// Whether this run has made it, and added no message.
+    is_bare: bool,
     /// The sum of the other archives, and when it was computed.
     others: u64,
     counted_at: Instant,
@@ -184,7 +188,15 @@ impl ArchiveWriter {
             bytes.extend(line.map_err(|why| self.refused(&why))?);
         }
         self.limit(bytes.len() as u64)?;
-        self.append(&bytes)
+        self.append(&bytes)?;
+        self.is_bare &= messages.is_empty();
+        Ok(())
+    }
+
+    /// Removes the archive of a move that this run has begun, unless it has a message. Returns whether
+    /// it was removed.
+    pub fn remove_without_messages(&self) -> bool {
+        self.is_bare && std::fs::remove_file(&self.path).is_ok()
     }
 
     /// Adds results. They are on disk when this returns.

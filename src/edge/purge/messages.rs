@@ -235,11 +235,16 @@ impl Purge<'_> {
             Some(left) if left > 0 => format!("{} left: {why}", is_or_are(left)),
             _ => format!("messages may be left: {why}"),
         });
+        if self.archive.remove_without_messages() {
+            self.record.state.archive = None;
+        }
+        let state = &self.record.state;
         let data = completed(state, if is_whole { Some(0) } else { left }, detail.clone());
         let outcome = if is_whole { MoveOutcome::Completed } else { MoveOutcome::Aborted };
         let finished = MoveResult::Finished { outcome: outcome.to_string() };
-        let written = self.archive.results(&[finished], clock::now());
-        log::warn_on_error(written);
+        if state.archive.is_some() {
+            log::warn_on_error(self.archive.results(&[finished], clock::now()));
+        }
         self.record.finish(outcome);
         let name = &self.target.queue.name;
         if let Some(detail) = &detail {

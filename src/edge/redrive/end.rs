@@ -42,6 +42,7 @@ impl RedriveRun<'_, '_> {
             _ => MoveOutcome::Completed,
         };
         self.record.document.state.verified = is_verified;
+        self.drop_empty_archive();
         let left = self.tell_left();
         let possible_duplicates = self.mover.possible_duplicates();
         self.tell_parked();
@@ -111,6 +112,7 @@ impl RedriveRun<'_, '_> {
 
     /// Writes the outcome into the archive. A full disk has stopped the redrive before.
     fn close_archive(&mut self, outcome: MoveOutcome) {
+        if self.record.document.state.archive.is_none() {
             return;
         }
         let line = MoveResult::Finished { outcome: outcome.to_string() };

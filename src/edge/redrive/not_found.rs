@@ -27,6 +27,14 @@ pub(super) fn tell(
 }
 
 impl RedriveRun<'_, '_> {
+    /// Removes the archive when it has no message: nobody can need it.
+    pub(super) fn drop_empty_archive(&mut self) {
+        let is_empty = self.mover.state.messages.is_empty();
+        if is_empty && self.mover.archive.remove_without_messages() {
+            self.record.document.state.archive = None;
+        }
+    }
+
     /// Warns of messages that are in the archive only.
     pub(super) fn tell_parked(&self) {
         let state = &self.record.document.state;

@@ -152,6 +152,22 @@ fn named_messages_and_causes_that_are_not_there_are_told() {
 }
 
 #[test]
+fn move_without_messages_leaves_no_archive() {
+    let sqs = start();
+    let bench = bench("redrive-nothing", &sqs.url);
+    let args = ["apply", "--canary", "0", "--to", "orders", "--match", "no such", "orders-dlq"];
+    let output = redrive(&bench, &args);
+    assert_eq!(output.single("redrive.completed")["data"]["archive"], Value::Null);
+    sqs.state().requests.clear();
+    let args = ["--match", "no such", "--confirm", "orders-dlq", "orders-dlq"];
+    let purged = crate::support::poll::parse_output(bench.run("dlq-purge", &args, ""));
+    assert_eq!(purged.single("purge.completed")["data"]["archive"], Value::Null);
+    let files = std::fs::read_dir(bench.state("archive")).unwrap().flatten();
+    let ends: Vec<_> = files.map(|file| file.path().extension().unwrap().to_owned()).collect();
+    assert_eq!(ends, ["lock"]);
+}
+
+#[test]
 fn person_sees_a_sentence_and_no_json() {
     let sqs = start();
     let bench = bench("redrive-terminal", &sqs.url);
