@@ -87,6 +87,8 @@ fn thousands_of_messages_arrive_once() {
     for step in ["canary", "ramp", "rest", "verify"] {
         assert!(steps.contains(&step), "{steps:?}");
     }
+    // The last ones may be in the hands of the consumer.
+    crate::support::workbench::wait_for("all are consumed", || consumer.consumed().len() >= count);
     let mut arrived = bodies_of(&consumer.consumed());
     arrived.sort();
     expected.sort();
