@@ -148,6 +148,12 @@ impl Given {
         self.values.iter().any(|(opt, _)| opt.long == long)
     }
 
+    /// Returns the first given option that is neither one of `taken` nor one of every program.
+    pub fn other_than(&self, taken: &[&str]) -> Option<&'static str> {
+        let own = |long: &&str| self.options.iter().any(|opt| opt.long == *long);
+        self.values.iter().map(|(opt, _)| opt.long).filter(own).find(|long| !taken.contains(long))
+    }
+
     pub fn text(&self, long: &str) -> Option<String> {
         self.texts(long).pop()
     }

@@ -89,6 +89,7 @@ the messages of each queue that is about to lose some.
             "match",
             "confirm",
             "hard",
+            "reason",
         ]),
         Opt::flag("hard", "let SQS delete everything, without an archive")
             .conflicts(&["fingerprint", "match"]),

@@ -2,7 +2,7 @@
 //!
 //! Promises: a message is on disk before its line counts as written; a batch is written whole or not
 //! at all, so that a full disk leaves no part of a line; the folder never has more than its limit by
-//! messages; no archive is deleted. A move of a queue runs exactly while its lock is held.
+//! messages; no archive with a message is deleted. A move of a queue runs exactly while its lock is held.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -22,6 +22,7 @@ use crate::rules::redrive::archive::{
     id_hash, judge_size, message_line, read_line, result_line,
 };
 use crate::store::{self, Lock, Store};
+use crate::text;
 use crate::time::Timestamp;
 
 const FOLDER: &str = "archive";
@@ -97,6 +98,7 @@ impl Archives {
             return Err(Error::failed("make", writer.path.display(), "it exists"));
         }
         writer.append(&head_line(head))?;
+        writer.is_bare = true;
         store::sync_parent(&writer.path)?;
         Ok(writer)
     }
@@ -115,7 +117,8 @@ impl Archives {
         let others = self.used(Some(&path))?;
         let archives = self.clone();
         let counted_at = clock::tick();
-        Ok(ArchiveWriter { archives, path, file, size: found.len(), others, counted_at })
+        let size = found.len();
+        Ok(ArchiveWriter { archives, path, file, size, is_bare: false, others, counted_at })
     }
 
     /// Returns the hashes of the ids of messages of a queue that an archive has, as far as SQS can
@@ -128,25 +131,15 @@ impl Archives {
             if changed < oldest {
                 continue;
             }
-            let mut lines = ArchiveReader::open(&path)?;
-            let is_of_queue = matches!(
-                lines.next(),
-                Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn
-            );
-            if !is_of_queue {
+            if ArchiveReader::head(&path).is_none_or(|head| head.queue.arn != arn) {
                 continue;
             }
-            for line in lines {
-                match line {
-                    Ok(ArchiveLine::Message(one, _)) => drop(all.insert(id_hash(&one.message.id))),
-                    Ok(_) => {}
-                    // Its other messages are archived once more, which is better than not at all.
-                    Err(error) => {
-                        log::warn(&error.to_string());
-                        break;
-                    }
+            // What cannot be read is archived once more, which is better than not at all.
+            ArchiveReader::each_if_found(&path, |line| {
+                if let ArchiveLine::Message(one, _) = line {
+                    all.insert(id_hash(&one.message.id));
                 }
-            }
+            });
         }
         Ok(all)
     }
@@ -170,6 +163,8 @@ pub struct ArchiveWriter {
     path: PathBuf,
     file: File,
     size: u64,
+    /// Whether this run has made it, and added no message.
+    is_bare: bool,
     /// The sum of the other archives, and when it was computed.
     others: u64,
     counted_at: Instant,
@@ -193,7 +188,15 @@ impl ArchiveWriter {
             bytes.extend(line.map_err(|why| self.refused(&why))?);
         }
         self.limit(bytes.len() as u64)?;
-        self.append(&bytes)
+        self.append(&bytes)?;
+        self.is_bare &= messages.is_empty();
+        Ok(())
+    }
+
+    /// Removes the archive of a move that this run has begun, unless it has a message. Returns whether
+    /// it was removed.
+    pub fn remove_without_messages(&self) -> bool {
+        self.is_bare && std::fs::remove_file(&self.path).is_ok()
     }
 
     /// Adds results. They are on disk when this returns.
@@ -247,21 +250,94 @@ pub struct ArchiveReader {
     file: BufReader<File>,
     line: Vec<u8>,
     number: u64,
+    /// Whether the file can no longer be read.
+    is_over: bool,
+}
+
+/// The lines of an archive that cannot be read, and are skipped.
+#[derive(Debug, Default)]
+pub struct ArchiveDamage {
+    pub lines: u64,
+    first: Option<Error>,
+}
+
+impl ArchiveDamage {
+    /// Warns of the lines, if there are any.
+    pub fn tell(&self) {
+        let Some(first) = &self.first else { return };
+        let lines = text::count(self.lines, "line");
+        log::warn(&format!("an archive is damaged, {lines} skipped: {first}"));
+    }
 }
 
 impl ArchiveReader {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file = regular_file::open(path).map_err(|error| Error::file("read", path, &error))?;
         let file = BufReader::with_capacity(64 * 1024, file);
-        Ok(ArchiveReader { path: path.to_owned(), file, line: Vec::new(), number: 0 })
+        Ok(ArchiveReader {
+            path: path.to_owned(),
+            file,
+            line: Vec::new(),
+            number: 0,
+            is_over: false,
+        })
     }
 
-    /// Reads a whole archive into its sum.
+    /// Gives the lines of an archive that can be read to `on_line`. Returns what cannot.
+    pub fn each(
+        path: &Path,
+        mut on_line: impl FnMut(ArchiveLine) -> Result<(), Error>,
+    ) -> Result<ArchiveDamage, Error> {
+        let mut damage = ArchiveDamage::default();
+        for line in ArchiveReader::open(path)? {
+            match line {
+                Ok(line) => on_line(line)?,
+                Err(error) => {
+                    damage.lines += 1;
+                    damage.first.get_or_insert(error);
+                }
+            }
+        }
+        Ok(damage)
+    }
+
+    /// Gives the lines of an archive that can be read to `on_line`, and warns of what cannot: one file
+    /// of the folder must not end the moves of all queues.
+    pub fn each_if_found(path: &Path, mut on_line: impl FnMut(ArchiveLine)) {
+        let read = ArchiveReader::each(path, |line| {
+            on_line(line);
+            Ok(())
+        });
+        match read {
+            Ok(damage) => damage.tell(),
+            Err(error) => log::warn(&error.to_string()),
+        }
+    }
+
+    /// Returns the head of an archive. None, with a warning, for a file that is none or cannot be read.
+    pub fn head(path: &Path) -> Option<ArchiveHead> {
+        match ArchiveReader::open(path).map(|mut lines| lines.next()) {
+            Ok(Some(Ok(ArchiveLine::Head(head)))) => Some(*head),
+            Ok(Some(Err(error))) | Err(error) => {
+                // It may have been moved away since the folder was listed.
+                if path.symlink_metadata().is_ok() {
+                    log::warn(&error.to_string());
+                }
+                None
+            }
+            Ok(_) => None,
+        }
+    }
+
+    /// Reads a whole archive into its sum. Lines that cannot be read are skipped, with a warning.
     pub fn state(path: &Path) -> Result<ArchiveState, Error> {
         let mut state = ArchiveState::default();
-        for line in ArchiveReader::open(path)? {
-            state.add(line?);
-        }
+        let damage = ArchiveReader::each(path, |line| {
+            state.add(line);
+            Ok(())
+        })?;
+        damage.tell();
+        state.unreadable = damage.lines;
         Ok(state)
     }
 
@@ -274,10 +350,14 @@ impl Iterator for ArchiveReader {
     type Item = Result<ArchiveLine, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
         self.line.clear();
         self.number += 1;
         let limit = LINE_MAX as u64 + 1;
         if let Err(error) = (&mut self.file).take(limit).read_until(b'\n', &mut self.line) {
+            self.is_over = true;
             return Some(Err(Error::file("read", &self.path, &error)));
         }
         let Some(line) = self.line.strip_suffix(b"\n") else {

@@ -7,16 +7,21 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::document::Keys;
+use crate::edge::aws::{MoveTaskState, Sqs};
 use crate::edge::peek::PeekTarget;
 use crate::error::Error;
-use crate::event;
+use crate::event::{self, Queue};
 use crate::log;
 use crate::rules::redrive::archive::{ArchiveHead, VERSION};
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::store::Store;
+use crate::text;
 
 /// The age from which the record is written again.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
+
+/// The state of a move task that runs.
+const RUNNING: &str = "RUNNING";
 
 /// The record of a move that runs.
 pub struct MoveRecord<'a> {
@@ -39,6 +44,48 @@ pub fn new_move(target: &PeekTarget, kind: MoveKind, depth: u64) -> Move {
         depth: Some(depth),
         pid,
         ..Move::default()
+    }
+}
+
+/// Returns why a move of a queue cannot begin while another one holds its lock: which one, since when.
+pub fn running_move(store: &Store, arn: &str) -> String {
+    let all = store.read::<Redrives>(&Keys::one(Redrives::MOVE, arn));
+    let all = all.map(|all| all.moves).unwrap_or_default();
+    let open = all.iter().filter(|one| one.queue.arn == arn && one.finished_at.is_none());
+    match open.max_by_key(|one| one.updated_at) {
+        None => "another move of it is running".to_owned(),
+        Some(one) => format!(
+            "another move of it is running: {} {} of process {}, since {}",
+            one.kind, one.id, one.pid, one.begun_at,
+        ),
+    }
+}
+
+/// Returns the task by which SQS moves messages out of a queue now. None also when tasks cannot be
+/// listed: the permission to list them is no condition of a move.
+pub fn running_task(sqs: &Sqs, scope: usize, arn: &str) -> Option<MoveTaskState> {
+    match sqs.move_task_states(scope, arn) {
+        Ok(tasks) => tasks.into_iter().find(|one| one.status == RUNNING),
+        Err(error) => {
+            log::info(&format!("cannot list the move tasks of '{arn}': {error}"));
+            None
+        }
+    }
+}
+
+/// Refuses a move of a queue that SQS is emptying by a task.
+pub fn refuse_task(sqs: &Sqs, scope: usize, queue: &Queue, doing: &str) -> Result<(), Error> {
+    match running_task(sqs, scope, &queue.arn) {
+        None => Ok(()),
+        Some(task) => Err(Error::failed(
+            doing,
+            &queue.name,
+            format!(
+                "SQS is moving its messages by a task, {} so far; 'dlq-redrive apply --native' follows \
+                 one that was started here, and an interrupt of that cancels it",
+                text::count(task.moved, "message"),
+            ),
+        )),
     }
 }
 

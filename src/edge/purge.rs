@@ -18,6 +18,7 @@ use crate::config::{Settings, Switches};
 use crate::document::Keys;
 use crate::edge::archive::Archives;
 use crate::edge::aws::Sqs;
+use crate::edge::move_record::{refuse_task, running_move};
 use crate::edge::peek::{PeekTarget, Peeker};
 use crate::edge::session_folder::{self, session_folder};
 use crate::edge::stop_signals::StopSignals;
@@ -32,7 +33,7 @@ use crate::rules::evidence::redact::Redactor;
 use crate::rules::evidence::sample;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::SessionStatus;
-use crate::rules::queue::reading::{Attributes, ReadError};
+use crate::rules::queue::reading::{Attributes, Counts, ReadError};
 use crate::rules::redrive::document::Redrives;
 use crate::rules::redrive::purge;
 use crate::rules::redrive::selection::Selection;
@@ -52,6 +53,8 @@ pub struct PurgeRequest {
     /// The text that confirms the purge; None asks on the terminal.
     pub confirmation: Option<String>,
     pub reason: Option<String>,
+    /// The options of the command line that tell where to ask, for the command that undoes a purge.
+    pub place: String,
     /// Whether SQS deletes everything, without an archive.
     pub hard: bool,
     /// Whether messages are archived and not deleted.
@@ -101,7 +104,9 @@ impl Purger {
         for queue in &request.queues {
             let target = self.peeker.find(queue, request.account.as_deref());
             let done = target.and_then(|target| match (request.archive_only, request.hard) {
-                (true, _) => self.archive(&target, &signals, None, out).map(|(failed, _)| failed),
+                (true, _) => {
+                    self.archive(&target, None, &signals, None, out).map(|(failed, _)| failed)
+                }
                 (false, true) => self.purge_hard(&target, request, out),
                 (false, false) => self.purge(&target, request, &signals, out),
             });
@@ -141,11 +146,22 @@ impl Purger {
         }
     }
 
+    /// Reads the counts at the end of a sweep, when others had messages at its begin. None: they need
+    /// not be known, or cannot be read.
+    fn counts_after(&self, target: &PeekTarget, before: Counts) -> Option<Counts> {
+        if before.in_flight + before.delayed == 0 {
+            return None;
+        }
+        self.attributes(target).ok().map(|now| now.counts)
+    }
+
     /// Takes the lock of a queue for a move.
     fn lock(&self, target: &PeekTarget, doing: &str) -> Result<Lock, Error> {
         let queue = &target.queue;
-        let running = || Error::failed(doing, &queue.name, "another move of it is running");
-        self.archives.lock(&queue.arn)?.ok_or_else(running)
+        let running = || Error::failed(doing, &queue.name, running_move(&self.store, &queue.arn));
+        let lock = self.archives.lock(&queue.arn)?.ok_or_else(running)?;
+        refuse_task(self.sqs(), target.scope, queue, doing)?;
+        Ok(lock)
     }
 
     /// Refuses to delete messages that an investigation is about.

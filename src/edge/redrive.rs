@@ -12,19 +12,21 @@ mod end;
 mod look_up;
 mod mover;
 mod native;
+mod not_found;
 mod plan;
 mod plan_file;
 mod progress_bar;
 mod record;
+mod remedy;
 mod restore;
 mod route;
+mod send_retry;
 mod stop;
 mod verify;
 mod watch;
 
 pub use auto::AutoRedrive;
 pub use command_line::{ApplyInput, RedriveCommand};
-pub use restore::RestoreChoice;
 
 use std::time::Duration;
 

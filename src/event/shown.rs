@@ -142,6 +142,8 @@ shown! {
             moved: u64,
             /// The messages that have died again after a redrive.
             returned: u64,
+            /// Whether a redrive was seen to succeed.
+            verified: bool,
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod parking;
 pub mod plan;
 pub mod purge;
 pub mod ramp;
+pub mod restoring;
 pub mod selection;
 pub mod sweep;
 pub mod verification;

@@ -9,6 +9,8 @@ mod kills;
 mod native;
 mod places;
 mod plan;
+mod refusals;
+mod restore;
 mod service;
 mod unknown;
 

@@ -102,8 +102,10 @@ fn foreign_and_long_lines_are_named() {
         (vec![b'x'; LINE_MAX + 2], "line 2: it is too long"),
     ] {
         std::fs::write(&path, [whole.as_slice(), &line].concat()).unwrap();
-        let error = ArchiveReader::state(&path).unwrap_err().to_string();
+        let mut lines = ArchiveReader::open(&path).unwrap();
+        let error = lines.nth(1).unwrap().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
+        assert_eq!(ArchiveReader::state(&path).unwrap().unreadable, 1, "{expected}");
     }
 }
 

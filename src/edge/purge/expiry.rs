@@ -15,11 +15,12 @@ use crate::edge::sweep::{
 use crate::error::Error;
 use crate::event::ArchiveCompleted;
 use crate::log;
+use crate::rules::evidence::message::Message;
 use crate::rules::queue::expiry;
-use crate::rules::queue::reading::Attributes;
+use crate::rules::queue::reading::{Attributes, Counts};
 use crate::rules::redrive::archive::{ArchiveHead, IdHash, MoveResult, id_hash};
-use crate::rules::redrive::document::{MoveKind, MoveOutcome};
-use crate::rules::redrive::purge;
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
+use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::sent_at;
 use crate::rules::redrive::sweep::{at_once, cost};
 use crate::time::Timestamp;
@@ -31,22 +32,26 @@ struct Archived {
     writer: Option<ArchiveWriter>,
     added: u64,
     known: u64,
+    /// The messages that have come after the begin.
+    late: u64,
     oldest_sent_at: Option<Timestamp>,
 }
 
 impl Purger {
-    /// Archives the messages of a queue that no archive has. Returns whether some are missing, and how
-    /// many were added.
+    /// Archives the messages of a queue that no archive has. `deferred` is an archiving that could not
+    /// begin. Returns whether some are missing, and how many were added.
     pub(super) fn archive(
         &self,
         target: &PeekTarget,
+        deferred: Option<Move>,
         signals: &StopSignals,
         time_max: Option<Duration>,
         out: &mut Output,
     ) -> Result<(bool, u64), Error> {
         let attributes = self.attributes(target)?;
         let before = attributes.counts;
-        let state = new_move(target, MoveKind::Expiry, before.depth());
+        let is_deferred = deferred.is_some();
+        let state = deferred.unwrap_or_else(|| new_move(target, MoveKind::Expiry, before.depth()));
         if self.dry_run {
             let data = completed(target, &attributes, &Archived::default(), None);
             let data = ArchiveCompleted { messages: before.depth(), ..data };
@@ -73,7 +78,7 @@ impl Purger {
         });
         let detail = match &swept {
             Err(error) => Some(error.to_string()),
-            Ok(outcome) => why_missing(outcome, &attributes, target.queue.fifo),
+            Ok(outcome) => self.why_missing(outcome, before, archived.late, target),
         };
         let outcome = if detail.is_none() { MoveOutcome::Completed } else { MoveOutcome::Aborted };
         archived.finish(&mut record, outcome);
@@ -81,7 +86,7 @@ impl Purger {
             let name = &target.queue.name;
             log::warn(&format!("queue '{name}' is not archived in full: {why}"));
         }
-        let is_news = archived.added > 0 || detail.is_some() || time_max.is_none();
+        let is_news = archived.added > 0 || detail.is_some() || time_max.is_none() || is_deferred;
         if is_news {
             let data = completed(target, &attributes, &archived, detail.clone());
             let id = record.state.id.clone();
@@ -102,6 +107,8 @@ impl Purger {
         let oldest = messages().filter_map(sent_at).min();
         archived.oldest_sent_at = archived.oldest_sent_at.into_iter().chain(oldest).min();
         let new: Vec<_> = messages().filter(|one| !known.contains(&id_hash(&one.id))).collect();
+        let late = |one: &&Message| purge::has_come_after(one, head.at);
+        archived.late += messages().filter(late).count() as u64;
         archived.known += (batch.len() - new.len()) as u64;
         if !new.is_empty() {
             let prints: Vec<_> = new.iter().map(|one| self.fingerprint(one)).collect();
@@ -116,6 +123,29 @@ impl Purger {
         }
         Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false })
     }
+
+    fn why_missing(
+        &self,
+        outcome: &SweepOutcome,
+        before: Counts,
+        late: u64,
+        target: &PeekTarget,
+    ) -> Option<String> {
+        match &outcome.end {
+            SweepEnd::Failed(error) => Some(error.to_string()),
+            SweepEnd::Stopped => Some("it was stopped".into()),
+            SweepEnd::Deadline => Some("the time was over; run it again".into()),
+            SweepEnd::InFlight => Some("as many messages are in flight as SQS allows".into()),
+            SweepEnd::Empty | SweepEnd::Enough => {
+                // Late ones are archived as well; they only must not stand for those that others have.
+                let has_others = before.in_flight + before.delayed > 0;
+                let seen =
+                    SeenMessages { all: outcome.seen, late: if has_others { late } else { 0 } };
+                let after = self.counts_after(target, before);
+                purge::unseen(seen, before, after, target.queue.fifo).map(|(_, why)| why)
+            }
+        }
+    }
 }
 
 impl Archived {
@@ -129,16 +159,6 @@ impl Archived {
         }
         record.state.messages = Some(self.added);
         record.finish(outcome);
-    }
-}
-
-fn why_missing(outcome: &SweepOutcome, before: &Attributes, is_fifo: bool) -> Option<String> {
-    match &outcome.end {
-        SweepEnd::Failed(error) => Some(error.to_string()),
-        SweepEnd::Stopped => Some("it was stopped".into()),
-        SweepEnd::Deadline => Some("the time was over; run it again".into()),
-        SweepEnd::InFlight => Some("as many messages are in flight as SQS allows".into()),
-        SweepEnd::Empty | SweepEnd::Enough => purge::unseen(outcome.seen, before.counts, is_fifo),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A purge: archive, then delete, batch by batch.
 
+use std::collections::HashSet;
+
 use super::confirm::confirm;
 use super::{PurgeRequest, Purger};
 use crate::clock;
@@ -15,10 +17,10 @@ use crate::edge::sweep::{
 use crate::error::Error;
 use crate::event::PurgeCompleted;
 use crate::log;
-use crate::rules::queue::reading::Counts;
-use crate::rules::redrive::archive::MoveResult;
+use crate::rules::queue::reading::{Attributes, Counts};
+use crate::rules::redrive::archive::{IdHash, MoveResult, id_hash};
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
-use crate::rules::redrive::purge;
+use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::Selection;
 use crate::rules::redrive::sweep::{at_once, cost};
 use crate::text::{count, safe};
@@ -38,6 +40,10 @@ struct Purge<'a> {
     /// The messages that SQS would not delete, with the first reason.
     undeleted: u64,
     first_error: Option<EntryError>,
+    /// The messages that have come after the begin.
+    late: HashSet<IdHash>,
+    /// The options that tell where to ask, for the command that undoes the purge.
+    place: &'a str,
 }
 
 impl Purger {
@@ -49,7 +55,8 @@ impl Purger {
         signals: &StopSignals,
         out: &mut Output,
     ) -> Result<bool, Error> {
-        let counts = self.attributes(target)?.counts;
+        let attributes = self.attributes(target)?;
+        let counts = attributes.counts;
         let mut selection = request.selection.clone();
         sampled::add_to(&mut selection, self.store.dir(), &target.key());
         let takes_all = selection.takes_all();
@@ -72,12 +79,12 @@ impl Purger {
             self.emit(&state.id, target, data, out)?;
             return Ok(false);
         }
-        confirm(
-            &target.queue,
-            false,
-            request.confirmation.as_deref(),
-            &about(target, counts, takes_all),
-        )?;
+        let mut about = about(target, counts, takes_all);
+        if let Some(why) = self.why_alive(target, &attributes) {
+            log::warn(&format!("queue '{}': {why}", target.queue.name));
+            about = format!("{about}\nCaution: {why}.");
+        }
+        confirm(&target.queue, false, request.confirmation.as_deref(), &about)?;
         // Not before: Ctrl-C ends the question.
         signals.listen()?;
         let _lock = self.lock(target, "purge queue")?;
@@ -96,6 +103,8 @@ impl Purger {
             record,
             undeleted: 0,
             first_error: None,
+            late: HashSet::new(),
+            place: &request.place,
         };
         let stop = || signals.is_ending();
         let limits = SweepLimits {
@@ -121,6 +130,19 @@ fn about(target: &PeekTarget, counts: Counts, takes_all: bool) -> String {
         safe(&queue.region),
         safe(&queue.account),
     )
+}
+
+impl Purger {
+    /// Returns why the messages of a queue look alive, if they do.
+    fn why_alive(&self, target: &PeekTarget, attributes: &Attributes) -> Option<&'static str> {
+        let is_source = attributes.redrive.is_some();
+        let sources = is_source.then(|| self.sqs().source_queues(target.scope, &target.queue.url));
+        let is_used = sources?.is_ok_and(|urls| !urls.is_empty());
+        (!is_used).then_some(
+            "no queue is known to have it as its dead-letter queue, and it has one of its own: its \
+             messages may be alive",
+        )
+    }
 }
 
 impl Purge<'_> {
@@ -185,6 +207,7 @@ impl Purge<'_> {
     fn chosen(&mut self, one: &SweptMessage, now: Timestamp) -> Option<String> {
         let message = &one.received.message;
         if purge::has_come_after(message, self.begun) {
+            self.late.insert(id_hash(&message.id));
             return None;
         }
         let print = self.purger.fingerprint(message);
@@ -202,21 +225,26 @@ impl Purge<'_> {
     ) -> Result<bool, Error> {
         let takes_all = self.selection.takes_all();
         let state = &self.record.state;
-        let left = takes_all.then(|| before.depth().saturating_sub(state.deleted));
-        let why = match &swept {
-            Err(error) => Some(error.to_string()),
+        let (missing, why) = match &swept {
+            Err(error) => (0, Some(error.to_string())),
             Ok(outcome) => self.why_left(outcome, before),
         };
+        let left = takes_all.then(|| before.depth().saturating_sub(state.deleted).max(missing));
         let is_whole = why.is_none();
         let detail = why.map(|why| match left {
             Some(left) if left > 0 => format!("{} left: {why}", is_or_are(left)),
             _ => format!("messages may be left: {why}"),
         });
+        if self.archive.remove_without_messages() {
+            self.record.state.archive = None;
+        }
+        let state = &self.record.state;
         let data = completed(state, if is_whole { Some(0) } else { left }, detail.clone());
         let outcome = if is_whole { MoveOutcome::Completed } else { MoveOutcome::Aborted };
         let finished = MoveResult::Finished { outcome: outcome.to_string() };
-        let written = self.archive.results(&[finished], clock::now());
-        log::warn_on_error(written);
+        if state.archive.is_some() {
+            log::warn_on_error(self.archive.results(&[finished], clock::now()));
+        }
         self.record.finish(outcome);
         let name = &self.target.queue.name;
         if let Some(detail) = &detail {
@@ -225,10 +253,11 @@ impl Purge<'_> {
         if self.record.state.deleted > 0 {
             let path = self.archive.path().display();
             log::write_stderr(&format!(
-                "{}: {} of queue '{}' archived and deleted; to undo: dlq-redrive restore {}",
+                "{}: {} of queue '{}' archived and deleted; to undo: dlq-redrive restore{} {}",
                 log::name(),
                 count(self.record.state.deleted, "message"),
                 safe(name),
+                self.place,
                 crate::shell::quote(&safe(&path.to_string())),
             ));
         }
@@ -237,22 +266,29 @@ impl Purge<'_> {
         Ok(!is_whole)
     }
 
-    fn why_left(&self, outcome: &SweepOutcome, before: Counts) -> Option<String> {
+    /// Returns how many messages were not received, as far as that is known, and why messages are left.
+    fn why_left(&self, outcome: &SweepOutcome, before: Counts) -> (u64, Option<String>) {
         if let Some(error) = &self.first_error {
             let few = count(self.undeleted, "message");
-            return Some(format!("SQS did not delete {few}: {error}"));
+            return (self.undeleted, Some(format!("SQS did not delete {few}: {error}")));
         }
-        match &outcome.end {
-            SweepEnd::Failed(error) => Some(error.to_string()),
-            SweepEnd::Stopped => Some("it was stopped".into()),
-            SweepEnd::Deadline => Some("the time of a sweep was over; run it again".into()),
+        let why = match &outcome.end {
+            SweepEnd::Failed(error) => error.to_string(),
+            SweepEnd::Stopped => "it was stopped".into(),
+            SweepEnd::Deadline => "the time of a sweep was over; run it again".into(),
             SweepEnd::InFlight => {
-                Some("as many messages are in flight as SQS allows; run it again".into())
+                "as many messages are in flight as SQS allows; run it again".into()
             }
             SweepEnd::Empty | SweepEnd::Enough => {
-                purge::unseen(outcome.seen, before, self.target.queue.fifo)
+                let seen = SeenMessages { all: outcome.seen, late: self.late.len() as u64 };
+                let after = self.purger.counts_after(self.target, before);
+                return match purge::unseen(seen, before, after, self.target.queue.fifo) {
+                    Some((missing, why)) => (missing, Some(why)),
+                    None => (0, None),
+                };
             }
-        }
+        };
+        (0, Some(why))
     }
 }
 

@@ -23,9 +23,20 @@ use crate::wire::{Output, StreamFilter, failed_in_part};
 
 /// The most heartbeats from a try that has failed to the next one, which is twice as far each time.
 const PAUSE_MAX: u32 = 64;
-/// The options that the child gets.
-const OPTIONS: [&str; 8] =
-    ["config", "log-format", "profile", "region", "endpoint-url", "wait", "batch-window", "hold"];
+/// The options that the child gets, besides those of every program.
+pub(super) const OPTIONS: &[&str] = &[
+    "config",
+    "log-format",
+    "profile",
+    "region",
+    "endpoint-url",
+    "canary",
+    "ramp",
+    "rate",
+    "wait",
+    "batch-window",
+    "hold",
+];
 
 /// The state of one run.
 pub struct AutoRedrive {
@@ -43,7 +54,7 @@ pub struct AutoRedrive {
 impl AutoRedrive {
     /// Creates a filter that starts the program which runs, with the options that it was given.
     pub fn new(given: &Given, switches: Switches, store: Store) -> Result<Self, Error> {
-        let command = ChildCommand::of_this_program(given, &OPTIONS, &["verbose", "dry-run"])?;
+        let command = ChildCommand::of_this_program(given, OPTIONS, &["verbose", "dry-run"])?;
         // What an earlier run has left is due, too.
         let (child, is_due, failed) = (None, true, false);
         Ok(AutoRedrive { command, switches, store, child, is_due, pause: 0, left: None, failed })

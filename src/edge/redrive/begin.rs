@@ -15,11 +15,10 @@ use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
 use crate::edge::evidence::sampled;
-use crate::edge::move_record::{head_of, new_move};
+use crate::edge::move_record::{head_of, new_move, refuse_task, running_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{Queue, RedriveStarted};
-use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MoveResult};
 use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
@@ -28,6 +27,9 @@ use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::text;
 use crate::wire::Output;
+
+/// The work in the words of an error.
+const MOVE: &str = "move messages of queue";
 
 /// A redrive that an earlier run has begun.
 pub(super) struct Interrupted {
@@ -59,6 +61,7 @@ impl Redriver {
         let mut request = request.clone();
         self.block(&mut request)?;
         let source = self.source(&name, &request)?;
+        source.refuse_live()?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);
@@ -142,10 +145,17 @@ impl Redriver {
 
     /// Takes the lock of a queue for a move.
     pub(super) fn lock(&self, source: &MoveSource) -> Result<Lock, Error> {
+        let lock = self.lock_only(source)?;
+        refuse_task(self.sqs(), source.target.scope, &source.target.queue, MOVE)?;
+        Ok(lock)
+    }
+
+    /// Takes the lock of a queue, also while SQS moves messages by a task.
+    pub(super) fn lock_only(&self, source: &MoveSource) -> Result<Lock, Error> {
         let queue = &source.target.queue;
-        self.archives.lock(&queue.arn)?.ok_or_else(|| {
-            Error::failed("move messages of queue", &queue.name, "another move of it is running")
-        })
+        self.archives
+            .lock(&queue.arn)?
+            .ok_or_else(|| Error::failed(MOVE, &queue.name, running_move(&self.store, &queue.arn)))
     }
 
     /// Finds a redrive that has not ended, by the beginning of its id.
@@ -287,33 +297,21 @@ impl Redriver {
     fn chains(&self, arn: &str, own: &Path) -> Result<SentChains, Error> {
         let mut chains = SentChains::default();
         let mut archives = Vec::new();
-        for path in self.archives.paths()?.into_iter() {
-            match ArchiveReader::open(&path)?.next() {
-                Some(Ok(ArchiveLine::Head(head))) if head.queue.arn == arn => {
-                    archives.push((head.at, path));
-                }
-                Some(Err(error)) => log::warn(&error.to_string()),
-                _ => {}
-            }
+        for path in self.archives.paths()? {
+            let head = ArchiveReader::head(&path).filter(|head| head.queue.arn == arn);
+            archives.extend(head.map(|head| (head.at, path)));
         }
         archives.sort();
         for (_, path) in archives {
-            for line in ArchiveReader::open(&path)? {
-                // One archive that cannot be read must not end all redrives.
-                match line {
-                    Ok(ArchiveLine::Result(MoveResult::Sent { id, new, .. }, _)) if path != own => {
-                        chains.add_send(&id, &new);
-                    }
-                    Ok(ArchiveLine::Result(MoveResult::Restored { id, new }, _)) => {
-                        chains.add_restore(&id, &new);
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        log::warn(&error.to_string());
-                        break;
-                    }
+            ArchiveReader::each_if_found(&path, |line| match line {
+                ArchiveLine::Result(MoveResult::Sent { id, new, .. }, _) if path != own => {
+                    chains.add_send(&id, &new);
                 }
-            }
+                ArchiveLine::Result(MoveResult::Restored { id, new }, _) => {
+                    chains.add_restore(&id, &new);
+                }
+                _ => {}
+            });
         }
         Ok(chains)
     }

@@ -1,9 +1,11 @@
 //! The command line of `dlq-redrive`: what is to be done, with which messages.
 
-use super::{RedriveRequest, Redriver, RestoreChoice};
+use super::auto::OPTIONS as AUTO_OPTIONS;
+use super::{RedriveRequest, Redriver};
 use crate::args::Given;
 use crate::error::Error;
 use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::restoring::RestoreChoice;
 use crate::rules::redrive::selection::WORDS;
 use crate::wire::{self, Output};
 
@@ -63,7 +65,7 @@ impl RedriveCommand {
         let operands: Vec<&str> = given.operands.iter().map(String::as_str).collect();
         let wrong = |why: String| Err(Error::Usage(why));
         let flag = ["auto", "due"].into_iter().find(|flag| given.has(flag));
-        Ok(match (flag, operands.as_slice()) {
+        let command = match (flag, operands.as_slice()) {
             (Some("auto"), []) => RedriveCommand::Auto,
             (Some(_), []) => RedriveCommand::Due,
             (Some(flag), [word, ..]) => {
@@ -93,7 +95,47 @@ impl RedriveCommand {
             (None, [word, ..]) => {
                 return wrong(format!("'{word}' is no verb: expected {VERBS}"));
             }
-        })
+        };
+        command.check_options(given).map(|()| command)
+    }
+}
+
+/// The options that choose messages.
+const CHOICE: &[&str] =
+    &["fingerprint", "id", "match", "attribute", "older", "newer", "limit", "to"];
+/// The options of the pace, which a resumed redrive may change.
+const PACE: &[&str] =
+    &["force", "canary", "ramp", "rate", "wait", "batch-window", "hold", "no-verify"];
+/// The options of every verb.
+const ANY: &[&str] = &["profile", "region", "endpoint-url", "dry-run"];
+
+impl RedriveCommand {
+    /// Returns how the command is named in a usage error, and the options that it takes.
+    fn options(&self) -> (&'static str, Vec<&'static str>) {
+        let (name, parts): (_, [&[&str]; 3]) = match self {
+            RedriveCommand::Auto => ("'--auto'", [AUTO_OPTIONS, &["auto"], &[]]),
+            RedriveCommand::Due => ("'--due'", [AUTO_OPTIONS, &["due"], &[]]),
+            RedriveCommand::Plan(_) => ("'plan'", [CHOICE, &["force", "hold", "reason"], &[]]),
+            RedriveCommand::Apply(_) => ("'apply'", [CHOICE, PACE, &["reason"]]),
+            RedriveCommand::Native(_) => {
+                ("'apply --native'", [&["native", "to", "rate", "reason"], &[], &[]])
+            }
+            RedriveCommand::Resume { .. } => ("'apply --resume'", [PACE, &["resume"], &[]]),
+            RedriveCommand::Verify(_) => ("'verify'", [&["wait", "batch-window"], &[], &[]]),
+            RedriveCommand::Restore(_) => ("'restore'", [&["id", "force", "reason"], &[], &[]]),
+        };
+        (name, parts.into_iter().chain([ANY]).flatten().copied().collect())
+    }
+
+    /// Refuses an option that the command does not take: it would be ignored.
+    fn check_options(&self, given: &Given) -> Result<(), Error> {
+        let (name, taken) = self.options();
+        match given.other_than(&taken) {
+            Some(other) => {
+                Err(Error::Usage(format!("option '--{other}': {name} does not take it")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -141,7 +183,8 @@ impl Redriver {
             RedriveCommand::Verify(name) => self.verify(name, request, out),
             RedriveCommand::Restore(archive) => {
                 let ids = request.selection.ids.clone();
-                self.restore(archive, &RestoreChoice { ids, force: request.force }, out)
+                let choice = RestoreChoice { ids, force: request.force };
+                self.restore(archive, &choice, request.reason.clone(), out)
             }
         }
     }

@@ -41,8 +41,11 @@ impl RedriveRun<'_, '_> {
             Some(false) => MoveOutcome::Unverified,
             _ => MoveOutcome::Completed,
         };
+        self.record.document.state.verified = is_verified;
+        self.drop_empty_archive();
         let left = self.tell_left();
         let possible_duplicates = self.mover.possible_duplicates();
+        self.tell_parked();
         let state = &self.record.document.state;
         if possible_duplicates > 0 {
             log::warn(&format!(
@@ -85,11 +88,7 @@ impl RedriveRun<'_, '_> {
             None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
         };
         let detail = stop.to_string();
-        let remedy = match is_regression {
-            // Its own messages are dead again: only another redrive takes them.
-            true => "look for the cause before another redrive".to_owned(),
-            false => format!("'dlq-redrive apply --resume {}' goes on with it", state.id),
-        };
+        let remedy = stop.remedy(&state.id, state.plan.is_some());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",
             state.queue.name,
@@ -114,6 +113,9 @@ impl RedriveRun<'_, '_> {
 
     /// Writes the outcome into the archive. A full disk has stopped the redrive before.
     fn close_archive(&mut self, outcome: MoveOutcome) {
+        if self.record.document.state.archive.is_none() {
+            return;
+        }
         let line = MoveResult::Finished { outcome: outcome.to_string() };
         log::warn_on_error(self.mover.archive.results(&[line], crate::clock::now()));
     }
@@ -147,7 +149,7 @@ impl RedriveRun<'_, '_> {
                 self.record.document.state.queue.name,
             ));
         }
-        missing > 0 || lost > 0 || !reasons.is_empty()
+        self.tell_not_found() || missing > 0 || lost > 0 || !reasons.is_empty()
     }
 }
 

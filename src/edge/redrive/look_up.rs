@@ -20,12 +20,28 @@ pub(super) struct MoveSource {
     pub(super) attributes: Attributes,
     pub(super) destinations: Destinations,
     pub(super) routes: MoveRoutes,
+    /// Whether it is known that no queue has this one as its dead-letter queue.
+    has_no_source: bool,
 }
 
 impl MoveSource {
     /// Returns the receives that the queue's own redrive policy allows; None without a policy.
     pub(super) fn own_receives_max(&self) -> Option<u64> {
         self.attributes.redrive.as_ref().map(|own| own.max_receive_count.unwrap_or(1))
+    }
+
+    /// Refuses a queue that is a source and no dead-letter queue: its messages are alive, and a look
+    /// hides them and counts as a receive.
+    pub(super) fn refuse_live(&self) -> Result<(), Error> {
+        let is_source = self.has_no_source && self.attributes.redrive.is_some();
+        match is_source && self.destinations.given.is_none() {
+            true => Err(Error::Failed(format!(
+                "queue '{}' is the dead-letter queue of no queue, and has one of its own: its messages \
+                 are alive; give the dead-letter queue, or --to to move them all the same",
+                self.target.queue.name
+            ))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -51,8 +67,10 @@ impl Redriver {
         let mut routes = MoveRoutes::default();
         let given = request.to.as_deref().map(|to| self.given(to, &mut routes)).transpose()?;
         let sources = self.source_arns(&target);
+        let has_no_source = sources.as_ref().is_some_and(Vec::is_empty);
+        let sources = sources.unwrap_or_default();
         let destinations = Destinations { own: target.queue.arn.clone(), given, sources };
-        let source = MoveSource { target, attributes, destinations, routes };
+        let source = MoveSource { target, attributes, destinations, routes, has_no_source };
         match source.own_receives_max() {
             Some(most) if most < OWN_RECEIVES_MIN => Err(Error::Failed(format!(
                 "queue '{name}' has a redrive policy of its own, which moves a message on after {most} \
@@ -75,22 +93,20 @@ impl Redriver {
 
     /// Returns the ARNs of the queues whose redrive policy names this one. None when they cannot be
     /// listed: then a message needs an origin of its own.
-    fn source_arns(&self, target: &PeekTarget) -> Vec<String> {
+    fn source_arns(&self, target: &PeekTarget) -> Option<Vec<String>> {
         let urls = match self.sqs().source_queues(target.scope, &target.queue.url) {
             Ok(urls) => urls,
             Err(error) => {
                 let name = &target.queue.name;
                 log::info(&format!("the sources of queue '{name}' are unknown: {error}"));
-                return Vec::new();
+                return None;
             }
         };
         if urls.len() > SOURCES_MAX {
-            return Vec::new();
+            return None;
         }
         let asked: Vec<_> = urls.into_iter().map(|url| (target.scope, url)).collect();
         let readings = self.sqs().read(&asked).into_iter();
-        let arns: Option<Vec<String>> =
-            readings.map(|one| one.result.ok().map(|read| read.arn)).collect();
-        arns.unwrap_or_default()
+        readings.map(|one| one.result.ok().map(|read| read.arn)).collect()
     }
 }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use super::record::RedriveRecord;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
+use crate::document::Keys;
 use crate::edge::aws::MoveTaskState;
-use crate::edge::move_record::new_move;
+use crate::edge::move_record::{new_move, refuse_task, running_task};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{RedriveAborted, RedriveCompleted, RedriveStarted};
 use crate::log;
-use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, MoveStep};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, MoveStep, Redrives};
 use crate::text;
 use crate::wire::Output;
 
@@ -45,10 +46,16 @@ impl Redriver {
         if self.dry_run {
             return self.foresee(&source, None, request, out);
         }
-        let _lock = self.lock(&source)?;
+        source.refuse_live()?;
+        let _lock = self.lock_only(&source)?;
         let (target, sqs) = (&source.target, self.sqs());
         let (scope, queue) = (target.scope, target.queue.clone());
         let signals = StopSignals::listening()?;
+        if let Some(state) = self.unwatched(&queue.arn)? {
+            log::info(&format!("going on with the task of redrive {}", state.id));
+            return self.follow_again(state, scope, &signals, out);
+        }
+        refuse_task(sqs, scope, &queue, "move messages of queue")?;
         let depth = source.attributes.counts.depth();
         let state = Move {
             reason: request.reason.clone(),
@@ -81,6 +88,34 @@ impl Redriver {
                 self.follow(scope, &queue.arn, &handle, &mut record, &signals)?
             }
         };
+        let failed = end.outcome != MoveOutcome::Completed;
+        tell_end(&mut record, end, begun)?;
+        signals.end();
+        Ok(failed)
+    }
+
+    /// Returns the task of a queue that was started here, and whose follower has been killed.
+    fn unwatched(&self, arn: &str) -> Result<Option<Move>, Error> {
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, arn))?;
+        let is_it = |one: &Move| {
+            one.kind == MoveKind::Native && one.queue.arn == arn && one.finished_at.is_none()
+        };
+        Ok(all.moves.into_iter().rfind(is_it))
+    }
+
+    /// Follows a task whose follower has been killed.
+    fn follow_again(
+        &self,
+        state: Move,
+        scope: usize,
+        signals: &StopSignals,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let arn = state.queue.arn.clone();
+        let begun = clock::tick();
+        let handle = running_task(self.sqs(), scope, &arn).and_then(|task| task.handle);
+        let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
+        let end = self.follow(scope, &arn, &handle.unwrap_or_default(), &mut record, signals)?;
         let failed = end.outcome != MoveOutcome::Completed;
         tell_end(&mut record, end, begun)?;
         signals.end();

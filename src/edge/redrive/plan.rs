@@ -1,13 +1,13 @@
 //! Making a plan: a sweep that takes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::look_up::MoveSource;
 use super::plan_file::PlanFile;
-use super::{RedriveRequest, Redriver};
+use super::{RedriveRequest, Redriver, not_found};
 use crate::clock;
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
@@ -33,6 +33,8 @@ struct PlanWriter<'a> {
     destinations: BTreeMap<String, u64>,
     /// The messages that are selected and cannot move, by reason.
     left_out: BTreeMap<String, u64>,
+    /// The named messages that were seen.
+    named: HashSet<String>,
 }
 
 impl PlanWriter<'_> {
@@ -57,6 +59,7 @@ impl Redriver {
             request.selection.blocked = self.blocked()?.into_iter().collect();
         }
         let source = self.source(queue, &request)?;
+        source.refuse_live()?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, None, &request, out);
@@ -69,6 +72,7 @@ impl Redriver {
             messages: 0,
             destinations: BTreeMap::new(),
             left_out: BTreeMap::new(),
+            named: HashSet::new(),
         };
         writer.line(&PlanHead {
             plan: VERSION,
@@ -84,7 +88,12 @@ impl Redriver {
         for (why, count) in &writer.left_out {
             log::warn(&format!("{} not planned: {why}", text::count(*count, "message")));
         }
-        let failed = !writer.left_out.is_empty() || !is_whole;
+        let is_bounded = request.limit.is_some_and(|limit| writer.messages >= limit);
+        let has_any = writer.messages > 0 || !writer.left_out.is_empty();
+        let is_seen = |id: &str| writer.named.contains(id);
+        let name = &source.target.queue.name;
+        let is_short = !is_bounded && not_found::tell(name, &request.selection, has_any, is_seen);
+        let failed = !writer.left_out.is_empty() || !is_whole || is_short;
         let hash: String =
             writer.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let data = RedrivePlanned {
@@ -150,6 +159,9 @@ impl Redriver {
         writer: &mut PlanWriter<'_>,
     ) -> Result<(), Error> {
         let fingerprint = fingerprint::compute(&decode::decode(message)).id;
+        if request.selection.ids.contains(&message.id) {
+            writer.named.insert(message.id.clone());
+        }
         let mut leave = |why: String| *writer.left_out.entry(why).or_default() += 1;
         match request.selection.judge(message, &fingerprint, now) {
             Ok(()) => {}

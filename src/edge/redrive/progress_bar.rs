@@ -1,7 +1,7 @@
 //! The progress of a move on a terminal, in one line of standard error.
 
 use crate::log;
-use crate::rules::redrive::document::Move;
+use crate::rules::redrive::document::{Move, MoveKind};
 use crate::text;
 
 /// The columns of the bar.
@@ -24,6 +24,27 @@ pub(super) fn line(state: &Move) -> String {
     }
 }
 
+/// Returns the sentence about the end of a move.
+pub(super) fn summary(state: &Move) -> String {
+    let (done, queue) = (text::count(state.moved, "message"), &state.queue.name);
+    let what = match state.kind {
+        MoveKind::Restore => return format!("{done} put back into queue '{queue}'"),
+        _ => format!("{done} of queue '{queue}' moved"),
+    };
+    let parked = match state.parked {
+        0 => String::new(),
+        n => format!(", {n} parked"),
+    };
+    let seen = match state.verified {
+        Some(true) => ", all consumed, none returned".to_owned(),
+        _ if state.returned > 0 => format!(", {} returned", state.returned),
+        Some(false) => ", not verified".to_owned(),
+        None => ", not watched for returns".to_owned(),
+    };
+    let archive = state.archive.as_deref().map(|path| format!("; archive: {path}"));
+    format!("{what}{parked}{seen}{}", archive.unwrap_or_default())
+}
+
 /// Shows the progress, when standard error is a terminal.
 pub(super) fn show(state: &Move) {
     log::show_progress(&line(state));
@@ -37,7 +58,34 @@ pub(super) fn clear() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Queue;
     use crate::rules::redrive::document::MoveStep;
+
+    #[test]
+    fn summary_tells_what_became_of_the_messages() {
+        let queue = Queue { name: "orders-dlq".into(), ..Queue::default() };
+        let state = Move { queue, moved: 3, archive: Some("/a".into()), ..Move::default() };
+        let begin = "3 messages of queue 'orders-dlq' moved";
+        let rows = [
+            (
+                Move { verified: Some(true), ..state.clone() },
+                format!("{begin}, all consumed, none returned; archive: /a"),
+            ),
+            (
+                Move { verified: Some(false), parked: 2, ..state.clone() },
+                format!("{begin}, 2 parked, not verified; archive: /a"),
+            ),
+            (Move { returned: 1, archive: None, ..state.clone() }, format!("{begin}, 1 returned")),
+            (state.clone(), format!("{begin}, not watched for returns; archive: /a")),
+            (
+                Move { kind: MoveKind::Restore, ..state },
+                "3 messages put back into queue 'orders-dlq'".to_owned(),
+            ),
+        ];
+        for (one, expected) in rows {
+            assert_eq!(summary(&one), expected);
+        }
+    }
 
     #[test]
     fn line_shows_step_and_numbers() {

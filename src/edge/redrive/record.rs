@@ -12,7 +12,8 @@ use crate::event::{Event, Payload, RedriveProgressed};
 use crate::journal::Journal;
 use crate::rules::redrive::document::{Move, MoveOutcome, MoveStep};
 use crate::store::Store;
-use crate::wire::Output;
+use crate::wire::{self, Output};
+use crate::{log, text};
 
 /// The time between two reports.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -104,7 +105,8 @@ impl<'a> RedriveRecord<'a> {
         let event = Event::derived(&parts, &state.queue.name, now, data);
         let line = event.of_incident(state.incident.clone()).line();
         self.journal.append(&line)?;
-        if self.is_reader_gone {
+        // A person sees the bar, and a sentence at the end.
+        if self.is_reader_gone || is_for_a_person() {
             return Ok(());
         }
         match self.out.line(&line).and_then(|()| self.out.flush()) {
@@ -125,6 +127,16 @@ impl<'a> RedriveRecord<'a> {
     ) -> Result<(), Error> {
         progress_bar::clear();
         self.document.finish(outcome);
-        self.emit(data)
+        self.emit(data)?;
+        if is_for_a_person() {
+            let summary = progress_bar::summary(&self.document.state);
+            log::write_stderr(&format!("{}: {}", log::name(), text::safe(&summary)));
+        }
+        Ok(())
     }
+}
+
+/// Whether a person is looking, who reads no JSON.
+fn is_for_a_person() -> bool {
+    wire::stdout_is_terminal() && log::stderr_is_terminal()
 }

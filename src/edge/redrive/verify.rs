@@ -130,11 +130,12 @@ impl RedriveRun<'_, '_> {
 /// Returns how many messages an archive has sent to each queue, and when the last one.
 fn sent_by_queue(path: &Path) -> Result<BTreeMap<String, (u64, Timestamp)>, Error> {
     let mut sent: BTreeMap<String, (u64, Timestamp)> = BTreeMap::new();
-    for line in ArchiveReader::open(path)? {
-        if let ArchiveLine::Result(MoveResult::Sent { to, .. }, at) = line? {
+    ArchiveReader::each(path, |line| {
+        if let ArchiveLine::Result(MoveResult::Sent { to, .. }, at) = line {
             let entry = sent.entry(to).or_insert((0, at));
             *entry = (entry.0 + 1, entry.1.max(at));
         }
-    }
+        Ok(())
+    })?;
     Ok(sent)
 }

@@ -49,19 +49,21 @@ pub fn marker(moved: &Move) -> String {
 
 /// Returns the comment. It has numbers only, so that everybody may read it.
 pub fn comment(moved: &Move) -> String {
-    let mut text = format!(
-        "{}\n{} redriven, {} returned",
-        marker(moved),
-        count(moved.moved, "message"),
-        moved.returned
-    );
+    let is_unwatched = moved.outcome == Some(MoveOutcome::Completed)
+        && moved.verified.is_none()
+        && moved.returned == 0;
+    let mut text = format!("{}\n{} redriven", marker(moved), count(moved.moved, "message"));
+    if !is_unwatched {
+        text += &format!(", {} returned", moved.returned);
+    }
     if moved.parked > 0 {
         text += &format!(", {} parked after dying twice", moved.parked);
     }
-    text += match moved.outcome {
-        Some(MoveOutcome::Completed) => ". They were consumed and stayed gone.\n",
-        Some(MoveOutcome::Unverified) => ". Whether they were consumed was not seen.\n",
-        Some(MoveOutcome::Aborted) | None => ". The redrive was stopped before its end.\n",
+    text += match (moved.outcome, moved.verified) {
+        (Some(MoveOutcome::Completed), Some(true)) => ". They were consumed and stayed gone.\n",
+        (Some(MoveOutcome::Completed), _) => ". Whether they stay gone was not watched.\n",
+        (Some(MoveOutcome::Unverified), _) => ". Whether they were consumed was not seen.\n",
+        (Some(MoveOutcome::Aborted) | None, _) => ". The redrive was stopped before its end.\n",
     };
     text
 }
@@ -92,6 +94,7 @@ mod tests {
             fingerprints: vec!["f1".into()],
             finished_at: Some(at(0)),
             outcome: Some(MoveOutcome::Completed),
+            verified: Some(true),
             moved: 312,
             ..Move::default()
         }
@@ -134,6 +137,10 @@ mod tests {
     fn comment_has_the_numbers_and_the_end() {
         let rows = [
             (moved(), "312 messages redriven, 0 returned. They were consumed and stayed gone."),
+            (
+                Move { verified: None, ..moved() },
+                "312 messages redriven. Whether they stay gone was not watched.",
+            ),
             (
                 Move { moved: 1, returned: 1, outcome: Some(MoveOutcome::Aborted), ..moved() },
                 "1 message redriven, 1 returned. The redrive was stopped before its end.",

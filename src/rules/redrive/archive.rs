@@ -73,6 +73,10 @@ pub enum MoveResult {
     },
     /// SQS has confirmed that the message was deleted from the dead-letter queue.
     Deleted { id: String },
+    /// The message is about to be put back into the dead-letter queue.
+    Restoring { id: String },
+    /// SQS has refused the message, which was not put back.
+    NotRestored { id: String },
     /// SQS has confirmed that the message was put back into the dead-letter queue.
     Restored {
         /// The id with which it was archived.
@@ -191,7 +195,11 @@ fn ended(line: serde_json::Result<Vec<u8>>) -> Vec<u8> {
 /// Reads a line without its LF. The `first` line of an archive is its head.
 pub fn read_line(line: &[u8], first: bool) -> Result<ArchiveLine, String> {
     if first {
-        let head: ArchiveHead = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+        let read = serde_json::from_slice::<ArchiveHead>(line);
+        let head = read.map_err(|error| match is_of_plan(line) {
+            true => "it is a plan, which 'dlq-redrive apply' moves, and no archive".to_owned(),
+            false => format!("it is no head of an archive: {error}"),
+        })?;
         return match head.version {
             VERSION => Ok(ArchiveLine::Head(Box::new(head))),
             other => Err(format!("its version is {other}, this program knows {VERSION}")),
@@ -206,6 +214,12 @@ pub fn read_line(line: &[u8], first: bool) -> Result<ArchiveLine, String> {
         }
         _ => Err("it is neither a message nor a result".into()),
     }
+}
+
+/// Whether a line is the first one of a plan.
+fn is_of_plan(line: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(line)
+        .is_ok_and(|value| value.get("plan").is_some_and(Value::is_u64))
 }
 
 fn archived(form: OwnedMessage) -> Result<ArchivedMessage, String> {
@@ -274,6 +288,8 @@ pub struct MessageProgress {
     pub is_parked: bool,
     /// Whether it is in the dead-letter queue again, under another id.
     pub is_restored: bool,
+    /// Whether a restore has tried it, and its result is not known.
+    pub is_restoring: bool,
     /// Whether it is listed as a possible duplicate.
     pub is_listed: bool,
 }
@@ -285,8 +301,12 @@ pub struct ArchiveState {
     pub messages: HashMap<IdHash, MessageProgress>,
     /// The ids that sends have returned.
     pub sent: HashSet<IdHash>,
+    /// The ids that restores have returned.
+    pub restored: HashSet<IdHash>,
     /// The outcome, once the move has ended.
     pub outcome: Option<String>,
+    /// The lines that could not be read.
+    pub unreadable: u64,
 }
 
 impl ArchiveState {
@@ -309,7 +329,13 @@ impl ArchiveState {
                 self.sent.insert(new);
             }
             MoveResult::Deleted { id } => self.entry(id).is_deleted = true,
-            MoveResult::Restored { id, .. } => self.entry(id).is_restored = true,
+            MoveResult::Restoring { id } => self.entry(id).is_restoring = true,
+            MoveResult::NotRestored { id } => self.entry(id).is_restoring = false,
+            MoveResult::Restored { id, new } => {
+                let entry = self.entry(id);
+                (entry.is_restored, entry.is_restoring) = (true, false);
+                self.restored.insert(id_hash(new));
+            }
             MoveResult::Parked { id, .. } => self.entry(id).is_parked = true,
             MoveResult::PossibleDuplicate { id, .. } => self.entry(id).is_listed = true,
             MoveResult::Finished { outcome } => self.outcome = Some(outcome.clone()),

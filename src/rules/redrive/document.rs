@@ -122,6 +122,8 @@ pub struct Move {
     pub step: Option<MoveStep>,
     /// The end of the time in which returns are watched for.
     pub verify_until: Option<Timestamp>,
+    /// Whether the messages were seen to be consumed and to stay gone; null when nobody has watched.
+    pub verified: Option<bool>,
     /// Whether the pull request has a comment about the end.
     pub commented: bool,
 }

@@ -22,9 +22,10 @@ impl SentChains {
         self.sent.insert(id_hash(new), redrives);
     }
 
-    /// Adds a message that was restored into its queue. It has not died by that.
+    /// Adds a message that was restored into its queue. It has not died by that. A parked one may be
+    /// redriven once more: a person has brought it back.
     pub fn add_restore(&mut self, old: &str, new: &str) {
-        self.sent.insert(id_hash(new), self.deaths(old));
+        self.sent.insert(id_hash(new), self.deaths(old).min(DEATHS_MAX - 1));
     }
 
     /// Returns how often a dead message has died after a redrive.
@@ -54,5 +55,9 @@ mod tests {
         assert_eq!(chains.deaths(&ids[3]), 0);
         chains.add_restore(&ids[1], &ids[3]);
         assert_eq!(chains.deaths(&ids[3]), 1, "a restore is no death");
+        chains.add_restore(&ids[2], "back");
+        assert!(!chains.is_parked("back"), "a parked one that was restored travels");
+        chains.add_send("back", "again");
+        assert!(chains.is_parked("again"), "once");
     }
 }

@@ -65,18 +65,42 @@ pub fn most(depth: u64) -> u64 {
     depth + depth / 10 + 10
 }
 
-/// Returns why messages of a queue were not received; None when all that were there have been.
-pub fn unseen(seen: u64, before: Counts, is_fifo: bool) -> Option<String> {
-    let missing = before.depth().saturating_sub(seen);
+/// The messages that a sweep over a queue has received.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SeenMessages {
+    pub all: u64,
+    /// The messages among them that have come after its begin.
+    pub late: u64,
+}
+
+/// Returns how many messages of a queue were not received, and why; None when all that were there at
+/// the begin have been. `after` are the counts at the end, when they are known.
+pub fn unseen(
+    seen: SeenMessages,
+    before: Counts,
+    after: Option<Counts>,
+    is_fifo: bool,
+) -> Option<(u64, String)> {
+    let others = |counts: Counts| counts.in_flight + counts.delayed;
+    let by_count = before.depth().saturating_sub(seen.all.saturating_sub(seen.late));
+    // What others had at the begin and still have was not received, whatever has come meanwhile.
+    let by_others = others(before).min(after.map_or(0, others));
+    let missing = by_count.max(by_others);
     if missing == 0 {
         return None;
     }
-    let why = match (is_fifo, before.in_flight + before.delayed) {
+    let few = text::count(missing, "message");
+    let why = match (is_fifo, others(before)) {
         (_, others) if others >= missing => "others are reading them, or they are delayed",
+        (_, others) if seen.late + others >= missing => {
+            let why = "their time is after the begin: the clock of this machine is behind, or others \
+                       have taken as many as have come";
+            return Some((missing, format!("{few} left alone: {why}")));
+        }
         (true, _) => "in a FIFO queue a message waits for those of its group before it",
         (false, _) => "the count may have been wrong, or others have taken them",
     };
-    Some(format!("{} could not be received: {why}", text::count(missing, "message")))
+    Some((missing, format!("{few} could not be received: {why}")))
 }
 
 #[cfg(test)]
@@ -156,17 +180,34 @@ mod tests {
     #[test]
     fn unseen_messages_are_told_with_the_reason() {
         let counts = |visible, in_flight| Counts { visible, in_flight, delayed: 0 };
+        let others = "could not be received: others are";
         let rows = [
-            ("all", 5, counts(5, 0), false, None),
-            ("more", 7, counts(5, 0), false, None),
-            ("read", 5, counts(5, 2), false, Some("2 messages could not be received: others are")),
-            ("fifo", 1, counts(3, 0), true, Some("2 messages could not be received: in a FIFO")),
-            ("else", 2, counts(3, 0), false, Some("1 message could not be received: the count")),
+            ("all", (5, 0), counts(5, 0), 0, false, None),
+            ("more", (7, 0), counts(5, 0), 0, false, None),
+            ("read", (5, 0), counts(5, 2), 2, false, Some((2, others))),
+            ("fifo", (1, 0), counts(3, 0), 0, true, Some((2, "could not be received: in a FIFO"))),
+            ("else", (2, 0), counts(3, 0), 0, false, Some((1, "could not be received: the count"))),
+            ("late ones hide none", (5, 3), counts(2, 3), 3, false, Some((3, others))),
+            ("nor do such that look old", (5, 0), counts(2, 3), 3, false, Some((3, others))),
+            ("others have let go", (5, 0), counts(2, 3), 0, false, None),
+            ("late besides", (5, 2), counts(3, 0), 0, false, None),
+            (
+                "clock is behind",
+                (5, 5),
+                counts(5, 0),
+                0,
+                false,
+                Some((5, "left alone: their time")),
+            ),
         ];
-        for (rule, seen, before, fifo, expected) in rows {
-            let found = unseen(seen, before, fifo);
-            assert_eq!(found.is_some(), expected.is_some(), "{rule}");
-            assert!(found.unwrap_or_default().starts_with(expected.unwrap_or("")), "{rule}");
+        for (rule, (all, late), before, in_flight, fifo, expected) in rows {
+            let seen = SeenMessages { all, late };
+            let found = unseen(seen, before, Some(counts(0, in_flight)), fifo);
+            assert_eq!(found.as_ref().map(|one| one.0), expected.map(|one| one.0), "{rule}");
+            let words = expected.map_or("", |one| one.1);
+            assert!(found.is_none_or(|one| one.1.contains(words)), "{rule}");
         }
+        let seen = SeenMessages { all: 5, late: 0 };
+        assert_eq!(unseen(seen, counts(2, 3), None, false), None, "the end is unknown");
     }
 }

@@ -84,6 +84,11 @@ impl Selection {
         }
     }
 
+    /// Returns the named ids of messages that were not seen.
+    pub fn unseen_ids(&self, is_seen: impl Fn(&str) -> bool) -> Vec<&str> {
+        self.ids.iter().map(String::as_str).filter(|id| !is_seen(id)).collect()
+    }
+
     /// Takes note of a message that is chosen: when it is a sampled one, those that look like it are
     /// chosen from now on. Returns whether that is news.
     pub fn learn(&mut self, message: &Message, fingerprint: &str) -> bool {
@@ -114,8 +119,7 @@ impl SelectionWords {
         let selection = &mut read.selection;
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            let span =
-                || time::parse_span(value).ok_or_else(|| format!("'{value}' is no duration"));
+            let span = || age(value);
             match name {
                 "fingerprint" => drop(selection.fingerprints.insert(value.to_owned())),
                 "id" => drop(selection.ids.insert(value.to_owned())),
@@ -133,6 +137,14 @@ impl SelectionWords {
         }
         Ok(read)
     }
+}
+
+/// Reads an age. Without a unit it is refused: days could be meant, and seconds choose everything.
+fn age(text: &str) -> Result<Duration, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Err(format!("'{text}' has no unit: give an age such as 30d, 12h or 15m"));
+    }
+    time::parse_span(text).ok_or_else(|| format!("'{text}' is no duration"))
 }
 
 /// Returns the time of the first sending.
@@ -294,6 +306,8 @@ mod tests {
         let rows = [
             ("colour=red", "'colour' is no word of a selection"),
             ("older=old", "'old' is no duration"),
+            ("older=30", "'30' has no unit: give an age such as 30d, 12h or 15m"),
+            ("newer=1.5", "'1.5' has no unit: give an age such as 30d, 12h or 15m"),
             ("limit=-1", "'-1' is no number"),
         ];
         for (word, expected) in rows {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::text::count;
 use crate::time::Timestamp;
 
 /// The readings of a destination that a result needs.
@@ -139,8 +140,8 @@ impl fmt::Display for VerificationState {
             }
             VerificationState::NotConsumed(Some(n)) => write!(
                 f,
-                "{n} of the messages are still in their destination: its consumer has stopped or is \
-                 behind"
+                "{} still in their destination: its consumer has stopped or is behind",
+                count(*n, "message")
             ),
         }
     }
@@ -240,6 +241,6 @@ mod tests {
         assert_eq!(judge(&[&done, &done], at, at), VerificationState::Verified);
         let found = judge(&[&done, &stopped], at, at);
         assert_eq!(found, VerificationState::NotConsumed(Some(10)));
-        assert!(found.to_string().starts_with("10 of the messages are still"));
+        assert!(found.to_string().starts_with("10 messages still in their"));
     }
 }

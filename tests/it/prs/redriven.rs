@@ -5,7 +5,7 @@ use super::*;
 /// Records a redrive of the cause in the state folder.
 fn redriven(site: &Site, id: &str, moved: u64, change: impl Fn(&mut Value)) {
     let mut one = json!({
-        "id": id, "kind": "redrive", "fingerprints": [FINGERPRINT], "outcome": "completed",
+        "id": id, "kind": "redrive", "fingerprints": [FINGERPRINT], "outcome": "completed", "verified": true,
         "queue": {"name": "orders-dlq", "url": "u", "arn": "arn:aws:sqs:eu-west-1:123456789012:orders-dlq",
             "region": "eu-west-1", "account": "123456789012", "fifo": false, "sources": [],
             "profile": null, "endpoint": null},

@@ -44,7 +44,7 @@ fn full_disk_or_archive_deletes_nothing() {
     let detail = output.single("purge.completed")["data"]["detail"].clone();
     assert!(detail.as_str().unwrap().contains("'state.archive_max_gib' allows 1;"), "{detail}");
     assert_eq!(sqs.depth(&dlq), 20);
-    full.set_len(GIB).unwrap();
+    full.set_len(GIB + 1).unwrap();
     let output = confirmed(&bench, "orders-dlq");
     assert_eq!((output.code, output.events.len()), (1, 0), "not even begun: {output:?}");
     assert_eq!(sqs.depth(&dlq), 20);
@@ -160,4 +160,29 @@ fn queue_in_use_is_not_purged() {
         confirmed(&bench, "orders-dlq").single("purge.completed")["data"]["hard"],
         Value::from(false)
     );
+}
+
+#[test]
+fn messages_that_come_meanwhile_do_not_stand_for_those_that_others_read() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 2)]);
+    sqs.state().queue("orders-dlq").set("ApproximateNumberOfMessagesNotVisible", 3);
+    // Two of the five, and three that were sent later.
+    sqs.state().receive = Behavior::Body(
+        r#"{"Messages":[
+            {"MessageId":"m0","ReceiptHandle":"m0","Body":"a","Attributes":{"SentTimestamp":"1"}},
+            {"MessageId":"m1","ReceiptHandle":"m1","Body":"b","Attributes":{"SentTimestamp":"2"}},
+            {"MessageId":"n0","ReceiptHandle":"n0","Body":"c","Attributes":{"SentTimestamp":"3"}},
+            {"MessageId":"n1","ReceiptHandle":"n1","Body":"d","Attributes":{"SentTimestamp":"4"}},
+            {"MessageId":"n2","ReceiptHandle":"n2","Body":"e","Attributes":{
+                "SentTimestamp":"99999999999999"}}]}"#,
+    );
+    let bench = bench("purge-others", &sqs.url);
+    let archived = purge(&bench, &["--archive-only", "orders-dlq"]);
+    let detail = &archived.single("archive.completed")["data"]["detail"];
+    let expected = "3 messages could not be received: others are reading them, or they are delayed";
+    assert_eq!((archived.code, detail), (1, &json!(expected)), "{archived:?}");
+    sqs.state().requests.clear();
+    let output = confirmed(&bench, "orders-dlq");
+    let data = &output.single("purge.completed")["data"];
+    assert_eq!((output.code, &data["left"]), (1, &json!(3)), "{output:?}");
 }

@@ -104,7 +104,17 @@ fn message_that_dies_again_after_two_redrives_is_parked() {
     let recorded = last_move(&bench);
     assert_eq!((&recorded["deleted"], &recorded["parked"]), (&json!(1), &json!(1)));
     let path = recorded["archive"].as_str().unwrap().to_owned();
+    let undo = format!("are now in the archive only; after a fix: dlq-redrive restore {path}\n");
+    assert!(output.stderr.ends_with(&undo), "{}", output.stderr);
     let restored = redrive(&bench, &["restore", &path]);
     assert_eq!(restored.code, 0, "{}", restored.stderr);
+    // A person has brought it back: it travels once more.
+    let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", "orders-dlq"]);
+    assert_eq!(output.single("redrive.completed")["data"]["moved"], 1, "{}", output.stderr);
+    super::die(&mut sqs, &source, &dlq, 1);
+    let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", "orders-dlq"]);
+    assert_eq!(output.single("redrive.completed")["data"]["parked"], 1, "{}", output.stderr);
+    let path = last_move(&bench)["archive"].as_str().unwrap().to_owned();
+    assert_eq!(redrive(&bench, &["restore", &path]).code, 0);
     assert_eq!(super::bodies_of(&drain(&mut sqs, &dlq)), bodies(1), "the archive has it");
 }

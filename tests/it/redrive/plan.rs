@@ -105,7 +105,7 @@ fn wrong_usage_is_told_before_anything_else() {
     // Without a region, a configuration that cannot be read, and a queue that is not there.
     let mut bench = Bench::new("redrive-usage");
     bench.configure("aws: {regions: 7}");
-    let rows: [(&str, &[&str], &str); 9] = [
+    let rows: [(&str, &[&str], &str); 20] = [
         ("dlq-redrive", &[], "expected 'plan QUEUE', 'apply QUEUE', 'apply PLAN'"),
         ("dlq-redrive", &["plan"], "'plan' needs an operand: "),
         ("dlq-redrive", &["plan", "a", "b"], "'plan' takes one operand: "),
@@ -114,6 +114,21 @@ fn wrong_usage_is_told_before_anything_else() {
         ("dlq-redrive", &["apply", "--native"], "'apply' needs an operand: "),
         ("dlq-redrive", &["orders-dlq"], "'orders-dlq' is no verb: expected "),
         ("dlq-redrive", &["--auto", "plan"], "option '--auto' goes without 'plan'"),
+        ("dlq-redrive", &["restore", "--limit", "1", "a"], "option '--limit': 'restore' does not"),
+        ("dlq-redrive", &["restore", "--to", "orders", "a"], "option '--to': 'restore' does not"),
+        ("dlq-redrive", &["apply", "--resume", "0", "--match", "x"], "'--match': 'apply --resume'"),
+        ("dlq-redrive", &["apply", "--native", "--older", "30d", "q"], "'apply --native' does not"),
+        ("dlq-redrive", &["apply", "--native", "--force", "q"], "'apply --native' does not"),
+        ("dlq-redrive", &["verify", "--reason", "x", "q"], "option '--reason': 'verify' does not"),
+        ("dlq-redrive", &["plan", "--canary", "1", "q"], "option '--canary': 'plan' does not"),
+        ("dlq-redrive", &["--auto", "--limit", "1"], "option '--limit': '--auto' does not take it"),
+        (
+            "dlq-redrive",
+            &["plan", "--older", "30", "q"],
+            "'30' has no unit: give an age such as 30d",
+        ),
+        ("dlq-purge", &["--archive-only", "--reason", "x", "q"], "--reason"),
+        ("dlq-purge", &["--archive-only", "--account", "x"], "option '--account' needs a QUEUE"),
         ("dlq-purge", &[], "give a QUEUE; only '--archive-only' reads a pipe"),
     ];
     for (program, args, expected) in rows {

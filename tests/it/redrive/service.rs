@@ -129,3 +129,58 @@ fn message_without_an_origin_needs_a_destination() {
     assert_eq!((output.code, sqs.state().count("SendMessageBatch")), (1, 0));
     assert!(output.stderr.contains("its queue has no source; give --to"), "{}", output.stderr);
 }
+
+#[test]
+fn named_messages_and_causes_that_are_not_there_are_told() {
+    let sqs = start();
+    let bench = bench("redrive-unnamed", &sqs.url);
+    let all = ["--canary", "0", "--no-verify", "--to", "orders"];
+    let apply = |choice: &[&str]| {
+        sqs.state().requests.clear();
+        redrive(&bench, &[&["apply"], &all[..], choice, &["orders-dlq"]].concat())
+    };
+    let missing = apply(&["--id", "m1", "--id", "nope"]);
+    assert_eq!(
+        (missing.code, missing.single("redrive.completed")["data"]["moved"].as_u64()),
+        (1, Some(1))
+    );
+    let expected = "dlq-redrive: warning: message 'nope' was not found in queue 'orders-dlq'\n";
+    assert_eq!(missing.stderr, expected);
+    let typo = apply(&["--fingerprint", "feedfacefeedface"]);
+    assert_eq!(typo.code, 1);
+    assert!(typo.stderr.contains("none is of 'feedfacefeedface'"), "{}", typo.stderr);
+    sqs.state().requests.clear();
+    let args = ["plan", "--to", "orders", "--id", "nope", "orders-dlq"];
+    let planned = bench.run("dlq-redrive", &args, "");
+    assert_eq!((planned.code(), planned.stderr.as_str()), (1, expected));
+}
+
+#[test]
+fn move_without_messages_leaves_no_archive() {
+    let sqs = start();
+    let bench = bench("redrive-nothing", &sqs.url);
+    let args = ["apply", "--canary", "0", "--to", "orders", "--match", "no such", "orders-dlq"];
+    let output = redrive(&bench, &args);
+    assert_eq!(output.single("redrive.completed")["data"]["archive"], Value::Null);
+    sqs.state().requests.clear();
+    let args = ["--match", "no such", "--confirm", "orders-dlq", "orders-dlq"];
+    let purged = crate::support::poll::parse_output(bench.run("dlq-purge", &args, ""));
+    assert_eq!(purged.single("purge.completed")["data"]["archive"], Value::Null);
+    let files = std::fs::read_dir(bench.state("archive")).unwrap().flatten();
+    let ends: Vec<_> = files.map(|file| file.path().extension().unwrap().to_owned()).collect();
+    assert_eq!(ends, ["lock"]);
+}
+
+#[test]
+fn person_sees_a_sentence_and_no_json() {
+    let sqs = start();
+    let bench = bench("redrive-terminal", &sqs.url);
+    let program = crate::support::workbench::bin("dlq-redrive").display().to_string();
+    let options = "--canary 0 --no-verify --to orders";
+    let line = format!("{program} apply {options} orders-dlq; echo status $?");
+    let terminal = crate::support::pty::Pty::start(&bench, &line, 200, 24);
+    terminal.wait_for_text("status 0");
+    let text = terminal.text();
+    let sentence = "5 messages of queue 'orders-dlq' moved, not watched for returns; archive: /";
+    assert!(text.contains(sentence) && !text.contains("specversion"), "{text}");
+}

@@ -1,27 +1,18 @@
 //! Sending the messages of a batch, and the results of each.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use super::{Choice, Mover};
 use crate::clock;
 use crate::edge::aws::{BatchError, EntryError, Outgoing, SendResult};
+use crate::edge::redrive::send_retry::send_all;
 use crate::edge::redrive::stop::MoveStop;
 use crate::edge::sweep::SweptMessage;
 use crate::log;
 use crate::rules::evidence::message::Message;
-use crate::rules::queue::reading::ReadError;
 use crate::rules::redrive::archive::{MoveResult, id_hash};
 use crate::rules::redrive::{batch, dedup_id};
 
-/// The waits before a send that was throttled is tried again.
-const RETRIES: [Duration; 5] = [
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-];
 /// The batches in a row whose every message is refused, after which the move stops.
 const REFUSED_MAX: u32 = 3;
 
@@ -69,33 +60,13 @@ impl Mover<'_> {
                     .collect();
                 let batches: Vec<Vec<Outgoing<'_>>> =
                     requests.iter().map(|one| one.iter().map(outgoing).collect()).collect();
-                let results = self.send_all(scope, &url, &batches);
+                let results = send_all(self.sqs, scope, &url, &batches);
                 let indices: Vec<Vec<usize>> =
                     requests.iter().map(|one| one.iter().map(|at| all[*at].at).collect()).collect();
                 self.settle(batch, to, &indices, results, deletable)?;
             }
         }
         Ok(())
-    }
-
-    /// Sends requests, and repeats those that were throttled: SQS has not taken them.
-    fn send_all(&self, scope: usize, url: &str, batches: &[Vec<Outgoing<'_>>]) -> Vec<SendResult> {
-        let mut results = self.sqs.send_batches(scope, url, batches);
-        for wait in RETRIES {
-            let is_throttled = |one: &SendResult| {
-                matches!(one, Err(BatchError { error: ReadError::Throttled, is_refused: true }))
-            };
-            if !results.iter().any(is_throttled) {
-                break;
-            }
-            self.sqs.wait_until(clock::tick() + wait);
-            for (result, batch) in results.iter_mut().zip(batches) {
-                if is_throttled(result) {
-                    *result = self.sqs.send(scope, url, batch);
-                }
-            }
-        }
-        results
     }
 
     /// Records the results of sends to one queue.

@@ -39,7 +39,11 @@ pub(super) fn progressed(data: &event::RedriveProgressed) -> Sentences {
 }
 
 pub(super) fn completed(data: &event::RedriveCompleted) -> Sentences {
-    let mut what = format!("{} redriven, {} returned", count(data.moved, "message"), data.returned);
+    let returned = match (data.returned, data.verified) {
+        (0, None) => "not watched for returns".to_owned(),
+        (returned, _) => format!("{returned} returned"),
+    };
+    let mut what = format!("{} redriven, {returned}", count(data.moved, "message"));
     if data.parked > 0 {
         what += &format!(", {} parked", data.parked);
     }

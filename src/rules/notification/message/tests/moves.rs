@@ -138,6 +138,10 @@ fn redrives() -> Vec<(Vec<u8>, String)> {
                  1 message may be in both queues; the archive lists them\n    archive: {ARCHIVE}"
             ),
         ),
+        row(
+            line_of(RedriveCompleted { verified: None, pull_request: None, ..completed() }),
+            "INFO: 312 messages redriven, not watched for returns",
+        ),
     ]
 }
 

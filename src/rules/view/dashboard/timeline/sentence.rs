@@ -306,10 +306,12 @@ fn recorded(kind: RecordedType, event: &ShownEvent<'_>) -> Option<(Sign, String)
         Kind::RedrivePlanned => (Info, format!("redrive of {} planned", number(data.messages))),
         Kind::RedriveStarted => (Begin, format!("redrive of {} started", number(data.messages))),
         Kind::RedriveCompleted => {
-            let (sign, returned) = match data.returned {
-                Some(0) => (Good, "none has returned".into()),
-                Some(n) => (Warning, format!("{n} returned")),
-                None => (Good, "returns unknown".into()),
+            let (sign, returned) = match (data.returned, data.verified) {
+                (Some(1..), _) => (Warning, format!("{} returned", data.returned.unwrap_or(0))),
+                (Some(0), Some(true)) => (Good, "none has returned".into()),
+                (_, Some(false)) => (Warning, "not verified".into()),
+                (_, None) => (Info, "not watched for returns".into()),
+                (None, Some(true)) => (Good, "verified".into()),
             };
             (sign, format!("redrive completed: {} moved, {returned}", number(data.moved)))
         }

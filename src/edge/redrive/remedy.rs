@@ -1,0 +1,29 @@
+//! The remedies of a redrive that has stopped.
+
+use super::stop::MoveStop;
+use crate::rules::redrive::breaker::Trip;
+
+impl MoveStop {
+    /// Returns what a person can do, as a clause. A redrive `of_a_plan` goes on with the same plan.
+    pub(super) fn remedy(&self, id: &str, of_a_plan: bool) -> String {
+        let plan = if of_a_plan { " PLAN" } else { "" };
+        let resume = format!("'dlq-redrive apply --resume {id}{plan}' goes on with it");
+        match self {
+            // Its own messages are dead again: only another redrive takes them.
+            MoveStop::Tripped(Trip::Returned(_)) => {
+                "look for the cause before another redrive".to_owned()
+            }
+            // It would be refused again.
+            MoveStop::Refused { .. } => {
+                "begin anew, with a plan as it was printed, or with --to and another queue"
+                    .to_owned()
+            }
+            MoveStop::FewReceives { .. } => {
+                format!("raise the maxReceiveCount of its redrive policy; then {resume}")
+            }
+            MoveStop::KnownId { .. } => format!("five minutes later {resume}"),
+            MoveStop::File(_) => format!("when the file can be written {resume}"),
+            _ => resume,
+        }
+    }
+}
