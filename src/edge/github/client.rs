@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::rules::http::{HttpAnswer, RequestError};
 use crate::rules::pull_request::answer::{GithubAnswer, meaning};
 use crate::rules::pull_request::document::{RequestPause, SeenLimits};
-use crate::rules::pull_request::query::{QueryAnswer, QueryFault, read_answer};
+use crate::rules::pull_request::query::{QueryAnswer, QueryFault, read_answer, viewer_body};
 use crate::rules::pull_request::server::{GithubServer, server};
 use crate::store::{self, BlockingWait};
 use crate::text::safe;
@@ -181,6 +181,33 @@ impl<'a> GithubClient<'a> {
             Err(QueryFault::Malformed) => {
                 Err(GithubError::Failed("the answer is not one of GitHub".into()))
             }
+        }
+    }
+
+    /// Returns the account of the token. None: the token may not say.
+    ///
+    /// The tokens of apps and of Actions may not ask in REST, and may in GraphQL.
+    pub fn login(&self) -> Result<Option<String>, GithubError> {
+        let (answer, raw) = self.rest(Method::Get, "/user", None)?;
+        match answer {
+            GithubAnswer::Success => {
+                let own: Value = serde_json::from_slice(&raw.body).unwrap_or_default();
+                own["login"].as_str().map_or_else(
+                    || Err(GithubError::Failed("the answer is not one of GitHub".into())),
+                    |login| Ok(Some(login.to_owned())),
+                )
+            }
+            GithubAnswer::Forbidden { .. } | GithubAnswer::NotFound => {
+                match self.query(&viewer_body()) {
+                    Ok(answer) => Ok(answer.login.map(|login| match login.ends_with("[bot]") {
+                        true => login,
+                        false => login + "[bot]",
+                    })),
+                    Err(GithubError::Failed(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            other => Err(GithubError::Failed(in_words(&other))),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::event::PullRequestFacts;
+use crate::rules::pull_request::origin::is_same_account;
 use crate::rules::pull_request::published::Audience;
 use crate::rules::pull_request::reading::{
     ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
@@ -120,7 +121,8 @@ impl PullRequestAnswer {
     /// marker decides.
     pub(super) fn is_by(&self, login: Option<&str>, marker: &str) -> bool {
         let author = self.user.as_ref().map(|user| user.login.as_str());
-        let is_author = login.is_none_or(|login| author.is_some_and(|author| author == login));
+        let is_author =
+            login.is_none_or(|login| author.is_some_and(|author| is_same_account(author, login)));
         is_author && self.has(marker)
     }
 

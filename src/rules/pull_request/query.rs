@@ -109,6 +109,11 @@ pub fn nodes_body(ids: &[String]) -> Value {
     json!({"query": query, "variables": {"ids": ids}})
 }
 
+/// Returns the body of a request for the account of the token.
+pub fn viewer_body() -> Value {
+    json!({"query": "query Viewer {\n  rateLimit { cost remaining resetAt }\n  viewer { login }\n}"})
+}
+
 /// Returns the width of the pages after an answer that was too much for the server; None when they
 /// cannot be narrower.
 pub fn narrower(width: u32) -> Option<u32> {

@@ -2,6 +2,7 @@
 
 use dlq::rules::pull_request::query::{
     PullRequestSearch, QueryAnswer, QueryFault, SEARCHES_MAX, nodes_body, read_answer, search_body,
+    viewer_body,
 };
 use dlq::rules::pull_request::reading::{ChecksState, PullRequestState, ReviewDecision};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ fn read(server: &GithubServer, body: &Value) -> Result<QueryAnswer, QueryFault> 
 fn texts_are_those_of_the_published_schema() {
     let Some(server) = GithubServer::start() else { return };
     let searches: Vec<_> = (0..SEARCHES_MAX).map(|n| search(&n.to_string())).collect();
-    for body in [search_body(&searches, 25), nodes_body(&["PR_1".into()])] {
+    for body in [search_body(&searches, 25), nodes_body(&["PR_1".into()]), viewer_body()] {
         let found = server.act("query", json!({"text": body["query"]}));
         assert_eq!(found["errors"], json!([]), "{body}");
     }

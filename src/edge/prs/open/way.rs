@@ -260,9 +260,8 @@ impl Opening<'_> {
 
     /// Whether a pull request was opened for the cause by the account of the token.
     fn is_ours(&self, answer: &PullRequestAnswer) -> Result<bool, Stop> {
-        let own = self.client.get("/user")?.unwrap_or_default();
         let marker = published::marker(&self.fix.facts.fingerprint);
-        Ok(answer.is_by(own["login"].as_str(), &marker))
+        Ok(answer.is_by(self.client.login()?.as_deref(), &marker))
     }
 
     /// Returns the repository that the branch is pushed to.
