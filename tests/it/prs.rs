@@ -18,6 +18,7 @@ mod recovery;
 mod redriven;
 mod refusals;
 mod reminders;
+mod same_cause;
 mod token;
 mod watching;
 

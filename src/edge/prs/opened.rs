@@ -142,6 +142,12 @@ impl PullRequestAnswer {
         from.is_none_or(|from| from.full_name.eq_ignore_ascii_case(repo))
     }
 
+    /// Whether its branch is known to be in a repository.
+    pub(super) fn is_in(&self, repo: &str) -> bool {
+        let from = self.head.repo.as_ref();
+        from.is_some_and(|from| from.full_name.eq_ignore_ascii_case(repo))
+    }
+
     /// Returns the commit of its base.
     pub(super) fn base_commit(&self) -> Option<&str> {
         Some(self.base.sha.as_str()).filter(|commit| !commit.is_empty())

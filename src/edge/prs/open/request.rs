@@ -57,19 +57,35 @@ impl Opening<'_> {
         Err(Stop::Refused("rejected", why))
     }
 
-    /// Returns an open pull request of another attempt at the cause, which no record of this machine has.
+    /// Returns an open pull request for the cause, of any attempt: that of this session, else the newest.
     /// Of many, the newest 100 are looked at.
-    pub(super) fn open_of_cause(&self, own: &[&str]) -> Result<Option<PullRequestAnswer>, Stop> {
+    ///
+    /// Everybody may open one with the branch and the marker of a cause: it counts when its branch is
+    /// where the token pushes to, or in the repository itself, or when the account of the token has
+    /// opened it.
+    pub(super) fn open_of_cause(&self) -> Result<Option<PullRequestAnswer>, Stop> {
         let repo = &self.repo.full_name;
         let found = self.pulls(&format!("/repos/{repo}/pulls?state=open&per_page=100"))?;
         let first = published::branch(&self.fix.facts.fingerprint, 1);
         let start = &first[..first.len() - 1];
-        let is_other = |one: &PullRequestAnswer| {
-            one.branch().starts_with(start)
-                && !own.contains(&one.branch())
-                && one.has(&published::marker(&self.fix.facts.fingerprint))
-        };
-        Ok(found.into_iter().find(is_other))
+        let marker = published::marker(&self.fix.facts.fingerprint);
+        let mut ours = Vec::new();
+        for one in found {
+            let is_of_cause = one.branch().starts_with(start) && one.has(&marker);
+            if is_of_cause
+                && (one.is_in(repo) || one.is_in(self.target()) || self.is_by_account(&one)?)
+            {
+                ours.push(one);
+            }
+        }
+        let own = ours.iter().position(|one| one.has(&self.fix.session.id)).unwrap_or(0);
+        Ok(ours.into_iter().nth(own))
+    }
+
+    /// Whether the account of the token has opened a pull request. Of an unknown account, none is.
+    fn is_by_account(&self, answer: &PullRequestAnswer) -> Result<bool, Stop> {
+        let login = self.client.login()?;
+        Ok(login.is_some() && answer.is_by(login.as_deref(), ""))
     }
 
     /// Returns the newest pull request of a branch in a state: `open` or `all`.
