@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod disclosure;
 pub mod document;
 pub mod finding;
+pub mod identity;
 pub mod issue;
 pub mod news;
 pub mod opening;

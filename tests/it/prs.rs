@@ -6,6 +6,7 @@ mod disk_full;
 mod extras;
 mod faults;
 mod filter;
+mod identity;
 mod issues;
 mod kills;
 mod limits;

@@ -83,7 +83,7 @@ impl Prs<'_> {
         prs: &PullRequests,
         sessions: &Sessions,
     ) -> Option<&Vec<String>> {
-        let fix = prs.opener(&one.repo, one.number)?;
+        let fix = prs.opener_of(one)?;
         let queue = &sessions.session(&fix.id)?.queue_name;
         let rules = &self.settings.auto_investigation.queues;
         rules.iter().find(|rule| rule.matching.matches(queue))?.deployed.as_ref()

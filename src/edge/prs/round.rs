@@ -22,6 +22,7 @@ use crate::rules::notification::ack::Acks;
 use crate::rules::pull_request::document::{LookResult, PullRequests, SeenLimits};
 use crate::rules::pull_request::news::{self, Readings, ReminderContext};
 use crate::rules::pull_request::query::{WatchScope, searches};
+use crate::rules::pull_request::reading::PullRequestReading;
 use crate::rules::pull_request::reminder::ReminderPolicy;
 use crate::rules::pull_request::round::{RoundOutcome, RoundReading, judge_round};
 use crate::time::Timestamp;
@@ -134,7 +135,8 @@ impl Prs<'_> {
         *prs = std::mem::take(prs).as_of(*now);
         prs.take_renames(seen.reading.read.iter().map(|one| (&*one.id, &*one.repo)));
         let is_baseline = !prs.baselines.contains_key(key);
-        let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();
+        let is_ours =
+            |one: &PullRequestReading| prs.opener(&one.id, &one.repo, one.number).is_some();
         let mut outcome = judge_round(&prs.watched, &seen.reading, &is_ours, is_baseline, *now);
         if outcome.left_out > 0 {
             log::warn(&format!(
@@ -157,7 +159,7 @@ impl Prs<'_> {
         for (id, by) in &deployed.live {
             let record = prs.watched.get(id).filter(|one| one.deployed_at.is_none()).cloned();
             let Some(mut record) = record else { continue };
-            let fix = prs.opener(&record.repo, record.number);
+            let fix = prs.opener_of(&record);
             lines.push(news::tell_deployed(&mut record, fix, by.word(), *now));
             prs.watched.insert(id.clone(), record);
         }
@@ -204,7 +206,7 @@ impl Prs<'_> {
         };
         let due = outcome.records.values_mut().filter_map(|record| {
             let reading = readings.get(&*record.id)?;
-            let fix = prs.opener(&record.repo, record.number);
+            let fix = prs.opener_of(record);
             news::remind(record, reading, fix, &context, now)
         });
         due.collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::watch::{PullRequestEnd, WatchedPullRequest};
+use super::watch::WatchedPullRequest;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::words;
 use crate::time::Timestamp;
@@ -248,25 +248,6 @@ impl PullRequests {
         self
     }
 
-    /// Gives all records of a repository its present name. `read`: the ids of nodes, each with the name
-    /// of its repository now. A pull request never moves to another repository, so that a new name is a
-    /// rename, or a transfer, of the whole.
-    pub fn take_renames<'a>(&mut self, read: impl Iterator<Item = (&'a str, &'a str)>) {
-        for (id, now) in read {
-            let Some(before) = self.watched.get(id).map(|one| one.repo.clone()) else { continue };
-            if before.eq_ignore_ascii_case(now) {
-                continue;
-            }
-            let sessions = self.sessions.iter_mut().map(|one| &mut one.repo);
-            let issues = self.issues.iter_mut().map(|one| &mut one.repo);
-            let watched = self.watched.values_mut().map(|one| &mut one.repo);
-            let names = sessions.chain(issues).chain(watched);
-            names.filter(|name| name.eq_ignore_ascii_case(&before)).for_each(|name| {
-                now.clone_into(name);
-            });
-        }
-    }
-
     /// Takes over the limits that a run has met. Runs overlap: of two limits the later end holds, and an
     /// answer ends none that is still in force.
     pub fn merge_limits(&mut self, seen: &SeenLimits, now: Timestamp) {
@@ -280,29 +261,6 @@ impl PullRequests {
             let is_answered = seen.answered.contains(kind);
             pause.until > now || !is_answered && pause.until.plus(PAUSE_KEPT) > now
         });
-    }
-
-    /// Returns the state of the fix that has opened a pull request.
-    pub fn opener(&self, repo: &str, number: u64) -> Option<&FixState> {
-        let is_it = |one: &&FixState| {
-            one.step == FixStep::Opened
-                && one.repo.eq_ignore_ascii_case(repo)
-                && one.pull_request.as_ref().is_some_and(|pr| pr.number == number)
-        };
-        self.sessions.iter().find(is_it)
-    }
-
-    /// Returns the end of the pull request that a fix has opened. None: it is open, or not read yet.
-    pub fn end_of(&self, state: &FixState) -> Option<&PullRequestEnd> {
-        let opened = state.pull_request.as_ref()?;
-        let by_id = self.watched.get(&opened.id);
-        let by_number = || {
-            let is_it = |one: &&WatchedPullRequest| {
-                one.number == opened.number && one.repo.eq_ignore_ascii_case(&state.repo)
-            };
-            self.watched.values().find(is_it)
-        };
-        by_id.or_else(by_number)?.end.as_ref()
     }
 }
 

@@ -80,7 +80,7 @@ pub fn lines(
 ) -> Vec<Vec<u8>> {
     let line = |(id, sequence, change): &(String, u64, PullRequestChange)| {
         let record = outcome.records.get(id)?;
-        let fix = prs.opener(&record.repo, record.number);
+        let fix = prs.opener_of(record);
         // Its opening was told when it happened.
         if matches!(change, PullRequestChange::Found { .. }) && fix.is_some() {
             return None;
@@ -231,7 +231,7 @@ pub fn resolved(prs: &PullRequests, sessions: &Sessions) -> Vec<(String, String)
     let merged =
         prs.watched.values().filter(|one| matches!(one.end, Some(PullRequestEnd::Merged { .. })));
     let pair = |one: &WatchedPullRequest| {
-        let fix = prs.opener(&one.repo, one.number)?;
+        let fix = prs.opener_of(one)?;
         let session = sessions.session(&fix.id).filter(|one| one.resolved_by.is_none())?;
         Some((session.id.clone(), subject(&one.repo, one.number)))
     };

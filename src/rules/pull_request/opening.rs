@@ -65,7 +65,7 @@ pub enum OpeningVerdict {
     /// A pull request is opened, as the `attempt`th at the cause.
     Open { attempt: u32, regression_of: Option<String> },
     /// The pull request that is open for the cause gets a comment.
-    Comment { number: u64 },
+    Comment { on: OpenedPullRequest },
     /// The pull request that is open for the cause has had a comment of another session within a day.
     Covered { by: OpenedPullRequest },
     /// A refusal that is recorded and told.
@@ -190,12 +190,14 @@ fn judge_comment(
     let by = open.pull_request.clone().unwrap_or_default();
     let is_comment = |one: &&FixState| {
         one.step == FixStep::Commented
-            && one.repo.eq_ignore_ascii_case(repo)
-            && one.pull_request.as_ref().is_some_and(|pr| pr.number == by.number)
+            && one
+                .pull_request
+                .as_ref()
+                .is_some_and(|pr| by.is_it(&pr.id, pr.number, one.repo.eq_ignore_ascii_case(repo)))
     };
     match prs.sessions.iter().filter(is_comment).any(|one| one.at.plus(DAY) > now) {
         true => OpeningVerdict::Covered { by },
-        false => OpeningVerdict::Comment { number: by.number },
+        false => OpeningVerdict::Comment { on: by },
     }
 }
 

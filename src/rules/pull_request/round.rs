@@ -69,12 +69,12 @@ pub fn missing_ids(
     missing.map(|one| one.id.clone()).collect()
 }
 
-/// Judges what a round has read. `is_ours` tells whether a pull request was opened from here, by
-/// repository and number; `is_baseline`: no whole round over this scope was before.
+/// Judges what a round has read. `is_ours` tells whether a pull request was opened from here;
+/// `is_baseline`: no whole round over this scope was before.
 pub fn judge_round(
     known: &BTreeMap<String, WatchedPullRequest>,
     round: &RoundReading,
-    is_ours: &dyn Fn(&str, u64) -> bool,
+    is_ours: &dyn Fn(&PullRequestReading) -> bool,
     is_baseline: bool,
     now: Timestamp,
 ) -> RoundOutcome {
@@ -87,7 +87,7 @@ pub fn judge_round(
             continue;
         }
         let before = known.get(&reading.id);
-        let is_recorded = is_ours(&reading.repo, reading.number);
+        let is_recorded = is_ours(reading);
         let origin = match before.map(|one| one.origin) {
             Some(PullRequestOrigin::Ours) => PullRequestOrigin::Ours,
             _ => origin_of(reading, is_recorded, round.login.as_deref()),

@@ -25,6 +25,14 @@ pub(super) const ATTEMPTS_MAX: u32 = 20;
 /// The difference of clocks that is allowed for.
 pub(in crate::edge::prs) const CLOCKS_DIFFER: Duration = Duration::from_secs(86_400);
 
+/// The end of a comment on a recorded pull request.
+pub(super) enum CommentEnd {
+    Made,
+    Stopped(Stop),
+    /// The number belongs to another pull request, or to none.
+    Replaced,
+}
+
 impl Opening<'_> {
     /// Returns the newest pull request of a branch that is open.
     pub(super) fn find(&self, branch: &str) -> Result<Option<PullRequestAnswer>, Stop> {
@@ -170,27 +178,37 @@ impl Opening<'_> {
         (is_fork && owner.eq_ignore_ascii_case(own)).then_some(name)
     }
 
-    /// Comments on the pull request that is open for the same cause.
+    /// Comments on the pull request that is recorded as open for the same cause.
     pub(super) fn comment(
         &self,
-        known: Option<FixState>,
-        number: u64,
+        known: &Option<FixState>,
+        on: &OpenedPullRequest,
         out: &mut Output,
-    ) -> Result<Option<Stop>, Error> {
-        let state = self.prs.state(self.fix, known, clock::now());
-        let path = format!("/repos/{}/pulls/{number}", self.repo.full_name);
-        let read = || -> Result<PullRequestAnswer, Halt> {
-            let found = self.client.get(&path).map_err(Stop::from)?;
-            let found = found
-                .ok_or_else(|| Stop::Failed(format!("pull request {number} cannot be read")))?;
-            let found = serde_json::from_value(found);
-            Ok(found.map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?)
-        };
-        match read().and_then(|found| self.comment_on(&found, state, out)) {
-            Ok(()) => Ok(None),
-            Err(Halt::Stop(stop)) => Ok(Some(stop)),
+    ) -> Result<CommentEnd, Error> {
+        match self.try_comment(known, on, out) {
+            Ok(end) => Ok(end),
+            Err(Halt::Stop(stop)) => Ok(CommentEnd::Stopped(stop)),
             Err(Halt::Error(error)) => Err(error),
         }
+    }
+
+    fn try_comment(
+        &self,
+        known: &Option<FixState>,
+        on: &OpenedPullRequest,
+        out: &mut Output,
+    ) -> Result<CommentEnd, Halt> {
+        let path = format!("/repos/{}/pulls/{}", self.repo.full_name, on.number);
+        let Some(found) = self.client.get(&path).map_err(Stop::from)? else {
+            return Ok(CommentEnd::Replaced);
+        };
+        let found: PullRequestAnswer = serde_json::from_value(found)
+            .map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?;
+        if !on.is_it(&found.node_id, found.number, true) {
+            return Ok(CommentEnd::Replaced);
+        }
+        let state = self.prs.state(self.fix, known.clone(), clock::now());
+        self.comment_on(&found, state, out).map(|()| CommentEnd::Made)
     }
 
     pub(super) fn comment_on(
