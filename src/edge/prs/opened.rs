@@ -6,8 +6,8 @@ use crate::event::PullRequestFacts;
 use crate::rules::pull_request::origin::is_same_account;
 use crate::rules::pull_request::published::Audience;
 use crate::rules::pull_request::reading::{
-    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
-    ReviewReading,
+    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    PullRequestState, ReviewReading,
 };
 use crate::rules::pull_request::watch::{self, WatchedPullRequest};
 use crate::time::Timestamp;
@@ -178,7 +178,7 @@ impl PullRequestAnswer {
             created_at: now,
             checks: ChecksState::Unavailable,
             review: ReviewReading::default(),
-            is_merging_itself: false,
+            merging: MergingItself::Unavailable,
             has_conflicts: None,
             labels: Vec::new(),
             renewed_at: None,

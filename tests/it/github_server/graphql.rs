@@ -4,7 +4,9 @@ use dlq::rules::pull_request::query::{
     PullRequestSearch, QueryAnswer, QueryFault, SEARCHES_MAX, nodes_body, read_answer, search_body,
     viewer_body,
 };
-use dlq::rules::pull_request::reading::{ChecksState, PullRequestState, ReviewDecision};
+use dlq::rules::pull_request::reading::{
+    ChecksState, MergingItself, PullRequestState, ReviewDecision,
+};
 use serde_json::{Value, json};
 
 use crate::support::github_server::GithubServer;
@@ -58,7 +60,7 @@ fn pull_request_is_read_as_the_server_has_it() {
     let answer = read(&server, &search_body(&[search("repo:acme/web is:open")], 25)).unwrap();
     let found = &answer.pages[&0].found[0];
     assert_eq!((found.id.as_str(), found.number, found.is_draft), (id.as_str(), 1, true));
-    assert_eq!((found.checks, found.is_merging_itself), (ChecksState::Pending, true));
+    assert_eq!((found.checks, found.merging), (ChecksState::Pending, MergingItself::Auto));
     assert_eq!(found.review.decision, Some(ReviewDecision::ChangesRequested));
     assert_eq!((found.review.requested, found.review.asked.len()), (2, 2));
     assert_eq!((found.has_conflicts, &found.labels), (Some(false), &vec!["dlq".to_owned()]));

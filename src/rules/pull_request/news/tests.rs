@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::document::{FixStep, OpenedPullRequest};
-use super::super::reading::{PullRequestAuthor, PullRequestState, ReviewDecision};
+use super::super::reading::{MergingItself, PullRequestAuthor, PullRequestState, ReviewDecision};
 use super::super::reminder::ReminderStep;
 use super::super::round::{RoundReading, judge_round};
 use super::super::watch::{fixtures, judge_reading};
@@ -213,7 +213,7 @@ fn acknowledged_pull_request_and_one_that_waits_for_nobody_are_not_reminded_of()
     for key in ["acme/orders#12", "incident"] {
         assert_eq!(reminder(|_| {}, Some(&fix), &ack(key), 60), None, "{key}");
     }
-    let queued = |one: &mut PullRequestReading| one.is_merging_itself = true;
+    let queued = |one: &mut PullRequestReading| one.merging = MergingItself::Queue;
     assert_eq!(reminder(queued, None, &Acks::default(), 9999), None);
     let reading = fixtures::reading();
     let (mut record, _) =

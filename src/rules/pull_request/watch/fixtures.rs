@@ -2,8 +2,8 @@
 
 use super::super::origin::PullRequestOrigin;
 use super::super::reading::{
-    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
-    ReviewReading,
+    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    PullRequestState, ReviewReading,
 };
 use super::{WatchedPullRequest, judge_reading};
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ pub fn reading() -> PullRequestReading {
             requested: 1,
             asked: vec!["ben".into()],
         },
-        is_merging_itself: false,
+        merging: MergingItself::No,
         has_conflicts: Some(false),
         labels: Vec::new(),
         renewed_at: None,
