@@ -21,7 +21,7 @@ const FIELDS: &str = "fragment F on PullRequest {
   id number title url isDraft state createdAt mergedAt closedAt mergeCommit { oid }
   baseRefName headRefName headRefOid headRepository { nameWithOwner } repository { nameWithOwner }
   author { __typename login } isInMergeQueue autoMergeRequest { enabledAt } mergeable reviewDecision
-  latestOpinionatedReviews(first: 20) { nodes { id state } } reviewRequests(first: 5) {
+  latestOpinionatedReviews(first: 20, writersOnly: true) { nodes { id state } } reviewRequests(first: 5) {
     totalCount nodes { requestedReviewer { __typename ... on User { login } ... on Bot { login } ... on Mannequin { login } ... on Team { name: slug } } } }
   labels(first: 20) { nodes { name } }
   timelineItems(last: 1, itemTypes: [REVIEW_REQUESTED_EVENT, READY_FOR_REVIEW_EVENT, HEAD_REF_FORCE_PUSHED_EVENT, PULL_REQUEST_COMMIT]) {

@@ -203,3 +203,18 @@ fn review_whose_decision_is_lost_is_not_approved() {
     }
     site.assert_allowed();
 }
+
+/// Everybody may review in a public repository.
+#[test]
+fn approval_of_an_account_without_rights_is_none() {
+    let Some(site) = Site::with_repository("prs-stranger", "", json!({"private": false})) else {
+        return;
+    };
+    let number = site.pull("Fix it");
+    site.machine.look().only("pr.found");
+    site.on("review", number, json!({"login": "stranger", "state": "APPROVED"}));
+    site.machine.look().assert_silent();
+    site.on("review", number, json!({"login": "bob", "state": "APPROVED"}));
+    site.machine.look().only("pr.approved");
+    site.assert_allowed();
+}
