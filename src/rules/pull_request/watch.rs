@@ -232,7 +232,10 @@ fn first_record(
         review,
         waiting_on,
         actor: waiting_on,
-        turn_since: reading.renewed_at.unwrap_or(reading.created_at).min(now),
+        turn_since: renewal(reading, now)
+            .unwrap_or(reading.created_at)
+            .max(reading.created_at)
+            .min(now),
         reminded_at: None,
         end: None,
         failed_commit: (reading.checks == ChecksState::Failing)
@@ -317,7 +320,7 @@ fn judge_turn(
 ) {
     let is_actor =
         matches!(next.waiting_on, WaitingOn::Author | WaitingOn::Reviewer | WaitingOn::Merge);
-    let renewed = reading.renewed_at.filter(|at| *at > next.turn_since).map(|at| at.min(now));
+    let renewed = renewal(reading, now).filter(|at| *at > next.turn_since);
     let has_changed = is_pushed || is_actor && next.waiting_on != next.actor;
     if is_actor {
         next.actor = next.waiting_on;
@@ -330,6 +333,12 @@ fn judge_turn(
     if since > next.turn_since {
         (next.turn_since, next.reminded_at) = (since, None);
     }
+}
+
+/// Returns the moment from which the turn counts anew. A commit may have any time, such as one in years:
+/// what lies ahead is none.
+fn renewal(reading: &PullRequestReading, now: Timestamp) -> Option<Timestamp> {
+    reading.renewed_at.filter(|at| *at <= now)
 }
 
 /// Returns the ids of the opinions against a pull request.
