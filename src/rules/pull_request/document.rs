@@ -164,6 +164,8 @@ pub struct IssueState {
     pub repo: String,
     /// The number of the issue. None: it is being opened, or that was interrupted.
     pub number: Option<u64>,
+    /// The id of its node; empty when it is not known.
+    pub node_id: String,
     pub title: String,
     pub url: String,
     /// The beginning, or the end of the opening.
