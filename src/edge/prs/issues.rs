@@ -57,7 +57,7 @@ impl Prs<'_> {
         if self.is_dry {
             return Ok(failed);
         }
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let is_over = |issue: &IssueState| is_over(&issue.incident, &issue.id);
         for issue in to_close(&prs.issues, &is_over, clock::now()) {
             let closed = self.with_client(|client| self.close_issue(client, issue, out))?;
@@ -69,7 +69,7 @@ impl Prs<'_> {
     /// Opens the issue of a session, when it is due. Returns whether that failed.
     fn open_issue(&self, session: &Session, out: &mut Output) -> Result<bool, Error> {
         let mut fix = self.fix(session)?;
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let has_cause = STATUSES.contains(&session.verdict.as_deref().unwrap_or_default());
         let max = self.settings.github.max_per_day;
         let judge =
@@ -118,7 +118,7 @@ impl Prs<'_> {
         act: impl FnOnce(&GithubClient<'_>) -> Result<Option<Stop>, Error>,
     ) -> Result<Option<Stop>, Error> {
         // Each knows the limits that the one before has met.
-        let prs: PullRequests = self.store.read(&Keys::none().with_all(PullRequests::PAUSE))?;
+        let prs = self.pull_requests(&Keys::none().with_all(PullRequests::PAUSE))?;
         let client = match GithubClient::open(&self.settings.github, self.env, prs.pauses) {
             Ok(client) => client,
             Err(error) => return Ok(Some(Stop::Failed(error.to_string()))),

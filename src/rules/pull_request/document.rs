@@ -15,8 +15,8 @@ pub const BASE_MOVED: &str = "base_moved";
 /// Reason of a refusal: everybody reads the repository, and the patch would publish evidence.
 pub const EVIDENCE: &str = "evidence";
 
-/// The longest limit of GitHub, and the longest pause between two tries, with a margin.
-const PAUSE_MAX: Duration = Duration::from_secs(3700);
+/// The longest limit that is obeyed, and the longest pause between two tries, with a margin.
+const PAUSE_MAX: Duration = Duration::from_secs(86_400 + 100);
 const RETRY_MAX: Duration = Duration::from_secs(7 * 3600);
 
 /// The document `prs.json`.
@@ -242,10 +242,14 @@ impl PullRequests {
             past(&mut one.at);
             one.retry_at = one.retry_at.filter(|at| *at <= now.plus(RETRY_MAX));
         }
-        self.issues.iter_mut().for_each(|one| past(&mut one.at));
+        for one in &mut self.issues {
+            past(&mut one.at);
+            one.retry_at = one.retry_at.filter(|at| *at <= now.plus(RETRY_MAX));
+        }
         for one in self.watched.values_mut() {
             past(&mut one.turn_since);
             one.reminded_at.iter_mut().for_each(past);
+            one.deployment.iter_mut().for_each(|search| past(&mut search.asked_at));
         }
         self
     }
@@ -253,6 +257,8 @@ impl PullRequests {
     /// Takes over the limits that a run has met. Runs overlap: of two limits the later end holds, and an
     /// answer ends none that is still in force.
     pub fn merge_limits(&mut self, seen: &SeenLimits, now: Timestamp) {
+        // Of a clock that was ahead: it would stay for as long as that was.
+        self.pauses.retain(|_, pause| pause.until <= now.plus(PAUSE_MAX));
         for (kind, pause) in &seen.pauses {
             let known = self.pauses.get(kind);
             if known.is_none_or(|known| known.until < pause.until) {
@@ -288,6 +294,7 @@ impl Document for PullRequests {
 
 #[cfg(test)]
 mod tests {
+    use super::super::watch::{DeploymentSearch, fixtures};
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -304,7 +311,7 @@ mod tests {
             all.iter().map(one).collect()
         };
         // (rule, recorded, seen, answered, recorded then); the moment is 0
-        let rows: [(&str, Pauses<'_>, Pauses<'_>, &[&str], Pauses<'_>); 9] = [
+        let rows: [(&str, Pauses<'_>, Pauses<'_>, &[&str], Pauses<'_>); 12] = [
             ("first", &[], &[("rest", 60, 1)], &[], &[("rest", 60, 1)]),
             ("of another run, meanwhile", &[("rest", 60, 1)], &[], &[], &[("rest", 60, 1)]),
             (
@@ -320,6 +327,15 @@ mod tests {
             ("over, and answered", &[("rest", -1, 3)], &[], &["rest"], &[]),
             ("over, and not answered", &[("rest", -1, 3)], &[], &[], &[("rest", -1, 3)]),
             ("over for long", &[("rest", -3600, 3)], &[], &[], &[]),
+            ("of a day", &[], &[("rest", 86_400, 1)], &[], &[("rest", 86_400, 1)]),
+            ("of a clock that was ahead", &[("rest", 90_000, 1)], &[], &[], &[]),
+            (
+                "of a clock that was ahead, and one that is in force",
+                &[("rest", 90_000, 1)],
+                &[("rest", 60, 1)],
+                &[],
+                &[("rest", 60, 1)],
+            ),
         ];
         for (rule, recorded, seen, answered, expected) in rows {
             let mut prs = PullRequests { pauses: pauses(recorded), ..PullRequests::default() };
@@ -327,5 +343,26 @@ mod tests {
             prs.merge_limits(&SeenLimits { pauses: pauses(seen), answered }, at(0));
             assert_eq!(prs.pauses, pauses(expected), "{rule}");
         }
+    }
+
+    #[test]
+    fn instants_of_a_clock_that_was_ahead_hold_nothing_back() {
+        let ahead = at(30 * 86_400);
+        let deployment = Some(DeploymentSearch { asked_at: ahead, ..DeploymentSearch::default() });
+        let record = WatchedPullRequest {
+            turn_since: ahead,
+            reminded_at: Some(ahead),
+            deployment,
+            ..fixtures::watched("PR_1", "acme/web", 1)
+        };
+        let prs = PullRequests {
+            sessions: vec![FixState { at: ahead, retry_at: Some(ahead), ..FixState::default() }],
+            issues: vec![IssueState { at: ahead, retry_at: Some(ahead), ..IssueState::default() }],
+            watched: [("PR_1".to_owned(), record)].into(),
+            pauses: [("rest".to_owned(), RequestPause { until: ahead, count: 1 })].into(),
+            ..PullRequests::default()
+        };
+        let text = serde_json::to_string(&prs.as_of(at(0))).unwrap();
+        assert!(!text.contains(&ahead.to_string()), "{text}");
     }
 }

@@ -272,3 +272,19 @@ fn repository_without_issues_is_asked_for_once() {
     assert_eq!(site.count("path="), 0);
     site.assert_allowed();
 }
+
+/// A clock that was ahead has left a limit that ends in a month.
+#[test]
+fn issue_waits_for_no_limit_of_a_clock_that_was_ahead() {
+    let Some(site) = Site::new("prs-issue-clock", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.look();
+    let ahead = Timestamp::from_millis(seconds_ago(0).millis() + 30 * 86_400_000).to_string();
+    site.machine.edit("prs.json", |prs| {
+        prs["pauses"]["rest"] = json!({"until": ahead, "count": 1});
+    });
+    site.machine.open_due().only("issue.opened");
+    assert_eq!(site.machine.document("prs.json")["pauses"], json!({}));
+    site.assert_allowed();
+}

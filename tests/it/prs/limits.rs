@@ -164,3 +164,18 @@ impl Site {
         self.server.queue_fault(kind, "POST", "graphql");
     }
 }
+
+#[test]
+fn limit_of_hours_is_kept() {
+    let Some(site) = Site::new("prs-long-limit", "") else { return };
+    site.pull("Fix it");
+    let limit = json!({"status": 403, "path": "graphql", "headers": {"Retry-After": "7200"},
+        "body": {"message": "You have exceeded a secondary rate limit."}});
+    site.act("faults", limit);
+    assert_eq!(site.machine.look().code, 1);
+    site.forget_log();
+    assert_eq!(site.machine.look().code, 1);
+    assert_eq!(site.count("path=graphql"), 0);
+    assert!(pause(&site.machine, "graphql").is_some_and(|left| left > 7100));
+    site.assert_allowed();
+}
