@@ -143,8 +143,17 @@ impl<'a> GithubClient<'a> {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(GithubAnswer, HttpAnswer), GithubError> {
-        let url = format!("{}{path}", self.server.rest);
-        self.ask(RequestKind::Rest, method, &url, body)
+        let rest = &self.server.rest;
+        let answered = self.ask(RequestKind::Rest, method, &format!("{rest}{path}"), body)?;
+        // A repository that was renamed: the request has had no effect there.
+        let place = match &answered {
+            (GithubAnswer::Unknown { status: 307 | 308 }, raw) => raw.header("location"),
+            _ => None,
+        };
+        match place.filter(|place| place.starts_with(&format!("{rest}/"))) {
+            Some(place) => self.ask(RequestKind::Rest, method, place, body),
+            None => Ok(answered),
+        }
     }
 
     /// Asks for something in REST, and reads it. None: it is not there, or may not be seen.

@@ -259,6 +259,21 @@ fn issue_is_found_behind_a_hundred_newer_ones() {
 }
 
 #[test]
+fn issue_of_a_renamed_repository_is_closed() {
+    let Some(site) = Site::new("prs-issue-renamed", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.open_due().only("issue.opened");
+    site.act("rename", json!({"repo": REPO, "to": "acme/site"}));
+    site.machine.raise(None, Some(seconds_ago(60)));
+    site.machine.open_due().only("issue.closed");
+    let issue = site.server.read("state?repo=acme/site")["issues"][0].clone();
+    assert_eq!(issue["state"], json!("closed"));
+    assert_eq!(issue["comments"].as_array().unwrap().len(), 1);
+    site.assert_allowed();
+}
+
+#[test]
 fn repository_without_issues_is_asked_for_once() {
     let more = json!({"private": true, "has_issues": false});
     let Some(site) = Site::with_repository("prs-issue-none", ISSUES, more) else { return };
