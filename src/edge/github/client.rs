@@ -180,7 +180,13 @@ impl<'a> GithubClient<'a> {
             other => return Err(GithubError::Failed(in_words(&other))),
         }
         match read_answer(&raw.body) {
-            Ok(read) => Ok(read),
+            Ok(read) => {
+                if let Some(until) = read.budget.and_then(|budget| budget.pause(clock::now())) {
+                    let pause = RequestPause { until, count: 0 };
+                    self.pauses.borrow_mut().insert(RequestKind::Graphql.word().into(), pause);
+                }
+                Ok(read)
+            }
             Err(QueryFault::TooWide) => Err(GithubError::TooWide),
             Err(QueryFault::RateLimited) => {
                 let spent = HttpAnswer { status: 429, ..raw };

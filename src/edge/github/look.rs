@@ -19,8 +19,8 @@ const PAGES_MAX: u32 = 400;
 const RESULTS_MAX: u64 = 1000;
 /// The reason of a look that no narrower page has saved.
 const GIVES_UP: &str = "GitHub fails, or gives up on a single pull request (status 502)";
-/// The points of the hour that are left to others.
-const POINTS_LEFT: u64 = 200;
+/// The reason of a look that a limit has ended. It has no moment, which would differ each time.
+pub const LIMITED: &str = "GitHub limits the requests of this account";
 
 /// A look, with the reason why it was not whole.
 pub struct PullRequestLook {
@@ -38,15 +38,28 @@ pub fn look(
         reading: RoundReading { is_whole: true, ..RoundReading::default() },
         failure: None,
     };
-    for batch in searches.chunks(SEARCHES_MAX) {
-        look.search(client, batch)?;
+    match look.read_all(client, searches, known) {
+        // What was read until then counts.
+        Err(GithubError::Limited { .. }) if look.reading.login.is_some() => look.fail(LIMITED),
+        read => read?,
     }
-    let missing = missing_ids(known, &look.reading.read, clock::now());
-    look.confirm(client, &missing)?;
     Ok(look)
 }
 
 impl PullRequestLook {
+    fn read_all(
+        &mut self,
+        client: &GithubClient<'_>,
+        searches: &[PullRequestSearch],
+        known: &BTreeMap<String, WatchedPullRequest>,
+    ) -> Result<(), GithubError> {
+        for batch in searches.chunks(SEARCHES_MAX) {
+            self.search(client, batch)?;
+        }
+        let missing = missing_ids(known, &self.reading.read, clock::now());
+        self.confirm(client, &missing)
+    }
+
     /// Reads all pages of a few searches.
     fn search(
         &mut self,
@@ -76,12 +89,7 @@ impl PullRequestLook {
                 },
                 Err(error) => return Err(error),
             };
-            let is_spent = answer.budget.is_some_and(|budget| budget.remaining < POINTS_LEFT);
             pending = self.take(answer, &pending);
-            if !pending.is_empty() && is_spent {
-                self.fail("the points of this hour are nearly spent");
-                return Ok(());
-            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::Github;
 use crate::document::Keys;
 use crate::edge::github::client::{GithubClient, GithubError};
-use crate::edge::github::look::{PullRequestLook, look};
+use crate::edge::github::look::{LIMITED, PullRequestLook, look};
 use crate::error::Error;
 use crate::event::{Event, PrUnreadable, derived_id};
 use crate::log;
@@ -259,7 +259,7 @@ fn failure_line(
 /// Returns the reason why a look has failed. A limit is named without its end, which differs each time.
 fn sentence(error: &GithubError) -> String {
     match error {
-        GithubError::Limited { .. } => "GitHub limits the requests of this account".to_owned(),
+        GithubError::Limited { .. } => LIMITED.to_owned(),
         other => other.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! The answer to a request in GraphQL: pull requests, pages and errors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,6 +57,19 @@ pub enum QueryFault {
     Refused(String),
     /// The answer is none of GitHub's.
     Malformed,
+}
+
+/// The points of the hour that are left to others.
+const POINTS_LEFT: u64 = 200;
+/// The longest time to the end of a window, with a margin.
+const WINDOW_MAX: Duration = Duration::from_secs(3700);
+
+impl RateBudget {
+    /// Returns the end of the pause in which the rest of the points is left to others.
+    pub fn pause(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_ahead = self.reset_at > now && self.reset_at <= now.plus(WINDOW_MAX);
+        (self.remaining < POINTS_LEFT && is_ahead).then_some(self.reset_at)
+    }
 }
 
 #[derive(Deserialize)]

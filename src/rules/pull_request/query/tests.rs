@@ -269,6 +269,23 @@ fn searches_stay_within_the_operators_that_are_allowed() {
 }
 
 #[test]
+fn rest_of_the_points_is_left_to_others_until_the_end_of_the_hour() {
+    let at = |seconds: i64| Timestamp::from_millis(1_000_000_000 + seconds * 1000);
+    // (rule, points that are left, seconds to the reset, seconds of the pause)
+    let rows = [
+        ("many are left", 200, 600, None),
+        ("few are left", 199, 600, Some(600)),
+        ("none is left", 0, 3600, Some(3600)),
+        ("a new window", 0, 0, None),
+        ("an end that cannot be", 0, 7200, None),
+    ];
+    for (rule, remaining, reset, pause) in rows {
+        let budget = RateBudget { cost: 1, remaining, reset_at: at(reset) };
+        assert_eq!(budget.pause(at(0)), pause.map(at), "{rule}");
+    }
+}
+
+#[test]
 fn pages_narrow_down_to_one() {
     let widths = std::iter::successors(Some(PAGE_MAX), |width| narrower(*width));
     assert_eq!(widths.collect::<Vec<_>>(), [25, 12, 6, 3, 1]);
