@@ -118,13 +118,16 @@ struct ToldPullRequest<'a> {
 
 impl ToldPullRequest<'_> {
     /// Returns the line of an event. Its id is that of the pull request's `sequence`th news, so that a
-    /// repetition after a crash has the same.
+    /// repetition after a crash has the same. After a loss of the state, sequences begin anew, and only
+    /// the first news, that it was found, is a repetition.
     fn line<D: Payload>(&self, data: D) -> Vec<u8> {
         let sequence = self.sequence.to_string();
-        let parts = [&*self.record.id, D::TYPE.as_str(), &sequence];
+        let since = self.record.known_since.to_string();
+        let parts = [&*self.record.id, D::TYPE.as_str(), &sequence, &since];
+        let parts = if self.sequence > 1 { &parts[..] } else { &parts[..3] };
         let subject = subject(&self.record.repo, self.record.number);
         let incident = self.fix.map(|fix| fix.incident.clone()).filter(|id| !id.is_empty());
-        Event::derived(&parts, &subject, self.now, data).of_incident(incident).line()
+        Event::derived(parts, &subject, self.now, data).of_incident(incident).line()
     }
 }
 

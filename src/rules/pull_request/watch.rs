@@ -60,6 +60,12 @@ pub struct WatchedPullRequest {
     pub unread: u32,
     /// The last whole look.
     pub read_at: Timestamp,
+    /// The last look whose searches have found it.
+    #[serde(default)]
+    pub found_at: Timestamp,
+    /// The first look: a record that was made anew after a loss of the state has another one.
+    #[serde(default)]
+    pub known_since: Timestamp,
     /// The moment at which its merge was seen to be live.
     #[serde(default)]
     pub deployed_at: Option<Timestamp>,
@@ -244,6 +250,8 @@ fn first_record(
         opinions_against: ids_against(reading),
         unread: 0,
         read_at: now,
+        found_at: now,
+        known_since: now,
         deployed_at: None,
         deployment: None,
         sequence: 1,
