@@ -89,7 +89,7 @@ impl PullRequests {
         }
         self.issues.iter_mut().for_each(|one| rename(None, &mut one.repo));
         for (id, one) in &mut self.watched {
-            name_of(Some(id), &one.repo).into_iter().for_each(|now| now.clone_into(&mut one.repo));
+            name_of(Some(id), &one.repo).into_iter().for_each(|now| one.rename(now));
         }
     }
 }

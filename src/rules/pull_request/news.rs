@@ -164,13 +164,15 @@ pub fn remind(
     let is_ours = record.origin == PullRequestOrigin::Ours;
     let is_over = incident.is_some_and(context.is_over);
     let policy = if is_ours && !is_over { context.ours } else { context.others };
-    let key = subject(&record.repo, record.number);
+    let names = std::iter::once(&record.repo).chain(&record.former_repos);
+    let until = |repo: &String| context.acks.until(incident, &subject(repo, record.number), now);
+    let snoozed_until = names.filter_map(until).max();
     let loss_at = incident.and_then(context.loss_of);
     let turn = WaitingTurn {
         since: record.turn_since,
         reminded_at: record.reminded_at,
         loss_at,
-        snoozed_until: context.acks.until(incident, &key, now),
+        snoozed_until,
     };
     let ReminderVerdict::Due { step, is_loss_near } = judge_reminder(policy, &turn, now) else {
         return None;

@@ -19,6 +19,8 @@ const UNREAD_MIN: u32 = 3;
 /// The opinions against a pull request that are remembered.
 const OPINIONS_MAX: usize = 20;
 
+/// The former names of a repository that are remembered.
+const NAMES_MAX: usize = 5;
 /// The deployments that are remembered as not containing a merge.
 const DEPLOYMENTS_MAX: usize = 20;
 
@@ -29,6 +31,9 @@ pub struct WatchedPullRequest {
     pub id: String,
     /// `owner/name`.
     pub repo: String,
+    /// The former names of the repository, by which people have acknowledged it.
+    #[serde(default)]
+    pub former_repos: Vec<String>,
     pub number: u64,
     pub title: String,
     pub url: String,
@@ -82,6 +87,19 @@ pub struct DeploymentSearch {
     pub asked_at: Timestamp,
     /// The ids of deployments of commits that lack the merge: that never changes.
     pub lacking: Vec<u64>,
+}
+
+impl WatchedPullRequest {
+    /// Takes the present name of its repository. Of many former names, the oldest are forgotten.
+    pub fn rename(&mut self, repo: &str) {
+        let before = std::mem::replace(&mut self.repo, repo.to_owned());
+        if !before.eq_ignore_ascii_case(repo) {
+            self.former_repos.retain(|one| !one.eq_ignore_ascii_case(&before));
+            self.former_repos.push(before);
+            let excess = self.former_repos.len().saturating_sub(NAMES_MAX);
+            self.former_repos.drain(..excess);
+        }
+    }
 }
 
 impl DeploymentSearch {
@@ -224,7 +242,8 @@ fn first_record(
     let (waiting_on, review) = (waiting_on(reading), review_state(&reading.review));
     let mut record = WatchedPullRequest {
         id: reading.id.clone(),
-        repo: String::new(),
+        repo: reading.repo.clone(),
+        former_repos: Vec::new(),
         number: reading.number,
         title: String::new(),
         url: String::new(),
@@ -266,7 +285,7 @@ fn update_facts(
     origin: PullRequestOrigin,
     now: Timestamp,
 ) {
-    record.repo.clone_from(&reading.repo);
+    record.rename(&reading.repo);
     record.title.clone_from(&reading.title);
     record.url.clone_from(&reading.url);
     record.author.clone_from(&reading.author.login);
