@@ -20,6 +20,7 @@ mod redriven;
 mod refusals;
 mod reminders;
 mod same_cause;
+mod scope;
 mod token;
 mod watching;
 

@@ -118,11 +118,17 @@ impl PullRequestLook {
                     "a search finds more than 1000 pull requests, of which GitHub shows 1000",
                 );
             }
-            self.reading.read.extend(page.found);
-            more.extend(
-                page.next
-                    .map(|next| PullRequestSearch { text: search.text.clone(), after: Some(next) }),
-            );
+            for found in page.found {
+                let places = search.places_of(&found.repo);
+                self.reading.found_in.entry(found.id.clone()).or_default().extend(places);
+                self.reading.read.push(found);
+            }
+            match page.next {
+                Some(next) => {
+                    more.push(PullRequestSearch { after: Some(next), ..search.clone() });
+                }
+                None => self.reading.whole.extend(search.places.iter().cloned()),
+            }
         }
         more
     }
@@ -165,6 +171,7 @@ impl PullRequestLook {
             }
             let why =
                 answer.error.unwrap_or_else(|| "GitHub does not show it to this token".into());
+            let before = self.reading.unread.len();
             let mut nodes = answer.nodes.into_iter();
             for id in now {
                 match nodes.next().flatten() {
@@ -174,6 +181,9 @@ impl PullRequestLook {
                         self.reading.unread.insert(id.clone(), why.clone());
                     }
                 }
+            }
+            if self.reading.unread.len() > before {
+                self.note(&format!("known pull requests: {why}"));
             }
             rest = later;
         }

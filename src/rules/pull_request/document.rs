@@ -29,12 +29,17 @@ pub struct PullRequests {
     pub issues: Vec<IssueState>,
     /// The pull requests that are watched, by the id of their node.
     pub watched: BTreeMap<String, WatchedPullRequest>,
-    /// The first whole look at each scope, by its searches.
+    /// The first whole look at each part of the scope, by [`baseline_key`].
     pub baselines: BTreeMap<String, Timestamp>,
     /// The limits of GitHub that are in force, by kind.
     pub pauses: BTreeMap<String, RequestPause>,
     /// The end of the last look, and the reason why it was not whole.
     pub look: Option<LookResult>,
+}
+
+/// Returns the key of the baseline of a part of the scope, such as `repo:acme/web`.
+pub fn baseline_key(server: &str, place: &str) -> String {
+    format!("{server} {}", place.to_lowercase())
 }
 
 /// The time after a limit for which the number of limits in a row is remembered.

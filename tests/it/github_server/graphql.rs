@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::github_server::GithubServer;
 
 fn search(text: &str) -> PullRequestSearch {
-    PullRequestSearch { text: format!("is:pr {text}"), after: None }
+    PullRequestSearch { text: format!("is:pr {text}"), places: Vec::new(), after: None }
 }
 
 /// Sends a request and reads its answer by the rules.

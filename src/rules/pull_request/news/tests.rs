@@ -41,7 +41,7 @@ fn look(reading: &PullRequestReading, is_known: bool, prs: &PullRequests) -> Vec
     }
     let round = RoundReading { read: vec![reading.clone()], is_whole: true, ..Default::default() };
     let is_ours = |one: &PullRequestReading| prs.opener(&one.id, &one.repo, one.number).is_some();
-    let outcome = judge_round(&known, &round, &is_ours, false, at(5));
+    let outcome = judge_round(&known, &round, &is_ours, &|_| false, at(5));
     let readings: Readings<'_> = HashMap::from([(reading.id.as_str(), reading)]);
     lines(&outcome, &readings, prs, at(5))
 }
