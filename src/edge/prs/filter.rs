@@ -18,6 +18,7 @@ use crate::event::{Head, Type};
 use crate::log;
 use crate::store::{self, BlockingWait};
 use crate::text::safe;
+use crate::time::show_span;
 use crate::wire::{Output, StreamFilter};
 
 /// The interval at which children are looked at while any runs.
@@ -53,6 +54,8 @@ impl ChildCommands {
 /// The state of one run.
 pub struct PullRequestFilter {
     is_configured: bool,
+    /// Whether the last child has found the configuration wrong.
+    is_wrong: bool,
     commands: ChildCommands,
     switches: Switches,
     interval: Duration,
@@ -83,6 +86,7 @@ impl PullRequestFilter {
     ) -> Self {
         PullRequestFilter {
             is_configured,
+            is_wrong: false,
             commands,
             switches,
             interval,
@@ -97,7 +101,7 @@ impl PullRequestFilter {
 
     /// Prints the lines of the children, and notes which have ended.
     fn collect(&mut self, out: &mut Output) -> Result<(), Error> {
-        let mut wrong = false;
+        let (mut wrong, mut passed) = (false, false);
         for work in [&mut self.looking, &mut self.opening] {
             let Some(running) = work else { continue };
             let ended = running
@@ -114,13 +118,23 @@ impl PullRequestFilter {
             }
             if let Some(status) = ended {
                 self.failed |= !status.success();
-                // Its message has named the cause, and to try again cannot help.
-                wrong |= status.code() == Some(WRONG);
+                // Its message has named the cause, and to try again at once cannot help.
+                match status.code() {
+                    Some(WRONG) => wrong = true,
+                    _ => passed = true,
+                }
                 *work = None;
             }
         }
-        if wrong && std::mem::replace(&mut self.is_configured, false) {
-            log::warn("nothing is opened or watched until dlq-prs is started again; lines pass");
+        if passed && !wrong && std::mem::take(&mut self.is_wrong) {
+            log::warn("the configuration is right again");
+        }
+        if wrong && !std::mem::replace(&mut self.is_wrong, true) {
+            log::warn(&format!(
+                "nothing is opened or watched until the configuration is right, which is tried every {}; \
+                 lines pass",
+                show_span(self.interval)
+            ));
         }
         Ok(())
     }
@@ -135,6 +149,10 @@ impl PullRequestFilter {
             self.looking = self.spawn("a look at the pull requests", &["--once"]);
             // Limits on openings end, and failures are tried again.
             self.is_opening_due = true;
+        }
+        // The next look tells whether it is right again.
+        if self.is_wrong {
+            return;
         }
         let is_wanted = self.is_opening_due && self.switches.now().pull_requests;
         if self.opening.is_none() && is_wanted {
@@ -163,6 +181,8 @@ impl PullRequestFilter {
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // What is wrong was told.
+            .stderr(if self.is_wrong { Stdio::null() } else { Stdio::inherit() })
             .spawn()?;
         let (to, lines) = mpsc::channel();
         if let Some(stdout) = child.stdout.take() {
@@ -209,7 +229,7 @@ impl StreamFilter for PullRequestFilter {
         if !self.is_configured && !self.is_busy() {
             return None;
         }
-        if self.is_busy() || self.is_opening_due {
+        if self.is_busy() || self.is_opening_due && !self.is_wrong {
             return Some(TICK);
         }
         Some(self.look_at.saturating_duration_since(clock::tick()).max(TICK))
@@ -231,7 +251,7 @@ impl StreamFilter for PullRequestFilter {
             self.collect(out)?;
             out.flush()?;
             // A session may have ended just before the end of the input.
-            if self.opening.is_none() && self.is_opening_due {
+            if self.opening.is_none() && self.is_opening_due && !self.is_wrong {
                 self.start();
             }
         }
