@@ -156,3 +156,22 @@ fn failure_of_a_step_is_tried_again() {
         site.assert_allowed();
     }
 }
+
+/// Maintainers may not push to a fork of an organisation: the pull request goes without that.
+#[test]
+fn fork_whose_branches_maintainers_may_not_push_to_has_a_pull_request() {
+    let Some(site) = Site::new("prs-collab", "  push_to: bot/web\n") else { return };
+    site.act(
+        "repo",
+        json!({"name": "bot/web", "fork_of": REPO, "private": true, "roles": {"bot": "write"}}),
+    );
+    site.plant(1);
+    let errors = json!([{"resource": "PullRequest", "code": "custom", "field": "fork_collab",
+        "message": "Fork collab can't be granted by someone without permission"}]);
+    let refusal = json!({"status": 422, "method": "POST", "path": "pulls$", "times": null,
+        "body_has": "\"maintainer_can_modify\":true",
+        "body": {"message": "Validation Failed", "errors": errors}});
+    site.act("faults", refusal);
+    site.machine.open_due().only("pr.opened");
+    site.assert_allowed();
+}

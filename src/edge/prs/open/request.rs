@@ -133,8 +133,8 @@ impl Opening<'_> {
         if let Some(name) = self.name_of_fork() {
             body["head_repo"] = json!(name);
         }
-        for is_draft in [true, false] {
-            body["draft"] = Value::Bool(is_draft);
+        // What the repository or the fork does not allow is left out, one by one.
+        for _ in 0..3 {
             let (answer, raw) = match self.client.rest(Method::Post, &path, Some(&body)) {
                 Ok(answered) => answered,
                 // Whether it was opened is seen there.
@@ -149,7 +149,16 @@ impl Opening<'_> {
                         self.find(branch)?.ok_or(Stop::Failed("the answer is cut".into()))
                     });
                 }
-                GithubAnswer::Invalid(InvalidRequest::DraftsUnsupported) if is_draft => {}
+                GithubAnswer::Invalid(InvalidRequest::DraftsUnsupported)
+                    if body["draft"] == json!(true) =>
+                {
+                    body["draft"] = json!(false);
+                }
+                GithubAnswer::Invalid(InvalidRequest::ForkCollab)
+                    if body["maintainer_can_modify"] == json!(true) =>
+                {
+                    body["maintainer_can_modify"] = json!(false);
+                }
                 GithubAnswer::Invalid(InvalidRequest::NoCommits) => {
                     return Err(Stop::Refused(
                         "already_fixed",
