@@ -18,6 +18,7 @@ pub mod published;
 pub mod query;
 pub mod reading;
 pub mod redriven;
+pub mod refusal;
 pub mod reminder;
 pub mod round;
 pub mod server;

@@ -175,3 +175,39 @@ fn fork_whose_branches_maintainers_may_not_push_to_has_a_pull_request() {
     site.machine.open_due().only("pr.opened");
     site.assert_allowed();
 }
+
+/// A person has locked the conversation of the open pull request.
+#[test]
+fn locked_pull_request_covers_its_cause_without_a_comment() {
+    let Some(site) = Site::new("prs-locked", "") else { return };
+    site.plant(1);
+    site.machine.open_due().only("pr.opened");
+    site.plant(2);
+    let refusal = json!({"status": 403, "method": "POST", "path": "comments$", "times": null,
+        "body": {"message": "Unable to create comment because issue is locked."}});
+    site.act("faults", refusal);
+    let ran = site.machine.open_due();
+    assert_eq!((ran.code, ran.types().len()), (0, 0), "{ran:?}");
+    assert!(ran.stderr.contains("is locked"), "{ran:?}");
+    assert_eq!(site.machine.fix(2)["step"], json!("commented"));
+    site.forget_log();
+    site.machine.open_due().assert_silent();
+    assert_eq!(site.count("path="), 0);
+    site.assert_allowed();
+}
+
+/// A setting of the repository refuses the push, and is changed: the fix is judged anew.
+#[test]
+fn refusal_by_a_setting_is_judged_anew() {
+    let Some(site) = Site::new("prs-setting", "") else { return };
+    site.act("repo", json!({"name": REPO, "archived": true}));
+    site.plant(1);
+    assert_eq!(site.machine.open_due().only("pr.refused")["reason"], json!("closed_repository"));
+    site.act("repo", json!({"name": REPO, "archived": false}));
+    site.machine.open_due().assert_silent();
+    site.machine.edit("prs.json", |prs| {
+        prs["sessions"][0]["at"] = json!(seconds_ago(7 * 3600).to_string());
+    });
+    site.machine.open_due().only("pr.opened");
+    site.assert_allowed();
+}

@@ -12,6 +12,7 @@ use crate::edge::http::Method;
 use crate::edge::prs::opened::PullRequestAnswer;
 use crate::error::Error;
 use crate::event::PrCommented;
+use crate::log;
 use crate::rules::pull_request::answer::{GithubAnswer, InvalidRequest};
 use crate::rules::pull_request::document::{FixState, FixStep, OpenedPullRequest};
 use crate::rules::pull_request::news::subject;
@@ -242,6 +243,13 @@ impl Opening<'_> {
             let body = json!({ "body": text });
             let (answer, raw) =
                 self.client.rest(Method::Post, &path, Some(&body)).map_err(Stop::from)?;
+            if is_locked(&answer) {
+                // A person has ended the conversation; the pull request covers the cause all the same.
+                log::warn(&format!("{repo}#{} is locked: it gets no comment", on.number));
+                let (id, number, url) = (on.node_id.clone(), on.number, on.html_url.clone());
+                let by = OpenedPullRequest { id, number, url };
+                return Ok(self.prs.record_covered(known, by, out)?);
+            }
             if answer != GithubAnswer::Success {
                 return Err(Stop::Failed(in_words(&answer)).into());
             }
@@ -285,4 +293,9 @@ impl Opening<'_> {
             found.as_array().into_iter().flatten().filter_map(|one| one["body"].as_str());
         Ok(bodies.any(|body| body.contains(&facts.session)))
     }
+}
+
+/// Whether a comment was refused because the conversation is locked.
+fn is_locked(answer: &GithubAnswer) -> bool {
+    matches!(answer, GithubAnswer::Forbidden { sentence, .. } if sentence.contains("is locked"))
 }
