@@ -196,6 +196,18 @@ fn locked_pull_request_covers_its_cause_without_a_comment() {
     site.assert_allowed();
 }
 
+#[test]
+fn unproven_fix_without_its_base_is_refused_at_once() {
+    let Some(site) = Site::new("prs-no-base", "  unproven: true\n") else { return };
+    site.machine.plant(1, &site.base, |session, _| {
+        (session["proofs"], session["base"]) = (json!([]), Value::Null);
+    });
+    let ran = site.machine.open_due();
+    assert_eq!(ran.only("pr.refused")["reason"], json!("base_unknown"));
+    site.machine.open_due().assert_silent();
+    site.assert_allowed();
+}
+
 /// A setting of the repository refuses the push, and is changed: the fix is judged anew.
 #[test]
 fn refusal_by_a_setting_is_judged_anew() {
