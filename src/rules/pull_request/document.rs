@@ -119,6 +119,8 @@ pub struct FixState {
     pub branch: String,
     /// The commit of the base branch that the branch was made from.
     pub base: String,
+    /// The branch that the pull request was opened into; empty when it is not known.
+    pub into: String,
     /// The commit of the fix.
     pub commit: Option<String>,
     /// All commits that were pushed for the fix, or were about to be: an intent replaces no fact.

@@ -236,7 +236,9 @@ pub fn resolved(prs: &PullRequests, sessions: &Sessions) -> Vec<(String, String)
     let merged =
         prs.watched.values().filter(|one| matches!(one.end, Some(PullRequestEnd::Merged { .. })));
     let pair = |one: &WatchedPullRequest| {
-        let fix = prs.opener_of(one)?;
+        // Somebody has put it into another branch: what runs has no fix yet.
+        let is_there = |fix: &&FixState| fix.into.is_empty() || fix.into == one.base;
+        let fix = prs.opener_of(one).filter(is_there)?;
         let session = sessions.session(&fix.id).filter(|one| one.resolved_by.is_none())?;
         Some((session.id.clone(), subject(&one.repo, one.number)))
     };

@@ -129,3 +129,21 @@ fn question_of_a_clock_that_was_ahead_is_asked_again() {
     assert!(asked_at <= seconds_ago(0), "{asked_at}");
     site.assert_allowed();
 }
+
+/// Somebody puts the pull request into another branch than the one that runs.
+#[test]
+fn merge_into_another_branch_resolves_nothing() {
+    let Some(site) = Site::new("prs-retarget", "") else { return };
+    site.plant(1);
+    site.machine.open_due().only("pr.opened");
+    site.act("ref", json!({"repo": REPO, "ref": "refs/heads/side", "sha": site.base}));
+    let (status, _) =
+        site.server.json("PATCH", "/repos/acme/web/pulls/1", Some(&json!({"base": "side"})));
+    assert_eq!(status, 200);
+    site.on("draft", 1, json!({"draft": false, "login": "ann"}));
+    site.on("merge", 1, json!({"login": "bob", "method": "squash"}));
+    assert_eq!(site.machine.look().only("pr.merged")["base"], json!("side"));
+    let sessions = site.machine.document("sessions.json");
+    assert_eq!(sessions["sessions"][0]["resolved_by"], Value::Null);
+    site.assert_allowed();
+}

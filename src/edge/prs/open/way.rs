@@ -347,6 +347,7 @@ impl Opening<'_> {
         let (id, number, url) = (answer.node_id.clone(), answer.number, answer.html_url.clone());
         let state = FixState {
             step: FixStep::Opened,
+            into: self.base(),
             repo: self.repo.full_name.clone(),
             pull_request: Some(OpenedPullRequest { id, number, url }),
             at: now,
