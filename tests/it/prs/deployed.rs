@@ -130,6 +130,20 @@ fn question_of_a_clock_that_was_ahead_is_asked_again() {
     site.assert_allowed();
 }
 
+#[test]
+fn deployments_that_cannot_be_read_are_a_warning_once() {
+    let Some(site) = Site::new("prs-deployed-forbidden", "") else { return };
+    merge(&site);
+    site.act("faults", json!({"kind": "forbidden", "path": "deployments", "times": null}));
+    site.machine.look().only("pr.merged");
+    let ran = site.machine.look();
+    assert_eq!((ran.code, ran.types().len()), (0, 0), "{ran:?}");
+    assert!(ran.stderr.contains("deployments of 'acme/web' cannot be read"), "{ran:?}");
+    let ran = site.machine.look();
+    assert!(!ran.stderr.contains("cannot be read"), "{ran:?}");
+    site.assert_allowed();
+}
+
 /// Somebody puts the pull request into another branch than the one that runs.
 #[test]
 fn merge_into_another_branch_resolves_nothing() {
