@@ -20,6 +20,7 @@ pub mod reading;
 pub mod redriven;
 pub mod refusal;
 pub mod reminder;
+pub mod retention;
 pub mod round;
 pub mod server;
 pub mod turn;

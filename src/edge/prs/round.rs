@@ -153,6 +153,7 @@ impl Prs<'_> {
         lines.extend(failure_line(prs.look.as_ref(), seen.failure.as_deref(), *now));
         prs.watched.append(&mut outcome.records);
         outcome.dropped.iter().for_each(|id| drop(prs.watched.remove(id)));
+        prs.forget_old(*now);
         for (id, search) in &deployed.asked {
             if let Some(record) = prs.watched.get_mut(id) {
                 record.deployment = Some(search.clone());

@@ -70,6 +70,10 @@ pub fn missing_ids(
         Some(PullRequestEnd::Closed { at }) => {
             one.origin == PullRequestOrigin::Ours && now < at.plus(ASKED_AFTER_CLOSE)
         }
+        // Its deployment is known by the commit, which comes late.
+        Some(PullRequestEnd::Merged { at, commit: None }) => {
+            one.origin == PullRequestOrigin::Ours && now < at.plus(ASKED_AFTER_CLOSE)
+        }
         Some(PullRequestEnd::Merged { .. }) => false,
     };
     let missing = known.values().filter(|one| is_asked(one) && !found.contains(&*one.id));

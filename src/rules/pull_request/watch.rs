@@ -189,6 +189,12 @@ pub fn judge_reading(
             (next.turn_since, next.reminded_at) = (now, None);
             changes.push(PullRequestChange::Reopened);
         }
+        (
+            Some(PullRequestEnd::Merged { at, commit: None }),
+            Some(PullRequestEnd::Merged { commit, .. }),
+        ) => {
+            next.end = Some(PullRequestEnd::Merged { at: *at, commit });
+        }
         (Some(PullRequestEnd::Closed { .. }), Some(PullRequestEnd::Merged { at, commit })) => {
             next.end = Some(PullRequestEnd::Merged { at, commit: commit.clone() });
             changes.push(PullRequestChange::Merged { commit });

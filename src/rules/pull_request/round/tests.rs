@@ -66,11 +66,15 @@ fn closed_pull_request_of_ours_is_asked_for_a_week_more() {
     let (mut known, _) = rounds(&[whole(vec![numbered(1)])]);
     let day = 24 * 60;
     let closed = Some(PullRequestEnd::Closed { at: at(0) });
-    let merged = Some(PullRequestEnd::Merged { at: at(0), commit: None });
+    let merged =
+        |commit: &str| Some(PullRequestEnd::Merged { at: at(0), commit: Some(commit.to_owned()) });
+    let unknown = Some(PullRequestEnd::Merged { at: at(0), commit: None });
     let rows = [
         ("closed", PullRequestOrigin::Ours, closed.clone(), 7 * day - 1, true),
         ("closed a week ago", PullRequestOrigin::Ours, closed.clone(), 7 * day, false),
-        ("merged", PullRequestOrigin::Ours, merged, 1, false),
+        ("merged", PullRequestOrigin::Ours, merged("m1"), 1, false),
+        ("merged, commit to come", PullRequestOrigin::Ours, unknown.clone(), 7 * day - 1, true),
+        ("merged, commit never came", PullRequestOrigin::Ours, unknown, 7 * day, false),
         ("of others", PullRequestOrigin::Person, closed, 1, false),
         ("open", PullRequestOrigin::Person, None, 99 * day, true),
     ];
