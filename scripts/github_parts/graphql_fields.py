@@ -194,6 +194,15 @@ def reviews(pull, arguments, _context):
     return Listed(one for one in pull.reviews if not states or one.state in states)
 
 
+def opinions(pull, arguments, _context):
+    """Returns the last opinions: with `writersOnly`, of those who may push."""
+    found = pull.opinions()
+    if arguments.get("writersOnly"):
+        writers = ("write", "maintain", "admin")
+        found = [one for one in found if pull.repo.role(one.author) in writers]
+    return Listed(found)
+
+
 def files(pull, _arguments, context):
     listed = context["request"].git.git(
         pull.repo, "diff", "--numstat", f"{pull.base_sha}...{pull.head_sha}") or ""

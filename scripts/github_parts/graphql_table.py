@@ -114,7 +114,7 @@ PULL = COMMENTABLE | {
     "mergeStateStatus": with_context(lambda one, context: {
         "MERGEABLE": "DRAFT" if one.draft else "CLEAN", "CONFLICTING": "DIRTY"}.get(
             on.mergeable(one, context), "UNKNOWN")),
-    "latestOpinionatedReviews": the(lambda one: on.Listed(one.opinions())),
+    "latestOpinionatedReviews": on.opinions,
     "latestReviews": the(lambda one: on.Listed(
         {review.author.login: review for review in one.reviews}.values())),
     "reviews": on.reviews, "reviewRequests": on.requests_of, "commits": on.pull_commits,

@@ -1,10 +1,12 @@
 //! Pull requests of `dlq-prs`: the real programs and git, against a stand-in for GitHub with a state.
 
+mod app_token;
 mod deployed;
 mod disk_full;
 mod extras;
 mod faults;
 mod filter;
+mod identity;
 mod issues;
 mod kills;
 mod limits;
@@ -17,6 +19,8 @@ mod recovery;
 mod redriven;
 mod refusals;
 mod reminders;
+mod same_cause;
+mod scope;
 mod token;
 mod watching;
 

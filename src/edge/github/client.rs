@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::rules::http::{HttpAnswer, RequestError};
 use crate::rules::pull_request::answer::{GithubAnswer, meaning};
 use crate::rules::pull_request::document::{RequestPause, SeenLimits};
-use crate::rules::pull_request::query::{QueryAnswer, QueryFault, read_answer};
+use crate::rules::pull_request::query::{QueryAnswer, QueryFault, read_answer, viewer_body};
 use crate::rules::pull_request::server::{GithubServer, server};
 use crate::store::{self, BlockingWait};
 use crate::text::safe;
@@ -143,8 +143,17 @@ impl<'a> GithubClient<'a> {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(GithubAnswer, HttpAnswer), GithubError> {
-        let url = format!("{}{path}", self.server.rest);
-        self.ask(RequestKind::Rest, method, &url, body)
+        let rest = &self.server.rest;
+        let answered = self.ask(RequestKind::Rest, method, &format!("{rest}{path}"), body)?;
+        // A repository that was renamed: the request has had no effect there.
+        let place = match &answered {
+            (GithubAnswer::Unknown { status: 307 | 308 }, raw) => raw.header("location"),
+            _ => None,
+        };
+        match place.filter(|place| place.starts_with(&format!("{rest}/"))) {
+            Some(place) => self.ask(RequestKind::Rest, method, place, body),
+            None => Ok(answered),
+        }
     }
 
     /// Asks for something in REST, and reads it. None: it is not there, or may not be seen.
@@ -171,7 +180,13 @@ impl<'a> GithubClient<'a> {
             other => return Err(GithubError::Failed(in_words(&other))),
         }
         match read_answer(&raw.body) {
-            Ok(read) => Ok(read),
+            Ok(read) => {
+                if let Some(until) = read.budget.and_then(|budget| budget.pause(clock::now())) {
+                    let pause = RequestPause { until, count: 0 };
+                    self.pauses.borrow_mut().insert(RequestKind::Graphql.word().into(), pause);
+                }
+                Ok(read)
+            }
             Err(QueryFault::TooWide) => Err(GithubError::TooWide),
             Err(QueryFault::RateLimited) => {
                 let spent = HttpAnswer { status: 429, ..raw };
@@ -181,6 +196,33 @@ impl<'a> GithubClient<'a> {
             Err(QueryFault::Malformed) => {
                 Err(GithubError::Failed("the answer is not one of GitHub".into()))
             }
+        }
+    }
+
+    /// Returns the account of the token. None: the token may not say.
+    ///
+    /// The tokens of apps and of Actions may not ask in REST, and may in GraphQL.
+    pub fn login(&self) -> Result<Option<String>, GithubError> {
+        let (answer, raw) = self.rest(Method::Get, "/user", None)?;
+        match answer {
+            GithubAnswer::Success => {
+                let own: Value = serde_json::from_slice(&raw.body).unwrap_or_default();
+                own["login"].as_str().map_or_else(
+                    || Err(GithubError::Failed("the answer is not one of GitHub".into())),
+                    |login| Ok(Some(login.to_owned())),
+                )
+            }
+            GithubAnswer::Forbidden { .. } | GithubAnswer::NotFound => {
+                match self.query(&viewer_body()) {
+                    Ok(answer) => Ok(answer.login.map(|login| match login.ends_with("[bot]") {
+                        true => login,
+                        false => login + "[bot]",
+                    })),
+                    Err(GithubError::Failed(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            other => Err(GithubError::Failed(in_words(&other))),
         }
     }
 

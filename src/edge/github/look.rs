@@ -19,8 +19,8 @@ const PAGES_MAX: u32 = 400;
 const RESULTS_MAX: u64 = 1000;
 /// The reason of a look that no narrower page has saved.
 const GIVES_UP: &str = "GitHub fails, or gives up on a single pull request (status 502)";
-/// The points of the hour that are left to others.
-const POINTS_LEFT: u64 = 200;
+/// The reason of a look that a limit has ended. It has no moment, which would differ each time.
+pub const LIMITED: &str = "GitHub limits the requests of this account";
 
 /// A look, with the reason why it was not whole.
 pub struct PullRequestLook {
@@ -38,15 +38,28 @@ pub fn look(
         reading: RoundReading { is_whole: true, ..RoundReading::default() },
         failure: None,
     };
-    for batch in searches.chunks(SEARCHES_MAX) {
-        look.search(client, batch)?;
+    match look.read_all(client, searches, known) {
+        // What was read until then counts.
+        Err(GithubError::Limited { .. }) if look.reading.login.is_some() => look.fail(LIMITED),
+        read => read?,
     }
-    let missing = missing_ids(known, &look.reading.read, clock::now());
-    look.confirm(client, &missing)?;
     Ok(look)
 }
 
 impl PullRequestLook {
+    fn read_all(
+        &mut self,
+        client: &GithubClient<'_>,
+        searches: &[PullRequestSearch],
+        known: &BTreeMap<String, WatchedPullRequest>,
+    ) -> Result<(), GithubError> {
+        for batch in searches.chunks(SEARCHES_MAX) {
+            self.search(client, batch)?;
+        }
+        let missing = missing_ids(known, &self.reading.read, clock::now());
+        self.confirm(client, &missing)
+    }
+
     /// Reads all pages of a few searches.
     fn search(
         &mut self,
@@ -76,12 +89,7 @@ impl PullRequestLook {
                 },
                 Err(error) => return Err(error),
             };
-            let is_spent = answer.budget.is_some_and(|budget| budget.remaining < POINTS_LEFT);
             pending = self.take(answer, &pending);
-            if !pending.is_empty() && is_spent {
-                self.fail("the points of this hour are nearly spent");
-                return Ok(());
-            }
         }
         Ok(())
     }
@@ -110,11 +118,17 @@ impl PullRequestLook {
                     "a search finds more than 1000 pull requests, of which GitHub shows 1000",
                 );
             }
-            self.reading.read.extend(page.found);
-            more.extend(
-                page.next
-                    .map(|next| PullRequestSearch { text: search.text.clone(), after: Some(next) }),
-            );
+            for found in page.found {
+                let places = search.places_of(&found.repo);
+                self.reading.found_in.entry(found.id.clone()).or_default().extend(places);
+                self.reading.read.push(found);
+            }
+            match page.next {
+                Some(next) => {
+                    more.push(PullRequestSearch { after: Some(next), ..search.clone() });
+                }
+                None => self.reading.whole.extend(search.places.iter().cloned()),
+            }
         }
         more
     }
@@ -157,6 +171,7 @@ impl PullRequestLook {
             }
             let why =
                 answer.error.unwrap_or_else(|| "GitHub does not show it to this token".into());
+            let before = self.reading.unread.len();
             let mut nodes = answer.nodes.into_iter();
             for id in now {
                 match nodes.next().flatten() {
@@ -166,6 +181,9 @@ impl PullRequestLook {
                         self.reading.unread.insert(id.clone(), why.clone());
                     }
                 }
+            }
+            if self.reading.unread.len() > before {
+                self.note(&format!("known pull requests: {why}"));
             }
             rest = later;
         }

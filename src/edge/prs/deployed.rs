@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::edge::command;
-use crate::edge::github::client::GithubClient;
+use crate::edge::github::client::{GithubClient, GithubError};
 use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::deployment;
@@ -67,8 +67,19 @@ impl Prs<'_> {
                         break;
                     }
                 },
-                None => is_deployed(client, &one.repo, commit, &mut search)
-                    .then_some(DeployedBy::Deployment),
+                None => match is_deployed(client, &one.repo, commit, &mut search) {
+                    Ok(is_live) => is_live.then_some(DeployedBy::Deployment),
+                    Err(why) => {
+                        let name = safe(&one.repo);
+                        let message = format!("deployments of '{name}' cannot be read: {why}");
+                        // Once for each merge: it is asked about for 30 days.
+                        match one.deployment {
+                            None => log::warn(&message),
+                            Some(_) => log::info(&message),
+                        }
+                        None
+                    }
+                },
             };
             look.live.extend(by.map(|by| (one.id.clone(), by)));
             look.asked.push((one.id.clone(), search));
@@ -83,7 +94,7 @@ impl Prs<'_> {
         prs: &PullRequests,
         sessions: &Sessions,
     ) -> Option<&Vec<String>> {
-        let fix = prs.opener(&one.repo, one.number)?;
+        let fix = prs.opener_of(one)?;
         let queue = &sessions.session(&fix.id)?.queue_name;
         let rules = &self.settings.auto_investigation.queues;
         rules.iter().find(|rule| rule.matching.matches(queue))?.deployed.as_ref()
@@ -107,36 +118,41 @@ fn succeeds(command: &[String], commit: &str) -> Option<bool> {
     }
 }
 
-/// Whether a deployment to production that contains a commit has succeeded. What cannot be read is no
-/// deployment. `search` remembers the deployments that do not contain it.
+/// Whether a deployment to production that contains a commit has succeeded. `search` remembers the
+/// deployments that do not contain it.
 fn is_deployed(
     client: &GithubClient<'_>,
     repo: &str,
     commit: &str,
     search: &mut DeploymentSearch,
-) -> bool {
-    let get = |path: String| client.get(&path).ok().flatten();
-    let list = get(format!("/repos/{repo}/deployments?per_page={LISTED_MAX}"));
-    let list = list.unwrap_or_default();
+) -> Result<bool, GithubError> {
+    let list = client.get(&format!("/repos/{repo}/deployments?per_page={LISTED_MAX}"))?;
+    let missing =
+        || GithubError::Failed("they are not there, or the token may not see them".into());
+    let list = list.ok_or_else(missing)?;
     let deployments = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let is_production = |one: &&Value| {
         let environment = one["environment"].as_str().unwrap_or_default();
         one["production_environment"] == true || deployment::is_production(environment)
     };
-    deployments.iter().filter(is_production).take(DEPLOYMENTS_MAX).any(|one| {
-        let (Some(id), Some(sha)) = (one["id"].as_u64(), one["sha"].as_str()) else { return false };
+    for one in deployments.iter().filter(is_production).take(DEPLOYMENTS_MAX) {
+        let (Some(id), Some(sha)) = (one["id"].as_u64(), one["sha"].as_str()) else { continue };
         if search.lacking.contains(&id) {
-            return false;
+            continue;
         }
         if sha != commit {
-            let compared = get(format!("/repos/{repo}/compare/{commit}...{sha}?per_page=1"));
-            let Some(compared) = compared else { return false };
+            let path = format!("/repos/{repo}/compare/{commit}...{sha}?per_page=1");
+            // One of the two commits is not there any more.
+            let Some(compared) = client.get(&path)? else { continue };
             if compared["status"] != "ahead" && compared["status"] != "identical" {
                 search.add_lacking(id);
-                return false;
+                continue;
             }
         }
-        let statuses = get(format!("/repos/{repo}/deployments/{id}/statuses?per_page=1"));
-        statuses.is_some_and(|all| all[0]["state"] == "success")
-    })
+        let path = format!("/repos/{repo}/deployments/{id}/statuses?per_page=1");
+        if client.get(&path)?.is_some_and(|all| all[0]["state"] == "success") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::event::{Head, Type};
 use crate::log;
 use crate::text::safe;
+use crate::time::show_span;
 use crate::wire::{Output, StreamFilter};
 
 /// The exit status of a wrong configuration.
@@ -25,6 +26,8 @@ pub fn child_command(given: &Given) -> Result<ChildCommand, Error> {
 pub struct PullRequestFilter {
     is_configured: bool,
     command: ChildCommand,
+    /// Whether the last child has found the configuration wrong.
+    is_wrong: bool,
     switches: Switches,
     interval: Duration,
     /// The moment of the next look.
@@ -48,6 +51,7 @@ impl PullRequestFilter {
         PullRequestFilter {
             is_configured,
             command,
+            is_wrong: false,
             switches,
             interval,
             look_at: clock::tick(),
@@ -61,16 +65,26 @@ impl PullRequestFilter {
 
     /// Prints the lines of the children, and notes which have ended.
     fn collect(&mut self, out: &mut Output) -> Result<(), Error> {
-        let mut wrong = false;
+        let (mut wrong, mut passed) = (false, false);
         for work in [&mut self.looking, &mut self.opening] {
             if let Some(status) = filter_child::collect(work, out)? {
                 self.failed |= !status.success();
-                // Its message has named the cause, and to try again cannot help.
-                wrong |= status.code() == Some(WRONG);
+                // Its message has named the cause, and to try again at once cannot help.
+                match status.code() {
+                    Some(WRONG) => wrong = true,
+                    _ => passed = true,
+                }
             }
         }
-        if wrong && std::mem::replace(&mut self.is_configured, false) {
-            log::warn("nothing is opened or watched until dlq-prs is started again; lines pass");
+        if passed && !wrong && std::mem::take(&mut self.is_wrong) {
+            log::warn("the configuration is right again");
+        }
+        if wrong && !std::mem::replace(&mut self.is_wrong, true) {
+            log::warn(&format!(
+                "nothing is opened or watched until the configuration is right, which is tried every {}; \
+                 lines pass",
+                show_span(self.interval)
+            ));
         }
         Ok(())
     }
@@ -85,6 +99,10 @@ impl PullRequestFilter {
             self.looking = self.spawn("a look at the pull requests", "--once");
             // Limits on openings end, and failures are tried again.
             self.is_opening_due = true;
+        }
+        // The next look tells whether it is right again.
+        if self.is_wrong {
+            return;
         }
         let is_wanted = self.is_opening_due && self.switches.now().pull_requests;
         if self.opening.is_none() && is_wanted {
@@ -128,7 +146,7 @@ impl StreamFilter for PullRequestFilter {
         if !self.is_configured && !self.is_busy() {
             return None;
         }
-        if self.is_busy() || self.is_opening_due {
+        if self.is_busy() || self.is_opening_due && !self.is_wrong {
             return Some(TICK);
         }
         Some(self.look_at.saturating_duration_since(clock::tick()).max(TICK))
@@ -148,7 +166,7 @@ impl StreamFilter for PullRequestFilter {
             self.collect(out)?;
             out.flush()?;
             // A session may have ended just before the end of the input.
-            if self.opening.is_none() && self.is_opening_due {
+            if self.opening.is_none() && self.is_opening_due && !self.is_wrong {
                 self.start();
             }
             Ok(self.is_busy())

@@ -1,31 +1,37 @@
 //! The issues for causes without a fix to offer.
 //!
 //! Promises: one issue a cause, also of several machines with one account: it is looked for by its marker
-//! among the issues of that account before one is opened. A failure is tried again with growing pauses.
+//! among the issues of that account before one is opened, and again behind that: of two that were opened at
+//! once, the lower number stays. A failure is tried again with growing pauses.
+
+mod found;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Prs;
-use super::open::{CLOCKS_DIFFER, OpenableFix, Stop};
+use super::open::{OpenableFix, Stop};
 use super::opened::RepositoryFacts;
 use crate::clock;
 use crate::document::Keys;
-use crate::edge::github::client::{GithubClient, in_words};
-use crate::edge::http::Method;
+use crate::edge::github::client::GithubClient;
 use crate::error::Error;
 use crate::event::{Event, IssueClosed, IssueFacts, IssueOpened, Payload};
 use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::investigation::session::{Session, SessionStatus};
-use crate::rules::pull_request::answer::GithubAnswer;
 use crate::rules::pull_request::document::{IssueState, PullRequests};
 use crate::rules::pull_request::issue::{IssueVerdict, after_failure, judge_issue, to_close};
 use crate::rules::pull_request::news::subject;
-use crate::rules::pull_request::published::{self, INCIDENT_OVER};
+use crate::rules::pull_request::published;
 use crate::text::safe;
 use crate::time::Timestamp;
 use crate::wire::Output;
+use found::{ClosedIssue, FoundIssue, close, find, find_or_post};
 
+/// The pause after which a session is judged again whose repository has another name.
+const ASKED_AGAIN: Duration = Duration::from_secs(3600);
 /// The verdicts that are worth an issue.
 const STATUSES: [&str; 2] = ["confirmed", "likely"];
 
@@ -51,7 +57,7 @@ impl Prs<'_> {
         if self.is_dry {
             return Ok(failed);
         }
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let is_over = |issue: &IssueState| is_over(&issue.incident, &issue.id);
         for issue in to_close(&prs.issues, &is_over, clock::now()) {
             let closed = self.with_client(|client| self.close_issue(client, issue, out))?;
@@ -63,7 +69,7 @@ impl Prs<'_> {
     /// Opens the issue of a session, when it is due. Returns whether that failed.
     fn open_issue(&self, session: &Session, out: &mut Output) -> Result<bool, Error> {
         let mut fix = self.fix(session)?;
-        let prs: PullRequests = self.store.read(&Keys::all())?;
+        let prs = self.pull_requests(&Keys::all())?;
         let has_cause = STATUSES.contains(&session.verdict.as_deref().unwrap_or_default());
         let max = self.settings.github.max_per_day;
         let judge =
@@ -89,11 +95,21 @@ impl Prs<'_> {
             };
             // A renamed repository has its issues under the new name.
             if judge(&fix) == IssueVerdict::No {
-                return Ok(None);
+                let waiting =
+                    IssueState { retry_at: Some(clock::now().plus(ASKED_AGAIN)), ..state(&fix) };
+                return self.set_aside(waiting, out);
             }
             self.post_issue(client, &fix, &repo, state(&fix), out)
         })?;
         self.after(&begun, opened, out)
+    }
+
+    /// Records that a session has no issue now, so that not each run asks for its repository.
+    fn set_aside(&self, state: IssueState, out: &mut Output) -> Result<Option<Stop>, Error> {
+        match self.is_dry {
+            true => Ok(None),
+            false => self.record_issue(state, None, out).map(|()| None),
+        }
     }
 
     /// Acts with a client, and records the limits that it has met. Returns why the act failed.
@@ -102,7 +118,7 @@ impl Prs<'_> {
         act: impl FnOnce(&GithubClient<'_>) -> Result<Option<Stop>, Error>,
     ) -> Result<Option<Stop>, Error> {
         // Each knows the limits that the one before has met.
-        let prs: PullRequests = self.store.read(&Keys::none().with_all(PullRequests::PAUSE))?;
+        let prs = self.pull_requests(&Keys::none().with_all(PullRequests::PAUSE))?;
         let client = match GithubClient::open(&self.settings.github, self.env, prs.pauses) {
             Ok(client) => client,
             Err(error) => return Ok(Some(Stop::Failed(error.to_string()))),
@@ -122,8 +138,10 @@ impl Prs<'_> {
         out: &mut Output,
     ) -> Result<Option<Stop>, Error> {
         if repo.has_issues == Some(false) {
-            log::info(&format!("repository '{}' has no issues", safe(&repo.full_name)));
-            return Ok(None);
+            log::warn(&format!("repository '{}' has no issues", safe(&repo.full_name)));
+            let closed_at = Some(clock::now());
+            let none = IssueState { closed_at, is_closed_by_us: true, ..begun };
+            return self.set_aside(none, out);
         }
         let summary = self.summary(fix, None, &fix.facts.base);
         let audience = repo.audience(self.settings.github.public_evidence);
@@ -136,14 +154,17 @@ impl Prs<'_> {
         self.record_issue(begun.clone(), None, out)?;
         let state = |answer: &Value| IssueState {
             number: answer["number"].as_u64(),
+            node_id: answer["node_id"].as_str().unwrap_or_default().to_owned(),
             title: answer["title"].as_str().unwrap_or_default().to_owned(),
             url: answer["html_url"].as_str().unwrap_or_default().to_owned(),
             retry_at: None,
             tries: 0,
             ..begun.clone()
         };
-        let answer = match find(client, &begun) {
-            Ok(FoundIssue::Open { issue, is_of_session: true }) => issue,
+        let labels = &self.settings.github.labels;
+        let body = json!({"title": title, "body": body, "labels": labels});
+        let answer = match find_or_post(client, &begun, &body) {
+            Ok(FoundIssue::Open { issue, is_of_session: true, .. }) => issue,
             // Another machine's, or of a state that is lost: it is closed with the incident here, too.
             Ok(FoundIssue::Open { issue, .. }) => {
                 return self.record_issue(state(&issue), None, out).map(|()| None);
@@ -152,15 +173,7 @@ impl Prs<'_> {
                 let closed = IssueState { closed_at: Some(clock::now()), ..state(&issue) };
                 return self.record_issue(closed, None, out).map(|()| None);
             }
-            Ok(FoundIssue::None) => {
-                let path = format!("/repos/{}/issues", repo.full_name);
-                let labels = &self.settings.github.labels;
-                let body = json!({"title": title, "body": body, "labels": labels});
-                match ask(client, Method::Post, &path, &body) {
-                    Ok(answer) => answer,
-                    Err(stop) => return Ok(Some(stop)),
-                }
-            }
+            Ok(FoundIssue::None) => return Ok(None),
             Err(stop) => return Ok(Some(stop)),
         };
         let state = state(&answer);
@@ -185,7 +198,7 @@ impl Prs<'_> {
             Some(number) => close(client, issue, number),
             // It was begun: what was opened there is found by its marker.
             None => find(client, issue).and_then(|found| match found {
-                FoundIssue::Open { issue: there, is_of_session: true } => {
+                FoundIssue::Open { issue: there, is_of_session: true, .. } => {
                     close(client, issue, there["number"].as_u64().unwrap_or_default())
                 }
                 _ => Ok(ClosedIssue::default()),
@@ -224,7 +237,11 @@ impl Prs<'_> {
             prs.put_issue(state);
             line.as_ref().map_or(Ok(()), |line| self.journal.append(line))
         })?;
-        line.map_or(Ok(()), |line| out.line(&line))
+        match line.map(|line| out.line(&line)) {
+            // The journal has the event. What was begun is finished without a reader.
+            Some(Err(Error::Pipe)) | None => Ok(()),
+            Some(printed) => printed,
+        }
     }
 
     /// Records and warns of a failure. Returns whether there was one.
@@ -252,27 +269,6 @@ impl Prs<'_> {
     }
 }
 
-/// The state of an issue that was looked for.
-enum FoundIssue {
-    None,
-    /// `is_of_session`: the session that is looked for has opened it.
-    Open {
-        issue: Value,
-        is_of_session: bool,
-    },
-    ClosedByPerson {
-        issue: Value,
-    },
-}
-
-/// An issue that is closed. Without a number there is none.
-#[derive(Default)]
-struct ClosedIssue {
-    number: Option<u64>,
-    /// Whether it was closed from here.
-    is_by_us: bool,
-}
-
 /// Whether a session has a cause and no patch to offer.
 fn is_candidate(session: &Session) -> bool {
     session.status == SessionStatus::Completed && session.has_found_cause()
@@ -292,79 +288,4 @@ fn line<D: Payload>(state: &IssueState, now: Timestamp, data: D) -> Vec<u8> {
     let incident = Some(state.incident.clone()).filter(|id| !id.is_empty());
     let parts = [state.id.as_str(), D::TYPE.as_str()];
     Event::derived(&parts, &subject, now, data).of_incident(incident).line()
-}
-
-/// Sends a request that changes something. Returns the answer.
-fn ask(client: &GithubClient<'_>, method: Method, path: &str, body: &Value) -> Result<Value, Stop> {
-    let (answer, raw) = client.rest(method, path, Some(body))?;
-    match answer {
-        // What was done is seen at the next try.
-        GithubAnswer::Success => serde_json::from_slice(&raw.body)
-            .ok()
-            .filter(|answer: &Value| answer["id"].is_u64())
-            .ok_or_else(|| Stop::Failed("the answer is not one of GitHub".into())),
-        other => Err(Stop::Failed(in_words(&other))),
-    }
-}
-
-/// Asks for what has to be there.
-fn get(client: &GithubClient<'_>, path: &str) -> Result<Value, Stop> {
-    let missing = || Stop::Failed("it is not there, or the token may not see it".to_owned());
-    client.get(path)?.ok_or_else(missing)
-}
-
-/// Closes an issue that is open: with one comment, also when an interrupted run has made that.
-fn close(client: &GithubClient<'_>, issue: &IssueState, number: u64) -> Result<ClosedIssue, Stop> {
-    let path = format!("/repos/{}/issues/{number}", issue.repo);
-    let known = get(client, &path)?;
-    let since = issue.at.minus(CLOCKS_DIFFER);
-    let comments = get(client, &format!("{path}/comments?per_page=100&since={since}"))?;
-    let is_last = |one: &&Value| one["body"].as_str().map(str::trim) == Some(INCIDENT_OVER);
-    let comment = comments.as_array().into_iter().flatten().find(is_last);
-    let number = Some(number);
-    if known["state"] == "closed" {
-        let closer = known["closed_by"]["login"].as_str();
-        let is_by_us = comment.is_some_and(|one| one["user"]["login"].as_str() == closer);
-        return Ok(ClosedIssue { number, is_by_us });
-    }
-    if comment.is_none() {
-        let body = json!({ "body": INCIDENT_OVER });
-        ask(client, Method::Post, &format!("{path}/comments"), &body)?;
-    }
-    let body = json!({"state": "closed", "state_reason": "completed"});
-    let closed = ask(client, Method::Patch, &path, &body)?;
-    if closed["state"] != "closed" {
-        return Err(Stop::Failed("GitHub has not closed it".into()));
-    }
-    Ok(ClosedIssue { number, is_by_us: true })
-}
-
-/// Looks for the issue of a cause that the account of the token has opened: by an interrupted run, by
-/// another machine, or before the state was lost. One that is open comes first, then the newest.
-fn find(client: &GithubClient<'_>, issue: &IssueState) -> Result<FoundIssue, Stop> {
-    let own = get(client, "/user")?;
-    let login = own["login"].as_str().unwrap_or_default();
-    let repo = &issue.repo;
-    let path = format!("/repos/{repo}/issues?state=all&creator={login}&per_page=100");
-    let found = get(client, &path)?;
-    let marker = published::issue_marker(&issue.fingerprint);
-    let body = |one: &Value| one["body"].as_str().unwrap_or_default().to_owned();
-    let is_it = |one: &&Value| {
-        let is_own = one["user"]["login"] == login && one.get("pull_request").is_none();
-        is_own && body(one).contains(&marker)
-    };
-    let all = || found.as_array().into_iter().flatten().filter(is_it);
-    let newest = |one: &&Value| one["number"].as_u64();
-    if let Some(open) = all().filter(|one| one["state"] == "open").max_by_key(newest) {
-        let is_of_session = body(open).contains(&issue.id);
-        return Ok(FoundIssue::Open { issue: open.clone(), is_of_session });
-    }
-    let Some(closed) = all().max_by_key(newest) else { return Ok(FoundIssue::None) };
-    // The list does not say who has closed it.
-    let number = closed["number"].as_u64().unwrap_or_default();
-    let closed = get(client, &format!("/repos/{repo}/issues/{number}"))?;
-    Ok(match closed["closed_by"]["login"].as_str() == Some(login) {
-        true => FoundIssue::None,
-        false => FoundIssue::ClosedByPerson { issue: closed },
-    })
 }

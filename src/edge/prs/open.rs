@@ -40,6 +40,7 @@ use crate::store::Lock;
 use crate::text::safe;
 use crate::wire::Output;
 pub(super) use request::CLOCKS_DIFFER;
+use request::CommentEnd;
 pub(super) use stop::Stop;
 
 /// The lock of whoever opens pull requests.
@@ -180,15 +181,24 @@ impl Prs<'_> {
             Ok(facts) => facts,
             Err(stop) => return self.failed(fix, known, stop, is_asked_for, out),
         };
-        // A renamed repository has its pull requests under the new name.
-        let verdict = judge_opening(&fix.facts, prs, policy, clock::now());
         let opening = Opening { prs: self, client, fix, repo: &repo, audience, is_asked_for };
-        let stop = match verdict {
-            OpeningVerdict::Open { attempt, regression_of } => {
-                opening.open(known, attempt, regression_of, out)?
+        let mut prs = prs.clone();
+        let stop = loop {
+            // A renamed repository has its pull requests under the new name.
+            match judge_opening(&fix.facts, &prs, policy, clock::now()) {
+                OpeningVerdict::Open { attempt, regression_of } => {
+                    break opening.open(known, attempt, regression_of, out)?;
+                }
+                OpeningVerdict::Comment { on } => match opening.comment(&known, &on, out)? {
+                    CommentEnd::Stopped(stop) => break Some(stop),
+                    CommentEnd::Made => break None,
+                    // Its repository was deleted, or has another name: the cause has none here.
+                    CommentEnd::Replaced => prs
+                        .sessions
+                        .retain(|one| one.pull_request.as_ref().is_none_or(|pr| pr.id != on.id)),
+                },
+                other => return self.settle(fix, known, other, is_asked_for, out),
             }
-            OpeningVerdict::Comment { number } => opening.comment(known, number, out)?,
-            other => return self.settle(fix, known, other, is_asked_for, out),
         };
         let Some(stop) = stop else { return Ok(Opened::Settled) };
         // Steps on the way were recorded.

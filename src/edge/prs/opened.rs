@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use crate::event::PullRequestFacts;
+use crate::rules::pull_request::origin::is_same_account;
 use crate::rules::pull_request::published::Audience;
 use crate::rules::pull_request::reading::{
-    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
-    ReviewReading,
+    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    PullRequestState, ReviewReading,
 };
 use crate::rules::pull_request::watch::{self, WatchedPullRequest};
 use crate::time::Timestamp;
@@ -120,7 +121,8 @@ impl PullRequestAnswer {
     /// marker decides.
     pub(super) fn is_by(&self, login: Option<&str>, marker: &str) -> bool {
         let author = self.user.as_ref().map(|user| user.login.as_str());
-        let is_author = login.is_none_or(|login| author.is_some_and(|author| author == login));
+        let is_author =
+            login.is_none_or(|login| author.is_some_and(|author| is_same_account(author, login)));
         is_author && self.has(marker)
     }
 
@@ -138,6 +140,12 @@ impl PullRequestAnswer {
     pub(super) fn is_from(&self, repo: &str) -> bool {
         let from = self.head.repo.as_ref();
         from.is_none_or(|from| from.full_name.eq_ignore_ascii_case(repo))
+    }
+
+    /// Whether its branch is known to be in a repository.
+    pub(super) fn is_in(&self, repo: &str) -> bool {
+        let from = self.head.repo.as_ref();
+        from.is_some_and(|from| from.full_name.eq_ignore_ascii_case(repo))
     }
 
     /// Returns the commit of its base.
@@ -170,7 +178,7 @@ impl PullRequestAnswer {
             created_at: now,
             checks: ChecksState::Unavailable,
             review: ReviewReading::default(),
-            is_merging_itself: false,
+            merging: MergingItself::Unavailable,
             has_conflicts: None,
             labels: Vec::new(),
             renewed_at: None,

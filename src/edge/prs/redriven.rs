@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::event::{Event, PrCommented};
 use crate::log;
 use crate::rules::pull_request::answer::GithubAnswer;
-use crate::rules::pull_request::document::{FixState, PullRequests};
+use crate::rules::pull_request::document::{FixState, OpenedPullRequest, PullRequests};
 use crate::rules::pull_request::news::subject;
 use crate::rules::pull_request::redriven::{comment, due, marker};
 use crate::rules::redrive::document::{Move, Redrives};
@@ -69,7 +69,7 @@ impl Prs<'_> {
             out.put_text(&format!("comment on {subject}:\n\n{}\n", comment(moved)))?;
             return out.flush().map(|()| false);
         }
-        let answer = match comment_once(client, &fix.repo, number, moved) {
+        let answer = match comment_once(client, fix, number, moved) {
             CommentTry::Made(answer) => Some(answer),
             CommentTry::Refused(why) => {
                 log::warn(&format!("pull request {subject} is not told of a redrive: {why}"));
@@ -106,7 +106,13 @@ impl Prs<'_> {
 }
 
 /// Makes the comment about a move, unless it is there: an earlier try may have lost its answer.
-fn comment_once(client: &GithubClient<'_>, repo: &str, number: u64, moved: &Move) -> CommentTry {
+fn comment_once(
+    client: &GithubClient<'_>,
+    fix: &FixState,
+    number: u64,
+    moved: &Move,
+) -> CommentTry {
+    let repo = &fix.repo;
     let failed = |error: GithubError| CommentTry::Failed(error.to_string());
     let answer = match client.get(&format!("/repos/{repo}/pulls/{number}")) {
         Ok(Some(found)) => match serde_json::from_value::<PullRequestAnswer>(found) {
@@ -116,6 +122,10 @@ fn comment_once(client: &GithubClient<'_>, repo: &str, number: u64, moved: &Move
         Ok(None) => return CommentTry::Refused("it is not there, or may not be seen".into()),
         Err(error) => return failed(error),
     };
+    let is_it = |pr: &OpenedPullRequest| pr.is_it(&answer.node_id, answer.number, true);
+    if !fix.pull_request.as_ref().is_some_and(is_it) {
+        return CommentTry::Refused("another pull request has its number now".into());
+    }
     let path = format!("/repos/{repo}/issues/{number}/comments");
     // The clocks of this machine and of GitHub differ.
     let since = moved.finished_at.unwrap_or(moved.begun_at).minus(CLOCKS_DIFFER);

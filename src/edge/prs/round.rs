@@ -13,15 +13,17 @@ use crate::clock;
 use crate::config::Github;
 use crate::document::Keys;
 use crate::edge::github::client::{GithubClient, GithubError};
-use crate::edge::github::look::{PullRequestLook, look};
+use crate::edge::github::look::{LIMITED, PullRequestLook, look};
 use crate::error::Error;
-use crate::event::{Event, PrUnreadable, derived_id};
+use crate::event::{Event, PrUnreadable};
 use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::notification::ack::Acks;
-use crate::rules::pull_request::document::{LookResult, PullRequests, SeenLimits};
+use crate::rules::pull_request::document::{LookResult, PullRequests, SeenLimits, baseline_key};
 use crate::rules::pull_request::news::{self, Readings, ReminderContext};
+use crate::rules::pull_request::origin::PullRequestOrigin;
 use crate::rules::pull_request::query::{WatchScope, searches};
+use crate::rules::pull_request::reading::PullRequestReading;
 use crate::rules::pull_request::reminder::ReminderPolicy;
 use crate::rules::pull_request::round::{RoundOutcome, RoundReading, judge_round};
 use crate::time::Timestamp;
@@ -50,10 +52,7 @@ impl Prs<'_> {
         let github = &self.settings.github;
         let client = GithubClient::open(github, self.env, prs.pauses.clone())?;
         let searches = searches(&self.scope(&prs));
-        let key = scope_key(
-            &client.server.rest,
-            &searches.iter().map(|one| one.text.clone()).collect::<Vec<_>>(),
-        );
+        let server = client.server.rest.clone();
         let seen = look(&client, &searches, &prs.watched);
         let seen = match seen {
             Ok(seen) => seen,
@@ -67,7 +66,7 @@ impl Prs<'_> {
         let sessions: Sessions = self.store.read(&Keys::all())?;
         let acks: Acks = self.store.read(&Keys::all())?;
         let deployed = self.deployed(&client, &prs, &sessions);
-        let judged = Judged { seen, key, began, now, limits: client.limits(), deployed };
+        let judged = Judged { seen, server, began, now, limits: client.limits(), deployed };
         let told_before = prs.look.as_ref().and_then(|last| last.failure.clone());
         let change = |prs: &mut PullRequests| {
             let result = self.apply(prs, &judged, &sessions, &acks)?;
@@ -125,7 +124,7 @@ impl Prs<'_> {
         sessions: &Sessions,
         acks: &Acks,
     ) -> Result<RoundResult, Error> {
-        let Judged { seen, key, began, now, limits, deployed } = judged;
+        let Judged { seen, server, began, now, limits, deployed } = judged;
         prs.merge_limits(limits, *now);
         if prs.look.as_ref().is_some_and(|last| last.at > *began && last.at <= *now) {
             log::info("another look was recorded meanwhile; this one changes nothing");
@@ -133,9 +132,14 @@ impl Prs<'_> {
         }
         *prs = std::mem::take(prs).as_of(*now);
         prs.take_renames(seen.reading.read.iter().map(|one| (&*one.id, &*one.repo)));
-        let is_baseline = !prs.baselines.contains_key(key);
-        let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();
-        let mut outcome = judge_round(&prs.watched, &seen.reading, &is_ours, is_baseline, *now);
+        let is_baseline = |one: &PullRequestReading| {
+            let found_in = seen.reading.found_in.get(&one.id);
+            let mut places = found_in.into_iter().flatten();
+            !places.any(|place| prs.baselines.contains_key(&baseline_key(server, place)))
+        };
+        let is_ours =
+            |one: &PullRequestReading| prs.opener(&one.id, &one.repo, one.number).is_some();
+        let mut outcome = judge_round(&prs.watched, &seen.reading, &is_ours, &is_baseline, *now);
         if outcome.left_out > 0 {
             log::warn(&format!(
                 "{} pull requests are not watched: there are too many",
@@ -149,6 +153,7 @@ impl Prs<'_> {
         lines.extend(failure_line(prs.look.as_ref(), seen.failure.as_deref(), *now));
         prs.watched.append(&mut outcome.records);
         outcome.dropped.iter().for_each(|id| drop(prs.watched.remove(id)));
+        prs.forget_old(*now);
         for (id, search) in &deployed.asked {
             if let Some(record) = prs.watched.get_mut(id) {
                 record.deployment = Some(search.clone());
@@ -157,12 +162,12 @@ impl Prs<'_> {
         for (id, by) in &deployed.live {
             let record = prs.watched.get(id).filter(|one| one.deployed_at.is_none()).cloned();
             let Some(mut record) = record else { continue };
-            let fix = prs.opener(&record.repo, record.number);
+            let fix = prs.opener_of(&record);
             lines.push(news::tell_deployed(&mut record, fix, by.word(), *now));
             prs.watched.insert(id.clone(), record);
         }
-        if seen.reading.is_whole {
-            prs.baselines.entry(key.clone()).or_insert(*now);
+        for place in &seen.reading.whole {
+            prs.baselines.entry(baseline_key(server, place)).or_insert(*now);
         }
         prs.look = Some(LookResult { at: *now, failure: seen.failure.clone() });
         if !self.is_dry {
@@ -204,7 +209,12 @@ impl Prs<'_> {
         };
         let due = outcome.records.values_mut().filter_map(|record| {
             let reading = readings.get(&*record.id)?;
-            let fix = prs.opener(&record.repo, record.number);
+            // What has left the scope is nobody's concern here.
+            let is_found = record.origin == PullRequestOrigin::Ours || record.found_at == now;
+            if !is_found {
+                return None;
+            }
+            let fix = prs.opener_of(record);
             news::remind(record, reading, fix, &context, now)
         });
         due.collect()
@@ -228,16 +238,12 @@ impl Prs<'_> {
 /// The content of a look, and its moments.
 struct Judged {
     seen: PullRequestLook,
-    key: String,
+    /// The address of the server.
+    server: String,
     began: Timestamp,
     now: Timestamp,
     limits: SeenLimits,
     deployed: DeploymentLook,
-}
-
-/// Returns the key of a scope in the document: its first whole look is the baseline.
-fn scope_key(server: &str, searches: &[String]) -> String {
-    derived_id(&[&[server], &*searches.iter().map(String::as_str).collect::<Vec<_>>()].concat())
 }
 
 /// Returns the event of a look that was not whole: once for each reason in a row.
@@ -257,7 +263,7 @@ fn failure_line(
 /// Returns the reason why a look has failed. A limit is named without its end, which differs each time.
 fn sentence(error: &GithubError) -> String {
     match error {
-        GithubError::Limited { .. } => "GitHub limits the requests of this account".to_owned(),
+        GithubError::Limited { .. } => LIMITED.to_owned(),
         other => other.to_string(),
     }
 }

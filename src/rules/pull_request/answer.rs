@@ -64,6 +64,8 @@ pub enum InvalidRequest {
     RefExists,
     /// A reviewer is the author, or no collaborator.
     Reviewer,
+    /// Maintainers may not push to the branch of the fork, as in one of an organisation.
+    ForkCollab,
     /// The fields that are not valid, and the sentence.
     Fields(String),
 }
@@ -77,6 +79,7 @@ impl fmt::Display for InvalidRequest {
             InvalidRequest::NoCommits => "the branch has no commit that its base lacks",
             InvalidRequest::RefExists => "the ref is there already",
             InvalidRequest::Reviewer => "a reviewer is the author, or no collaborator",
+            InvalidRequest::ForkCollab => "maintainers may not push to the branch of the fork",
             InvalidRequest::Fields(why) => why,
         })
     }
@@ -155,6 +158,8 @@ fn invalid(body: &ErrorBody) -> InvalidRequest {
     } else if body.errors.iter().any(is_about_the_head) {
         // GitHub then says, too, that there are no commits between the two.
         InvalidRequest::HeadUnseen
+    } else if has("fork_collab") || has("fork collab") {
+        InvalidRequest::ForkCollab
     } else if has("no commits between") {
         InvalidRequest::NoCommits
     } else if has("reference already exists") {
@@ -287,6 +292,8 @@ mod tests {
             (plain("Draft pull requests are not supported in this repository."), InvalidRequest::DraftsUnsupported),
             (with("A pull request already exists for acme:dlq/1-1."), InvalidRequest::PullRequestExists),
             (with("No commits between main and dlq/1-1"), InvalidRequest::NoCommits),
+            (with("Fork collab can't be granted by someone without permission"), InvalidRequest::ForkCollab),
+            (r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "field": "fork_collab", "code": "invalid"}]}"#.into(), InvalidRequest::ForkCollab),
             (plain("Reference already exists"), InvalidRequest::RefExists),
             (plain("Review cannot be requested from pull request author."), InvalidRequest::Reviewer),
             (plain("Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the acme/orders repository."), InvalidRequest::Reviewer),

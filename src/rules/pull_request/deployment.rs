@@ -30,7 +30,7 @@ pub fn due(prs: &PullRequests, now: Timestamp) -> Vec<(&WatchedPullRequest, &str
                 let asked_at = one.deployment.as_ref().map(|search| search.asked_at);
                 now < at.plus(ASKED_FOR) && asked_at.is_none_or(|asked| now >= next(at, asked))
             })
-            && prs.opener(&one.repo, one.number).is_some()
+            && prs.opener_of(one).is_some()
     };
     let mut due: Vec<&WatchedPullRequest> = prs.watched.values().filter(is_due).collect();
     due.sort_by_key(|one| one.deployment.as_ref().map(|search| search.asked_at));

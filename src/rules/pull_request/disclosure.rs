@@ -8,12 +8,16 @@
 //! - A name (queue, source, account, ARN, message, log group) is found wherever it stands by itself. A
 //!   name that is one word of letters, such as `orders`, is a word of the code, too: it is found as a whole
 //!   string in quotes only.
+//!   A name of several words is found in the spellings of code, too: `orders-dlq` as `ORDERS_DLQ` and
+//!   `OrdersDlq`.
 //! - An identifier has many digits: see `is_identifier`. `sha256` and `eu-west-1` are none.
 //! - A value of a message is found as a whole when it has a space and [`VALUE_MIN`] characters. One word
 //!   without digits, such as `cancelled`, is most often what the fix has to handle: it is none.
 //! - Of longer values, and of lines of logs, each run of [`RUN_WORDS`] words and [`RUN_MIN`] characters is
 //!   an excerpt. Keys of JSON are names of fields, and belong to no run: a fixture may have the form of
 //!   a message.
+//!
+//! Capital letters make no difference, except in names of one word.
 //!
 //! What the base repository has already is public; the caller leaves it out. Text that was encoded, or
 //! spread over lines, is not found.
@@ -24,7 +28,9 @@ use serde_json::Value;
 
 use crate::rules::verdict::patch_gate::Difference;
 use crate::text::{count, safe, shorten};
-use words::{Word, identifiers, key, private_paths, words};
+use words::{
+    Word, folded, folded_identifier, folded_names, identifiers, key, private_paths, words,
+};
 
 mod words;
 
@@ -74,8 +80,10 @@ pub struct PublishedLines<'a> {
     lines: Vec<PublishedLine<'a>>,
     /// Runs of words, by their normalised text.
     runs: HashMap<String, PublishedText<'a>>,
-    /// Identifiers and paths of machines.
-    identifiers: HashMap<&'a str, PublishedText<'a>>,
+    /// Names of several words, folded.
+    names: HashMap<String, PublishedText<'a>>,
+    /// Identifiers, folded, and paths of machines.
+    identifiers: HashMap<String, PublishedText<'a>>,
     found: Vec<DisclosedText<'a>>,
     /// The texts that are found already.
     known: HashSet<&'a str>,
@@ -95,7 +103,7 @@ impl<'a> PublishedLines<'a> {
             let added = added_lines(before, after).into_iter();
             lines.extend(added.map(|(number, text)| PublishedLine { path, number, text }));
         }
-        let (mut runs, mut known) = (HashMap::new(), HashMap::new());
+        let (mut runs, mut known, mut names) = (HashMap::new(), HashMap::new(), HashMap::new());
         for (line, published) in lines.iter().enumerate() {
             let text: &'a str = published.text;
             let words = words(text);
@@ -112,12 +120,18 @@ impl<'a> PublishedLines<'a> {
                     }
                 }
             }
-            for text in identifiers(text, true).into_iter().chain(private_paths(text, true)) {
-                known.entry(text).or_insert(PublishedText { line, text });
+            for (name, place) in folded_names(text) {
+                names.entry(name).or_insert(PublishedText { line, text: &text[place] });
+            }
+            for text in identifiers(text, true) {
+                known.entry(folded_identifier(text)).or_insert(PublishedText { line, text });
+            }
+            for text in private_paths(text, true) {
+                known.entry(text.to_owned()).or_insert(PublishedText { line, text });
             }
         }
         let (found, identifiers) = (Vec::new(), known);
-        PublishedLines { lines, runs, identifiers, found, known: HashSet::new() }
+        PublishedLines { lines, runs, names, identifiers, found, known: HashSet::new() }
     }
 
     /// Looks for a name. `what` says what it is.
@@ -139,6 +153,8 @@ impl<'a> PublishedLines<'a> {
             let at = text.match_indices(name).map(|(at, _)| at).find(is_it)?;
             Some(PublishedText { line, text: &text[at..at + name.len()] })
         });
+        let spelled = || self.names.get(&folded(name)?).copied();
+        let place = place.or_else(spelled);
         place.into_iter().for_each(|place| self.add(what, place));
     }
 
@@ -214,8 +230,10 @@ impl<'a> PublishedLines<'a> {
     }
 
     fn compare_identifiers(&mut self, what: &'static str, text: &str) {
-        for one in identifiers(text, false).into_iter().chain(private_paths(text, false)) {
-            let place = self.identifiers.get(one).copied();
+        let named = identifiers(text, false).into_iter().map(folded_identifier);
+        let paths = private_paths(text, false).into_iter().map(str::to_owned);
+        for one in named.chain(paths) {
+            let place = self.identifiers.get(&one).copied();
             place.into_iter().for_each(|place| self.add(what, place));
         }
     }

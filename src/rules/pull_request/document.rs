@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::watch::{PullRequestEnd, WatchedPullRequest};
+use super::watch::WatchedPullRequest;
 use crate::document::{Document, RecordKind, SetOperation};
 use crate::event::words;
 use crate::time::Timestamp;
@@ -15,8 +15,8 @@ pub const BASE_MOVED: &str = "base_moved";
 /// Reason of a refusal: everybody reads the repository, and the patch would publish evidence.
 pub const EVIDENCE: &str = "evidence";
 
-/// The longest limit of GitHub, and the longest pause between two tries, with a margin.
-const PAUSE_MAX: Duration = Duration::from_secs(3700);
+/// The longest limit that is obeyed, and the longest pause between two tries, with a margin.
+const PAUSE_MAX: Duration = Duration::from_secs(86_400 + 100);
 const RETRY_MAX: Duration = Duration::from_secs(7 * 3600);
 
 /// The document `prs.json`.
@@ -29,12 +29,17 @@ pub struct PullRequests {
     pub issues: Vec<IssueState>,
     /// The pull requests that are watched, by the id of their node.
     pub watched: BTreeMap<String, WatchedPullRequest>,
-    /// The first whole look at each scope, by its searches.
+    /// The first whole look at each part of the scope, by [`baseline_key`].
     pub baselines: BTreeMap<String, Timestamp>,
     /// The limits of GitHub that are in force, by kind.
     pub pauses: BTreeMap<String, RequestPause>,
     /// The end of the last look, and the reason why it was not whole.
     pub look: Option<LookResult>,
+}
+
+/// Returns the key of the baseline of a part of the scope, such as `repo:acme/web`.
+pub fn baseline_key(server: &str, place: &str) -> String {
+    format!("{server} {}", place.to_lowercase())
 }
 
 /// The time after a limit for which the number of limits in a row is remembered.
@@ -114,6 +119,8 @@ pub struct FixState {
     pub branch: String,
     /// The commit of the base branch that the branch was made from.
     pub base: String,
+    /// The branch that the pull request was opened into; empty when it is not known.
+    pub into: String,
     /// The commit of the fix.
     pub commit: Option<String>,
     /// All commits that were pushed for the fix, or were about to be: an intent replaces no fact.
@@ -164,6 +171,8 @@ pub struct IssueState {
     pub repo: String,
     /// The number of the issue. None: it is being opened, or that was interrupted.
     pub number: Option<u64>,
+    /// The id of its node; empty when it is not known.
+    pub node_id: String,
     pub title: String,
     pub url: String,
     /// The beginning, or the end of the opening.
@@ -240,36 +249,23 @@ impl PullRequests {
             past(&mut one.at);
             one.retry_at = one.retry_at.filter(|at| *at <= now.plus(RETRY_MAX));
         }
-        self.issues.iter_mut().for_each(|one| past(&mut one.at));
+        for one in &mut self.issues {
+            past(&mut one.at);
+            one.retry_at = one.retry_at.filter(|at| *at <= now.plus(RETRY_MAX));
+        }
         for one in self.watched.values_mut() {
             past(&mut one.turn_since);
             one.reminded_at.iter_mut().for_each(past);
+            one.deployment.iter_mut().for_each(|search| past(&mut search.asked_at));
         }
         self
-    }
-
-    /// Gives all records of a repository its present name. `read`: the ids of nodes, each with the name
-    /// of its repository now. A pull request never moves to another repository, so that a new name is a
-    /// rename, or a transfer, of the whole.
-    pub fn take_renames<'a>(&mut self, read: impl Iterator<Item = (&'a str, &'a str)>) {
-        for (id, now) in read {
-            let Some(before) = self.watched.get(id).map(|one| one.repo.clone()) else { continue };
-            if before.eq_ignore_ascii_case(now) {
-                continue;
-            }
-            let sessions = self.sessions.iter_mut().map(|one| &mut one.repo);
-            let issues = self.issues.iter_mut().map(|one| &mut one.repo);
-            let watched = self.watched.values_mut().map(|one| &mut one.repo);
-            let names = sessions.chain(issues).chain(watched);
-            names.filter(|name| name.eq_ignore_ascii_case(&before)).for_each(|name| {
-                now.clone_into(name);
-            });
-        }
     }
 
     /// Takes over the limits that a run has met. Runs overlap: of two limits the later end holds, and an
     /// answer ends none that is still in force.
     pub fn merge_limits(&mut self, seen: &SeenLimits, now: Timestamp) {
+        // Of a clock that was ahead: it would stay for as long as that was.
+        self.pauses.retain(|_, pause| pause.until <= now.plus(PAUSE_MAX));
         for (kind, pause) in &seen.pauses {
             let known = self.pauses.get(kind);
             if known.is_none_or(|known| known.until < pause.until) {
@@ -280,29 +276,6 @@ impl PullRequests {
             let is_answered = seen.answered.contains(kind);
             pause.until > now || !is_answered && pause.until.plus(PAUSE_KEPT) > now
         });
-    }
-
-    /// Returns the state of the fix that has opened a pull request.
-    pub fn opener(&self, repo: &str, number: u64) -> Option<&FixState> {
-        let is_it = |one: &&FixState| {
-            one.step == FixStep::Opened
-                && one.repo.eq_ignore_ascii_case(repo)
-                && one.pull_request.as_ref().is_some_and(|pr| pr.number == number)
-        };
-        self.sessions.iter().find(is_it)
-    }
-
-    /// Returns the end of the pull request that a fix has opened. None: it is open, or not read yet.
-    pub fn end_of(&self, state: &FixState) -> Option<&PullRequestEnd> {
-        let opened = state.pull_request.as_ref()?;
-        let by_id = self.watched.get(&opened.id);
-        let by_number = || {
-            let is_it = |one: &&WatchedPullRequest| {
-                one.number == opened.number && one.repo.eq_ignore_ascii_case(&state.repo)
-            };
-            self.watched.values().find(is_it)
-        };
-        by_id.or_else(by_number)?.end.as_ref()
     }
 }
 
@@ -328,6 +301,7 @@ impl Document for PullRequests {
 
 #[cfg(test)]
 mod tests {
+    use super::super::watch::{DeploymentSearch, fixtures};
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -344,7 +318,7 @@ mod tests {
             all.iter().map(one).collect()
         };
         // (rule, recorded, seen, answered, recorded then); the moment is 0
-        let rows: [(&str, Pauses<'_>, Pauses<'_>, &[&str], Pauses<'_>); 9] = [
+        let rows: [(&str, Pauses<'_>, Pauses<'_>, &[&str], Pauses<'_>); 12] = [
             ("first", &[], &[("rest", 60, 1)], &[], &[("rest", 60, 1)]),
             ("of another run, meanwhile", &[("rest", 60, 1)], &[], &[], &[("rest", 60, 1)]),
             (
@@ -360,6 +334,15 @@ mod tests {
             ("over, and answered", &[("rest", -1, 3)], &[], &["rest"], &[]),
             ("over, and not answered", &[("rest", -1, 3)], &[], &[], &[("rest", -1, 3)]),
             ("over for long", &[("rest", -3600, 3)], &[], &[], &[]),
+            ("of a day", &[], &[("rest", 86_400, 1)], &[], &[("rest", 86_400, 1)]),
+            ("of a clock that was ahead", &[("rest", 90_000, 1)], &[], &[], &[]),
+            (
+                "of a clock that was ahead, and one that is in force",
+                &[("rest", 90_000, 1)],
+                &[("rest", 60, 1)],
+                &[],
+                &[("rest", 60, 1)],
+            ),
         ];
         for (rule, recorded, seen, answered, expected) in rows {
             let mut prs = PullRequests { pauses: pauses(recorded), ..PullRequests::default() };
@@ -367,5 +350,26 @@ mod tests {
             prs.merge_limits(&SeenLimits { pauses: pauses(seen), answered }, at(0));
             assert_eq!(prs.pauses, pauses(expected), "{rule}");
         }
+    }
+
+    #[test]
+    fn instants_of_a_clock_that_was_ahead_hold_nothing_back() {
+        let ahead = at(30 * 86_400);
+        let deployment = Some(DeploymentSearch { asked_at: ahead, ..DeploymentSearch::default() });
+        let record = WatchedPullRequest {
+            turn_since: ahead,
+            reminded_at: Some(ahead),
+            deployment,
+            ..fixtures::watched("PR_1", "acme/web", 1)
+        };
+        let prs = PullRequests {
+            sessions: vec![FixState { at: ahead, retry_at: Some(ahead), ..FixState::default() }],
+            issues: vec![IssueState { at: ahead, retry_at: Some(ahead), ..IssueState::default() }],
+            watched: [("PR_1".to_owned(), record)].into(),
+            pauses: [("rest".to_owned(), RequestPause { until: ahead, count: 1 })].into(),
+            ..PullRequests::default()
+        };
+        let text = serde_json::to_string(&prs.as_of(at(0))).unwrap();
+        assert!(!text.contains(&ahead.to_string()), "{text}");
     }
 }

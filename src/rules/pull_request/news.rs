@@ -80,7 +80,7 @@ pub fn lines(
 ) -> Vec<Vec<u8>> {
     let line = |(id, sequence, change): &(String, u64, PullRequestChange)| {
         let record = outcome.records.get(id)?;
-        let fix = prs.opener(&record.repo, record.number);
+        let fix = prs.opener_of(record);
         // Its opening was told when it happened.
         if matches!(change, PullRequestChange::Found { .. }) && fix.is_some() {
             return None;
@@ -118,13 +118,16 @@ struct ToldPullRequest<'a> {
 
 impl ToldPullRequest<'_> {
     /// Returns the line of an event. Its id is that of the pull request's `sequence`th news, so that a
-    /// repetition after a crash has the same.
+    /// repetition after a crash has the same. After a loss of the state, sequences begin anew, and only
+    /// the first news, that it was found, is a repetition.
     fn line<D: Payload>(&self, data: D) -> Vec<u8> {
         let sequence = self.sequence.to_string();
-        let parts = [&*self.record.id, D::TYPE.as_str(), &sequence];
+        let since = self.record.known_since.to_string();
+        let parts = [&*self.record.id, D::TYPE.as_str(), &sequence, &since];
+        let parts = if self.sequence > 1 { &parts[..] } else { &parts[..3] };
         let subject = subject(&self.record.repo, self.record.number);
         let incident = self.fix.map(|fix| fix.incident.clone()).filter(|id| !id.is_empty());
-        Event::derived(&parts, &subject, self.now, data).of_incident(incident).line()
+        Event::derived(parts, &subject, self.now, data).of_incident(incident).line()
     }
 }
 
@@ -161,13 +164,15 @@ pub fn remind(
     let is_ours = record.origin == PullRequestOrigin::Ours;
     let is_over = incident.is_some_and(context.is_over);
     let policy = if is_ours && !is_over { context.ours } else { context.others };
-    let key = subject(&record.repo, record.number);
+    let names = std::iter::once(&record.repo).chain(&record.former_repos);
+    let until = |repo: &String| context.acks.until(incident, &subject(repo, record.number), now);
+    let snoozed_until = names.filter_map(until).max();
     let loss_at = incident.and_then(context.loss_of);
     let turn = WaitingTurn {
         since: record.turn_since,
         reminded_at: record.reminded_at,
         loss_at,
-        snoozed_until: context.acks.until(incident, &key, now),
+        snoozed_until,
     };
     let ReminderVerdict::Due { step, is_loss_near } = judge_reminder(policy, &turn, now) else {
         return None;
@@ -231,7 +236,9 @@ pub fn resolved(prs: &PullRequests, sessions: &Sessions) -> Vec<(String, String)
     let merged =
         prs.watched.values().filter(|one| matches!(one.end, Some(PullRequestEnd::Merged { .. })));
     let pair = |one: &WatchedPullRequest| {
-        let fix = prs.opener(&one.repo, one.number)?;
+        // Somebody has put it into another branch: what runs has no fix yet.
+        let is_there = |fix: &&FixState| fix.into.is_empty() || fix.into == one.base;
+        let fix = prs.opener_of(one).filter(is_there)?;
         let session = sessions.session(&fix.id).filter(|one| one.resolved_by.is_none())?;
         Some((session.id.clone(), subject(&one.repo, one.number)))
     };

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::document::{BASE_MOVED, FixState, FixStep, OpenedPullRequest, PullRequests};
+use super::refusal::is_judged_anew;
 use super::watch::PullRequestEnd;
 use crate::event::words;
 use crate::time::{Timestamp, show_span};
@@ -65,7 +66,7 @@ pub enum OpeningVerdict {
     /// A pull request is opened, as the `attempt`th at the cause.
     Open { attempt: u32, regression_of: Option<String> },
     /// The pull request that is open for the cause gets a comment.
-    Comment { number: u64 },
+    Comment { on: OpenedPullRequest },
     /// The pull request that is open for the cause has had a comment of another session within a day.
     Covered { by: OpenedPullRequest },
     /// A refusal that is recorded and told.
@@ -174,7 +175,11 @@ pub fn may_be_open(own: Option<&FixState>, ended_at: Option<Timestamp>, now: Tim
         None => ended_at.is_none_or(|at| now < at.plus(AGE_MAX)),
         Some(own) => match own.step {
             FixStep::Planned | FixStep::Pushed => true,
-            FixStep::Refused => own.refused.as_deref() == Some(BASE_MOVED),
+            FixStep::Refused => {
+                let waits = own.refused.as_deref() == Some(BASE_MOVED);
+                let is_young = || ended_at.is_none_or(|at| now < at.plus(AGE_MAX));
+                is_judged_anew(own, None, now) && (waits || is_young())
+            }
             FixStep::Opened | FixStep::Commented => false,
         },
     }
@@ -190,12 +195,14 @@ fn judge_comment(
     let by = open.pull_request.clone().unwrap_or_default();
     let is_comment = |one: &&FixState| {
         one.step == FixStep::Commented
-            && one.repo.eq_ignore_ascii_case(repo)
-            && one.pull_request.as_ref().is_some_and(|pr| pr.number == by.number)
+            && one
+                .pull_request
+                .as_ref()
+                .is_some_and(|pr| by.is_it(&pr.id, pr.number, one.repo.eq_ignore_ascii_case(repo)))
     };
     match prs.sessions.iter().filter(is_comment).any(|one| one.at.plus(DAY) > now) {
         true => OpeningVerdict::Covered { by },
-        false => OpeningVerdict::Comment { number: by.number },
+        false => OpeningVerdict::Comment { on: by },
     }
 }
 
@@ -215,10 +222,8 @@ fn judge_earlier(
         }
         FixStep::Refused if policy.is_asked_for => return None,
         FixStep::Refused => {
-            // A newer base has a proof of its own.
-            let is_proven_again =
-                own.refused.as_deref() == Some(BASE_MOVED) && own.base != fix.base;
-            return (!is_proven_again).then_some(OpeningVerdict::Done);
+            let is_anew = is_judged_anew(own, Some(&fix.base), now);
+            return (!is_anew).then_some(OpeningVerdict::Done);
         }
         FixStep::Planned | FixStep::Pushed => {}
     }

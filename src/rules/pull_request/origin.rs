@@ -45,8 +45,7 @@ pub fn origin_of(
     let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     // The record may be lost. Anybody can name a branch like ours, but only the account of the token
     // can open a pull request as its author.
-    let is_by_token =
-        login.is_some_and(|login| same(plain_login(login), plain_login(&reading.author.login)));
+    let is_by_token = login.is_some_and(|login| is_same_account(login, &reading.author.login));
     let is_in_place = reading.head.repo.as_deref().is_some_and(|repo| same(repo, &reading.repo));
     let is_own = is_by_token && is_in_place && reading.head.branch.starts_with(BRANCH_PREFIX);
     if is_recorded || is_own {
@@ -63,6 +62,11 @@ pub fn origin_of(
             .iter()
             .any(|label| AUTOMATED_LABELS.iter().any(|known| same(known, label)));
     if is_automated { PullRequestOrigin::Automated } else { PullRequestOrigin::Person }
+}
+
+/// Whether two logins name one account.
+pub fn is_same_account(a: &str, b: &str) -> bool {
+    plain_login(a).eq_ignore_ascii_case(plain_login(b))
 }
 
 /// Returns a login as GraphQL spells it: REST adds `[bot]` to those of apps.

@@ -21,7 +21,7 @@ const FIELDS: &str = "fragment F on PullRequest {
   id number title url isDraft state createdAt mergedAt closedAt mergeCommit { oid }
   baseRefName headRefName headRefOid headRepository { nameWithOwner } repository { nameWithOwner }
   author { __typename login } isInMergeQueue autoMergeRequest { enabledAt } mergeable reviewDecision
-  latestOpinionatedReviews(first: 20) { nodes { id state } } reviewRequests(first: 5) {
+  latestOpinionatedReviews(first: 20, writersOnly: true) { nodes { id state } } reviewRequests(first: 5) {
     totalCount nodes { requestedReviewer { __typename ... on User { login } ... on Bot { login } ... on Mannequin { login } ... on Team { name: slug } } } }
   labels(first: 20) { nodes { name } }
   timelineItems(last: 1, itemTypes: [REVIEW_REQUESTED_EVENT, READY_FOR_REVIEW_EVENT, HEAD_REF_FORCE_PUSHED_EVENT, PULL_REQUEST_COMMIT]) {
@@ -36,8 +36,25 @@ const FIELDS: &str = "fragment F on PullRequest {
 pub struct PullRequestSearch {
     /// The qualifiers.
     pub text: String,
+    /// The parts of the scope that it covers: `repo:acme/web`, `org:acme`, `author:@me`.
+    pub places: Vec<String>,
     /// The cursor behind which the page begins; None for the first page.
     pub after: Option<String>,
+}
+
+impl PullRequestSearch {
+    /// Returns the parts of the scope by which a pull request of a repository was found. One of another
+    /// name, because it was renamed, may be of any.
+    pub fn places_of(&self, repo: &str) -> Vec<String> {
+        let owner = repo.split('/').next().unwrap_or_default();
+        let is_it = |place: &&String| match place.split_once(':') {
+            Some(("repo", name)) => name.eq_ignore_ascii_case(repo),
+            Some(("org", name)) => name.eq_ignore_ascii_case(owner),
+            _ => true,
+        };
+        let found: Vec<String> = self.places.iter().filter(is_it).cloned().collect();
+        if found.is_empty() { self.places.clone() } else { found }
+    }
 }
 
 /// The pull requests that are watched.
@@ -57,24 +74,23 @@ pub fn searches(scope: &WatchScope) -> Vec<PullRequestSearch> {
     let repos = scope.repos.iter().map(|repo| format!("repo:{repo}"));
     let orgs = scope.orgs.iter().map(|org| format!("org:{org}"));
     let places: Vec<String> = repos.chain(orgs).collect();
-    let mut texts: Vec<String> = places
+    let mut all: Vec<(String, Vec<String>)> = places
         .chunks(SCOPES_MAX)
         .map(|chunk| match chunk {
-            [one] => one.clone(),
-            several => format!("({})", several.join(" OR ")),
+            [one] => (one.clone(), chunk.to_vec()),
+            several => (format!("({})", several.join(" OR ")), chunk.to_vec()),
         })
         .collect();
-    if scope.is_mine_wanted {
-        texts.push("author:@me".into());
-    }
-    if scope.is_review_wanted {
-        texts.push("review-requested:@me".into());
-    }
-    let search = |text| PullRequestSearch {
+    let own =
+        [("author:@me", scope.is_mine_wanted), ("review-requested:@me", scope.is_review_wanted)];
+    let own = own.into_iter().filter(|(_, is_wanted)| *is_wanted);
+    all.extend(own.map(|(place, _)| (place.to_owned(), vec![place.to_owned()])));
+    let search = |(text, places)| PullRequestSearch {
         text: format!("is:pr is:open archived:false sort:created-asc {text}"),
+        places,
         after: None,
     };
-    texts.into_iter().map(search).collect()
+    all.into_iter().map(search).collect()
 }
 
 /// Returns the body of a request for one page of each search, with pages of `width`. The page of the
@@ -107,6 +123,11 @@ pub fn nodes_body(ids: &[String]) -> Value {
          }}\n  nodes(ids: $ids) {{ ...F }}\n}}\n{FIELDS}"
     );
     json!({"query": query, "variables": {"ids": ids}})
+}
+
+/// Returns the body of a request for the account of the token.
+pub fn viewer_body() -> Value {
+    json!({"query": "query Viewer {\n  rateLimit { cost remaining resetAt }\n  viewer { login }\n}"})
 }
 
 /// Returns the width of the pages after an answer that was too much for the server; None when they

@@ -22,8 +22,7 @@ pub struct PullRequestReading {
     pub created_at: Timestamp,
     pub checks: ChecksState,
     pub review: ReviewReading,
-    /// Whether merging is under way without anybody: by a merge queue, or by auto-merge.
-    pub is_merging_itself: bool,
+    pub merging: MergingItself,
     /// Whether it cannot be merged for conflicts. None: GitHub has not computed it.
     pub has_conflicts: Option<bool>,
     pub labels: Vec<String>,
@@ -60,6 +59,21 @@ pub enum PullRequestState {
     Closed {
         at: Timestamp,
     },
+}
+
+words! {
+    /// The merging that is under way without anybody.
+    #[derive(Default)]
+    MergingItself {
+        #[default]
+        No = "no",
+        /// A merge queue.
+        Queue = "queue",
+        /// Auto-merge, which merges as soon as nothing is in its way.
+        Auto = "auto",
+        /// The answer has left it out.
+        Unavailable = "unavailable",
+    }
 }
 
 words! {

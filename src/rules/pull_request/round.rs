@@ -1,7 +1,8 @@
 //! A round over all pull requests: what is looked at again, and the news of all of them.
 //!
 //! Promises: a pull request that the searches no longer find is asked for by its id before anything is
-//! said of it; without that answer it is unread. The first whole round over a scope is its baseline.
+//! said of it; without that answer it is unread. The first whole reading of a part of the scope, such as a
+//! repository, is the baseline of that part.
 //! Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,8 @@ use crate::time::Timestamp;
 
 /// The time for which the record of an ended pull request of others is kept.
 const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
+/// The time for which an open pull request of others is kept that no search finds, or that cannot be read.
+const KEEP_LEFT: Duration = Duration::from_secs(7 * 86_400);
 /// The time for which a closed pull request of ours is still looked at.
 const ASKED_AFTER_CLOSE: Duration = Duration::from_secs(7 * 86_400);
 /// The open pull requests that are watched at most, and the ended ones of others that are kept. Of more
@@ -29,6 +32,10 @@ pub struct RoundReading {
     pub read: Vec<PullRequestReading>,
     /// The ids that were asked for and could not be read, with the reason.
     pub unread: BTreeMap<String, String>,
+    /// The parts of the scope by which the searches found them, by the id of the node.
+    pub found_in: BTreeMap<String, BTreeSet<String>>,
+    /// The parts of the scope of which every page was read.
+    pub whole: BTreeSet<String>,
     /// Whether every page of every search was read.
     pub is_whole: bool,
     /// The account of the token.
@@ -63,19 +70,23 @@ pub fn missing_ids(
         Some(PullRequestEnd::Closed { at }) => {
             one.origin == PullRequestOrigin::Ours && now < at.plus(ASKED_AFTER_CLOSE)
         }
+        // Its deployment is known by the commit, which comes late.
+        Some(PullRequestEnd::Merged { at, commit: None }) => {
+            one.origin == PullRequestOrigin::Ours && now < at.plus(ASKED_AFTER_CLOSE)
+        }
         Some(PullRequestEnd::Merged { .. }) => false,
     };
     let missing = known.values().filter(|one| is_asked(one) && !found.contains(&*one.id));
     missing.map(|one| one.id.clone()).collect()
 }
 
-/// Judges what a round has read. `is_ours` tells whether a pull request was opened from here, by
-/// repository and number; `is_baseline`: no whole round over this scope was before.
+/// Judges what a round has read. `is_ours` tells whether a pull request was opened from here;
+/// `is_baseline`: whether no part of the scope that has found it was read to its end before.
 pub fn judge_round(
     known: &BTreeMap<String, WatchedPullRequest>,
     round: &RoundReading,
-    is_ours: &dyn Fn(&str, u64) -> bool,
-    is_baseline: bool,
+    is_ours: &dyn Fn(&PullRequestReading) -> bool,
+    is_baseline: &dyn Fn(&PullRequestReading) -> bool,
     now: Timestamp,
 ) -> RoundOutcome {
     let mut outcome = RoundOutcome::default();
@@ -87,7 +98,7 @@ pub fn judge_round(
             continue;
         }
         let before = known.get(&reading.id);
-        let is_recorded = is_ours(&reading.repo, reading.number);
+        let is_recorded = is_ours(reading);
         let origin = match before.map(|one| one.origin) {
             Some(PullRequestOrigin::Ours) => PullRequestOrigin::Ours,
             _ => origin_of(reading, is_recorded, round.login.as_deref()),
@@ -96,18 +107,33 @@ pub fn judge_round(
             outcome.left_out += 1;
             continue;
         }
-        let judged = judge_reading(before, reading, origin, is_baseline, now);
-        let Some((record, changes)) = judged else { continue };
+        let judged = judge_reading(before, reading, origin, is_baseline(reading), now);
+        let Some((mut record, changes)) = judged else { continue };
+        let is_found = round.found_in.contains_key(&reading.id);
+        if is_found || record.found_at == Timestamp::default() {
+            record.found_at = now;
+        }
+        // It has left the scope: somebody has taken its repository out, or has archived it.
+        let is_left = round.is_whole && !is_found && now >= record.found_at.plus(KEEP_LEFT);
+        if is_left && origin != PullRequestOrigin::Ours && changes.is_empty() {
+            outcome.dropped.push(reading.id.clone());
+            continue;
+        }
         count += usize::from(before.is_none() && record.end.is_none());
         add(&mut outcome, record, changes);
     }
     for (id, reason) in &round.unread {
         let Some(before) = known.get(id).filter(|_| !seen.contains(id.as_str())) else { continue };
+        if before.origin != PullRequestOrigin::Ours && now >= before.read_at.plus(KEEP_LEFT) {
+            outcome.dropped.push(id.clone());
+            continue;
+        }
         let (record, change) = judge_unread(before, reason);
         add(&mut outcome, record, change.into_iter().collect());
     }
     let has_changed = |one: &&WatchedPullRequest| outcome.records.contains_key(&one.id);
-    outcome.dropped = to_drop(known.values().filter(|one| !has_changed(one)), now);
+    let old = to_drop(known.values().filter(|one| !has_changed(one)), now);
+    outcome.dropped.extend(old);
     outcome
 }
 

@@ -1,6 +1,8 @@
 //! The turn of a pull request: the state of its review, and who has to act next.
 
-use super::reading::{ChecksState, PullRequestReading, ReviewDecision, ReviewReading};
+use super::reading::{
+    ChecksState, MergingItself, PullRequestReading, ReviewDecision, ReviewReading,
+};
 use crate::event::words;
 
 words! {
@@ -58,9 +60,12 @@ pub fn review_state(review: &ReviewReading) -> ReviewState {
 }
 
 /// Returns who has to act next on an open pull request.
+///
+/// A merge queue goes on, or throws out what cannot be merged. Auto-merge waits for as long as something
+/// is in its way that is the author's turn.
 pub fn waiting_on(reading: &PullRequestReading) -> WaitingOn {
     let review = review_state(&reading.review);
-    if reading.is_merging_itself {
+    if reading.merging == MergingItself::Queue {
         return WaitingOn::Nobody;
     }
     if reading.is_draft && reading.checks == ChecksState::Pending {
@@ -72,6 +77,11 @@ pub fn waiting_on(reading: &PullRequestReading) -> WaitingOn {
         || review == ReviewState::ChangesRequested;
     if is_authors {
         return WaitingOn::Author;
+    }
+    match reading.merging {
+        MergingItself::No => {}
+        MergingItself::Queue | MergingItself::Auto => return WaitingOn::Nobody,
+        MergingItself::Unavailable => return WaitingOn::Unknown,
     }
     match (review, reading.checks) {
         (ReviewState::Required, _) => WaitingOn::Reviewer,
@@ -136,30 +146,64 @@ mod tests {
     #[test]
     fn turn_follows_draft_checks_review_and_merge() {
         use ChecksState::{Failing, NoChecks, Passing, Pending, Unavailable};
+        use MergingItself as Merging;
+        use MergingItself::{Auto, No, Queue};
         let asked =
             || ReviewReading { opinions: opinions(&[]), requested: 1, ..Default::default() };
         let approved = || ReviewReading { opinions: opinions(&[true]), ..Default::default() };
+        let refused = || ReviewReading { opinions: opinions(&[false]), ..Default::default() };
         let rows = [
-            ("draft and green", true, Passing, asked(), Some(false), false, WaitingOn::Author),
-            ("draft whose checks run", true, Pending, asked(), None, false, WaitingOn::Checks),
-            ("red", false, Failing, approved(), Some(false), false, WaitingOn::Author),
-            ("conflicts", false, Passing, approved(), Some(true), false, WaitingOn::Author),
-            ("asked for review", false, Passing, asked(), Some(false), false, WaitingOn::Reviewer),
-            ("asked while checks run", false, Pending, asked(), None, false, WaitingOn::Reviewer),
-            ("approved, checks run", false, Pending, approved(), None, false, WaitingOn::Checks),
-            ("approved", false, Passing, approved(), None, false, WaitingOn::Merge),
-            ("approved without checks", false, NoChecks, approved(), None, false, WaitingOn::Merge),
-            ("checks unknown", false, Unavailable, approved(), None, false, WaitingOn::Merge),
-            ("in the merge queue", false, Pending, approved(), None, true, WaitingOn::Nobody),
-            ("auto-merge of a draft", true, Passing, asked(), None, true, WaitingOn::Nobody),
+            ("draft and green", true, Passing, asked(), Some(false), No, WaitingOn::Author),
+            ("draft whose checks run", true, Pending, asked(), None, No, WaitingOn::Checks),
+            ("red", false, Failing, approved(), Some(false), No, WaitingOn::Author),
+            ("conflicts", false, Passing, approved(), Some(true), No, WaitingOn::Author),
+            ("asked for review", false, Passing, asked(), Some(false), No, WaitingOn::Reviewer),
+            ("asked while checks run", false, Pending, asked(), None, No, WaitingOn::Reviewer),
+            ("approved, checks run", false, Pending, approved(), None, No, WaitingOn::Checks),
+            ("approved", false, Passing, approved(), None, No, WaitingOn::Merge),
+            ("approved without checks", false, NoChecks, approved(), None, No, WaitingOn::Merge),
+            ("checks unknown", false, Unavailable, approved(), None, No, WaitingOn::Merge),
+            ("in the merge queue", false, Pending, approved(), None, Queue, WaitingOn::Nobody),
+            ("red in the merge queue", false, Failing, approved(), None, Queue, WaitingOn::Nobody),
+            ("auto-merge", false, Passing, asked(), None, Auto, WaitingOn::Nobody),
+            ("auto-merge of a draft", true, Passing, asked(), None, Auto, WaitingOn::Author),
+            ("auto-merge, red", false, Failing, approved(), None, Auto, WaitingOn::Author),
+            ("auto-merge, conflicts", false, Passing, asked(), Some(true), Auto, WaitingOn::Author),
+            (
+                "auto-merge, told to change",
+                false,
+                Passing,
+                refused(),
+                None,
+                Auto,
+                WaitingOn::Author,
+            ),
+            (
+                "merging unknown",
+                false,
+                Passing,
+                approved(),
+                None,
+                Merging::Unavailable,
+                WaitingOn::Unknown,
+            ),
+            (
+                "merging unknown, red",
+                false,
+                Failing,
+                asked(),
+                None,
+                Merging::Unavailable,
+                WaitingOn::Author,
+            ),
         ];
-        for (rule, is_draft, checks, review, has_conflicts, is_merging_itself, expected) in rows {
+        for (rule, is_draft, checks, review, has_conflicts, merging, expected) in rows {
             let reading = PullRequestReading {
                 is_draft,
                 checks,
                 review,
                 has_conflicts,
-                is_merging_itself,
+                merging,
                 ..reading()
             };
             assert_eq!(waiting_on(&reading), expected, "{rule}");

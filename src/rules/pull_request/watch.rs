@@ -19,6 +19,8 @@ const UNREAD_MIN: u32 = 3;
 /// The opinions against a pull request that are remembered.
 const OPINIONS_MAX: usize = 20;
 
+/// The former names of a repository that are remembered.
+const NAMES_MAX: usize = 5;
 /// The deployments that are remembered as not containing a merge.
 const DEPLOYMENTS_MAX: usize = 20;
 
@@ -29,6 +31,9 @@ pub struct WatchedPullRequest {
     pub id: String,
     /// `owner/name`.
     pub repo: String,
+    /// The former names of the repository, by which people have acknowledged it.
+    #[serde(default)]
+    pub former_repos: Vec<String>,
     pub number: u64,
     pub title: String,
     pub url: String,
@@ -60,6 +65,12 @@ pub struct WatchedPullRequest {
     pub unread: u32,
     /// The last whole look.
     pub read_at: Timestamp,
+    /// The last look whose searches have found it.
+    #[serde(default)]
+    pub found_at: Timestamp,
+    /// The first look: a record that was made anew after a loss of the state has another one.
+    #[serde(default)]
+    pub known_since: Timestamp,
     /// The moment at which its merge was seen to be live.
     #[serde(default)]
     pub deployed_at: Option<Timestamp>,
@@ -76,6 +87,19 @@ pub struct DeploymentSearch {
     pub asked_at: Timestamp,
     /// The ids of deployments of commits that lack the merge: that never changes.
     pub lacking: Vec<u64>,
+}
+
+impl WatchedPullRequest {
+    /// Takes the present name of its repository. Of many former names, the oldest are forgotten.
+    pub fn rename(&mut self, repo: &str) {
+        let before = std::mem::replace(&mut self.repo, repo.to_owned());
+        if !before.eq_ignore_ascii_case(repo) {
+            self.former_repos.retain(|one| !one.eq_ignore_ascii_case(&before));
+            self.former_repos.push(before);
+            let excess = self.former_repos.len().saturating_sub(NAMES_MAX);
+            self.former_repos.drain(..excess);
+        }
+    }
 }
 
 impl DeploymentSearch {
@@ -165,6 +189,12 @@ pub fn judge_reading(
             (next.turn_since, next.reminded_at) = (now, None);
             changes.push(PullRequestChange::Reopened);
         }
+        (
+            Some(PullRequestEnd::Merged { at, commit: None }),
+            Some(PullRequestEnd::Merged { commit, .. }),
+        ) => {
+            next.end = Some(PullRequestEnd::Merged { at: *at, commit });
+        }
         (Some(PullRequestEnd::Closed { .. }), Some(PullRequestEnd::Merged { at, commit })) => {
             next.end = Some(PullRequestEnd::Merged { at, commit: commit.clone() });
             changes.push(PullRequestChange::Merged { commit });
@@ -218,7 +248,8 @@ fn first_record(
     let (waiting_on, review) = (waiting_on(reading), review_state(&reading.review));
     let mut record = WatchedPullRequest {
         id: reading.id.clone(),
-        repo: String::new(),
+        repo: reading.repo.clone(),
+        former_repos: Vec::new(),
         number: reading.number,
         title: String::new(),
         url: String::new(),
@@ -232,7 +263,10 @@ fn first_record(
         review,
         waiting_on,
         actor: waiting_on,
-        turn_since: reading.renewed_at.unwrap_or(reading.created_at).min(now),
+        turn_since: renewal(reading, now)
+            .unwrap_or(reading.created_at)
+            .max(reading.created_at)
+            .min(now),
         reminded_at: None,
         end: None,
         failed_commit: (reading.checks == ChecksState::Failing)
@@ -241,6 +275,8 @@ fn first_record(
         opinions_against: ids_against(reading),
         unread: 0,
         read_at: now,
+        found_at: now,
+        known_since: now,
         deployed_at: None,
         deployment: None,
         sequence: 1,
@@ -255,7 +291,7 @@ fn update_facts(
     origin: PullRequestOrigin,
     now: Timestamp,
 ) {
-    record.repo.clone_from(&reading.repo);
+    record.rename(&reading.repo);
     record.title.clone_from(&reading.title);
     record.url.clone_from(&reading.url);
     record.author.clone_from(&reading.author.login);
@@ -317,7 +353,7 @@ fn judge_turn(
 ) {
     let is_actor =
         matches!(next.waiting_on, WaitingOn::Author | WaitingOn::Reviewer | WaitingOn::Merge);
-    let renewed = reading.renewed_at.filter(|at| *at > next.turn_since).map(|at| at.min(now));
+    let renewed = renewal(reading, now).filter(|at| *at > next.turn_since);
     let has_changed = is_pushed || is_actor && next.waiting_on != next.actor;
     if is_actor {
         next.actor = next.waiting_on;
@@ -330,6 +366,12 @@ fn judge_turn(
     if since > next.turn_since {
         (next.turn_since, next.reminded_at) = (since, None);
     }
+}
+
+/// Returns the moment from which the turn counts anew. A commit may have any time, such as one in years:
+/// what lies ahead is none.
+fn renewal(reading: &PullRequestReading, now: Timestamp) -> Option<Timestamp> {
+    reading.renewed_at.filter(|at| *at <= now)
 }
 
 /// Returns the ids of the opinions against a pull request.

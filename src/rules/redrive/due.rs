@@ -39,12 +39,7 @@ fn judge(
     if fix.step != FixStep::Opened || fix.fingerprint.is_empty() {
         return None;
     }
-    let opened = fix.pull_request.as_ref()?;
-    let is_it =
-        |repo: &str, number| number == opened.number && repo.eq_ignore_ascii_case(&fix.repo);
-    let watched = prs.watched.get(&opened.id);
-    let watched =
-        watched.or_else(|| prs.watched.values().find(|one| is_it(&one.repo, one.number)))?;
+    let watched = prs.watched_of(fix)?;
     let deployed_at = watched.deployed_at?;
     let session = sessions.session(&fix.id)?;
     // A redrive for this fix is made once: a person decides about the next one.
@@ -119,7 +114,14 @@ mod tests {
         };
         let rows = [
             ("deployed", fix(), watched("PR_1", "Acme/shop", at), None, true),
-            ("known by its number", fix(), watched("PR_2", "acme/Shop", at), None, true),
+            (
+                "known by its number",
+                other(|one| one.pull_request.as_mut().unwrap().id.clear()),
+                watched("PR_2", "acme/Shop", at),
+                None,
+                true,
+            ),
+            ("another one has its number", fix(), watched("PR_2", "Acme/shop", at), None, false),
             ("another redrive", fix(), watched("PR_1", "Acme/shop", at), Some("s2"), true),
             ("redriven before", fix(), watched("PR_1", "Acme/shop", at), Some("s1"), false),
             ("merged, not deployed", fix(), watched("PR_1", "Acme/shop", None), None, false),

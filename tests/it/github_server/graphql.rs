@@ -2,14 +2,17 @@
 
 use dlq::rules::pull_request::query::{
     PullRequestSearch, QueryAnswer, QueryFault, SEARCHES_MAX, nodes_body, read_answer, search_body,
+    viewer_body,
 };
-use dlq::rules::pull_request::reading::{ChecksState, PullRequestState, ReviewDecision};
+use dlq::rules::pull_request::reading::{
+    ChecksState, MergingItself, PullRequestState, ReviewDecision,
+};
 use serde_json::{Value, json};
 
 use crate::support::github_server::GithubServer;
 
 fn search(text: &str) -> PullRequestSearch {
-    PullRequestSearch { text: format!("is:pr {text}"), after: None }
+    PullRequestSearch { text: format!("is:pr {text}"), places: Vec::new(), after: None }
 }
 
 /// Sends a request and reads its answer by the rules.
@@ -22,7 +25,7 @@ fn read(server: &GithubServer, body: &Value) -> Result<QueryAnswer, QueryFault> 
 fn texts_are_those_of_the_published_schema() {
     let Some(server) = GithubServer::start() else { return };
     let searches: Vec<_> = (0..SEARCHES_MAX).map(|n| search(&n.to_string())).collect();
-    for body in [search_body(&searches, 25), nodes_body(&["PR_1".into()])] {
+    for body in [search_body(&searches, 25), nodes_body(&["PR_1".into()]), viewer_body()] {
         let found = server.act("query", json!({"text": body["query"]}));
         assert_eq!(found["errors"], json!([]), "{body}");
     }
@@ -57,7 +60,7 @@ fn pull_request_is_read_as_the_server_has_it() {
     let answer = read(&server, &search_body(&[search("repo:acme/web is:open")], 25)).unwrap();
     let found = &answer.pages[&0].found[0];
     assert_eq!((found.id.as_str(), found.number, found.is_draft), (id.as_str(), 1, true));
-    assert_eq!((found.checks, found.is_merging_itself), (ChecksState::Pending, true));
+    assert_eq!((found.checks, found.merging), (ChecksState::Pending, MergingItself::Auto));
     assert_eq!(found.review.decision, Some(ReviewDecision::ChangesRequested));
     assert_eq!((found.review.requested, found.review.asked.len()), (2, 2));
     assert_eq!((found.has_conflicts, &found.labels), (Some(false), &vec!["dlq".to_owned()]));

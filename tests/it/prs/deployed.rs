@@ -1,6 +1,7 @@
 //! Merges that are live: by a deployment that GitHub knows, or by a command.
 
 use super::*;
+use dlq::time::Timestamp;
 
 /// Opens and merges the pull request of a session. Returns the commit of the merge.
 fn merge(site: &Site) -> String {
@@ -101,5 +102,62 @@ fn command_that_hangs_is_ended_and_the_look_goes_on() {
     assert_eq!(asked(&site), format!("orders {commit}\n"));
     let left = crate::support::workbench::processes_of(&site.machine.bench);
     assert!(left.is_empty(), "{left:?}");
+    site.assert_allowed();
+}
+
+/// A clock that was ahead has asked in three weeks.
+#[test]
+fn question_of_a_clock_that_was_ahead_is_asked_again() {
+    let Some(site) = Site::new("prs-deployed-clock", "") else { return };
+    merge(&site);
+    site.machine.look().only("pr.merged");
+    let day = 86_400_000;
+    let (merged, asked) = (seconds_ago(0).millis() - day, seconds_ago(0).millis() + 20 * day);
+    site.machine.edit("prs.json", |prs| {
+        for record in prs["watched"].as_object_mut().unwrap().values_mut() {
+            let asked_at = Timestamp::from_millis(asked).to_string();
+            record["deployment"] = json!({"asked_at": asked_at, "lacking": []});
+            record["end"]["merged"]["at"] = json!(Timestamp::from_millis(merged).to_string());
+        }
+    });
+    site.act("deployment", json!({"repo": REPO, "ref": "main"}));
+    // The question counts as asked just now.
+    site.machine.look().assert_silent();
+    let watched = site.machine.document("prs.json")["watched"].clone();
+    let record = watched.as_object().unwrap().values().next().unwrap().clone();
+    let asked_at = record["deployment"]["asked_at"].as_str().and_then(Timestamp::parse).unwrap();
+    assert!(asked_at <= seconds_ago(0), "{asked_at}");
+    site.assert_allowed();
+}
+
+#[test]
+fn deployments_that_cannot_be_read_are_a_warning_once() {
+    let Some(site) = Site::new("prs-deployed-forbidden", "") else { return };
+    merge(&site);
+    site.act("faults", json!({"kind": "forbidden", "path": "deployments", "times": null}));
+    site.machine.look().only("pr.merged");
+    let ran = site.machine.look();
+    assert_eq!((ran.code, ran.types().len()), (0, 0), "{ran:?}");
+    assert!(ran.stderr.contains("deployments of 'acme/web' cannot be read"), "{ran:?}");
+    let ran = site.machine.look();
+    assert!(!ran.stderr.contains("cannot be read"), "{ran:?}");
+    site.assert_allowed();
+}
+
+/// Somebody puts the pull request into another branch than the one that runs.
+#[test]
+fn merge_into_another_branch_resolves_nothing() {
+    let Some(site) = Site::new("prs-retarget", "") else { return };
+    site.plant(1);
+    site.machine.open_due().only("pr.opened");
+    site.act("ref", json!({"repo": REPO, "ref": "refs/heads/side", "sha": site.base}));
+    let (status, _) =
+        site.server.json("PATCH", "/repos/acme/web/pulls/1", Some(&json!({"base": "side"})));
+    assert_eq!(status, 200);
+    site.on("draft", 1, json!({"draft": false, "login": "ann"}));
+    site.on("merge", 1, json!({"login": "bob", "method": "squash"}));
+    assert_eq!(site.machine.look().only("pr.merged")["base"], json!("side"));
+    let sessions = site.machine.document("sessions.json");
+    assert_eq!(sessions["sessions"][0]["resolved_by"], Value::Null);
     site.assert_allowed();
 }

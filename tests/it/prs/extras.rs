@@ -87,3 +87,18 @@ fn pull_request_that_has_ended_gets_nothing_more() {
     assert_eq!(site.pulls()[0]["labels"], json!([]));
     site.assert_allowed();
 }
+
+/// The repository is renamed before the steps, and no look has recorded that.
+#[test]
+fn steps_follow_a_repository_to_its_new_name() {
+    let Some(site) = Site::new("prs-extras-renamed", GITHUB) else { return };
+    site.plant(1);
+    site.server.queue_fault("server_error", "POST", "labels$");
+    site.machine.open_due().only("pr.opened");
+    assert_eq!(site.machine.fix(1)["extras"], json!(["labels"]));
+    site.act("rename", json!({"repo": REPO, "to": "acme/site"}));
+    site.machine.open_due().assert_silent();
+    let pull = site.server.read("state?repo=acme/site")["pulls"][0].clone();
+    assert_eq!((&pull["labels"], &site.machine.fix(1)["extras"]), (&json!(["dlq"]), &json!([])));
+    site.assert_allowed();
+}

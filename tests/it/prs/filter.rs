@@ -145,3 +145,28 @@ fn missing_token_is_said_once_and_lines_pass() {
     assert!(fatal <= 2 && output.stderr.contains("nothing is opened or watched"), "{output:?}");
     assert!(site.branches().is_empty());
 }
+
+/// An editor writes half a file: looks and openings go on when it is whole again.
+#[test]
+fn configuration_that_is_wrong_for_a_moment_stops_nothing_for_good() {
+    let Some(mut site) = Site::new("prs-wrong-config", "") else { return };
+    site.machine.bench.set("DLQ_GITHUB_INTERVAL", "10s");
+    let config = site.machine.bench.path("config.yaml");
+    let good = std::fs::read_to_string(&config).unwrap();
+    let mut running = site.machine.bench.start("dlq-prs", &[]);
+    wait_for("the first look", || !site.machine.document("prs.json")["look"].is_null());
+    std::fs::write(&config, format!("{good}x: [\n")).unwrap();
+    site.plant(1);
+    running.write(completed(1));
+    let first = site.machine.document("prs.json")["look"]["at"].clone();
+    assert_eq!(running.line(), completed(1));
+    wait_for("the next look has failed", || running.stderr().contains("nothing is opened"));
+    std::fs::write(&config, &good).unwrap();
+    let opened = running.line();
+    assert!(opened.contains("pr.opened"), "{opened}");
+    assert_ne!(site.machine.document("prs.json")["look"]["at"], first);
+    let output = running.finish();
+    assert_eq!(output.stderr.matches("nothing is opened or watched").count(), 1, "{output:?}");
+    assert!(output.stderr.contains("the configuration is right again"), "{output:?}");
+    site.assert_allowed();
+}

@@ -1,6 +1,8 @@
 //! Issues for causes without a fix to offer: opened once, closed when the incident is over.
 
 use super::*;
+use crate::support::workbench::wait_for;
+use dlq::time::Timestamp;
 
 const ISSUES: &str = "  issues: true\n";
 
@@ -206,5 +208,98 @@ fn issue_in_a_public_repository_has_nothing_of_the_evidence() {
     for part in ["planted", "orders-dlq", "123456789012", "arn:aws"] {
         assert!(!text.contains(part), "{part}: {text}");
     }
+    site.assert_allowed();
+}
+
+/// Two machines look for the issue before either has opened it.
+#[test]
+fn two_machines_keep_one_issue() {
+    let Some(site) = Site::new("prs-issue-race", ISSUES) else { return };
+    let other = site.machine("prs-issue-race-2", ISSUES);
+    plant(&site, 1);
+    other.plant(2, &site.base, |session, _| session["offers_patch"] = json!(false));
+    site.machine.raise(None, None);
+    other.raise(None, None);
+    // The first machine waits between its search and its opening, and the other one opens meanwhile.
+    site.act("faults", json!({"method": "POST", "path": "/issues$", "delay_ms": 2500}));
+    let mut first = site.machine.bench.start("dlq-prs", &["--open-due"]);
+    wait_for("the first machine asks", || site.server.read("faults")[0]["hits"] == json!(1));
+    other.open_due().only("issue.opened");
+    first.finish();
+    let open = |site: &Site| -> Vec<Value> {
+        issues(site).into_iter().filter(|one| one["state"] == json!("open")).collect()
+    };
+    assert_eq!((issues(&site).len(), open(&site).len()), (2, 1));
+    let kept = open(&site)[0]["number"].clone();
+    for machine in [&site.machine, &other] {
+        assert_eq!(machine.document("prs.json")["issues"][0]["number"], kept);
+    }
+    let closed = issues(&site).into_iter().find(|one| one["state"] == json!("closed")).unwrap();
+    assert_eq!(closed["comments"][0]["body"], json!(format!("Duplicate of #{kept}.")));
+    site.assert_allowed();
+}
+
+/// The account has opened 100 others since.
+#[test]
+fn issue_is_found_behind_a_hundred_newer_ones() {
+    let Some(site) = Site::new("prs-issue-many", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.open_due().only("issue.opened");
+    for n in 0..101 {
+        site.act("issue", json!({"repo": REPO, "title": format!("x{n}"), "login": "bot"}));
+    }
+    let other = site.machine("prs-issue-many-2", ISSUES);
+    other.plant(2, &site.base, |session, _| session["offers_patch"] = json!(false));
+    other.raise(None, None);
+    other.open_due().assert_silent();
+    assert_eq!(issues(&site).len(), 102);
+    assert_eq!(other.document("prs.json")["issues"][0]["number"], json!(1));
+    site.assert_allowed();
+}
+
+#[test]
+fn issue_of_a_renamed_repository_is_closed() {
+    let Some(site) = Site::new("prs-issue-renamed", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.open_due().only("issue.opened");
+    site.act("rename", json!({"repo": REPO, "to": "acme/site"}));
+    site.machine.raise(None, Some(seconds_ago(60)));
+    site.machine.open_due().only("issue.closed");
+    let issue = site.server.read("state?repo=acme/site")["issues"][0].clone();
+    assert_eq!(issue["state"], json!("closed"));
+    assert_eq!(issue["comments"].as_array().unwrap().len(), 1);
+    site.assert_allowed();
+}
+
+#[test]
+fn repository_without_issues_is_asked_for_once() {
+    let more = json!({"private": true, "has_issues": false});
+    let Some(site) = Site::with_repository("prs-issue-none", ISSUES, more) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    let ran = site.machine.open_due();
+    assert_eq!((ran.code, ran.types().len()), (0, 0), "{ran:?}");
+    assert!(ran.stderr.contains("has no issues"), "{ran:?}");
+    site.forget_log();
+    site.machine.open_due().assert_silent();
+    assert_eq!(site.count("path="), 0);
+    site.assert_allowed();
+}
+
+/// A clock that was ahead has left a limit that ends in a month.
+#[test]
+fn issue_waits_for_no_limit_of_a_clock_that_was_ahead() {
+    let Some(site) = Site::new("prs-issue-clock", ISSUES) else { return };
+    plant(&site, 1);
+    site.machine.raise(None, None);
+    site.machine.look();
+    let ahead = Timestamp::from_millis(seconds_ago(0).millis() + 30 * 86_400_000).to_string();
+    site.machine.edit("prs.json", |prs| {
+        prs["pauses"]["rest"] = json!({"until": ahead, "count": 1});
+    });
+    site.machine.open_due().only("issue.opened");
+    assert_eq!(site.machine.document("prs.json")["pauses"], json!({}));
     site.assert_allowed();
 }

@@ -164,3 +164,36 @@ impl Site {
         self.server.queue_fault(kind, "POST", "graphql");
     }
 }
+
+/// Looks leave the rest of the hour's points to others, and the next look knows.
+#[test]
+fn last_points_of_an_hour_are_left_to_others() {
+    let Some(site) = Site::new("prs-points", "  orgs: [big]\n") else { return };
+    site.act("seed", json!({"repos": 2, "pulls": 60, "owner": "big", "login": "person"}));
+    site.act("settings", json!({"graphql": 260, "points_per_query": 10}));
+    let mut found = 0;
+    for _ in 0..12 {
+        let ran = site.machine.look();
+        found += ran.types().iter().filter(|kind| **kind == "pr.found").count();
+    }
+    // 260 points: seven queries leave less than 200.
+    assert_eq!(site.count("path=graphql"), 7);
+    assert_eq!(found, 60, "what was read before the end of the points counts");
+    assert!(pause(&site.machine, "graphql").is_some_and(|left| left > 20));
+    site.assert_allowed();
+}
+
+#[test]
+fn limit_of_hours_is_kept() {
+    let Some(site) = Site::new("prs-long-limit", "") else { return };
+    site.pull("Fix it");
+    let limit = json!({"status": 403, "path": "graphql", "headers": {"Retry-After": "7200"},
+        "body": {"message": "You have exceeded a secondary rate limit."}});
+    site.act("faults", limit);
+    assert_eq!(site.machine.look().code, 1);
+    site.forget_log();
+    assert_eq!(site.machine.look().code, 1);
+    assert_eq!(site.count("path=graphql"), 0);
+    assert!(pause(&site.machine, "graphql").is_some_and(|left| left > 7100));
+    site.assert_allowed();
+}

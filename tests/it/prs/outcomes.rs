@@ -156,3 +156,70 @@ fn failure_of_a_step_is_tried_again() {
         site.assert_allowed();
     }
 }
+
+/// Maintainers may not push to a fork of an organisation: the pull request goes without that.
+#[test]
+fn fork_whose_branches_maintainers_may_not_push_to_has_a_pull_request() {
+    let Some(site) = Site::new("prs-collab", "  push_to: bot/web\n") else { return };
+    site.act(
+        "repo",
+        json!({"name": "bot/web", "fork_of": REPO, "private": true, "roles": {"bot": "write"}}),
+    );
+    site.plant(1);
+    let errors = json!([{"resource": "PullRequest", "code": "custom", "field": "fork_collab",
+        "message": "Fork collab can't be granted by someone without permission"}]);
+    let refusal = json!({"status": 422, "method": "POST", "path": "pulls$", "times": null,
+        "body_has": "\"maintainer_can_modify\":true",
+        "body": {"message": "Validation Failed", "errors": errors}});
+    site.act("faults", refusal);
+    site.machine.open_due().only("pr.opened");
+    site.assert_allowed();
+}
+
+/// A person has locked the conversation of the open pull request.
+#[test]
+fn locked_pull_request_covers_its_cause_without_a_comment() {
+    let Some(site) = Site::new("prs-locked", "") else { return };
+    site.plant(1);
+    site.machine.open_due().only("pr.opened");
+    site.plant(2);
+    let refusal = json!({"status": 403, "method": "POST", "path": "comments$", "times": null,
+        "body": {"message": "Unable to create comment because issue is locked."}});
+    site.act("faults", refusal);
+    let ran = site.machine.open_due();
+    assert_eq!((ran.code, ran.types().len()), (0, 0), "{ran:?}");
+    assert!(ran.stderr.contains("is locked"), "{ran:?}");
+    assert_eq!(site.machine.fix(2)["step"], json!("commented"));
+    site.forget_log();
+    site.machine.open_due().assert_silent();
+    assert_eq!(site.count("path="), 0);
+    site.assert_allowed();
+}
+
+#[test]
+fn unproven_fix_without_its_base_is_refused_at_once() {
+    let Some(site) = Site::new("prs-no-base", "  unproven: true\n") else { return };
+    site.machine.plant(1, &site.base, |session, _| {
+        (session["proofs"], session["base"]) = (json!([]), Value::Null);
+    });
+    let ran = site.machine.open_due();
+    assert_eq!(ran.only("pr.refused")["reason"], json!("base_unknown"));
+    site.machine.open_due().assert_silent();
+    site.assert_allowed();
+}
+
+/// A setting of the repository refuses the push, and is changed: the fix is judged anew.
+#[test]
+fn refusal_by_a_setting_is_judged_anew() {
+    let Some(site) = Site::new("prs-setting", "") else { return };
+    site.act("repo", json!({"name": REPO, "archived": true}));
+    site.plant(1);
+    assert_eq!(site.machine.open_due().only("pr.refused")["reason"], json!("closed_repository"));
+    site.act("repo", json!({"name": REPO, "archived": false}));
+    site.machine.open_due().assert_silent();
+    site.machine.edit("prs.json", |prs| {
+        prs["sessions"][0]["at"] = json!(seconds_ago(7 * 3600).to_string());
+    });
+    site.machine.open_due().only("pr.opened");
+    site.assert_allowed();
+}

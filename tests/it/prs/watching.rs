@@ -182,3 +182,39 @@ fn look_at_300_pull_requests_takes_few_requests_and_little_memory() {
     }
     site.assert_allowed();
 }
+
+/// One approval of two that are required, and an answer without the decision.
+#[test]
+fn review_whose_decision_is_lost_is_not_approved() {
+    let more = json!({"private": true, "required_reviews": 2});
+    let Some(site) = Site::with_repository("prs-lost-decision", "", more) else { return };
+    let number = site.pull("Fix it");
+    site.on("review", number, json!({"login": "bob", "state": "APPROVED"}));
+    site.machine.look().only("pr.found");
+    for part in ["reviewDecision", "reviewRequests", "latestOpinionatedReviews"] {
+        let fault = json!({"path": "graphql", "null": [format!("s0/nodes/0/{part}")]});
+        site.act("faults", fault);
+        site.machine.look().assert_silent();
+        let watched = site.machine.document("prs.json")["watched"].clone();
+        let record = watched.as_object().unwrap().values().next().unwrap().clone();
+        let expected = if part == "reviewDecision" { "unavailable" } else { "required" };
+        assert_eq!(record["review"], json!(expected), "{part}");
+        assert_eq!(record["actor"], json!("reviewer"), "{part}");
+    }
+    site.assert_allowed();
+}
+
+/// Everybody may review in a public repository.
+#[test]
+fn approval_of_an_account_without_rights_is_none() {
+    let Some(site) = Site::with_repository("prs-stranger", "", json!({"private": false})) else {
+        return;
+    };
+    let number = site.pull("Fix it");
+    site.machine.look().only("pr.found");
+    site.on("review", number, json!({"login": "stranger", "state": "APPROVED"}));
+    site.machine.look().assert_silent();
+    site.on("review", number, json!({"login": "bob", "state": "APPROVED"}));
+    site.machine.look().only("pr.approved");
+    site.assert_allowed();
+}

@@ -49,6 +49,11 @@ impl Opening<'_> {
         patch: &[u8],
     ) -> Result<(String, String), Halt> {
         let facts = &self.fix.facts;
+        // A session of code without a commit of its own, such as one without a checkout.
+        if !is_commit(&facts.base) {
+            let why = "its session has recorded no commit that the patch belongs to";
+            return Err(Stop::Refused("base_unknown", why.to_owned()).into());
+        }
         let fetched = git.bare.fetch(&git.access(&git.from), base, &facts.base);
         let fetched = match fetched {
             Ok(fetched) => fetched,
@@ -134,4 +139,9 @@ fn gate(settings: &Settings, difference: &Difference) -> Result<(), Halt> {
     let Some(first) = refusals.first() else { return Ok(()) };
     let all: Vec<&str> = refusals.iter().map(|one| one.sentence.as_str()).collect();
     Err(Stop::Refused(first.reason.as_str(), all.join("; ")).into())
+}
+
+/// Whether a text is the full hash of a commit.
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -60,9 +60,17 @@ impl Prs<'_> {
         let found = found.map(|found| {
             found.and_then(|found| serde_json::from_value::<PullRequestAnswer>(found).ok())
         });
+        let opened = known.pull_request.as_ref();
+        let is_it = |answer: &PullRequestAnswer| {
+            opened.is_some_and(|pr| pr.is_it(&answer.node_id, answer.number, true))
+        };
         let done = match found {
             // The end of a limit is waited for, and is no failure.
             Err(GithubError::Limited { .. }) => Ok(false),
+            Ok(Some(answer)) if !is_it(&answer) => {
+                self.record(FixState { extras: Vec::new(), ..known.clone() }, None, out)?;
+                failed("another pull request has its number now")
+            }
             Ok(Some(answer)) => self.add_extras(&client, &fix, known.clone(), answer.draft, out),
             Ok(None) => failed("it cannot be read"),
             Err(error) => failed(&error.to_string()),

@@ -12,6 +12,7 @@ use crate::edge::http::Method;
 use crate::edge::prs::opened::PullRequestAnswer;
 use crate::error::Error;
 use crate::event::PrCommented;
+use crate::log;
 use crate::rules::pull_request::answer::{GithubAnswer, InvalidRequest};
 use crate::rules::pull_request::document::{FixState, FixStep, OpenedPullRequest};
 use crate::rules::pull_request::news::subject;
@@ -24,6 +25,14 @@ pub(super) const ATTEMPTS_MAX: u32 = 20;
 
 /// The difference of clocks that is allowed for.
 pub(in crate::edge::prs) const CLOCKS_DIFFER: Duration = Duration::from_secs(86_400);
+
+/// The end of a comment on a recorded pull request.
+pub(super) enum CommentEnd {
+    Made,
+    Stopped(Stop),
+    /// The number belongs to another pull request, or to none.
+    Replaced,
+}
 
 impl Opening<'_> {
     /// Returns the newest pull request of a branch that is open.
@@ -57,19 +66,35 @@ impl Opening<'_> {
         Err(Stop::Refused("rejected", why))
     }
 
-    /// Returns an open pull request of another attempt at the cause, which no record of this machine has.
+    /// Returns an open pull request for the cause, of any attempt: that of this session, else the newest.
     /// Of many, the newest 100 are looked at.
-    pub(super) fn open_of_cause(&self, own: &[&str]) -> Result<Option<PullRequestAnswer>, Stop> {
+    ///
+    /// Everybody may open one with the branch and the marker of a cause: it counts when its branch is
+    /// where the token pushes to, or in the repository itself, or when the account of the token has
+    /// opened it.
+    pub(super) fn open_of_cause(&self) -> Result<Option<PullRequestAnswer>, Stop> {
         let repo = &self.repo.full_name;
         let found = self.pulls(&format!("/repos/{repo}/pulls?state=open&per_page=100"))?;
         let first = published::branch(&self.fix.facts.fingerprint, 1);
         let start = &first[..first.len() - 1];
-        let is_other = |one: &PullRequestAnswer| {
-            one.branch().starts_with(start)
-                && !own.contains(&one.branch())
-                && one.has(&published::marker(&self.fix.facts.fingerprint))
-        };
-        Ok(found.into_iter().find(is_other))
+        let marker = published::marker(&self.fix.facts.fingerprint);
+        let mut ours = Vec::new();
+        for one in found {
+            let is_of_cause = one.branch().starts_with(start) && one.has(&marker);
+            if is_of_cause
+                && (one.is_in(repo) || one.is_in(self.target()) || self.is_by_account(&one)?)
+            {
+                ours.push(one);
+            }
+        }
+        let own = ours.iter().position(|one| one.has(&self.fix.session.id)).unwrap_or(0);
+        Ok(ours.into_iter().nth(own))
+    }
+
+    /// Whether the account of the token has opened a pull request. Of an unknown account, none is.
+    fn is_by_account(&self, answer: &PullRequestAnswer) -> Result<bool, Stop> {
+        let login = self.client.login()?;
+        Ok(login.is_some() && answer.is_by(login.as_deref(), ""))
     }
 
     /// Returns the newest pull request of a branch in a state: `open` or `all`.
@@ -109,8 +134,8 @@ impl Opening<'_> {
         if let Some(name) = self.name_of_fork() {
             body["head_repo"] = json!(name);
         }
-        for is_draft in [true, false] {
-            body["draft"] = Value::Bool(is_draft);
+        // What the repository or the fork does not allow is left out, one by one.
+        for _ in 0..3 {
             let (answer, raw) = match self.client.rest(Method::Post, &path, Some(&body)) {
                 Ok(answered) => answered,
                 // Whether it was opened is seen there.
@@ -125,7 +150,16 @@ impl Opening<'_> {
                         self.find(branch)?.ok_or(Stop::Failed("the answer is cut".into()))
                     });
                 }
-                GithubAnswer::Invalid(InvalidRequest::DraftsUnsupported) if is_draft => {}
+                GithubAnswer::Invalid(InvalidRequest::DraftsUnsupported)
+                    if body["draft"] == json!(true) =>
+                {
+                    body["draft"] = json!(false);
+                }
+                GithubAnswer::Invalid(InvalidRequest::ForkCollab)
+                    if body["maintainer_can_modify"] == json!(true) =>
+                {
+                    body["maintainer_can_modify"] = json!(false);
+                }
                 GithubAnswer::Invalid(InvalidRequest::NoCommits) => {
                     return Err(Stop::Refused(
                         "already_fixed",
@@ -154,27 +188,37 @@ impl Opening<'_> {
         (is_fork && owner.eq_ignore_ascii_case(own)).then_some(name)
     }
 
-    /// Comments on the pull request that is open for the same cause.
+    /// Comments on the pull request that is recorded as open for the same cause.
     pub(super) fn comment(
         &self,
-        known: Option<FixState>,
-        number: u64,
+        known: &Option<FixState>,
+        on: &OpenedPullRequest,
         out: &mut Output,
-    ) -> Result<Option<Stop>, Error> {
-        let state = self.prs.state(self.fix, known, clock::now());
-        let path = format!("/repos/{}/pulls/{number}", self.repo.full_name);
-        let read = || -> Result<PullRequestAnswer, Halt> {
-            let found = self.client.get(&path).map_err(Stop::from)?;
-            let found = found
-                .ok_or_else(|| Stop::Failed(format!("pull request {number} cannot be read")))?;
-            let found = serde_json::from_value(found);
-            Ok(found.map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?)
-        };
-        match read().and_then(|found| self.comment_on(&found, state, out)) {
-            Ok(()) => Ok(None),
-            Err(Halt::Stop(stop)) => Ok(Some(stop)),
+    ) -> Result<CommentEnd, Error> {
+        match self.try_comment(known, on, out) {
+            Ok(end) => Ok(end),
+            Err(Halt::Stop(stop)) => Ok(CommentEnd::Stopped(stop)),
             Err(Halt::Error(error)) => Err(error),
         }
+    }
+
+    fn try_comment(
+        &self,
+        known: &Option<FixState>,
+        on: &OpenedPullRequest,
+        out: &mut Output,
+    ) -> Result<CommentEnd, Halt> {
+        let path = format!("/repos/{}/pulls/{}", self.repo.full_name, on.number);
+        let Some(found) = self.client.get(&path).map_err(Stop::from)? else {
+            return Ok(CommentEnd::Replaced);
+        };
+        let found: PullRequestAnswer = serde_json::from_value(found)
+            .map_err(|_| Stop::Failed("the answer is not one of GitHub".into()))?;
+        if !on.is_it(&found.node_id, found.number, true) {
+            return Ok(CommentEnd::Replaced);
+        }
+        let state = self.prs.state(self.fix, known.clone(), clock::now());
+        self.comment_on(&found, state, out).map(|()| CommentEnd::Made)
     }
 
     pub(super) fn comment_on(
@@ -199,6 +243,13 @@ impl Opening<'_> {
             let body = json!({ "body": text });
             let (answer, raw) =
                 self.client.rest(Method::Post, &path, Some(&body)).map_err(Stop::from)?;
+            if is_locked(&answer) {
+                // A person has ended the conversation; the pull request covers the cause all the same.
+                log::warn(&format!("{repo}#{} is locked: it gets no comment", on.number));
+                let (id, number, url) = (on.node_id.clone(), on.number, on.html_url.clone());
+                let by = OpenedPullRequest { id, number, url };
+                return Ok(self.prs.record_covered(known, by, out)?);
+            }
             if answer != GithubAnswer::Success {
                 return Err(Stop::Failed(in_words(&answer)).into());
             }
@@ -242,4 +293,9 @@ impl Opening<'_> {
             found.as_array().into_iter().flatten().filter_map(|one| one["body"].as_str());
         Ok(bodies.any(|body| body.contains(&facts.session)))
     }
+}
+
+/// Whether a comment was refused because the conversation is locked.
+fn is_locked(answer: &GithubAnswer) -> bool {
+    matches!(answer, GithubAnswer::Forbidden { sentence, .. } if sentence.contains("is locked"))
 }

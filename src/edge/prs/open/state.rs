@@ -11,7 +11,9 @@ use crate::error::Error;
 use crate::event::{Event, Payload, PrRefused};
 use crate::log;
 use crate::markdown::prose;
-use crate::rules::pull_request::document::{FixState, FixStep, PullRequests, SeenLimits};
+use crate::rules::pull_request::document::{
+    FixState, FixStep, OpenedPullRequest, PullRequests, SeenLimits,
+};
 use crate::rules::pull_request::opening::{OpeningRefusal, OpeningVerdict, next_try};
 use crate::rules::pull_request::watch::WatchedPullRequest;
 use crate::store;
@@ -53,12 +55,8 @@ impl Prs<'_> {
             }
             OpeningVerdict::Covered { by } => {
                 say(&format!("pull request {} has had a comment within a day", by.number));
-                let (step, pull_request) = (FixStep::Commented, Some(by));
-                // The age of the comment itself decides about the next one.
-                let at = Timestamp::default();
                 let state = self.state(fix, known, clock::now());
-                let state = FixState { step, pull_request, at, retry_at: None, ..state };
-                self.record(state, None, out)?;
+                self.record_covered(state, by, out)?;
                 Ok(Opened::Settled)
             }
             _ => {
@@ -69,6 +67,19 @@ impl Prs<'_> {
                 Ok(Opened::Failed)
             }
         }
+    }
+
+    /// Records that an open pull request covers the cause, without a comment.
+    pub(super) fn record_covered(
+        &self,
+        state: FixState,
+        by: OpenedPullRequest,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        let (step, pull_request) = (FixStep::Commented, Some(by));
+        // The age of a comment itself decides about the next one.
+        let at = Timestamp::default();
+        self.record(FixState { step, pull_request, at, retry_at: None, ..state }, None, out)
     }
 
     /// Records that a fix waits, once for each reason: if it waits until it is too old, that is told.

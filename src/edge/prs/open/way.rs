@@ -42,12 +42,18 @@ pub(super) struct OpeningGit {
 enum PushedBranch {
     /// A branch that has the commit.
     Ours(Box<FixState>),
-    /// Another machine's, whose pull request has a comment now.
-    Commented,
-    /// This session's, with a pull request that no record has.
-    Opened { known: Box<FixState>, answer: Box<PullRequestAnswer> },
+    /// A branch with an open pull request, to which nothing is pushed.
+    Met(MetPullRequest),
     /// Commits of somebody else, without a pull request.
     OfOther { whose: &'static str },
+}
+
+/// An open pull request for the cause.
+enum MetPullRequest {
+    /// This session's, which no record has.
+    Own { known: Box<FixState>, answer: Box<PullRequestAnswer> },
+    /// Another session's, which has a comment now.
+    Commented,
 }
 
 /// The branch that a fix has got.
@@ -55,6 +61,15 @@ enum FreeBranch {
     Ours { pushed: Box<FixState>, regression_of: Option<String> },
     Opened { pushed: Box<FixState>, answer: Box<PullRequestAnswer> },
     Commented,
+}
+
+impl From<MetPullRequest> for FreeBranch {
+    fn from(met: MetPullRequest) -> Self {
+        match met {
+            MetPullRequest::Own { known, answer } => FreeBranch::Opened { pushed: known, answer },
+            MetPullRequest::Commented => FreeBranch::Commented,
+        }
+    }
 }
 
 impl OpeningGit {
@@ -115,12 +130,11 @@ impl Opening<'_> {
             step: FixStep::Planned,
             ..self.prs.state(self.fix, known, clock::now())
         };
-        // Of a later number, when a machine has waited for one that did not come back.
-        let own = (planned.branch.as_str(), branch.as_str());
-        if let Some(other) = self.open_of_cause(&[own.0, own.1])? {
-            return self.comment_on(&other, planned, out);
-        }
-        let pushed = self.push_free(&git, planned, attempt, &commit, regression_of, out)?;
+        // Of any number, and also on the own branch: what is open is never pushed to.
+        let pushed = match self.open_of_cause()? {
+            Some(other) => self.met(planned, other, out)?.into(),
+            None => self.push_free(&git, planned, attempt, &commit, regression_of, out)?,
+        };
         let (pushed, answer, regression_of) = match pushed {
             FreeBranch::Ours { pushed, regression_of } => {
                 let fix = self.summary(regression_of.clone(), &tip);
@@ -153,10 +167,7 @@ impl Opening<'_> {
                 PushedBranch::Ours(pushed) => {
                     return Ok(FreeBranch::Ours { pushed, regression_of });
                 }
-                PushedBranch::Opened { known, answer } => {
-                    return Ok(FreeBranch::Opened { pushed: known, answer });
-                }
-                PushedBranch::Commented => return Ok(FreeBranch::Commented),
+                PushedBranch::Met(met) => return Ok(met.into()),
                 PushedBranch::OfOther { whose } => {
                     log::warn(&format!(
                         "branch '{branch}' of {} has commits of {whose} and no pull request; it stays, \
@@ -199,6 +210,12 @@ impl Opening<'_> {
     ) -> Result<PushedBranch, Halt> {
         let (to, branch) = (git.access(&git.to), planned.branch.clone());
         let there = git.bare.ls_remote(&to, &format!("refs/heads/{branch}"))?;
+        // Its commits are reviewed, whoever has made them.
+        if there.is_some()
+            && let Some(open) = self.find(&branch)?
+        {
+            return self.met(planned, open, out).map(PushedBranch::Met);
+        }
         let keys = Keys::none().with_all(PullRequests::SESSION);
         let prs: PullRequests = self.prs.store.read(&keys)?;
         // Also what an earlier session of the cause has left.
@@ -222,7 +239,10 @@ impl Opening<'_> {
                 return Ok(PushedBranch::Ours(Box::new(pushed)));
             }
             PushOutcome::LeaseLost { actual: Some(there) } => {
-                return self.taken(planned, &there, out);
+                return match self.find(&branch)? {
+                    Some(open) => self.met(planned, open, out).map(PushedBranch::Met),
+                    None => self.taken(planned, &there, out),
+                };
             }
             // It was removed meanwhile.
             PushOutcome::LeaseLost { actual: None } => {
@@ -260,9 +280,8 @@ impl Opening<'_> {
 
     /// Whether a pull request was opened for the cause by the account of the token.
     fn is_ours(&self, answer: &PullRequestAnswer) -> Result<bool, Stop> {
-        let own = self.client.get("/user")?.unwrap_or_default();
         let marker = published::marker(&self.fix.facts.fingerprint);
-        Ok(answer.is_by(own["login"].as_str(), &marker))
+        Ok(answer.is_by(self.client.login()?.as_deref(), &marker))
     }
 
     /// Returns the repository that the branch is pushed to.
@@ -276,17 +295,24 @@ impl Opening<'_> {
         format!("{owner}:{branch}")
     }
 
-    /// Decides about a branch at a commit that is not from here: a pull request of it gets a comment,
-    /// one that another machine has made is waited for, and one of a person stays theirs.
-    fn taken(&self, known: FixState, there: &str, out: &mut Output) -> Result<PushedBranch, Halt> {
-        if let Some(other) = self.find(&known.branch)? {
-            // The record is lost, and the base has moved since.
-            if other.has(&self.fix.session.id) && self.is_ours(&other)? {
-                let (known, answer) = (Box::new(known), Box::new(other));
-                return Ok(PushedBranch::Opened { known, answer });
-            }
-            return self.comment_on(&other, known, out).map(|()| PushedBranch::Commented);
+    /// Decides about an open pull request for the cause: that of this session is its own, also when the
+    /// record is lost; another one gets a comment.
+    fn met(
+        &self,
+        known: FixState,
+        open: PullRequestAnswer,
+        out: &mut Output,
+    ) -> Result<MetPullRequest, Halt> {
+        if open.has(&self.fix.session.id) && self.is_ours(&open)? {
+            let known = FixState { branch: open.branch().to_owned(), ..known };
+            return Ok(MetPullRequest::Own { known: Box::new(known), answer: Box::new(open) });
         }
+        self.comment_on(&open, known, out).map(|()| MetPullRequest::Commented)
+    }
+
+    /// Decides about a branch without a pull request, at a commit that is not from here: one that another
+    /// machine has made is waited for, and one of a person stays theirs.
+    fn taken(&self, known: FixState, there: &str, out: &mut Output) -> Result<PushedBranch, Halt> {
         let is_by_machine = self.is_by_machine(there)?;
         // Nothing of this machine is there.
         let (branch, tries) = (known.branch.clone(), known.tries);
@@ -321,6 +347,7 @@ impl Opening<'_> {
         let (id, number, url) = (answer.node_id.clone(), answer.number, answer.html_url.clone());
         let state = FixState {
             step: FixStep::Opened,
+            into: self.base(),
             repo: self.repo.full_name.clone(),
             pull_request: Some(OpenedPullRequest { id, number, url }),
             at: now,

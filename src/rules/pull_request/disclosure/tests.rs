@@ -39,7 +39,7 @@ fn message() -> Value {
 #[test]
 fn value_of_a_message_is_found_and_a_word_of_the_code_is_not() {
     // (added line, texts that are found)
-    let rows: [(&str, &[&str]); 40] = [
+    let rows: [(&str, &[&str]); 43] = [
         // What a fix needs.
         ("customer = order.get(\"customer\")", &[]),
         ("if kind == \"order.cancelled\":", &[]),
@@ -68,6 +68,9 @@ fn value_of_a_message_is_found_and_a_word_of_the_code_is_not() {
         ("body = \"{\\\"name\\\": \\\"Anna Maria Schmidt\\\"}\"", &["Anna Maria Schmidt"]),
         ("body = \"\\nAnna Maria Schmidt\\n\"", &["Anna Maria Schmidt"]),
         ("name = \"Anna Maria\"", &[]),
+        ("# anna maria schmidt", &["anna maria schmidt"]),
+        ("order = A_83421", &["A_83421"]),
+        ("order_a83421()", &["a83421"]),
         ("order(\"A-83421\")", &["A-83421"]),
         ("order(\"prefix-A-83421-suffix\")", &["A-83421"]),
         ("order(\"A-834219\")", &[]),
@@ -138,7 +141,15 @@ fn name_is_found_where_it_stands_by_itself() {
         ("orders-dlq", "my_orders-dlq_2", true),
         ("orders-dlq", "orders-dlq2", false),
         ("orders-dlq", "reorders-dlq", false),
-        ("orders-dlq", "orders_dlq = 1", false),
+        ("orders-dlq", "orders_dlq = 1", true),
+        ("orders-dlq", "# orders dlq", false),
+        ("orders-dlq", "ORDERS_DLQ2", false),
+        ("orders-planted-dlq", "os.environ[\"ORDERS_PLANTED_DLQ\"]", true),
+        ("orders-planted-dlq", "class OrdersPlantedDlqWorker:", true),
+        ("orders-planted-dlq", "const ordersPlantedDlqUrl = url", true),
+        ("orders-planted-dlq", "class OrdersPlanted:", false),
+        ("OrdersPlantedDLQ", "orders.planted.dlq", true),
+        ("0a1b2c3d-1111-4222-8333-444455556666", "0A1B2C3D111142228333444455556666", true),
         ("orders", "orders = []", false),
         ("orders", "for order in orders:", false),
         ("orders", "client.get_queue('orders')", true),

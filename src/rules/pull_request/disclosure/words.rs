@@ -5,6 +5,8 @@ use std::ops::Range;
 /// The place of a word: letters and digits.
 pub(super) type Word = Range<usize>;
 
+/// The characters of the shortest name that is compared in other spellings.
+const FOLDED_MIN: usize = 6;
 /// The words of an identifier at most.
 const PARTS_MAX: usize = 12;
 /// Numbers of more than five digits that every program knows: limits of integers.
@@ -47,7 +49,7 @@ pub(super) fn words(line: &str) -> Vec<Word> {
 }
 
 /// Returns the text from the first to the last of some words, in the form in which two are compared:
-/// without the backslashes of escapes, and with one space for all white space.
+/// without the backslashes of escapes, in small letters, and with one space for all white space.
 pub(super) fn key(line: &str, words: &[Word]) -> String {
     let mut key = String::new();
     let mut end = None;
@@ -72,7 +74,73 @@ pub(super) fn key(line: &str, words: &[Word]) -> String {
         key.push_str(&line[word.clone()]);
         end = Some(word.end);
     }
-    key
+    key.to_lowercase()
+}
+
+/// Returns a name in the form in which two are compared: `orders-dlq`, `ORDERS_DLQ` and `OrdersDlq` are
+/// one. None: it is one word, or more than a name.
+pub(super) fn folded(name: &str) -> Option<String> {
+    let parts = parts(name);
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || is_joint(c));
+    let is_joined = parts.len() > 1 || name.chars().any(|c| c.is_ascii_digit());
+    let text = name_of(name, &parts);
+    (is_name && is_joined && text.chars().count() >= FOLDED_MIN).then_some(text)
+}
+
+/// Returns all that may be a name in a line, folded, each with its place.
+pub(super) fn folded_names(line: &str) -> Vec<(String, Word)> {
+    let parts = parts(line);
+    let is_next = |left: &Word, right: &Word| {
+        let between = &line[left.end..right.start];
+        between.chars().count() <= 1 && between.chars().all(is_joint)
+    };
+    let mut all = Vec::new();
+    for first in 0..parts.len() {
+        for last in first..parts.len().min(first + PARTS_MAX) {
+            if last > first && !is_next(&parts[last - 1], &parts[last]) {
+                break;
+            }
+            let text = name_of(line, &parts[first..=last]);
+            if text.chars().count() >= FOLDED_MIN {
+                all.push((text, parts[first].start..parts[last].end));
+            }
+        }
+    }
+    all
+}
+
+/// Returns an identifier in the form in which two are compared.
+pub(super) fn folded_identifier(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn is_joint(c: char) -> bool {
+    matches!(c, '-' | '_' | '.')
+}
+
+fn name_of(line: &str, parts: &[Word]) -> String {
+    parts.iter().map(|part| line[part.clone()].to_lowercase()).collect()
+}
+
+/// Returns the parts of names: words, cut where a capital letter begins another one (`OrdersDlq`).
+fn parts(line: &str) -> Vec<Word> {
+    let mut all = Vec::new();
+    for word in words(line) {
+        let letters: Vec<(usize, char)> =
+            line[word.clone()].char_indices().map(|(at, c)| (word.start + at, c)).collect();
+        let mut start = word.start;
+        for (n, (at, c)) in letters.iter().enumerate().skip(1) {
+            let before = letters[n - 1].1;
+            let is_last_capital =
+                before.is_uppercase() && letters.get(n + 1).is_some_and(|(_, c)| c.is_lowercase());
+            if c.is_uppercase() && (!before.is_uppercase() || is_last_capital) {
+                all.push(start..*at);
+                start = *at;
+            }
+        }
+        all.push(start..word.end);
+    }
+    all
 }
 
 /// Returns the identifiers of a line: words, and words that are joined by one character. `parts`: also

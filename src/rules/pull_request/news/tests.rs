@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::document::{FixStep, OpenedPullRequest};
-use super::super::reading::{PullRequestAuthor, PullRequestState, ReviewDecision};
+use super::super::reading::{MergingItself, PullRequestAuthor, PullRequestState, ReviewDecision};
 use super::super::reminder::ReminderStep;
 use super::super::round::{RoundReading, judge_round};
 use super::super::watch::{fixtures, judge_reading};
@@ -40,8 +40,8 @@ fn look(reading: &PullRequestReading, is_known: bool, prs: &PullRequests) -> Vec
         known.insert(record.id.clone(), record);
     }
     let round = RoundReading { read: vec![reading.clone()], is_whole: true, ..Default::default() };
-    let is_ours = |repo: &str, number: u64| prs.opener(repo, number).is_some();
-    let outcome = judge_round(&known, &round, &is_ours, false, at(5));
+    let is_ours = |one: &PullRequestReading| prs.opener(&one.id, &one.repo, one.number).is_some();
+    let outcome = judge_round(&known, &round, &is_ours, &|_| false, at(5));
     let readings: Readings<'_> = HashMap::from([(reading.id.as_str(), reading)]);
     lines(&outcome, &readings, prs, at(5))
 }
@@ -213,7 +213,7 @@ fn acknowledged_pull_request_and_one_that_waits_for_nobody_are_not_reminded_of()
     for key in ["acme/orders#12", "incident"] {
         assert_eq!(reminder(|_| {}, Some(&fix), &ack(key), 60), None, "{key}");
     }
-    let queued = |one: &mut PullRequestReading| one.is_merging_itself = true;
+    let queued = |one: &mut PullRequestReading| one.merging = MergingItself::Queue;
     assert_eq!(reminder(queued, None, &Acks::default(), 9999), None);
     let reading = fixtures::reading();
     let (mut record, _) =

@@ -82,6 +82,11 @@ fn open(attempt: u32, regression_of: Option<&str>) -> OpeningVerdict {
     OpeningVerdict::Open { attempt, regression_of: regression_of.map(str::to_owned) }
 }
 
+fn comment_on(number: u64) -> OpeningVerdict {
+    let on = OpenedPullRequest { id: format!("N{number}"), number, url: "u".into() };
+    OpeningVerdict::Comment { on }
+}
+
 fn rejected(number: u64) -> OpeningVerdict {
     OpeningVerdict::Refuse(OpeningRefusal::Rejected { number })
 }
@@ -93,8 +98,8 @@ fn cause_has_one_open_pull_request_and_a_closed_one_is_a_no() {
     let unread = PullRequests { sessions: vec![opened("a", 7)], ..PullRequests::default() };
     let rows = [
         ("first", prs(&[]), open(1, None)),
-        ("open", prs(&[(opened("a", 7), None)]), OpeningVerdict::Comment { number: 7 }),
-        ("open, not read yet", unread, OpeningVerdict::Comment { number: 7 }),
+        ("open", prs(&[(opened("a", 7), None)]), comment_on(7)),
+        ("open, not read yet", unread, comment_on(7)),
         ("closed", prs(&[(opened("a", 7), closed(1))]), rejected(7)),
         ("merged", prs(&[(opened("a", 7), merged(1))]), open(2, Some("acme/orders#7"))),
         (
@@ -117,11 +122,7 @@ fn cause_has_one_open_pull_request_and_a_closed_one_is_a_no() {
             prs(&[(opened("b", 8), merged(2)), (opened("a", 7), merged(1))]),
             open(3, Some("acme/orders#8")),
         ),
-        (
-            "two are open",
-            prs(&[(opened("a", 7), None), (opened("b", 8), None)]),
-            OpeningVerdict::Comment { number: 8 },
-        ),
+        ("two are open", prs(&[(opened("a", 7), None), (opened("b", 8), None)]), comment_on(8)),
         (
             "another cause, another repository",
             prs(&[(other_cause(), None), (other_repo(), closed(1))]),
@@ -296,7 +297,7 @@ fn repository_has_a_limit_of_open_ones_and_of_those_of_a_day() {
 
 #[test]
 fn open_pull_request_has_one_comment_a_day() {
-    let comment = OpeningVerdict::Comment { number: 7 };
+    let comment = comment_on(7);
     let by = OpenedPullRequest { id: "N7".into(), number: 7, url: "u".into() };
     let covered = OpeningVerdict::Covered { by };
     let said = |change: fn(&mut FixState)| {
@@ -306,12 +307,12 @@ fn open_pull_request_has_one_comment_a_day() {
     };
     let rows = [
         ("first", prs(&[(opened("a", 7), None)]), 10, comment.clone()),
-        ("on the same day", said(|_| {}), 33, covered),
+        ("on the same day", said(|_| {}), 33, covered.clone()),
         ("on the next", said(|_| {}), 34, comment.clone()),
-        ("in another repository", said(|one| one.repo = "acme/web".into()), 11, comment.clone()),
+        ("behind a rename", said(|one| one.repo = "acme/web".into()), 11, covered),
         (
             "on another one",
-            said(|one| one.pull_request.as_mut().unwrap().number = 8),
+            said(|one| one.pull_request.as_mut().unwrap().id = "N8".into()),
             11,
             comment.clone(),
         ),
@@ -360,7 +361,7 @@ fn renamed_repository_keeps_what_is_known_of_ours() {
     let names: Vec<&str> = all.sessions.iter().map(|one| one.repo.as_str()).collect();
     assert_eq!(names, ["acme/sales", "acme/sales", "acme/web"]);
     assert!(all.watched.values().all(|one| one.repo == "acme/sales"));
-    assert_eq!(all.opener("acme/sales", 8).map(|one| one.id.as_str()), Some("b"));
+    assert_eq!(all.opener("N8", "acme/sales", 8).map(|one| one.id.as_str()), Some("b"));
     let before = all.clone();
     all.take_renames([("N7", "Acme/Sales")].into_iter());
     assert_eq!(all, before, "another spelling is no other name");

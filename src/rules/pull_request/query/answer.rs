@@ -1,13 +1,14 @@
 //! The answer to a request in GraphQL: pull requests, pages and errors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rules::pull_request::reading::{
-    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
-    ReviewDecision, ReviewOpinion, ReviewReading,
+    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    PullRequestState, ReviewDecision, ReviewOpinion, ReviewReading,
 };
 use crate::time::Timestamp;
 
@@ -56,6 +57,19 @@ pub enum QueryFault {
     Refused(String),
     /// The answer is none of GitHub's.
     Malformed,
+}
+
+/// The points of the hour that are left to others.
+const POINTS_LEFT: u64 = 200;
+/// The longest time to the end of a window, with a margin.
+const WINDOW_MAX: Duration = Duration::from_secs(3700);
+
+impl RateBudget {
+    /// Returns the end of the pause in which the rest of the points is left to others.
+    pub fn pause(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_ahead = self.reset_at > now && self.reset_at <= now.plus(WINDOW_MAX);
+        (self.remaining < POINTS_LEFT && is_ahead).then_some(self.reset_at)
+    }
 }
 
 #[derive(Deserialize)]
@@ -151,8 +165,6 @@ fn reading(node: &Value, lost: &BTreeSet<String>, path: &[String]) -> Option<Pul
         lost.iter().any(|lost| *lost == part || lost.starts_with(&format!("{part}/")))
     };
     let repo = text(node.get("repository"), "nameWithOwner")?;
-    let merging = node.get("isInMergeQueue").and_then(Value::as_bool).unwrap_or(false)
-        || node.get("autoMergeRequest").is_some_and(Value::is_object);
     Some(PullRequestReading {
         id: own("id")?,
         repo,
@@ -173,8 +185,8 @@ fn reading(node: &Value, lost: &BTreeSet<String>, path: &[String]) -> Option<Pul
         },
         created_at: time(node, "createdAt")?,
         checks: if is_lost("commits") { ChecksState::Unavailable } else { checks(node) },
-        review: review(node, is_lost("latestOpinionatedReviews")),
-        is_merging_itself: merging,
+        review: review(node, &is_lost),
+        merging: merging(node, &is_lost),
         has_conflicts: match own("mergeable").as_deref() {
             Some("MERGEABLE") => Some(false),
             Some("CONFLICTING") => Some(true),
@@ -223,15 +235,30 @@ fn checks(node: &Value) -> ChecksState {
     }
 }
 
-fn review(node: &Value, is_lost: bool) -> ReviewReading {
-    let decision = match text(Some(node), "reviewDecision").as_deref() {
-        Some("APPROVED") => Some(ReviewDecision::Approved),
-        Some("CHANGES_REQUESTED") => Some(ReviewDecision::ChangesRequested),
-        Some("REVIEW_REQUIRED") => Some(ReviewDecision::ReviewRequired),
+fn merging(node: &Value, is_lost: &dyn Fn(&str) -> bool) -> MergingItself {
+    let auto = node.get("autoMergeRequest").filter(|_| !is_lost("autoMergeRequest"));
+    match (node.get("isInMergeQueue").and_then(Value::as_bool), auto) {
+        (Some(true), _) => MergingItself::Queue,
+        (Some(false), Some(Value::Object(_))) => MergingItself::Auto,
+        (Some(false), Some(Value::Null)) => MergingItself::No,
+        _ => MergingItself::Unavailable,
+    }
+}
+
+/// Reads the reviews. Null without an error means that no decision is wanted. Without decision, requests
+/// or opinions the others say nothing: an approval may be one of two.
+fn review(node: &Value, is_lost: &dyn Fn(&str) -> bool) -> ReviewReading {
+    let known = |part: &str| node.get(part).filter(|_| !is_lost(part));
+    let decision = match known("reviewDecision") {
+        Some(Value::Null) => Some(None),
+        Some(Value::String(word)) => match word.as_str() {
+            "APPROVED" => Some(Some(ReviewDecision::Approved)),
+            "CHANGES_REQUESTED" => Some(Some(ReviewDecision::ChangesRequested)),
+            "REVIEW_REQUIRED" => Some(Some(ReviewDecision::ReviewRequired)),
+            _ => None,
+        },
         _ => None,
     };
-    let is_read =
-        !is_lost && node.pointer("/latestOpinionatedReviews/nodes").is_some_and(Value::is_array);
     let opinion = |node: &Value| {
         let is_approval = match text(Some(node), "state")?.as_str() {
             "APPROVED" => true,
@@ -240,16 +267,21 @@ fn review(node: &Value, is_lost: bool) -> ReviewReading {
         };
         Some(ReviewOpinion { id: text(Some(node), "id")?, is_approval })
     };
-    let opinions =
-        is_read.then(|| nodes(node, "latestOpinionatedReviews").filter_map(opinion).collect());
-    let requested = node.pointer("/reviewRequests/totalCount").and_then(Value::as_u64);
+    let given = known("latestOpinionatedReviews").and_then(|given| given.get("nodes")?.as_array());
+    let given = given.filter(|all| all.iter().all(Value::is_object));
+    let requested = known("reviewRequests").and_then(|all| all.get("totalCount")?.as_u64());
+    let opinions = match (decision, requested) {
+        (Some(_), Some(_)) => given.map(|all| all.iter().filter_map(opinion).collect()),
+        _ => None,
+    };
     // The name of a team or account that the token may not see is null.
     let name = |node: &Value| {
         let reviewer = node.get("requestedReviewer");
         text(reviewer, "login").or_else(|| text(reviewer, "name"))
     };
     let asked = nodes(node, "reviewRequests").filter_map(name).collect();
-    ReviewReading { decision, opinions, requested: requested.unwrap_or(0), asked }
+    let (decision, requested) = (decision.flatten(), requested.unwrap_or(0));
+    ReviewReading { decision, opinions, requested, asked }
 }
 
 fn renewal(item: &Value) -> Option<Timestamp> {

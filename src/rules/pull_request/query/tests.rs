@@ -153,6 +153,54 @@ fn reviews_that_are_not_readable_are_unknown() {
     assert_eq!(lost.review.opinions, None);
 }
 
+/// Null with an error is unknown, also where null alone has a meaning.
+#[test]
+fn review_of_which_a_part_is_lost_is_unavailable() {
+    use crate::rules::pull_request::reading::MergingItself;
+    use crate::rules::pull_request::turn::{ReviewState, review_state};
+    let approval = json!({"nodes": [{"id": "R1", "state": "APPROVED"}]});
+    let approved = || {
+        with(&[
+            ("/latestOpinionatedReviews", approval.clone()),
+            ("/reviewRequests", json!({"totalCount": 0, "nodes": []})),
+        ])
+    };
+    let lost = |part: &str| json!([{"type": "FORBIDDEN", "message": "no", "path": ["s0", "nodes", 0, part]}]);
+    let no_error = json!([]);
+    let queue = |node: &Value| (node["isInMergeQueue"].clone(), node["autoMergeRequest"].clone());
+    let whole = approved();
+    assert_eq!(queue(&whole), (json!(false), Value::Null));
+    let parts: [(&str, bool, ReviewState, MergingItself); 7] = [
+        ("nothing", false, ReviewState::Approved, MergingItself::No),
+        ("reviewDecision", true, ReviewState::Unavailable, MergingItself::No),
+        ("reviewRequests", true, ReviewState::Unavailable, MergingItself::No),
+        ("latestOpinionatedReviews", true, ReviewState::Unavailable, MergingItself::No),
+        ("isInMergeQueue", true, ReviewState::Approved, MergingItself::Unavailable),
+        ("autoMergeRequest", true, ReviewState::Approved, MergingItself::Unavailable),
+        // Without an error, null is what GitHub says of it.
+        ("reviewDecision", false, ReviewState::Approved, MergingItself::No),
+    ];
+    for (part, is_error, review, merging) in parts {
+        let mut node = approved();
+        if part != "nothing" {
+            node[part] = Value::Null;
+        }
+        let errors = if is_error { lost(part) } else { no_error.clone() };
+        let page = read(&answer(vec![node], &errors)).unwrap().pages.remove(&0).unwrap();
+        let found = &page.found[0];
+        assert_eq!((review_state(&found.review), found.merging), (review, merging), "{part}");
+    }
+    let rows = [
+        ("a decision of the future", "/reviewDecision", json!("LIMBO")),
+        ("an opinion that is null", "/latestOpinionatedReviews/nodes", json!([null])),
+        ("requests without their number", "/reviewRequests", json!({"nodes": []})),
+    ];
+    for (rule, place, value) in rows {
+        let found = one(with(&[(place, value)])).unwrap();
+        assert_eq!(review_state(&found.review), ReviewState::Unavailable, "{rule}");
+    }
+}
+
 #[test]
 fn null_node_is_unread_and_not_gone() {
     let errors = json!([{"type": "NOT_FOUND", "message": "gone", "path": ["s0", "nodes", 0]}]);
@@ -218,6 +266,23 @@ fn searches_stay_within_the_operators_that_are_allowed() {
     let one = WatchScope { orgs: vec!["beta".into()], ..WatchScope::default() };
     assert!(searches(&one)[0].text.ends_with(" org:beta"));
     assert_eq!(searches(&WatchScope::default()), []);
+}
+
+#[test]
+fn rest_of_the_points_is_left_to_others_until_the_end_of_the_hour() {
+    let at = |seconds: i64| Timestamp::from_millis(1_000_000_000 + seconds * 1000);
+    // (rule, points that are left, seconds to the reset, seconds of the pause)
+    let rows = [
+        ("many are left", 200, 600, None),
+        ("few are left", 199, 600, Some(600)),
+        ("none is left", 0, 3600, Some(3600)),
+        ("a new window", 0, 0, None),
+        ("an end that cannot be", 0, 7200, None),
+    ];
+    for (rule, remaining, reset, pause) in rows {
+        let budget = RateBudget { cost: 1, remaining, reset_at: at(reset) };
+        assert_eq!(budget.pause(at(0)), pause.map(at), "{rule}");
+    }
 }
 
 #[test]

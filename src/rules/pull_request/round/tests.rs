@@ -27,7 +27,7 @@ fn rounds(rounds: &[RoundReading]) -> (BTreeMap<String, WatchedPullRequest>, Vec
     let mut news = Vec::new();
     for (minute, round) in rounds.iter().enumerate() {
         let minute = minute as u64;
-        let outcome = judge_round(&known, round, &|_, _| false, minute == 0, at(minute));
+        let outcome = judge_round(&known, round, &|_| false, &|_| minute == 0, at(minute));
         known.extend(outcome.records);
         outcome.dropped.iter().for_each(|id| drop(known.remove(id)));
         news.push(outcome.changes);
@@ -66,11 +66,15 @@ fn closed_pull_request_of_ours_is_asked_for_a_week_more() {
     let (mut known, _) = rounds(&[whole(vec![numbered(1)])]);
     let day = 24 * 60;
     let closed = Some(PullRequestEnd::Closed { at: at(0) });
-    let merged = Some(PullRequestEnd::Merged { at: at(0), commit: None });
+    let merged =
+        |commit: &str| Some(PullRequestEnd::Merged { at: at(0), commit: Some(commit.to_owned()) });
+    let unknown = Some(PullRequestEnd::Merged { at: at(0), commit: None });
     let rows = [
         ("closed", PullRequestOrigin::Ours, closed.clone(), 7 * day - 1, true),
         ("closed a week ago", PullRequestOrigin::Ours, closed.clone(), 7 * day, false),
-        ("merged", PullRequestOrigin::Ours, merged, 1, false),
+        ("merged", PullRequestOrigin::Ours, merged("m1"), 1, false),
+        ("merged, commit to come", PullRequestOrigin::Ours, unknown.clone(), 7 * day - 1, true),
+        ("merged, commit never came", PullRequestOrigin::Ours, unknown, 7 * day, false),
         ("of others", PullRequestOrigin::Person, closed, 1, false),
         ("open", PullRequestOrigin::Person, None, 99 * day, true),
     ];
@@ -94,7 +98,7 @@ fn limit_counts_what_is_open_and_the_oldest_ends_are_forgotten() {
         (0..WATCHED_MAX).map(record).map(|one| (one.id.clone(), one)).collect()
     };
     let look = whole(vec![numbered(7)]);
-    let judge = |known: &BTreeMap<_, _>| judge_round(known, &look, &|_, _| false, false, at(9));
+    let judge = |known: &BTreeMap<_, _>| judge_round(known, &look, &|_| false, &|_| false, at(9));
     let full = judge(&many(None));
     assert_eq!((full.left_out, full.changes.len()), (1, 0));
     let mut ended = many(Some(PullRequestEnd::Closed { at: at(2) }));
@@ -122,8 +126,8 @@ fn pull_request_that_several_searches_find_is_news_once() {
 
 #[test]
 fn pull_request_of_ours_stays_ours() {
-    let known = judge_round(&BTreeMap::new(), &whole(vec![reading()]), &|_, _| true, true, at(0));
-    let again = judge_round(&known.records, &whole(vec![reading()]), &|_, _| false, false, at(1));
+    let known = judge_round(&BTreeMap::new(), &whole(vec![reading()]), &|_| true, &|_| true, at(0));
+    let again = judge_round(&known.records, &whole(vec![reading()]), &|_| false, &|_| false, at(1));
     assert_eq!(again.records["PR_1"].origin, PullRequestOrigin::Ours);
 }
 
@@ -133,12 +137,12 @@ fn ended_pull_requests_of_others_are_dropped_after_a_month() {
     let (known, _) = rounds(&[whole(vec![numbered(1)]), whole(vec![closed(1)])]);
     assert_eq!(known["PR_1"].end, Some(PullRequestEnd::Closed { at: at(5) }));
     let dropped =
-        |minute| judge_round(&known, &whole(vec![]), &|_, _| false, false, at(minute)).dropped;
+        |minute| judge_round(&known, &whole(vec![]), &|_| false, &|_| false, at(minute)).dropped;
     assert!(dropped(month + 4).is_empty());
     assert_eq!(dropped(month + 5), ["PR_1"]);
     let mut ours = known.clone();
     ours.get_mut("PR_1").unwrap().origin = PullRequestOrigin::Ours;
-    let later = judge_round(&ours, &whole(vec![]), &|_, _| false, false, at(12 * month));
+    let later = judge_round(&ours, &whole(vec![]), &|_| false, &|_| false, at(12 * month));
     assert!(later.dropped.is_empty(), "a closed one of ours is a person's no");
 }
 
@@ -147,6 +151,6 @@ fn too_many_pull_requests_are_counted_and_ours_are_kept() {
     let many = (0..WATCHED_MAX as u64 + 2).map(numbered).collect();
     let ours = WATCHED_MAX as u64 + 1;
     let outcome =
-        judge_round(&BTreeMap::new(), &whole(many), &|_, number| number == ours, true, at(0));
+        judge_round(&BTreeMap::new(), &whole(many), &|one| one.number == ours, &|_| true, at(0));
     assert_eq!((outcome.records.len(), outcome.left_out), (WATCHED_MAX + 1, 1));
 }

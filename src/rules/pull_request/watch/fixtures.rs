@@ -1,9 +1,11 @@
 //! Pull requests for tests.
 
+use super::super::origin::PullRequestOrigin;
 use super::super::reading::{
-    ChecksState, PullRequestAuthor, PullRequestHead, PullRequestReading, PullRequestState,
-    ReviewReading,
+    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    PullRequestState, ReviewReading,
 };
+use super::{WatchedPullRequest, judge_reading};
 use crate::time::Timestamp;
 
 /// Returns an open pull request of a person, whose checks pass, and that a reviewer was asked for.
@@ -31,9 +33,16 @@ pub fn reading() -> PullRequestReading {
             requested: 1,
             asked: vec!["ben".into()],
         },
-        is_merging_itself: false,
+        merging: MergingItself::No,
         has_conflicts: Some(false),
         labels: Vec::new(),
         renewed_at: None,
     }
+}
+
+/// Returns the record of an open pull request of a person.
+pub fn watched(id: &str, repo: &str, number: u64) -> WatchedPullRequest {
+    let reading = PullRequestReading { id: id.into(), repo: repo.into(), number, ..reading() };
+    let (person, now) = (PullRequestOrigin::Person, Timestamp::from_millis(0));
+    judge_reading(None, &reading, person, true, now).expect("it is open").0
 }

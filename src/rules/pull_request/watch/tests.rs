@@ -167,6 +167,10 @@ fn turn_begins_anew_for_another_actor_and_after_a_push() {
     let draft = || PullRequestReading { is_draft: true, ..reading() };
     let pending = || with_checks(ChecksState::Pending, "c1");
     let pushed = |minute| PullRequestReading { renewed_at: Some(at(minute)), ..reading() };
+    let young = || {
+        let renewed_at = Some(Timestamp::from_millis(-1_000_000));
+        PullRequestReading { renewed_at, ..reading() }
+    };
     let approved = || reviewed(vec![opinion("R1", true)]);
     let approved_pending = || PullRequestReading { checks: ChecksState::Pending, ..approved() };
     let rows = [
@@ -179,7 +183,9 @@ fn turn_begins_anew_for_another_actor_and_after_a_push() {
             vec![reading(), reading(), with_checks(ChecksState::Passing, "c0")],
             2,
         ),
-        ("push of the future counts from now", vec![reading(), pushed(500)], 1),
+        ("a commit of the future is no push", vec![reading(), pushed(500), pushed(500)], 0),
+        ("of the future when it is found", vec![pushed(500), pushed(500)], 0),
+        ("found with a commit that is older", vec![young(), young()], 0),
         (
             "checks of an approved one are run again",
             vec![approved(), approved_pending(), approved()],
