@@ -60,13 +60,13 @@ impl Redriver {
         };
         let mut request = request.clone();
         self.block(&mut request)?;
-        let source = self.source(&name, &request)?;
+        let mut source = self.source(&name, &request)?;
         source.refuse_live()?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);
         }
-        let lock = self.lock(&source)?;
+        let lock = self.lock(&mut source)?;
         if !request.force {
             self.check_interrupted(&source.target.queue)?;
         }
@@ -121,12 +121,14 @@ impl Redriver {
         self.block(&mut request)?;
         request.incident.clone_from(&interrupted.state.incident);
         let url = interrupted.state.queue.url.clone();
-        let source = self.source(&url, &request)?;
+        let mut source = self.source(&url, &request)?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);
         }
-        let lock = self.lock(&source)?;
+        let lock = self.lock(&mut source)?;
+        // A run that has ended meanwhile has written more of it.
+        let interrupted = self.interrupted(id)?;
         self.run(source, plan, &request, Some(interrupted), out, lock)
     }
 
@@ -143,8 +145,16 @@ impl Redriver {
         sampled::add_to(&mut request.selection, self.store.dir(), &source.target.key());
     }
 
-    /// Takes the lock of a queue for a move.
-    pub(super) fn lock(&self, source: &MoveSource) -> Result<Lock, Error> {
+    /// Takes the lock of a queue for a move, and reads the queue again: a move that has ended meanwhile
+    /// has changed it.
+    pub(super) fn lock(&self, source: &mut MoveSource) -> Result<Lock, Error> {
+        let lock = self.lock_unread(source)?;
+        self.read_again(source)?;
+        Ok(lock)
+    }
+
+    /// Takes the lock of a queue whose attributes do not matter.
+    pub(super) fn lock_unread(&self, source: &MoveSource) -> Result<Lock, Error> {
         let lock = self.lock_only(source)?;
         refuse_task(self.sqs(), source.target.scope, &source.target.queue, MOVE)?;
         Ok(lock)

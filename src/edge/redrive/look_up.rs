@@ -81,6 +81,15 @@ impl Redriver {
         }
     }
 
+    /// Reads the attributes of the queue once more.
+    pub(super) fn read_again(&self, source: &mut MoveSource) -> Result<(), Error> {
+        let target = &source.target;
+        let read = route::read(self.sqs(), target.scope, &target.queue.url);
+        let failed = |error| Error::failed("read queue", &target.queue.name, error);
+        source.attributes = read.map_err(failed)?;
+        Ok(())
+    }
+
     /// Finds the queue that `--to` gives. Returns its ARN.
     fn given(&self, to: &str, routes: &mut MoveRoutes) -> Result<String, Error> {
         let found = self.peeker.find(to, None)?;

@@ -58,13 +58,13 @@ impl Redriver {
         if !request.force {
             request.selection.blocked = self.blocked()?.into_iter().collect();
         }
-        let source = self.source(queue, &request)?;
+        let mut source = self.source(queue, &request)?;
         source.refuse_live()?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, None, &request, out);
         }
-        let _lock = self.lock(&source)?;
+        let _lock = self.lock(&mut source)?;
         let now = clock::now();
         let mut writer = PlanWriter {
             out,

@@ -93,7 +93,7 @@ impl Redriver {
         }
         let signals = StopSignals::listening()?;
         // Only now: a restore that has just ended has changed the archive.
-        let _lock = self.lock(&source)?;
+        let _lock = self.lock_unread(&source)?;
         let state = ArchiveReader::state(path)?;
         let found = restorable(path, head.kind, &state, choice)?;
         let new = new(found.chosen);

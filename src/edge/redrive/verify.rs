@@ -38,7 +38,9 @@ impl Redriver {
         };
         let mut source = self.source(&state.queue.url, request)?;
         self.add_sent_before(&mut source, Path::new(&path), &state.baselines)?;
-        let _lock = self.lock(&source)?;
+        let _lock = self.lock(&mut source)?;
+        // As it is now that no other run writes it.
+        let state = self.redrive_of(&state.id)?;
         let signals = StopSignals::listening()?;
         let archive =
             (self.archives.resume(Path::new(&path))?, ArchiveReader::state(Path::new(&path))?);
