@@ -107,7 +107,7 @@ const CHOICE: &[&str] =
 const PACE: &[&str] =
     &["force", "canary", "ramp", "rate", "wait", "batch-window", "hold", "no-verify"];
 /// The options of every verb.
-const ANY: &[&str] = &["profile", "region", "endpoint-url", "dry-run"];
+const ANY: &[&str] = &["profile", "region", "endpoint-url"];
 
 impl RedriveCommand {
     /// Returns how the command is named in a usage error, and the options that it takes.
@@ -124,7 +124,10 @@ impl RedriveCommand {
             RedriveCommand::Verify(_) => ("'verify'", [&["wait", "batch-window"], &[], &[]]),
             RedriveCommand::Restore(_) => ("'restore'", [&["id", "force", "reason"], &[], &[]]),
         };
-        (name, parts.into_iter().chain([ANY]).flatten().copied().collect())
+        // A verification moves nothing, and what it records is its work.
+        let dry_run: &[&str] =
+            if matches!(self, RedriveCommand::Verify(_)) { &[] } else { &["dry-run"] };
+        (name, parts.into_iter().chain([ANY, dry_run]).flatten().copied().collect())
     }
 
     /// Refuses an option that the command does not take: it would be ignored.
