@@ -25,7 +25,10 @@ fn return_is_seen_while_others_leave_the_queue() {
     let args = ["apply", "--limit", "1", "--wait", "6s", "--hold", "1s", "orders-dlq"];
     let mut running = bench.start("dlq-redrive", &args);
     wait_for("the message travels", || {
-        bench.state("archive").exists() && summary(&archive(&bench)).deleted.len() == 1
+        // The folder has the lock first.
+        let files = std::fs::read_dir(bench.state("archive")).into_iter().flatten().flatten();
+        let mut ends = files.filter_map(|file| Some(file.path().extension()?.to_owned()));
+        ends.any(|end| end == "ndjson") && summary(&archive(&bench)).deleted.len() == 1
     });
     let moved = summary(&archive(&bench)).bodies.into_values().next().unwrap();
     // A person deletes the other two, so that the queue is no deeper than before.
