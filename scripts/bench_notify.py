@@ -98,7 +98,7 @@ def events(count: int) -> Iterator[bytes]:
 def routes_config(count: int) -> str:
     """Routes of which each looks at type, queue, severity and account; none takes an event of `event`."""
     routes = "".join(
-        f"    - {{type: [{KINDS[n % 6]}, 'session.*'], queue: ['team{n}-*', '*-service{n}-dlq'], "
+        f"    - {{type: [{KINDS[n % 6]}, 'issue.*'], queue: ['team{n}-*', '*-service{n}-dlq'], "
         f"severity: WARN, account: 'prod-{n}', channels: [console]}}\n"
         for n in range(count)
     )
@@ -108,7 +108,7 @@ def routes_config(count: int) -> str:
 def routes_jq(count: int) -> str:
     """The same conditions as a program of jq, which passes a line on whether or not one holds."""
     conditions = " or ".join(
-        f'((.type=="{KINDS[n % 6]}" or (.type|startswith("session."))) '
+        f'((.type=="{KINDS[n % 6]}" or (.type|startswith("issue."))) '
         f'and ((.subject|startswith("team{n}-")) or (.subject|endswith("-service{n}-dlq"))))'
         for n in range(count)
     )

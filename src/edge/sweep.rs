@@ -6,6 +6,7 @@
 //! each held message, and the bodies of one batch. In a FIFO queue a held message hides the rest of
 //! its message group: only what is taken makes way for the next one.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::aws::{BATCH, Received, Sqs};
 use crate::clock;
 use crate::error::Error;
 use crate::log;
-use crate::rules::queue::reading::ReadError;
+use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::archive::{IdHash, id_hash};
 use crate::rules::redrive::sweep::{SweepCost, last_of_each};
 use crate::text;
@@ -47,12 +48,18 @@ pub struct SweepLimits<'a> {
     pub at_once: usize,
     /// Whether the sweep is to end now.
     pub stop: &'a dyn Fn() -> bool,
+    /// The place for the attributes of the queue, which are then read beside each receive.
+    pub reading: Option<&'a QueueReading>,
 }
+
+/// The attributes of a queue, as they were read beside the last receive.
+pub type QueueReading = RefCell<Option<Result<Attributes, ReadError>>>;
 
 impl<'a> SweepLimits<'a> {
     pub fn of_cost(cost: SweepCost, stop: &'a dyn Fn() -> bool) -> Self {
         let SweepCost { hold, held_max, .. } = cost;
-        SweepLimits { hold, held_max, most: None, deadline: None, at_once: 1, stop }
+        let (most, deadline, reading) = (None, None, None);
+        SweepLimits { hold, held_max, most, deadline, at_once: 1, stop, reading }
     }
 }
 
@@ -213,6 +220,12 @@ impl Run<'_> {
             let at_once = self.limits.at_once.max(1);
             self.receives += at_once as u64;
             let (batch, error) = match at_once {
+                _ if self.limits.reading.is_some() => {
+                    let batches = (at_once, if at_once == 1 { count } else { BATCH });
+                    let (received, reading) = self.sqs.receive_and_read(scope, url, batches, hold);
+                    self.limits.reading.inspect(|place| drop(place.replace(Some(reading))));
+                    received
+                }
                 1 => match self.sqs.receive(scope, url, count, hold) {
                     Ok(batch) => (batch, None),
                     Err(error) => (Vec::new(), Some(error)),

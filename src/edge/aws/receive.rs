@@ -15,13 +15,13 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName,
 };
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use futures_util::stream::{self, StreamExt};
 
 use super::Sqs;
 use super::client::{Clients, Priority};
 use crate::rules::evidence::message::{Attribute, Message};
-use crate::rules::queue::reading::ReadError;
+use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::text;
 use crate::time::show_span;
 
@@ -67,6 +67,35 @@ impl Sqs {
             let receives = (0..batches).map(|_| clients.receive(scope, url, BATCH, invisible));
             join_all(receives)
         });
+        self.check_all(scope, url, answers, invisible)
+    }
+
+    /// Receives several batches of `max` messages, and reads the attributes of the queue beside that, which
+    /// costs no further round trip.
+    pub fn receive_and_read(
+        &self,
+        scope: usize,
+        url: &str,
+        (batches, max): (usize, usize),
+        invisible: Duration,
+    ) -> ((Vec<Received>, Option<ReadError>), Result<Attributes, ReadError>) {
+        let queue = [(scope, url.to_owned())];
+        let (answers, mut readings) = self.sync(|clients| {
+            let receives = (0..batches).map(|_| clients.receive(scope, url, max, invisible));
+            join(join_all(receives), clients.read(&queue, Priority::Foreground))
+        });
+        let reading = readings.pop().map(|one| one.result);
+        let reading = reading.unwrap_or_else(|| Err(ReadError::Other("no answer".into())));
+        (self.check_all(scope, url, answers, invisible), reading)
+    }
+
+    fn check_all(
+        &self,
+        scope: usize,
+        url: &str,
+        answers: Vec<Result<Vec<Received>, ReadError>>,
+        invisible: Duration,
+    ) -> (Vec<Received>, Option<ReadError>) {
         let (mut all, mut first_error) = (Vec::new(), None);
         for answer in answers {
             match answer.and_then(|batch| self.check_whole(scope, url, batch, invisible)) {

@@ -10,7 +10,7 @@ use super::stop::MoveStop;
 use super::watch::RedriveWatch;
 use crate::clock;
 use crate::edge::sweep::{
-    BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, SweptMessage, sweep,
+    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepTarget, SweptMessage, sweep,
 };
 use crate::error::Error;
 use crate::log;
@@ -173,10 +173,12 @@ impl RedriveRun<'_, '_> {
         let signals = self.watch.signals.clone();
         let is_ending = move || signals.is_ending();
         let takes_all = self.mover.plan.is_none() && self.mover.selection.takes_all();
+        let reading = QueueReading::default();
         let limits = SweepLimits {
             at_once,
             // What is not wanted is not received.
             most: (takes_all && !self.is_thorough && most < u64::MAX).then_some(most),
+            reading: Some(&reading),
             ..SweepLimits::of_cost(cost, &is_ending)
         };
         let (sqs, queue) = (self.mover.sqs, self.mover.queue);
@@ -188,7 +190,10 @@ impl RedriveRun<'_, '_> {
         let outcome = sweep(sqs, target, &limits, &mut |batch| {
             let done = self.mover.counts.sent - before;
             let in_flight = held + batch.len() as u64;
-            let checked = self.watch.check(self.mover, self.record, in_flight);
+            let checked = match reading.take() {
+                Some(own) => self.watch.check_reading(own, self.mover, self.record, in_flight),
+                None => self.watch.check(self.mover, self.record, in_flight),
+            };
             let (mut fate, result) = match checked {
                 Ok(()) => self.take(&batch, most - done),
                 Err(why) => (hold_all(batch.len()), Err(why)),

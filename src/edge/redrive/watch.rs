@@ -10,7 +10,7 @@ use crate::clock;
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
 use crate::log;
-use crate::rules::queue::reading::Attributes;
+use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::breaker::{Breaker, DepthCheck, QueueLook};
 use crate::rules::redrive::verification::{self, Consumption, VerificationState};
 use crate::time::{Timestamp, show_span};
@@ -46,10 +46,22 @@ impl RedriveWatch {
         }
     }
 
-    /// Compares the depth of the queue with what it must be, and looks at its messages when it is too
-    /// large. `in_flight` are the messages that the caller has received and holds.
+    /// Reads the depth of the queue and compares it with what it must be.
     pub(super) fn check(
         &mut self,
+        mover: &Mover<'_>,
+        record: &mut RedriveRecord<'_>,
+        in_flight: u64,
+    ) -> Result<(), MoveStop> {
+        let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
+        self.check_reading(own, mover, record, in_flight)
+    }
+
+    /// Compares the depth of the queue with what it must be, and looks at its messages when it is too
+    /// large. `in_flight` are the messages that the caller has received and holds.
+    pub(super) fn check_reading(
+        &mut self,
+        own: Result<Attributes, ReadError>,
         mover: &Mover<'_>,
         record: &mut RedriveRecord<'_>,
         in_flight: u64,
@@ -57,7 +69,7 @@ impl RedriveWatch {
         if self.signals.is_ending() {
             return Err(MoveStop::Interrupted);
         }
-        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
+        let own = own.map_err(MoveStop::Queue)?;
         let deleted = mover.counts.deleted - self.deleted_before;
         let DepthCheck::Look(arrivals) = self.breaker.check(own.counts.depth(), deleted) else {
             return Ok(());
@@ -176,6 +188,7 @@ pub(super) fn look(mover: &Mover<'_>, depth: u64, in_flight: u64) -> Result<Queu
         deadline: None,
         at_once: 1,
         stop: &|| false,
+        reading: None,
     };
     let queue = mover.queue;
     let target = SweepTarget { scope: mover.scope, url: &queue.url, name: &queue.name };
