@@ -7,9 +7,9 @@ use super::{
     send_batch, summary,
 };
 use crate::support::consumer::{Consumer, Mode};
-use crate::support::poll::{bench, journal};
+use crate::support::poll::{bench, journal, parse_output};
 use crate::support::sqs_server::SqsServer;
-use crate::support::workbench::Bench;
+use crate::support::workbench::{Bench, wait_for};
 
 #[test]
 fn messages_travel_with_body_attributes_and_trace() {
@@ -73,12 +73,20 @@ fn thousands_of_messages_arrive_once() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let (source, dlq) = create_pair(&mut sqs, "orders");
-    let count = if std::env::var_os("DLQ_LONG").is_some() { 10_000 } else { 2000 };
+    // The consumer takes about 240 a second, and is to keep pace.
+    let long = std::env::var_os("DLQ_LONG").is_some();
+    let (count, rate) = if long { (10_000, "200") } else { (2000, "10000") };
     let mut expected = bodies(count);
     let_die(&mut sqs, &source, &dlq, &expected);
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let bench = bench("redrive-many", &server.url);
-    let output = redrive(&bench, &[&["apply"], &QUICK[..], &["orders-dlq"]].concat());
+    let args = [&["apply", "--rate", rate], &QUICK[..], &["orders-dlq"]].concat();
+    let mut running = bench.start("dlq-redrive", &args);
+    wait_for("half has moved", || {
+        let is_recorded = bench.state("redrives.json").exists();
+        is_recorded && last_move(&bench)["moved"].as_u64() >= Some(count as u64 / 2)
+    });
+    let output = parse_output(running.finish());
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let completed = &output.single("redrive.completed")["data"];
     assert_eq!((&completed["moved"], &completed["verified"]), (&json!(count), &json!(true)));
@@ -88,11 +96,13 @@ fn thousands_of_messages_arrive_once() {
         assert!(steps.contains(&step), "{steps:?}");
     }
     // The last ones may be in the hands of the consumer.
-    crate::support::workbench::wait_for("all are consumed", || consumer.consumed().len() >= count);
+    wait_for("all are consumed", || consumer.consumed().len() >= count);
     let mut arrived = bodies_of(&consumer.consumed());
     arrived.sort();
     expected.sort();
     assert!(arrived == expected, "{} arrived", arrived.len());
+    // The first connection was idle for too long.
+    let mut sqs = server.client();
     assert_eq!(sqs.depth(&dlq) + sqs.in_flight(&dlq), 0);
 }
 
@@ -165,7 +175,7 @@ fn stopped_consumer_is_no_success() {
     assert_eq!(last_move(&bench)["outcome"], "unverified");
     // The consumer is back: the redrive can be verified afterwards.
     consumer.switch(Mode::Succeeds);
-    crate::support::workbench::wait_for("all are consumed", || consumer.consumed().len() == 5);
+    wait_for("all are consumed", || consumer.consumed().len() == 5);
     let verified = redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
     assert_eq!(verified.single("redrive.completed")["data"]["verified"], true);
     assert_eq!((verified.code, &last_move(&bench)["outcome"]), (0, &json!("completed")));
