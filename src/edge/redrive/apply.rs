@@ -10,7 +10,8 @@ use super::stop::MoveStop;
 use super::watch::RedriveWatch;
 use crate::clock;
 use crate::edge::sweep::{
-    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepTarget, SweptMessage, sweep,
+    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage,
+    sweep,
 };
 use crate::error::Error;
 use crate::log;
@@ -215,6 +216,16 @@ impl RedriveRun<'_, '_> {
         if let Some(stop) = stop {
             return Err(stop);
         }
+        self.judge(outcome, depth, cost)
+    }
+
+    /// Judges the end of a sweep over a queue of `depth` messages.
+    fn judge(
+        &mut self,
+        outcome: SweepOutcome,
+        depth: u64,
+        cost: SweepCost,
+    ) -> Result<PassEnd, MoveStop> {
         match outcome.end {
             SweepEnd::Failed(error) => Err(MoveStop::Queue(error)),
             SweepEnd::Stopped => Err(MoveStop::Interrupted),
