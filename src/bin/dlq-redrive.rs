@@ -1,6 +1,6 @@
 //! dlq-redrive - puts dead letters back where they came from, a few first
 //!
-//! What moves, in which steps, and what stops it is decided in rules/redrive/; edge/redrive.rs does it.
+//! `rules/redrive/` decides what moves, in which steps, and what stops it; `edge/redrive.rs` does it.
 
 use std::process::ExitCode;
 
