@@ -127,7 +127,9 @@ fn disk_full_for_journal_delays_report_of_session() {
 #[test]
 fn disk_full_for_report_crashes_session_and_next_one_runs() {
     let mut bench = Bench::new("report");
-    agent(&mut bench, &format!("{RESULT}; {FILL_DISK}; exit 0"), "");
+    // The supervisor has the result before the disk is full.
+    let kept = r#"until grep -q likely "$DLQ_SESSION_DIR/transcript.ndjson"; do sleep 0.01; done"#;
+    agent(&mut bench, &format!("{RESULT}; {kept}; {FILL_DISK}; exit 0"), "");
     let Some(small) = SmallFileSystem::mount(&bench) else { return };
     let input = raised("orders", "i", seconds_ago(0), None) + &heartbeat(seconds_ago(0));
     // The agent has a result, and its report finds no room.
