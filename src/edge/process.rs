@@ -222,6 +222,8 @@ impl Tree {
                 return true;
             }
             if let Some(signal) = signal {
+                // A shell whose child is killed first would go on to its next command.
+                send(&alive, Signal::STOP);
                 send(&alive, signal);
             }
             if clock::tick() >= deadline {
