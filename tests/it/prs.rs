@@ -13,6 +13,7 @@ mod limits;
 mod moved;
 mod opening;
 mod outcomes;
+mod printed;
 mod public;
 mod races;
 mod recovery;

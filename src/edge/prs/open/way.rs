@@ -13,6 +13,7 @@ use crate::edge::git::remote::{
     PushOutcome, REMOTE_DEADLINE, RemoteAccess, RemoteRepository, RemoteUrl, UrlScheme,
 };
 use crate::edge::prs::opened::PullRequestAnswer;
+use crate::edge::prs::print_dry;
 use crate::error::Error;
 use crate::event::PrOpened;
 use crate::log;
@@ -118,10 +119,10 @@ impl Opening<'_> {
             let fix = self.summary(regression_of, &facts.base);
             let title = published::title(&fix, audience);
             let (repo, body) = (&self.repo.full_name, published::body(&fix, audience));
-            out.put_text(&format!(
+            let shown = format!(
                 "repository: {repo}\nbranch: {branch}, into {base}\ntitle: {title}\n\n{body}\n"
-            ))?;
-            return Ok(out.flush()?);
+            );
+            return Ok(print_dry(&shown, out)?);
         }
         let git = self.git().map_err(Halt::of_this_fix)?;
         let (commit, tip) = self.candidate(&git, &base, &patch).map_err(Halt::of_this_fix)?;
