@@ -364,7 +364,7 @@ impl<'a> GithubClient<'a> {
 /// Returns an answer that is none to go on with, in words.
 pub fn in_words(answer: &GithubAnswer) -> String {
     match answer {
-        GithubAnswer::Success | GithubAnswer::NotModified => "nothing has changed".into(),
+        GithubAnswer::Success => "it has succeeded".into(),
         GithubAnswer::Limited { until } => format!("GitHub limits requests until {until}"),
         GithubAnswer::Unauthorized => "the token is not valid (401)".into(),
         GithubAnswer::Forbidden { sentence, permissions: None } => {
