@@ -1,5 +1,6 @@
 //! Pull requests of `dlq-prs`: the real programs and git, against a stand-in for GitHub with a state.
 
+mod answers;
 mod app_token;
 mod deployed;
 mod disk_full;

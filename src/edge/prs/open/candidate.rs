@@ -54,7 +54,8 @@ impl Opening<'_> {
             let why = "its session has recorded no commit that the patch belongs to";
             return Err(Stop::Refused("base_unknown", why.to_owned()).into());
         }
-        let fetched = git.bare.fetch(&git.access(&git.from), base, &facts.base);
+        let token = self.client.token();
+        let fetched = git.bare.fetch(&git.access(&git.from, &token), base, &facts.base);
         let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(error) => return Err(self.fetch_failure(error, base)),
