@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Prs;
 use super::open::{OpenableFix, Stop};
 use super::opened::RepositoryFacts;
+use super::print_dry;
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::github::client::GithubClient;
@@ -148,8 +149,8 @@ impl Prs<'_> {
         let title = published::title(&summary, audience);
         let body = published::issue_body(&summary, audience);
         if self.is_dry {
-            out.put_text(&format!("issue in {}: {title}\n\n{body}\n", repo.full_name))?;
-            return out.flush().map(|()| None);
+            let shown = format!("issue in {}: {title}\n\n{body}\n", repo.full_name);
+            return print_dry(&shown, out).map(|()| None);
         }
         self.record_issue(begun.clone(), None, out)?;
         let state = |answer: &Value| IssueState {
