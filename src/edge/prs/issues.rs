@@ -61,6 +61,7 @@ impl Prs<'_> {
         let prs = self.pull_requests(&Keys::all())?;
         let is_over = |issue: &IssueState| is_over(&issue.incident, &issue.id);
         for issue in to_close(&prs.issues, &is_over, clock::now()) {
+            let _scope = log::about(Some(&issue.incident));
             let closed = self.with_client(|client| self.close_issue(client, issue, out))?;
             failed |= self.after(issue, closed, out)?;
         }
@@ -69,6 +70,7 @@ impl Prs<'_> {
 
     /// Opens the issue of a session, when it is due. Returns whether that failed.
     fn open_issue(&self, session: &Session, out: &mut Output) -> Result<bool, Error> {
+        let _scope = log::about(Some(&session.incident));
         let mut fix = self.fix(session)?;
         let prs = self.pull_requests(&Keys::all())?;
         let has_cause = STATUSES.contains(&session.verdict.as_deref().unwrap_or_default());

@@ -139,6 +139,7 @@ impl Prs<'_> {
         is_asked_for: bool,
         out: &mut Output,
     ) -> Result<Opened, Error> {
+        let _scope = log::about(Some(&session.incident));
         let mut fix = self.fix(session)?;
         let github = &self.settings.github;
         let policy = OpeningPolicy {
