@@ -1,6 +1,8 @@
 //! Moves of messages out of a dead-letter queue: back to their source, or into an archive only.
 //!
 //! - [`archive`]: the file of a move, which has each message before it is sent or deleted.
+//! - [`progress`]: how far each message of an archive has come.
+//! - [`id_set`]: many ids in little memory.
 //! - [`document`]: `redrives.json`, which has every move before it begins.
 //! - [`purge`]: what may be purged, and in which words that is asked and told.
 //! - [`selection`]: which messages of a queue are meant.
@@ -22,8 +24,10 @@ pub mod dedup_id;
 pub mod destination;
 pub mod document;
 pub mod due;
+pub mod id_set;
 pub mod parking;
 pub mod plan;
+pub mod progress;
 pub mod purge;
 pub mod ramp;
 pub mod restoring;

@@ -9,9 +9,9 @@ use super::route;
 use super::stop::MoveStop;
 use super::watch::RedriveWatch;
 use crate::clock;
+use crate::edge::aws::Received;
 use crate::edge::sweep::{
-    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage,
-    sweep,
+    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, sweep,
 };
 use crate::error::Error;
 use crate::log;
@@ -196,7 +196,7 @@ impl RedriveRun<'_, '_> {
                 None => self.watch.check(self.mover, self.record, in_flight),
             };
             let (mut fate, result) = match checked {
-                Ok(()) => self.take(&batch, most - done),
+                Ok(()) => self.take(batch, most - done),
                 Err(why) => (hold_all(batch.len()), Err(why)),
             };
             held += fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
@@ -274,7 +274,7 @@ impl RedriveRun<'_, '_> {
 
     /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken is
     /// still in the queue, also after it has stopped.
-    fn take(&mut self, batch: &[SweptMessage], quota: u64) -> (BatchFate, Result<(), MoveStop>) {
+    fn take(&mut self, batch: &[Received], quota: u64) -> (BatchFate, Result<(), MoveStop>) {
         let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
         let chosen = self.mover.choose(batch, quota);
         let result = chosen.and_then(|chosen| {

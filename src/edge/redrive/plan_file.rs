@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::command_line::is_queue;
 use super::mover::PlannedIds;
 use crate::error::Error;
-use crate::rules::redrive::archive::id_hash;
+use crate::rules::redrive::id_set::id_hash;
 use crate::rules::redrive::plan::{LINE_MAX, PlanFault, PlanHead, PlanReader};
 
 /// A plan as it was read.
