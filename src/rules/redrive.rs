@@ -12,6 +12,7 @@
 //! - [`batch`]: which messages share a request.
 //! - [`dedup_id`]: the deduplication id of a message that is sent again.
 //! - [`ramp`]: canary, ramp, rest: the number of messages of each step.
+//! - [`rate`]: how many messages travel at once, and within a second.
 //! - [`breaker`]: when dead letters that arrive stop a redrive.
 //! - [`verification`]: how long returns are looked for, and whether a consumer is at work.
 //! - [`parking`]: which message has died too often to be sent again.
@@ -30,6 +31,7 @@ pub mod plan;
 pub mod progress;
 pub mod purge;
 pub mod ramp;
+pub mod rate;
 pub mod restoring;
 pub mod selection;
 pub mod sweep;

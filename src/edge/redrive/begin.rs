@@ -24,6 +24,7 @@ use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::text;
@@ -249,6 +250,8 @@ impl Redriver {
                 hold: request.hold,
                 verifies: request.verifies,
             },
+            window: request.rate.map(RateWindow::new),
+            begun,
             hidden_until: begun + wait,
             is_thorough: false,
             unseen: None,

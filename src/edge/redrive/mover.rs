@@ -94,6 +94,23 @@ pub(super) struct Sorted {
     park: Vec<Choice>,
 }
 
+impl Sorted {
+    /// Takes the first messages that are to be sent, and all others.
+    pub(super) fn split_off_first(&mut self, sends: u64) -> Sorted {
+        let count = usize::try_from(sends).unwrap_or(usize::MAX).min(self.send.len());
+        let rest = self.send.split_off(count);
+        Sorted {
+            send: std::mem::replace(&mut self.send, rest),
+            delete: std::mem::take(&mut self.delete),
+            park: std::mem::take(&mut self.park),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.send.is_empty()
+    }
+}
+
 impl<'a> Mover<'a> {
     pub(super) fn new(
         (sqs, scope, queue, id): (&'a Sqs, usize, &'a Queue, &'a str),
