@@ -121,7 +121,7 @@ impl Redriver {
 }
 
 /// Reads the head of an archive, which names the queue.
-fn read_head(path: &Path) -> Result<ArchiveHead, Error> {
+pub(super) fn read_head(path: &Path) -> Result<ArchiveHead, Error> {
     match ArchiveReader::open(path)?.next() {
         Some(Ok(ArchiveLine::Head(head))) => Ok(*head),
         Some(Err(error)) => Err(error),
