@@ -167,7 +167,9 @@ impl Redriver {
             Ok(()) => {}
             Err(LeftOut::NotSelected) => return Ok(()),
             Err(LeftOut::Blocked) => {
-                leave(format!("a verdict advises against the redrive of {fingerprint}"));
+                leave(format!(
+                    "a verdict advises against the redrive of {fingerprint}, or cannot be read"
+                ));
                 return Ok(());
             }
         }
