@@ -93,7 +93,7 @@ impl RedriveRun<'_, '_> {
             let has_moved = self.mover.counts.sent > sent;
             self.is_thorough |= !has_moved;
             if end == PassEnd::Queue {
-                if self.waits_for_hidden()? {
+                if self.waits_for_hidden()? || std::mem::take(&mut self.mover.has_learned) {
                     continue;
                 }
                 self.settle()?;

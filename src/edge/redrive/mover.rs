@@ -72,6 +72,8 @@ pub(super) struct Mover<'a> {
     /// The groups whose later messages wait, because an earlier one is left.
     waiting_groups: HashSet<String>,
     refused_in_a_row: u32,
+    /// Whether a message has shown how others of its cause look: those seen before it are looked at again.
+    pub(super) has_learned: bool,
     /// The messages that an earlier run has archived: their send may have taken place.
     interrupted: HashSet<IdHash>,
     /// The messages of an earlier run that are not deleted, and were not seen in this run.
@@ -145,6 +147,7 @@ impl<'a> Mover<'a> {
             failed_groups: HashSet::new(),
             waiting_groups: HashSet::new(),
             refused_in_a_row: 0,
+            has_learned: false,
             interrupted,
             unseen,
         }

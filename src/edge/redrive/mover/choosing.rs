@@ -70,7 +70,7 @@ impl Mover<'_> {
     ) -> Result<Option<String>, LeftOut> {
         let Some(plan) = &self.plan else {
             self.selection.judge(message, fingerprint, now)?;
-            self.selection.learn(message, fingerprint);
+            self.has_learned |= self.selection.learn(message, fingerprint);
             return Ok(None);
         };
         let index = plan.ids.get(&id_hash(&message.id)).ok_or(LeftOut::NotSelected)?;
