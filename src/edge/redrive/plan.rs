@@ -125,9 +125,9 @@ impl Redriver {
         let target = SweepTarget { scope: source.target.scope, url: &queue.url, name: &queue.name };
         let now = clock::now();
         let outcome = sweep(self.sqs(), target, &limits, &mut |batch| {
-            for swept in &batch {
+            for received in batch {
                 if request.limit.is_none_or(|limit| writer.messages < limit) {
-                    self.plan_message(source, request, &swept.received.message, now, writer)?;
+                    self.plan_message(source, request, &received.message, now, writer)?;
                 }
             }
             let is_enough = request.limit.is_some_and(|limit| writer.messages >= limit);
@@ -167,7 +167,9 @@ impl Redriver {
             Ok(()) => {}
             Err(LeftOut::NotSelected) => return Ok(()),
             Err(LeftOut::Blocked) => {
-                leave(format!("a verdict advises against the redrive of {fingerprint}"));
+                leave(format!(
+                    "a verdict advises against the redrive of {fingerprint}, or cannot be read"
+                ));
                 return Ok(());
             }
         }

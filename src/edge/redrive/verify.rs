@@ -64,8 +64,17 @@ impl Redriver {
         let begun = clock::tick();
         let (mover, record) = (&mut mover, &mut record);
         let (hidden_until, is_thorough, unseen) = (begun, false, None);
-        let mut redrive =
-            RedriveRun { mover, record, watch, pace, hidden_until, is_thorough, unseen };
+        let mut redrive = RedriveRun {
+            mover,
+            record,
+            watch,
+            pace,
+            window: None,
+            begun,
+            hidden_until,
+            is_thorough,
+            unseen,
+        };
         let depth = source.attributes.counts.depth();
         let result = redrive.look_and_verify(depth);
         let failed = redrive.finish(result, begun)?;

@@ -194,7 +194,7 @@ pub(super) fn look(mover: &Mover<'_>, depth: u64, in_flight: u64) -> Result<Queu
     let target = SweepTarget { scope: mover.scope, url: &queue.url, name: &queue.name };
     let mut returned = 0;
     let outcome = sweep(mover.sqs, target, &limits, &mut |batch| {
-        let own = batch.iter().filter(|one| mover.is_own(&one.received.message.id));
+        let own = batch.iter().filter(|one| mover.is_own(&one.message.id));
         returned += own.count() as u64;
         Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: returned > 0 })
     });
