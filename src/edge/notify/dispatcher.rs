@@ -210,8 +210,10 @@ impl Dispatcher {
         self.arrived.push(ArrivedEvent { facts, line, channels, is_muted });
     }
 
-    /// Plans what people are told, and begins to tell them.
+    /// Plans what people are told, and begins to tell them. The lines before go out first: who reads them
+    /// does not wait until the outbox is on disk.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
+        out.flush()?;
         self.take_up();
         self.look_for_gone(out)?;
         let arrived = std::mem::take(&mut self.arrived);
