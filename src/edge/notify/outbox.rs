@@ -144,7 +144,11 @@ impl ChannelOutbox {
 
     fn list(&self, wanted: &str) -> Result<Vec<OsString>, Error> {
         let failed = |error: &std::io::Error| Error::file("read", &self.folder, error);
-        let listed = if_found(std::fs::read_dir(&self.folder)).map_err(|error| failed(&error))?;
+        let listed = match std::fs::read_dir(&self.folder) {
+            // A file in the place of the folder keeps what is written away, and holds up no other channel.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Vec::new()),
+            listed => if_found(listed).map_err(|error| failed(&error))?,
+        };
         let Some(listed) = listed else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for file in listed {
