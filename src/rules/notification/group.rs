@@ -272,7 +272,8 @@ mod tests {
             } else {
                 one.reason = SendReason::News;
                 one.events[0].line =
-                    format!(r#"{{"specversion":"1.0","id":"i","source":"s","type":"{of}"}}"#);
+                    format!(r#"{{"specversion":"1.0","id":"i","source":"s","type":"{of}"}}"#)
+                        .into();
             }
             one
         };

@@ -58,7 +58,7 @@ fn delivery_resolves_when_all_that_it_tells_of_is_over() {
             at: at(0),
             due: at(0),
             hold: None,
-            line: String::new(),
+            line: "".into(),
             causes: Vec::new(),
         };
         let events = reasons.iter().map(event).collect();
