@@ -5,7 +5,6 @@
 use std::process::ExitCode;
 
 use dlq::args::Given;
-use dlq::config::Switches;
 use dlq::edge::aws::{self, Sqs};
 use dlq::edge::redrive::{AutoRedrive, RedriveCommand, RedriveRequest, Redriver};
 use dlq::error::Error;
@@ -26,7 +25,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let mut out = Output::new();
     if command == RedriveCommand::Auto {
         let store = tool::store(&settings, &env, !dry_run)?;
-        let mut filter = AutoRedrive::new(given, Switches::new(&settings), store)?;
+        let mut filter = AutoRedrive::new(given, &settings, store)?;
         return run_filter(&mut Input::stdin(), &mut out, &mut filter)
             .map(ExitOutcome::from_failed);
     }

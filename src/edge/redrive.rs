@@ -30,7 +30,7 @@ pub use command_line::{ApplyInput, RedriveCommand};
 
 use std::time::Duration;
 
-use crate::config::Settings;
+use crate::config::{QueueRule, Settings};
 use crate::document::Keys;
 use crate::edge::archive::Archives;
 use crate::edge::aws::Sqs;
@@ -85,6 +85,8 @@ pub struct Redriver {
     store: Store,
     journal: Journal,
     archives: Archives,
+    /// Where the code of each queue is.
+    code: Vec<QueueRule>,
     dry_run: bool,
 }
 
@@ -96,6 +98,7 @@ impl Redriver {
         Ok(Redriver {
             journal: Journal::new(&store, settings.state.rotation()),
             archives: Archives::new(&store, &settings.state),
+            code: settings.auto_investigation.queues.clone(),
             peeker: Peeker::open(sqs, settings, store.clone(), dry_run)?,
             store,
             dry_run,

@@ -11,7 +11,7 @@ use super::stop::MoveStop;
 use super::{RedriveRequest, Redriver};
 use crate::args::Given;
 use crate::clock;
-use crate::config::Switches;
+use crate::config::{QueueRule, Settings, Switches};
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, is_move_running};
 use crate::edge::filter_child::{self, ChildCommand, FilterChild, TICK};
@@ -47,6 +47,8 @@ pub(super) const OPTIONS: &[&str] = &[
 pub struct AutoRedrive {
     command: ChildCommand,
     switches: Switches,
+    /// Where the code of each queue is.
+    code: Vec<QueueRule>,
     store: Store,
     child: Option<FilterChild>,
     is_due: bool,
@@ -58,11 +60,23 @@ pub struct AutoRedrive {
 
 impl AutoRedrive {
     /// Creates a filter that starts the program which runs, with the options that it was given.
-    pub fn new(given: &Given, switches: Switches, store: Store) -> Result<Self, Error> {
+    pub fn new(given: &Given, settings: &Settings, store: Store) -> Result<Self, Error> {
         let command = ChildCommand::of_this_program(given, OPTIONS, &["verbose", "dry-run"])?;
         // What an earlier run has left is due, too.
         let (child, is_due, failed) = (None, true, false);
-        Ok(AutoRedrive { command, switches, store, child, is_due, pause: 0, left: None, failed })
+        let (switches, code) =
+            (Switches::new(settings), settings.auto_investigation.queues.clone());
+        Ok(AutoRedrive {
+            command,
+            switches,
+            code,
+            store,
+            child,
+            is_due,
+            pause: 0,
+            left: None,
+            failed,
+        })
     }
 
     /// Notes that a try has failed: a redrive that it could not record is due still.
@@ -101,7 +115,7 @@ impl AutoRedrive {
             return;
         }
         self.is_due = false;
-        let started = match Findings::read(&self.store) {
+        let started = match Findings::read(&self.store, &self.code) {
             Ok(found) if found.due.is_empty() && found.killed.is_empty() => return,
             Ok(_) => self.command.spawn("--due", "a redrive"),
             Err(error) => Err(error),
@@ -168,7 +182,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn read(store: &Store) -> Result<Self, Error> {
+    fn read(store: &Store, code: &[QueueRule]) -> Result<Self, Error> {
         let all = Keys::none().with_all(PullRequests::SESSION).with_all(PullRequests::WATCHED);
         let prs: PullRequests = store.read(&all)?;
         let all = Keys::none().with_all(Sessions::SESSION).with_all(Sessions::INCIDENT);
@@ -177,17 +191,23 @@ impl Findings {
         // What cannot be asked may be running.
         let is_running = |arn: &str| is_move_running(store, arn).unwrap_or(true);
         Ok(Findings {
-            due: due::due(&prs, &sessions, &redrives),
+            due: due::due(&prs, &sessions, &redrives, &|queue| {
+                code.iter().find(|rule| rule.matching.matches(queue))?.github.as_deref()
+            }),
             killed: due::interrupted(&redrives, is_running),
         })
     }
+}
+
+fn quoted_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("'{}'", text::safe(name))).collect::<Vec<_>>().join(", ")
 }
 
 impl Redriver {
     /// Redrives the messages of the fixes that are live, each queue once, and tells of redrives that were
     /// killed. Returns whether a part failed.
     pub fn redrive_due(&self, request: &RedriveRequest, out: &mut Output) -> Result<bool, Error> {
-        let found = Findings::read(&self.store)?;
+        let found = Findings::read(&self.store, &self.code)?;
         let mut failed = false;
         for killed in found.killed.iter().filter(|_| !self.dry_run) {
             failed |= self.tell_killed(killed, out)?;
@@ -214,6 +234,16 @@ impl Redriver {
         request.reason = Some(format!("{} is deployed", due.pull_request));
         request.verifies = true;
         log::info(&format!("the fix '{}' is deployed", due.pull_request));
+        if !due.elsewhere.is_empty() {
+            // Their incidents stay open, and people were told of these.
+            log::info(&format!(
+                "{} with the cause that '{}' has fixed: {}; auto_investigation.queues[].github says that \
+                 their code is elsewhere or does not say where it is: they are not redriven",
+                text::count(due.elsewhere.len() as u64, "other queue"),
+                due.pull_request,
+                quoted_names(due.elsewhere.iter().map(String::as_str)),
+            ));
+        }
         let mut failed = false;
         for (at, QueueOfCause { queue, incident }) in due.queues.iter().enumerate() {
             request.incident = Some(incident.clone()).filter(|id| !id.is_empty());
@@ -243,8 +273,7 @@ impl Redriver {
         if rest.is_empty() {
             return;
         }
-        let names: Vec<String> =
-            rest.iter().map(|one| format!("'{}'", text::safe(&one.queue.name))).collect();
+        let names = quoted_names(rest.iter().map(|one| one.queue.name.as_str()));
         log::warn(&format!(
             "{} with the same cause {} not redriven, because the redrive of queue '{}' has not come to its end: \
              {}; they follow when '--resume' has completed it, or 'dlq-redrive apply --fingerprint {} QUEUE' \
@@ -252,7 +281,7 @@ impl Redriver {
             text::count(rest.len() as u64, "queue"),
             if rest.len() == 1 { "is" } else { "are" },
             text::safe(name),
-            names.join(", "),
+            names,
             text::safe(&due.fingerprint),
         ));
     }

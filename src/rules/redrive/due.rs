@@ -16,8 +16,12 @@ use crate::time::Timestamp;
 pub struct DueRedrive {
     pub session: String,
     pub fingerprint: String,
-    /// The queues that were not redriven for it: that of its session, then others with its cause.
+    /// The queues that were not redriven for it: that of its session, then others with its cause whose
+    /// code is in its repository.
     pub queues: Vec<QueueOfCause>,
+    /// The names of queues with its cause whose code is elsewhere, or is not known: the fix changes
+    /// nothing for them.
+    pub elsewhere: Vec<String>,
     /// `owner/name#12`.
     pub pull_request: String,
     pub deployed_at: Timestamp,
@@ -31,20 +35,27 @@ pub struct QueueOfCause {
     pub incident: String,
 }
 
-/// Returns what is due, the earliest deployment first.
-pub fn due(prs: &PullRequests, sessions: &Sessions, redrives: &Redrives) -> Vec<DueRedrive> {
-    let mut due: Vec<DueRedrive> =
-        prs.sessions.iter().filter_map(|fix| judge(fix, prs, sessions, redrives)).collect();
+/// Returns what is due, the earliest deployment first. `repository` returns where the code of a queue is,
+/// by its name.
+pub fn due<'a>(
+    prs: &PullRequests,
+    sessions: &Sessions,
+    redrives: &Redrives,
+    repository: &dyn Fn(&str) -> Option<&'a str>,
+) -> Vec<DueRedrive> {
+    let judge = |fix| judge(fix, prs, sessions, redrives, repository);
+    let mut due: Vec<DueRedrive> = prs.sessions.iter().filter_map(judge).collect();
     due.sort_by(|a, b| (a.deployed_at, &a.session).cmp(&(b.deployed_at, &b.session)));
     due
 }
 
 /// Returns the redrive of a fix; None when it is not due.
-fn judge(
+fn judge<'a>(
     fix: &FixState,
     prs: &PullRequests,
     sessions: &Sessions,
     redrives: &Redrives,
+    repository: &dyn Fn(&str) -> Option<&'a str>,
 ) -> Option<DueRedrive> {
     if fix.step != FixStep::Opened || fix.fingerprint.is_empty() {
         return None;
@@ -61,10 +72,16 @@ fn judge(
     }
     let mut queues = queues_of_cause(fix, session, sessions);
     queues.retain(|of| !made.iter().any(|one| is_same(&one.queue, &of.queue)));
+    let is_fixed = |of: &QueueOfCause| {
+        is_same(&of.queue, &session.queue)
+            || repository(&of.queue.name).is_some_and(|repo| repo.eq_ignore_ascii_case(&fix.repo))
+    };
+    let (queues, elsewhere): (Vec<_>, Vec<_>) = queues.into_iter().partition(is_fixed);
     (!queues.is_empty()).then(|| DueRedrive {
         session: fix.id.clone(),
         fingerprint: fix.fingerprint.clone(),
         queues,
+        elsewhere: elsewhere.into_iter().map(|of| of.queue.name).collect(),
         pull_request: format!("{}#{}", watched.repo, watched.number),
         deployed_at,
     })
@@ -172,7 +189,7 @@ mod tests {
         let session = Session { id: "s1".into(), queue: queue("orders-dlq"), ..Session::default() };
         let sessions = Sessions { sessions: vec![session], ..Sessions::default() };
         let moves = made.map(|id| moved(id, "orders-dlq", Some(MoveOutcome::Completed)));
-        due(&prs, &sessions, &Redrives { moves: moves.into_iter().collect() })
+        due(&prs, &sessions, &Redrives { moves: moves.into_iter().collect() }, &|_| None)
     }
 
     #[test]
@@ -231,6 +248,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn queues_with_the_cause_follow_one_after_the_other() {
         let incident = |id: &str, name: &str| Incident::new(id, queue(name), DEPLOYED);
@@ -279,8 +297,12 @@ mod tests {
             watched: [("PR_1".to_owned(), watched("PR_1", "Acme/shop", Some(DEPLOYED)))].into(),
             ..PullRequests::default()
         };
+        let here = |name: &str| match name {
+            "over-dlq" | "other-dlq" | "another-dlq" => None,
+            _ => Some("acme/Shop"),
+        };
         let names = |moves: Vec<Move>| -> Vec<String> {
-            let due = due(&prs, &sessions, &Redrives { moves });
+            let due = due(&prs, &sessions, &Redrives { moves }, &here);
             due.into_iter().flat_map(|one| one.queues).map(|of| of.queue.name).collect()
         };
         let done = Some(MoveOutcome::Completed);
@@ -307,6 +329,16 @@ mod tests {
         for (rule, moves, expected) in rows {
             assert_eq!(names(moves), expected, "{rule}");
         }
+        // A fix is live for the queues whose code it has changed. That of its own queue is known.
+        let some = |name: &str| match name {
+            "mails-dlq" => Some("acme/mails"),
+            "bills-dlq" => Some("acme/shop"),
+            _ => None,
+        };
+        let due = due(&prs, &sessions, &Redrives::default(), &some);
+        let queues: Vec<&str> = due[0].queues.iter().map(|of| of.queue.name.as_str()).collect();
+        assert_eq!(queues, ["orders-dlq", "bills-dlq"]);
+        assert_eq!(due[0].elsewhere, ["mails-dlq", "waits-dlq"]);
     }
 
     #[test]

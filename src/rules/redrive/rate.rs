@@ -127,7 +127,7 @@ mod tests {
                 assert!(messages <= rate, "{rate}: {messages}");
             }
             let all: u64 = sends.iter().map(|(_, messages)| messages).sum();
-            assert!(all >= rate * 10 * 9 / 10 - most, "{rate}: {all} is too slow");
+            assert!(all + most >= rate * 9, "{rate}: {all} is too slow");
         }
     }
 }

@@ -106,7 +106,12 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
     const OTHER: &str = "11111111-2222-8333-8444-777777777777";
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
-    for (name, mode) in [("whole", Mode::Succeeds), ("broken", Mode::Fails)] {
+    let rows = [
+        ("whole", Mode::Succeeds, "acme/shop"),
+        ("broken", Mode::Fails, "acme/shop"),
+        ("elsewhere", Mode::Succeeds, "acme/bills"),
+    ];
+    for (name, mode, repository) in rows {
         let (source, dlq) = create_pair(&mut sqs, "orders");
         let (other, other_dlq) = create_pair(&mut sqs, "bills");
         for url in [&source, &dlq, &other, &other_dlq] {
@@ -120,8 +125,11 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
         let (queue, fingerprint) = planned(&bench);
         record_fix(&bench, &queue, &fingerprint, "opened", json!("2026-11-29T11:00:00Z"));
         add_incident(&bench, OTHER, "bills-dlq", &queue, &fingerprint);
-        bench.configure("features: {auto_redrive: true}");
-        let output = bench.run("dlq-redrive", &AUTO, deployed());
+        bench.configure(&format!(
+            "features: {{auto_redrive: true}}\n\
+             auto_investigation: {{queues: [{{match: bills-*, github: {repository}}}]}}\n"
+        ));
+        let output = bench.run("dlq-redrive", &[&AUTO[..], &["-v"]].concat(), deployed());
         let ends: Vec<(String, String)> = ["redrive.completed", "redrive.aborted"]
             .iter()
             .flat_map(|kind| events(&output, kind))
@@ -138,6 +146,13 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
             "whole" => {
                 assert_eq!((output.code(), ends), (0, vec![own, others]), "{}", output.stderr);
                 assert_eq!((first.consumed().len(), second.consumed().len()), (3, 2));
+            }
+            "elsewhere" => {
+                assert_eq!((output.code(), ends), (0, vec![own]), "{}", output.stderr);
+                let told =
+                    "1 other queue with the cause that 'acme/shop#12' has fixed: 'bills-dlq'";
+                assert!(output.stderr.contains(told), "{}", output.stderr);
+                assert_eq!((second.consumed().len(), sqs.depth(&other_dlq)), (0, 2));
             }
             _ => {
                 assert_eq!((output.code(), ends), (1, vec![own]), "{}", output.stderr);

@@ -62,8 +62,9 @@ fn notice_states_the_event_and_what_to_do() {
 }
 
 /// The beginnings of lines that hold a command or a path whole.
-const WHOLE: [&str; 5] = [
+const WHOLE: [&str; 6] = [
     "aws ",
+    "dlq-redrive apply ",
     "report: /",
     "archive: /",
     "to undo: dlq-redrive restore /",
