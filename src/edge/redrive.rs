@@ -85,7 +85,7 @@ pub struct Redriver {
     store: Store,
     journal: Journal,
     archives: Archives,
-    /// Where the code of each queue is.
+    /// The rules that name the repository of each queue.
     code: Vec<QueueRule>,
     dry_run: bool,
 }

@@ -47,7 +47,7 @@ pub(super) const OPTIONS: &[&str] = &[
 pub struct AutoRedrive {
     command: ChildCommand,
     switches: Switches,
-    /// Where the code of each queue is.
+    /// The rules that name the repository of each queue.
     code: Vec<QueueRule>,
     store: Store,
     child: Option<FilterChild>,
