@@ -1,8 +1,9 @@
-//! `dlq-metrics`: what it counts, and where it gives it.
+//! `dlq-metrics`: what it counts, where it gives it, and what Prometheus makes of it.
 
 mod counting;
 mod documents;
 mod filter;
+mod prometheus;
 mod server;
 
 use std::io::Write;
