@@ -14,6 +14,7 @@ pub mod github;
 pub mod http;
 pub mod investigate;
 pub mod log_file;
+pub mod metrics;
 #[cfg(feature = "aws")]
 mod move_record;
 pub mod notify;

@@ -7,6 +7,7 @@
 //! readers recognise repeats by `source` and `id`.
 
 pub mod filter;
+pub mod position;
 pub mod print;
 pub mod rotation;
 mod segment;

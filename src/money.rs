@@ -21,6 +21,10 @@ impl Usd {
         (dollars.is_finite() && dollars >= 0.0).then(|| Usd((dollars * 1e6).round() as u64))
     }
 
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e6
     }

@@ -7,8 +7,20 @@ use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 11] =
-    [&POLL, &PURGE, &PEEK, &INVESTIGATE, &PRS, &REDRIVE, &NOTIFY, &LOG, &STATUS, &SAY, &DASH];
+pub static ALL: [&Tool; 12] = [
+    &POLL,
+    &PURGE,
+    &PEEK,
+    &INVESTIGATE,
+    &PRS,
+    &REDRIVE,
+    &NOTIFY,
+    &METRICS,
+    &LOG,
+    &STATUS,
+    &SAY,
+    &DASH,
+];
 
 const PROFILE: Opt =
     Opt::setting("profile", "NAME", "aws.profile", "ask with the credentials of this profile")
@@ -298,6 +310,35 @@ through the channels of the configuration.
     notes: "
 environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR
 See dlq-notify(1), dlq-config(5).
+",
+};
+
+pub static METRICS: Tool = Tool {
+    name: ToolName::Metrics,
+    usage: "usage: dlq-poll | ... | dlq-notify | dlq-metrics [options]
+       dlq-metrics [--once] [options]
+
+Passes every event on, and gives metrics to Prometheus and CloudWatch: counters by the journal,
+gauges by the state. Without a pipe it prints them, or writes the file, and ends; with --listen
+it serves until a signal.
+
+",
+    options: &[
+        Opt::setting("textfile", "PATH", "metrics.textfile", "write them to this file, whole"),
+        Opt::setting(
+            "listen",
+            "127.0.0.1:9187",
+            "metrics.listen",
+            "serve /metrics, /healthz and /readyz at this address",
+        ),
+        Opt::flag("emf", "print lines for CloudWatch in place of the events that are passed"),
+        Opt::flag("once", "give them away once, and end; reads no input"),
+        Opt::flag("dry-run", "write nothing; print them as they are now").short('n'),
+    ],
+    takes_operands: false,
+    notes: "
+environment: DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-metrics(1), dlq(7), dlq-config(5).
 ",
 };
 

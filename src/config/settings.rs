@@ -9,6 +9,7 @@ mod investigation;
 mod notifications;
 mod speech;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub struct Settings {
     pub auto_investigation: AutoInvestigation,
     pub notifications: Notifications,
     pub github: Github,
+    pub metrics: MetricsPlaces,
     pub features: Features,
     pub logging: Logging,
     pub state: State,
@@ -48,7 +50,7 @@ pub struct Settings {
 
 /// Returns the keys of all sections, in the order in which they apply.
 pub(super) fn setters() -> impl Iterator<Item = &'static Setter<Settings>> + Clone {
-    const TABLES: [&[Setter<Settings>]; 10] = [
+    const TABLES: [&[Setter<Settings>]; 11] = [
         AWS,
         MONITORING,
         evidence::EVIDENCE,
@@ -56,6 +58,7 @@ pub(super) fn setters() -> impl Iterator<Item = &'static Setter<Settings>> + Clo
         investigation::CLAUDE,
         notifications::NOTIFICATIONS,
         github::GITHUB,
+        METRICS,
         FEATURES,
         LOGGING,
         STATE,
@@ -211,6 +214,16 @@ impl Monitoring {
     pub fn selects(&self, name: &str) -> bool {
         (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
     }
+}
+
+section! {
+    /// `metrics`: places that dlq-metrics gives the metrics to.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct MetricsPlaces, METRICS for settings: Settings [metrics] in "metrics";
+    /// File with the metrics in the text format of Prometheus.
+    textfile: Option<PathBuf> = none, env Owner("choose where files are written") => path();
+    /// Address and port at which the metrics are served.
+    listen: Option<SocketAddr> = none, env Owner("open a port") => socket_address();
 }
 
 section! {

@@ -3,6 +3,7 @@
 //! Promises: a value that does not fit is refused with its key, its line and what was expected;
 //! no refusal shows the value of a secret.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -217,6 +218,12 @@ impl<'a> Field<'a> {
             return Ok(path);
         }
         Err(self.problem("this path depends on the current folder; begin it with / or ~/"))
+    }
+
+    /// Reads the address and the port of a server.
+    pub fn socket_address(&self) -> Result<SocketAddr> {
+        let text = self.text()?;
+        text.parse().map_err(|_| self.expected("an address with a port such as 127.0.0.1:9187"))
     }
 
     /// Reads a switch of which only the off position exists in this version.

@@ -21,6 +21,7 @@ pub use actions::beside;
 pub use journal_fold::JournalFold;
 pub use live::show;
 pub use once::print;
+pub use state_files::usage as session_usage;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! A segment, which is a file of the journal, read line by line.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ const BLOCK: usize = 64 * 1024;
 /// A segment, open for reading.
 pub struct Segment {
     reader: Box<dyn BufRead>,
+    /// The file, to change the place in it; None when it is compressed.
+    file: Option<File>,
     pub(super) path: PathBuf,
     pub(super) inode: u64,
     pub(super) packed: bool,
@@ -33,6 +35,7 @@ impl Segment {
         let failed = |error: io::Error| Error::file("read", path, &error);
         let Some(file) = if_found(File::open(path)).map_err(failed)? else { return Ok(None) };
         let inode = file.metadata().map_err(failed)?.ino();
+        let copy = if packed { None } else { Some(file.try_clone().map_err(failed)?) };
         let reader: Box<dyn BufRead> = if packed {
             Box::new(BufReader::with_capacity(BLOCK, MultiGzDecoder::new(file)))
         } else {
@@ -40,6 +43,7 @@ impl Segment {
         };
         Ok(Some(Segment {
             reader,
+            file: copy,
             path: path.to_owned(),
             inode,
             packed,
@@ -68,6 +72,34 @@ impl Segment {
         self.whole = self.line.pop_if(|last| *last == b'\n').is_some();
         self.number += u64::from(self.whole);
         Ok(self.whole)
+    }
+
+    /// Moves behind so many bytes of the text, of which a part was read. Moves to the end, and fails,
+    /// when there are fewer.
+    pub(super) fn skip_to(&mut self, bytes: u64) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::file("read", &self.path, &error);
+        self.line.clear();
+        (self.whole, self.number) = (false, self.number.max(2));
+        let found = match &mut self.file {
+            Some(file) => {
+                let size = file.metadata().map_err(failed)?.len();
+                let file = file.try_clone().map_err(failed)?;
+                let mut reader = BufReader::with_capacity(BLOCK, file);
+                reader.seek(SeekFrom::Start(bytes.min(size))).map_err(failed)?;
+                self.reader = Box::new(reader);
+                size
+            }
+            None => {
+                let rest = bytes.saturating_sub(self.read);
+                let skipped = io::copy(&mut self.reader.by_ref().take(rest), &mut io::sink());
+                self.read + skipped.map_err(failed)?
+            }
+        };
+        self.read = bytes.min(found);
+        match found < bytes {
+            true => Err(Error::failed("read on", self.path.display(), "it has become shorter")),
+            false => Ok(()),
+        }
     }
 
     /// Returns the bytes of a last line that has no LF yet.

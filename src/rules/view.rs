@@ -2,6 +2,7 @@
 
 pub mod dashboard;
 pub mod keys;
+pub mod metrics;
 pub mod notice;
 pub mod page;
 pub mod part;

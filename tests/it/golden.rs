@@ -30,6 +30,7 @@ golden_cases! {
     investigate_unknown_key_in_the_config: "dlq-investigate/unknown-key-in-the-config",
     investigate_unknown_types_and_fields: "dlq-investigate/unknown-types-and-fields",
     log_no_such_flag: "dlq-log/no-such-flag",
+    metrics_no_such_flag: "dlq-metrics/no-such-flag",
     notify_broken_lines: "dlq-notify/broken-lines",
     notify_explain_acknowledged_while_it_waited: "dlq-notify/explain-acknowledged-while-it-waited",
     notify_explain_held_by_a_silence: "dlq-notify/explain-held-by-a-silence",

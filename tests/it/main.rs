@@ -19,6 +19,7 @@ mod investigate;
 mod log;
 mod log_file;
 mod manual;
+mod metrics;
 mod notify;
 #[cfg(feature = "aws")]
 mod peek;

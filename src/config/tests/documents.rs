@@ -155,5 +155,5 @@ fn variable_names_are_unique() {
     variables.sort();
     variables.dedup();
     assert_eq!(variables.len(), setters().count());
-    assert_eq!(sections().len(), 9);
+    assert_eq!(sections().len(), 10);
 }

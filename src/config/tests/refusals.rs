@@ -45,7 +45,7 @@ fn unknown_key_is_named_with_line_and_nearest_known() {
             "a key that steers terminals",
             "\"\\e[2J\": 1",
             "config.yaml:1: unknown key '\\u{1b}[2J'; known here: aws, monitoring, evidence, \
-             auto_investigation, notifications, github, features, logging, state",
+             auto_investigation, notifications, github, metrics, features, logging, state",
         ),
     ];
     for (what, text, expected) in cases {
@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 57] = [
+const GUARDED: [(&str, &str); 59] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -254,6 +254,8 @@ const GUARDED: [(&str, &str); 57] = [
     ),
     ("evidence.allow_fifo", "evidence: {allow_fifo: true}"),
     ("evidence.redact_allow", "evidence: {redact_allow: ['*']}"),
+    ("metrics.listen", "metrics: {listen: '127.0.0.1:9187'}"),
+    ("metrics.textfile", "metrics: {textfile: /tmp/x.prom}"),
     ("state.dir", "state: {dir: /tmp/x}"),
     ("logging.file", "logging: {file: /tmp/x}"),
     ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),

@@ -166,7 +166,7 @@ struct StoredUsage {
 }
 
 /// Reads the use of a session's processes; None when there is no sample yet.
-fn usage(path: &Path) -> Result<Option<AgentUsage>, Error> {
+pub fn usage(path: &Path) -> Result<Option<AgentUsage>, Error> {
     let failed = |error| Error::file("read", path, &error);
     let Some(meta) = if_found(std::fs::metadata(path)).map_err(failed)? else { return Ok(None) };
     if meta.len() > USAGE_MAX {

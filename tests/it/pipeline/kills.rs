@@ -20,7 +20,7 @@ use crate::support::workbench::{
 const KILLS: usize = 100;
 
 /// Returns the processes of the stages once all of them run.
-fn stage_pids(bench: &Bench) -> Option<[i32; 6]> {
+fn stage_pids(bench: &Bench) -> Option<[i32; 7]> {
     let all: Vec<(i32, String)> =
         processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
     let find = |name: &str, more: &str| {
@@ -37,9 +37,10 @@ fn stage_pids(bench: &Bench) -> Option<[i32; 6]> {
         find("/dlq-prs", "")?,
         find("/dlq-redrive", "--auto")?,
         find("/dlq-notify", "")?,
+        find("/dlq-metrics", "")?,
     ];
-    let [purge, investigate, prs, redrive, notify] = filters;
-    Some([poll, purge, investigate, prs, redrive, notify])
+    let [purge, investigate, prs, redrive, notify, metrics] = filters;
+    Some([poll, purge, investigate, prs, redrive, notify, metrics])
 }
 
 /// `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more campaigns: a longer one would
@@ -79,7 +80,7 @@ fn campaign(mut dice: Dice) {
                 found.is_some()
             });
             let moment = roll(4);
-            let (mut span, mut victim) = (60, usize::try_from(roll(6)).unwrap());
+            let (mut span, mut victim) = (60, usize::try_from(roll(7)).unwrap());
             // Half of the kills come when the newest raise is in the journal and not yet printed.
             if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
                 let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");

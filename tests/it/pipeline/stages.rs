@@ -8,12 +8,13 @@ use crate::support::workbench::{Bench, Output, Running, processes_of, signal, wa
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
 
 /// The filters, in the order of the pipe, each with what it passes lines by.
-const FILTERS: [(&str, &str); 5] = [
+const FILTERS: [(&str, &str); 6] = [
     ("dlq-purge", "exec cat"),
     ("dlq-investigate", "exec cat"),
     ("dlq-prs", "exec cat"),
     ("dlq-redrive", "exec cat"),
-    ("dlq-notify", "exec cat >&2"),
+    ("dlq-notify", "exec cat"),
+    ("dlq-metrics", "exec cat >&2"),
 ];
 
 /// Creates a bench whose stages record each start. Without a body the first stage waits for ever
@@ -77,7 +78,7 @@ fn replay_of_8_days_or_more_is_refused() {
 
 #[test]
 fn single_run_delivers_for_5_seconds_at_most() {
-    let bench = stages("drain", &[("dlq-poll", "exit 0"), ("dlq-notify", "cat >&2\nexit 0")]);
+    let bench = stages("drain", &[("dlq-poll", "exit 0"), ("dlq-notify", "exec cat")]);
     assert_eq!(run(&bench, &["--once", "--once"]).code(), 0);
     let started = read_text(&bench, "started");
     let calls: Vec<&str> = started.lines().filter(|line| line.starts_with("dlq-notify")).collect();
@@ -117,11 +118,12 @@ fn dead_stage_is_named_and_all_restart() {
         ("dlq-investigate", "exit 3", "dlq-investigate ended with status 3"),
         ("dlq-prs", "exit 4", "dlq-prs ended with status 4"),
         ("dlq-redrive", "exit 6", "dlq-redrive ended with status 6"),
-        ("dlq-notify", "kill -KILL $$", "dlq-notify ended by signal 9"),
+        ("dlq-notify", "exit 7", "dlq-notify ended with status 7"),
+        ("dlq-metrics", "kill -KILL $$", "dlq-metrics ended by signal 9"),
     ] {
         let usual = if stage == "dlq-poll" { "exec sleep 600" } else { "exec cat" };
         // The stage dies once, when all stages run.
-        let all = "until [ $(wc -l < started) -ge 7 ]; do sleep 0.02; done";
+        let all = "until [ $(wc -l < started) -ge 8 ]; do sleep 0.02; done";
         let body = format!("{all}\n[ -e again ] || {{ echo > again; {how}; }}\n{usual}");
         let bench = stages("restart", &[(stage, &body)]);
         let mut running = start(&bench, &[]);
@@ -156,7 +158,7 @@ fn once_returns_worst_status_of_stages() {
         assert_eq!(output.code(), worst, "{output:?}");
         let silent = worst == 0;
         assert_eq!(output.stderr.is_empty(), silent, "{}", output.stderr);
-        assert_eq!(started(&bench, "dlq-"), 7);
+        assert_eq!(started(&bench, "dlq-"), 8);
     }
 }
 
@@ -178,6 +180,7 @@ fn journal_is_replayed_first_and_stages_get_arguments() {
         [
             "dlq-investigate --no-wait",
             "dlq-log --since 2h",
+            "dlq-metrics",
             "dlq-notify --drain 5s",
             "dlq-poll --region here",
             "dlq-prs",

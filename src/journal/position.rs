@@ -1,0 +1,228 @@
+//! Reading of the journal from a position that outlives the process.
+//!
+//! Promises: over any number of rotations no line is read twice; lines that were rotated away, or are
+//! in a damaged segment, are told as a gap.
+
+use std::collections::VecDeque;
+
+use sha2::{Digest, Sha256};
+
+use super::Journal;
+use super::segment::Segment;
+use crate::error::Error;
+use crate::log;
+use crate::rules::view::metrics::document::JournalPosition;
+
+/// The result of reading on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalAdvance {
+    /// The position behind the last line.
+    pub position: JournalPosition,
+    /// The places where lines are missing.
+    pub gaps: u64,
+}
+
+impl Journal {
+    /// Calls `take` with each line behind a position, without its LF, the oldest first. A last line
+    /// without its LF is left for a later call.
+    pub fn read_on(
+        &self,
+        from: &JournalPosition,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<JournalAdvance, Error> {
+        let (segments, _) = self.open_identified()?;
+        let mut advance = JournalAdvance { position: from.clone(), gaps: 0 };
+        let segments = find(segments, from, &mut advance.gaps);
+        if let Some(first) = segments.front().filter(|first| !first.again) {
+            // Fewer bytes than before, when the segment has become shorter.
+            advance.position.bytes = first.read;
+        }
+        for mut segment in segments {
+            loop {
+                match segment.advance() {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        log::warn(&error.to_string());
+                        advance.gaps += 1;
+                        break;
+                    }
+                }
+                if segment.number == 1 {
+                    advance.position.segment = name(segment.line());
+                }
+                advance.position.bytes = segment.read;
+                take(segment.line());
+            }
+        }
+        Ok(advance)
+    }
+}
+
+/// Returns the segments with lines behind the position, the first one at it.
+fn find(mut segments: Vec<Segment>, from: &JournalPosition, gaps: &mut u64) -> VecDeque<Segment> {
+    let mut newer: VecDeque<Segment> = VecDeque::new();
+    let mut newest_name = String::new();
+    while let Some(mut segment) = segments.pop() {
+        let first = segment.advance().map(|found| found.then(|| name(segment.line())));
+        let first = match first {
+            Ok(Some(first)) => first,
+            Ok(None) => continue,
+            Err(error) => {
+                log::warn(&error.to_string());
+                *gaps += 1;
+                continue;
+            }
+        };
+        // A crash between compressing and removing leaves a segment twice: the newer one goes on.
+        if first == newest_name {
+            continue;
+        }
+        if first == from.segment {
+            if let Err(error) = segment.skip_to(from.bytes) {
+                log::warn(&error.to_string());
+                *gaps += 1;
+            }
+            newer.push_front(segment);
+            return newer;
+        }
+        newest_name = first;
+        segment.again = true;
+        newer.push_front(segment);
+    }
+    // Without any line there is nothing to miss yet.
+    if !from.segment.is_empty() && !newer.is_empty() {
+        *gaps += 1;
+    }
+    newer
+}
+
+/// Returns the name of a segment by its first line.
+fn name(first_line: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut name = String::with_capacity(32);
+    for byte in &Sha256::digest(first_line)[..16] {
+        // Writing to memory does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Rotation;
+    use crate::store::Store;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    struct JournalFolder(PathBuf);
+
+    impl Drop for JournalFolder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn journal(name: &str, size_max: u64, keep: u32) -> (Journal, JournalFolder) {
+        let dir = std::env::temp_dir().join(format!("dlq-position-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let store = Store::open(&dir).unwrap();
+        (
+            Journal::new(&store, Rotation { size_max, keep, age_max: Duration::MAX }),
+            JournalFolder(dir),
+        )
+    }
+
+    fn lines(numbers: std::ops::Range<usize>) -> Vec<String> {
+        numbers.map(|n| format!("{{\"n\":{n:>20}}}")).collect()
+    }
+
+    fn write(journal: &Journal, numbers: std::ops::Range<usize>) {
+        for line in lines(numbers) {
+            journal.append((line + "\n").as_bytes()).unwrap();
+        }
+    }
+
+    /// Reads on, as another process would: with nothing but the position.
+    fn read(journal: &Journal, position: &mut JournalPosition) -> (Vec<String>, u64) {
+        let mut found = Vec::new();
+        let mut take = |line: &[u8]| found.push(String::from_utf8(line.to_owned()).unwrap());
+        let advance = journal.read_on(position, &mut take).unwrap();
+        *position = advance.position;
+        (found, advance.gaps)
+    }
+
+    #[test]
+    fn position_loses_and_repeats_no_line_over_rotations() {
+        // A rotation every four lines; between two reads 0 to 18 lines are written.
+        let (journal, _dir) = journal("rotations", 100, 100);
+        let (mut position, mut all, mut written) = (JournalPosition::default(), Vec::new(), 0);
+        for step in 0..19 {
+            write(&journal, written..written + step);
+            written += step;
+            let (found, gaps) = read(&journal, &mut position);
+            all.extend(found);
+            assert_eq!((all.len(), gaps), (written, 0), "after step {step}");
+            assert_eq!(read(&journal, &mut position), (Vec::new(), 0), "nothing is new");
+        }
+        assert_eq!(all, lines(0..written));
+    }
+
+    #[test]
+    fn lines_rotated_away_are_a_gap_once() {
+        let (journal, _dir) = journal("gap", 100, 2);
+        let mut position = JournalPosition::default();
+        write(&journal, 0..2);
+        assert_eq!(read(&journal, &mut position), (lines(0..2), 0));
+        write(&journal, 2..40);
+        let (found, gaps) = read(&journal, &mut position);
+        assert_eq!((found.last(), gaps), (lines(39..40).first(), 1));
+        assert_eq!(read(&journal, &mut position), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn first_reading_of_rotated_journal_is_no_gap() {
+        let (journal, _dir) = journal("first", 100, 2);
+        write(&journal, 0..40);
+        assert_eq!(read(&journal, &mut JournalPosition::default()).1, 0);
+    }
+
+    #[test]
+    fn truncated_segment_is_a_gap_and_read_from_its_end() {
+        let (journal, dir) = journal("truncated", 1 << 20, 2);
+        let mut position = JournalPosition::default();
+        write(&journal, 0..5);
+        read(&journal, &mut position);
+        std::fs::write(dir.0.join("journal.ndjson"), lines(0..2).join("\n") + "\n").unwrap();
+        assert_eq!(read(&journal, &mut position), (Vec::new(), 1));
+        write(&journal, 5..6);
+        assert_eq!(read(&journal, &mut position), (lines(5..6), 0));
+    }
+
+    #[test]
+    fn line_without_its_end_is_left_for_later() {
+        let (journal, dir) = journal("torn", 1 << 20, 2);
+        let path = dir.0.join("journal.ndjson");
+        let mut position = JournalPosition::default();
+        std::fs::write(&path, "{\"n\":0}\n{\"n\":").unwrap();
+        assert_eq!(read(&journal, &mut position).0, ["{\"n\":0}"]);
+        std::fs::write(&path, "{\"n\":0}\n{\"n\":1}\n").unwrap();
+        assert_eq!(read(&journal, &mut position), (vec!["{\"n\":1}".into()], 0));
+    }
+
+    #[test]
+    fn crash_between_compressing_and_removing_repeats_nothing() {
+        let (journal, dir) = journal("crash", 1 << 20, 5);
+        let mut position = JournalPosition::default();
+        write(&journal, 0..3);
+        read(&journal, &mut position);
+        let (current, kept) = (dir.0.join("journal.ndjson"), dir.0.join("kept"));
+        std::fs::hard_link(&current, &kept).unwrap();
+        journal.rotate().unwrap();
+        std::fs::rename(kept, current).unwrap();
+        write(&journal, 3..5);
+        assert_eq!(read(&journal, &mut position), (lines(3..5), 0));
+        assert_eq!(read(&journal, &mut JournalPosition::default()), (lines(0..5), 0));
+    }
+}
