@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod claude;
+mod completions;
 mod dash;
 #[cfg(feature = "aws")]
 mod demo;
