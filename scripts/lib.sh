@@ -34,8 +34,11 @@ usage() {
     sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p;}' "$0"
 }
 
+# Names the script as its caller does: it is in scripts/ of a checkout, or installed.
 wrong_usage() {
-    say error "$1; try 'scripts/$tool --help'"
+    local command=scripts/$tool
+    [ -f "$root/Cargo.toml" ] || command=$tool
+    say error "$1; try '$command --help'"
     exit 2
 }
 

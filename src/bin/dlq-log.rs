@@ -6,7 +6,7 @@ use dlq::args::{Color, Given};
 use dlq::clock;
 use dlq::config::{Aws, Env, state_dir};
 use dlq::document::Keys;
-use dlq::error::Error;
+use dlq::error::{Error, if_found};
 use dlq::event::Severity;
 use dlq::journal::Journal;
 use dlq::journal::filter::LogFilter;
@@ -74,7 +74,9 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let (settings, env) = tool::settings(given)?;
     let dir = state_dir(&settings, &env)?;
     let mut out = Output::new();
-    while !dir.is_dir() {
+    // A folder that may not be seen is no empty journal.
+    let is_there = || if_found(std::fs::metadata(&dir)).map(|found| found.is_some());
+    while !is_there().map_err(|error| Error::file("read", &dir, &error))? {
         if !follow {
             let why = format!("there is no journal yet in '{}'", dir.display());
             if let Some(id) = filter.incident() {

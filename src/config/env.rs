@@ -79,8 +79,9 @@ impl Env {
                      not; name the configuration with --config or $DLQ_CONFIG"
                 )));
             }
-            if name == "DLQ_CONFIG" {
-                return Err(wrong("'DLQ_CONFIG' has no effect here; set it in the environment"));
+            if ["DLQ_CONFIG", "DLQ_ENV"].contains(&name) {
+                let why = format!("'{name}' has no effect here; set it in the environment");
+                return Err(wrong(&why));
             }
             if self.real(name).is_none() {
                 let origin = VariableOrigin::File { path: path.to_owned(), line, trusted };
@@ -200,6 +201,7 @@ mod tests {
             "A='hunter2'hunter2",
             "export =hunter2",
             "DLQ_CONFIG=hunter2",
+            "DLQ_ENV=hunter2",
         ];
         for line in cases {
             let error = with(&format!("# one\n{line}\n")).unwrap_err();

@@ -1,18 +1,22 @@
 //! Search and reading of the configuration file, and of the `.env` file beside it.
 //!
-//! Promises: a file that is named must exist; one that is looked for may be missing, but is never
-//! skipped because it cannot be read; nothing over its limit is read.
+//! Promises: a file that is named must exist, and so must one of the files that `DLQ_ENV` selects; one
+//! that is looked for may be missing, but is never skipped because it cannot be read; nothing over its
+//! limit is read.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Env, Origin, Settings, overlay, parse};
 use crate::error::{Error, io_cause};
+use crate::text;
 
 /// Largest configuration file, in bytes.
 const MAX_CONFIG: u64 = 1 << 20;
 /// Largest `.env` file, in bytes.
 const MAX_ENV: u64 = 64 << 10;
+/// Longest name of an environment in `DLQ_ENV`, in bytes.
+const MAX_ENVIRONMENT: usize = 64;
 
 /// Returns the environment of this process. Names and values that are not UTF-8 are left out.
 pub fn process_env() -> Env {
@@ -49,21 +53,60 @@ fn find(explicit: Option<&Path>, env: &Env) -> Result<Option<(PathBuf, bool, Str
         })?;
         return Ok(Some((path, true, text?)));
     }
-    for (path, trusted) in searched(env) {
-        if let Some(text) = read_searched(&path, MAX_CONFIG)? {
-            return Ok(Some((path, trusted, text)));
+    let environment = environment(env)?;
+    let places = searched(env, environment);
+    for (path, trusted) in &places {
+        if let Some(text) = read_searched(path, MAX_CONFIG)? {
+            return Ok(Some((path.clone(), *trusted, text)));
         }
     }
-    Ok(None)
+    match environment {
+        Some(name) => Err(not_found(name, &places)),
+        None => Ok(None),
+    }
 }
 
-/// Returns the files that are looked for when none is named, and whether each is trusted.
-fn searched(env: &Env) -> Vec<(PathBuf, bool)> {
-    let here = Some((PathBuf::from("config/config.yaml"), false));
+/// Returns the files that are looked for when none is named, and whether each is trusted. An
+/// environment has files of its own, which replace those without one.
+fn searched(env: &Env, environment: Option<&str>) -> Vec<(PathBuf, bool)> {
+    let name = file_name(environment);
+    let here = Some((Path::new("config").join(&name), false));
     let own =
-        base(env, "XDG_CONFIG_HOME", ".config").map(|dir| (dir.join("dlq/config.yaml"), true));
-    let system = Some((PathBuf::from("/etc/dlq/config.yaml"), true));
+        base(env, "XDG_CONFIG_HOME", ".config").map(|dir| (dir.join("dlq").join(&name), true));
+    let system = Some((Path::new("/etc/dlq").join(&name), true));
     [here, own, system].into_iter().flatten().collect()
+}
+
+fn file_name(environment: Option<&str>) -> String {
+    environment.map_or("config.yaml".to_owned(), |name| format!("config.{name}.yaml"))
+}
+
+/// Returns the name in `DLQ_ENV`. It becomes a part of a file name, so that it has no separators and
+/// no dots.
+fn environment(env: &Env) -> Result<Option<&str>, Error> {
+    let Some(name) = env.real("DLQ_ENV") else {
+        return Ok(None);
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.len() > MAX_ENVIRONMENT || !name.chars().all(plain) {
+        let shown = text::shorten(name, MAX_ENVIRONMENT);
+        return Err(Error::wrong(format!(
+            "DLQ_ENV: expected at most {MAX_ENVIRONMENT} letters, digits, '-' and '_', found '{}'",
+            text::safe(&shown)
+        )));
+    }
+    Ok(Some(name))
+}
+
+/// Returns the error for an environment without a file. Another file is no substitute: it may name
+/// another account.
+fn not_found(environment: &str, places: &[(PathBuf, bool)]) -> Error {
+    let places = places.iter().map(|(path, _)| format!("'{}'", path.display()));
+    Error::wrong(format!(
+        "no configuration for DLQ_ENV '{environment}': looked for {}; make one of them, or unset \
+         DLQ_ENV",
+        places.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 /// Returns the folder for state: `state.dir`, else `$XDG_STATE_HOME/dlq`, else
@@ -93,11 +136,17 @@ pub fn in_force(settings: &Settings, env: &Env, options: &[String]) -> String {
         Ok(path) => format!("'{}'", path.display()),
         Err(_) => format!("'{}'", path.display()),
     };
-    let mut parts = vec![match path {
+    let mut file = match path {
         Some(path) if *trusted => format!("file {}", shown(path)),
         Some(path) => format!("file {}, found in the current folder", shown(path)),
         None => "no file".to_owned(),
-    }];
+    };
+    if let Some(name) = env.real("DLQ_ENV") {
+        let own = searched(env, Some(name)).iter().any(|(place, _)| Some(place) == path.as_ref());
+        let role = if own { "selected by" } else { "named, which leaves no effect to" };
+        file.push_str(&format!(", {role} DLQ_ENV '{}'", text::safe(name)));
+    }
+    let mut parts = vec![file];
     for (layer, names) in [("environment", variables.as_slice()), ("options", options)] {
         if !names.is_empty() {
             parts.push(format!("{layer} {}", names.join(", ")));
@@ -152,7 +201,7 @@ mod tests {
     #[test]
     fn search_order_is_nearest_first_and_needs_no_home() {
         let shown = |env: &Env| {
-            let paths = searched(env).into_iter();
+            let paths = searched(env, None).into_iter();
             paths.map(|(path, trusted)| format!("{} {trusted}", path.display())).collect::<Vec<_>>()
         };
         let (here, system) = ("config/config.yaml false", "/etc/dlq/config.yaml true");

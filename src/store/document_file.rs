@@ -3,10 +3,13 @@
 //! Streams in both directions: neither the text of the old document nor that of the new one is ever
 //! held in memory, because a document of 10,000 queues has several MiB of it.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Deserialize;
 
 use super::files::replace_with;
 use crate::document::{Document, Versioned};
@@ -25,37 +28,69 @@ pub(super) fn read<D: Document>(path: &Path) -> Result<D, Error> {
         Ok(document) => Ok(document),
         Err(defect) => match D::WITHOUT {
             None => {
-                warn_of_rebuild(path, &defect);
+                warn_of_rebuild(path, &defect.to_string());
                 Ok(D::default())
             }
             Some(without) => {
-                let cause = format!("{defect}; move it away, {without}");
-                Err(Error::failed("read", path.display(), cause))
+                // What another version has written is whole, and that version still needs it.
+                let remedy = match defect {
+                    Defect::Damage(_) => format!("move it away, {without}"),
+                    Defect::Version { .. } => "install the dlq-tools that wrote it".to_owned(),
+                };
+                Err(Error::failed("read", path.display(), format!("{defect}; {remedy}")))
             }
         },
     }
 }
 
-/// Parses a file. The inner error is the defect of its text.
-fn parse<D: Document>(file: &File) -> io::Result<Result<D, String>> {
+/// The reason why a text is no document for this program.
+enum Defect {
+    Damage(String),
+    Version { found: u64, known: u64 },
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Defect::Damage(why) => f.write_str(why),
+            Defect::Version { found, known } => {
+                write!(f, "its version is {found}, this program knows {known}")
+            }
+        }
+    }
+}
+
+/// The version of a document, whatever else it has.
+#[derive(Deserialize)]
+struct VersionAlone {
+    version: u64,
+}
+
+/// Parses a file. The inner error is the defect of its text. A document of another version may have
+/// fields of other types, which are no damage.
+fn parse<D: Document>(file: &File) -> io::Result<Result<D, Defect>> {
+    let of_version = |found| match found == D::VERSION {
+        true => Ok(()),
+        false => Err(Defect::Version { found, known: D::VERSION }),
+    };
     let document = serde_json::from_reader(BufReader::with_capacity(BLOCK, file));
     let document: Versioned<D> = match document {
         Ok(document) => document,
         Err(error) if error.is_io() => return Err(error.into()),
         Err(error) => {
             let bytes = whole_text(file)?;
+            let alone = serde_json::from_slice::<VersionAlone>(&bytes);
+            if let Some(defect) = alone.ok().and_then(|alone| of_version(alone.version).err()) {
+                return Ok(Err(defect));
+            }
             // A reader's position is one byte further on where it has looked ahead.
             let error = serde_json::from_slice::<Versioned<D>>(&bytes).err().unwrap_or(error);
             let offset = byte_offset(&bytes, &error);
-            return Ok(Err(format!("not a valid state file at byte {offset} ({error})")));
+            let why = format!("not a valid state file at byte {offset} ({error})");
+            return Ok(Err(Defect::Damage(why)));
         }
     };
-    let version = document.version;
-    Ok(if version == D::VERSION {
-        Ok(document.body)
-    } else {
-        Err(format!("its version is {version}, this program knows {}", D::VERSION))
-    })
+    Ok(of_version(document.version).map(|()| document.body))
 }
 
 /// Warns once in a process: a run reads a cache several times before it replaces it.

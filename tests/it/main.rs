@@ -5,9 +5,11 @@
 #![allow(clippy::disallowed_methods)]
 
 mod claude;
+mod completions;
 mod dash;
 #[cfg(feature = "aws")]
 mod demo;
+mod deploy;
 #[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
@@ -15,6 +17,7 @@ mod git_remote;
 mod github_server;
 mod golden;
 mod http;
+mod install;
 mod investigate;
 mod log;
 mod log_file;

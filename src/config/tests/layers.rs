@@ -239,6 +239,55 @@ fn named_file_precedes_found_one_and_must_exist() {
 }
 
 #[test]
+fn dlq_env_selects_the_file_of_an_environment() {
+    let folder = Folder::new("environment");
+    let named = folder.write("named.yaml", "logging: {level: ERROR}");
+    folder.write("x/dlq/config.yaml", "logging: {level: DEBUG, format: json}");
+    folder.write("x/dlq/config.prod.yaml", "logging: {level: INFO}");
+    let load_in = |environment: &str, explicit: Option<&Path>| {
+        let xdg = folder.0.join("x").to_string_lossy().into_owned();
+        let pairs = [("XDG_CONFIG_HOME".to_owned(), xdg), ("DLQ_ENV".into(), environment.into())];
+        let mut env = Env::from_pairs(pairs);
+        load(explicit, &mut env).map(|settings| (in_force(&settings, &env, &[]), settings))
+    };
+    let (sentence, settings) = load_in("prod", None).unwrap();
+    // The two files are not merged.
+    assert_eq!((settings.logging.level, settings.logging.format), (Level::Info, LogFormat::Text));
+    let file = "dlq/config.prod.yaml', selected by DLQ_ENV 'prod'; ";
+    assert!(sentence.contains(file), "{sentence}");
+    let (sentence, settings) = load_in("prod", Some(&named)).unwrap();
+    assert_eq!(settings.logging.level, Level::Error);
+    let file = "named.yaml', named, which leaves no effect to DLQ_ENV 'prod'; ";
+    assert!(sentence.contains(file), "{sentence}");
+
+    let missing = load_in("stage", None).unwrap_err();
+    assert!(matches!(missing, Error::Wrong(_)), "{missing}");
+    let x = folder.0.display();
+    assert_eq!(
+        missing.to_string(),
+        format!(
+            "no configuration for DLQ_ENV 'stage': looked for 'config/config.stage.yaml', \
+             '{x}/x/dlq/config.stage.yaml', '/etc/dlq/config.stage.yaml'; make one of them, or \
+             unset DLQ_ENV"
+        )
+    );
+}
+
+#[test]
+fn dlq_env_is_a_plain_name() {
+    let long = "x".repeat(65);
+    for value in ["../prod", "a/b", "..", "prod.", "a b", "prod\n", "\u{202e}dorp", &long] {
+        let mut env = Env::from_pairs([("DLQ_ENV", value)]);
+        let error = load(None, &mut env).unwrap_err();
+        assert!(matches!(error, Error::Wrong(_)), "{value}: {error}");
+        let error = error.to_string();
+        let expected = "DLQ_ENV: expected at most 64 letters, digits, '-' and '_', found '";
+        assert!(error.starts_with(expected), "{value}: {error}");
+        assert!(!error.contains(['\n', '\u{202e}']), "{error:?}");
+    }
+}
+
+#[test]
 fn env_file_beside_the_configuration_is_read() {
     let folder = Folder::new("beside");
     let path = folder.write("c.yaml", "github: {token: {env: MY_TOKEN}}");

@@ -1,0 +1,20 @@
+# Written from the tables of options in src/programs.rs by 'DLQ_BLESS=1 scripts/test completions'.
+
+complete -c dlq-peek -f
+complete -c dlq-peek -l messages -d 'print the messages, redacted, instead of queue.sampled'
+complete -c dlq-peek -l raw -d 'with --messages: print them unredacted, secrets included'
+complete -c dlq-peek -l max -x -d 'receive at most so many messages'
+complete -c dlq-peek -l visibility -x -d 'hide the messages this long, unless they are put back before'
+complete -c dlq-peek -l allow-fifo -d 'also peek at FIFO queues: their message groups wait meanwhile'
+complete -c dlq-peek -l incident -x -d 'file the evidence under this incident'
+complete -c dlq-peek -l account -x -d 'look for the queue in this account only'
+complete -c dlq-peek -l profile -x -d 'ask with the credentials of this profile'
+complete -c dlq-peek -l region -x -d 'ask in this region'
+complete -c dlq-peek -l endpoint-url -x -d 'ask this server instead of AWS'
+complete -c dlq-peek -s n -l dry-run -d 'receive and write nothing; print the event it would cause'
+complete -c dlq-peek -l config -r -F -d 'read this configuration'
+complete -c dlq-peek -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-peek -l schema -d 'print the JSON Schema of the program\'s events'
+complete -c dlq-peek -s v -l verbose -d 'report progress on standard error'
+complete -c dlq-peek -s h -l help -d 'print this'
+complete -c dlq-peek -l version -d 'print the version'

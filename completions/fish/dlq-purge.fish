@@ -1,0 +1,20 @@
+# Written from the tables of options in src/programs.rs by 'DLQ_BLESS=1 scripts/test completions'.
+
+complete -c dlq-purge -f
+complete -c dlq-purge -l fingerprint -x -d 'only messages of this cause'
+complete -c dlq-purge -l match -x -d 'only messages whose body matches'
+complete -c dlq-purge -l archive-only -d 'archive messages, each once, and delete none'
+complete -c dlq-purge -l hard -d 'let SQS delete everything, without an archive'
+complete -c dlq-purge -l confirm -x -d 'go on without the question; with --hard: \'hard NAME\''
+complete -c dlq-purge -l reason -x -d 'the reason, for the archive and the record'
+complete -c dlq-purge -l account -x -d 'look for the queue in this account only'
+complete -c dlq-purge -l profile -x -d 'ask with the credentials of this profile'
+complete -c dlq-purge -l region -x -d 'ask in this region'
+complete -c dlq-purge -l endpoint-url -x -d 'ask this server instead of AWS'
+complete -c dlq-purge -s n -l dry-run -d 'receive, archive and delete nothing; print the event it would cause'
+complete -c dlq-purge -l config -r -F -d 'read this configuration'
+complete -c dlq-purge -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-purge -l schema -d 'print the JSON Schema of the program\'s events'
+complete -c dlq-purge -s v -l verbose -d 'report progress on standard error'
+complete -c dlq-purge -s h -l help -d 'print this'
+complete -c dlq-purge -l version -d 'print the version'

@@ -1,0 +1,21 @@
+# Written from the tables of options in src/programs.rs by 'DLQ_BLESS=1 scripts/test completions'.
+
+complete -c dlq-status -f
+complete -c dlq-status -n __fish_use_subcommand -f -a 'incidents queues spend prs'
+complete -c dlq-status -l json -d 'print one JSON object with everything on record'
+complete -c dlq-status -l summary -d 'print one line for a prompt; exit with 1 when a part is unknown or old'
+complete -c dlq-status -l watch -d 'show what changes, until a signal; elsewhere than on a terminal, print it'
+complete -c dlq-status -l ascii -d 'use ASCII characters only'
+complete -c dlq-status -l color -x -a 'auto always never' -d 'colour the output: auto, always or never'
+complete -c dlq-status -l ack -x -d 'an incident is taken care of, for 24h'
+complete -c dlq-status -l snooze -x -d 'the same of a pull request, for SPAN'
+complete -c dlq-status -l silence -x -d 'send nothing about such queues, for SPAN'
+complete -c dlq-status -l reason -x -d 'why the queues are silenced'
+complete -c dlq-status -l unack -x -d 'end an acknowledgement or a snooze'
+complete -c dlq-status -l unsilence -x -d 'end a silence'
+complete -c dlq-status -l config -r -F -d 'read this configuration'
+complete -c dlq-status -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-status -l schema -d 'print the JSON Schema of the program\'s events'
+complete -c dlq-status -s v -l verbose -d 'report progress on standard error'
+complete -c dlq-status -s h -l help -d 'print this'
+complete -c dlq-status -l version -d 'print the version'
