@@ -7,12 +7,15 @@ pub mod aws;
 mod closed_folder;
 pub mod command;
 pub mod dash;
+#[cfg(feature = "aws")]
+pub mod doctor;
 pub mod evidence;
 pub mod filter_child;
 pub mod git;
 pub mod github;
 pub mod http;
 pub mod investigate;
+pub mod marked_children;
 #[cfg(feature = "aws")]
 mod move_record;
 pub mod notify;

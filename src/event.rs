@@ -61,6 +61,7 @@ words! {
         Dash = "dlq-dash",
         Redrive = "dlq-redrive",
         Purge = "dlq-purge",
+        Doctor = "dlq-doctor",
     }
 }
 

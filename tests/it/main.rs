@@ -9,6 +9,8 @@ mod dash;
 #[cfg(feature = "aws")]
 mod demo;
 #[cfg(feature = "aws")]
+mod doctor;
+#[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
 mod git_remote;
