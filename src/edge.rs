@@ -7,6 +7,8 @@ pub mod aws;
 mod closed_folder;
 pub mod command;
 pub mod dash;
+#[cfg(feature = "aws")]
+pub mod doctor;
 pub mod evidence;
 pub mod filter_child;
 pub mod git;
@@ -14,6 +16,7 @@ pub mod github;
 pub mod http;
 pub mod investigate;
 pub mod log_file;
+pub mod marked_children;
 pub mod metrics;
 #[cfg(feature = "aws")]
 mod move_record;

@@ -62,6 +62,7 @@ words! {
         Redrive = "dlq-redrive",
         Purge = "dlq-purge",
         Metrics = "dlq-metrics",
+        Doctor = "dlq-doctor",
     }
 }
 

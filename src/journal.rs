@@ -86,6 +86,17 @@ impl Journal {
         self.rotation.keep.max(100)
     }
 
+    /// Returns the sizes of all segments, oldest first; each is opened.
+    pub fn sizes(&self) -> Result<Vec<u64>, Error> {
+        let mut sizes = Vec::new();
+        for path in self.segment_paths() {
+            let opened = if_found(File::open(&path).and_then(|file| file.metadata()));
+            let found = opened.map_err(|error| Error::file("open", &path, &error))?;
+            sizes.extend(found.map(|found| found.len()));
+        }
+        Ok(sizes)
+    }
+
     /// Returns the path of the `n`-th older segment.
     fn segment_path(&self, n: u32) -> PathBuf {
         self.path.with_file_name(format!("journal.ndjson.{n}.gz"))

@@ -3,11 +3,12 @@
 use crate::args::{COLOR, Opt, Requirement, ValueKind};
 use crate::event::ToolName;
 use crate::journal::filter::INCIDENT_MIN;
+use crate::rules::health::feature::AwsFeature;
 use crate::rules::speech::sound::Sound;
 use crate::tool::Tool;
 
 /// Every program, in the order of a pipeline.
-pub static ALL: [&Tool; 12] = [
+pub static ALL: [&Tool; 13] = [
     &POLL,
     &PURGE,
     &PEEK,
@@ -20,6 +21,7 @@ pub static ALL: [&Tool; 12] = [
     &STATUS,
     &SAY,
     &DASH,
+    &DOCTOR,
 ];
 
 const PROFILE: Opt =
@@ -486,6 +488,55 @@ by the events on standard input, else by the journal. '?' lists the keys.
 environment: DLQ_CONFIG, DLQ_STATE_DIR, NO_COLOR, TERM
 See dlq-dash(1), dlq(7).
 ",
+};
+
+pub static DOCTOR: Tool = Tool {
+    name: ToolName::Doctor,
+    usage: "usage: dlq-doctor [options]
+
+Checks AWS and its permissions, the clock, the investigator, GitHub, the channels, the clones, the
+state folder and the machine, side by side, and names the remedy of what fails. Every check ends.
+
+",
+    options: &[
+        Opt::flag("send", "send a test notice through each channel").conflicts(&["dry-run"]),
+        Opt::flag("json", "print the event health.checked instead of a table"),
+        Opt::valued("limit", "8s", ValueKind::Span, "the time for the checks"),
+        Opt::flag("policy", "print the IAM policy of the enabled features, and check nothing")
+            .conflicts(&["send", "json", "dry-run", "bundle"]),
+        Opt::valued(
+            "feature",
+            "NAME",
+            ValueKind::Words(&FEATURES),
+            "with --policy: of this one, too",
+        )
+        .repeatable()
+        .requires(Requirement::Option("policy")),
+        Opt::text("bundle", "FILE", "write an archive for support, too, without secrets and names")
+            .conflicts(&["dry-run"]),
+        Opt::flag("keep-names", "with --bundle: leave the names of queues and accounts in it")
+            .requires(Requirement::Option("bundle")),
+        PROFILE,
+        REGION,
+        ENDPOINT_URL,
+        Opt::flag("dry-run", "write nothing: neither the state folder nor the journal").short('n'),
+    ],
+    takes_operands: false,
+    notes: "
+environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, DLQ_CONFIG, DLQ_STATE_DIR
+See dlq-doctor(1), dlq(7), dlq-config(5).
+",
+};
+
+/// The names of features.
+const FEATURES: [&str; AwsFeature::ALL.len()] = {
+    let mut names = [""; AwsFeature::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = AwsFeature::ALL[at].as_str();
+        at += 1;
+    }
+    names
 };
 
 /// The names of views.

@@ -14,6 +14,7 @@
 //! - [`speech`]: which sentence an event is spoken in, by which voice and player.
 //! - [`redrive`]: what a move of messages out of a queue archives, records and costs.
 //! - [`view`]: what `dlq-status`, `dlq-log` and `dlq-dash` show.
+//! - [`health`]: what an answer to a check of `dlq-doctor` means, and its remedy.
 //! - [`report`]: what the reports of triage and verdict share.
 //! - [`sandbox`]: what an agent and tests can see and ask of the machine.
 //! - [`loss_text`]: in which words a loss is announced.
@@ -26,6 +27,7 @@
 pub mod agent;
 pub mod aws_command;
 pub mod evidence;
+pub mod health;
 pub mod http;
 pub mod investigation;
 pub mod loss_text;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
+use dlq::edge::marked_children;
 use dlq::edge::sandbox::{init, test_client};
 use dlq::edge::supervisor;
 use dlq::edge::supervisor::program::NAME;
@@ -68,6 +69,8 @@ fn run(words: &[String]) -> Result<ExitOutcome, Error> {
         // After a crash, and before a session's folder is deleted.
         ["clean-up", session] => supervisor::clean_up_crashed(&Store::open(state)?, session)?,
         ["discard", session] => supervisor::discard_worktrees(&Store::open(state)?, session),
+        // The watchdog of dlq-doctor.
+        [marked_children::WORD, mark] => marked_children::end_marked(mark),
         ["--version"] => wire::print(format!("{NAME} {}\n", env!("CARGO_PKG_VERSION")).as_bytes())?,
         _ => {
             let why = "dlq-investigate starts this program; it has no options for people, see \

@@ -16,8 +16,10 @@ mod delete;
 mod endpoints;
 mod error;
 mod http;
+mod identity;
 mod list;
 mod move_task;
+mod probe;
 mod profiles;
 mod rate_limit;
 mod read;
@@ -155,6 +157,19 @@ impl Sqs {
     /// Names a scope in a sentence.
     pub fn place(&self, scope: usize) -> String {
         address::place(self.account(scope), self.region(scope))
+    }
+
+    /// Returns the server that is asked in a scope in place of AWS; None for AWS itself.
+    pub fn other_server(&self, scope: usize) -> Option<&str> {
+        self.clients.scopes[scope].endpoint.as_deref()
+    }
+
+    /// Returns the URL of the server of SQS in a scope.
+    pub fn server_url(&self, scope: usize) -> String {
+        let region = self.region(scope);
+        let end = if region.starts_with("cn-") { ".cn" } else { "" };
+        let aws = || format!("https://sqs.{region}.amazonaws.com{end}/");
+        self.other_server(scope).map_or_else(aws, str::to_owned)
     }
 
     /// Returns the key of a scope in the discovery cache.

@@ -124,6 +124,16 @@ pub fn test_channel(
     };
     let http = Arc::new(Client::new(env)?);
     let sender = ChannelSender::new(channel, &settings.origin, env, &http, style)?;
+    send_test(channel, &sender, TEST_DEADLINE)
+}
+
+/// Sends one test notice by a sender of the channel, and waits for the result.
+pub fn send_test(
+    channel: &Channel,
+    sender: &ChannelSender,
+    deadline: Duration,
+) -> Result<(), Error> {
+    let name = channel.name.as_str();
     let now = clock::now();
     let next = format!("channel '{name}' works");
     let delivery = Delivery {
@@ -137,11 +147,11 @@ pub fn test_channel(
         handle: None,
         at: now,
     };
-    let mut outcome = sender.deliver(&delivery, TEST_DEADLINE);
+    let mut outcome = sender.deliver(&delivery, deadline);
     if channel.kind == ChannelKind::PagerDuty && matches!(outcome, Outcome::Delivered { .. }) {
         // Nobody has to close the alert of a test.
         let resolve = Delivery { action: Action::Resolve, ..delivery };
-        outcome = sender.deliver(&resolve, TEST_DEADLINE);
+        outcome = sender.deliver(&resolve, deadline);
     }
     match outcome {
         Outcome::Delivered { .. } => Ok(()),

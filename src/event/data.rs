@@ -237,6 +237,24 @@ part! {
 
 part! {
     #[derive(Eq)]
+    /// A check of the installation, and its result.
+    CheckedPart {
+        name: String,
+        /// False for a check that failed, null for one that was not made.
+        ok: Option<bool>,
+        /// `ok`, `warning`, `failed` or `skipped`.
+        status: String,
+        /// The finding, as a clause; null where it was left out to keep the line short.
+        detail: Option<String>,
+        /// The remedy, as a clause; null without one, and where it was left out.
+        remedy: Option<String>,
+        /// The milliseconds until the result.
+        ms: u64,
+    }
+}
+
+part! {
+    #[derive(Eq)]
     /// The number of messages of a redrive that go to one queue.
     Destination {
         /// The ARN of the queue.
@@ -806,6 +824,18 @@ payloads! {
         detail: Option<String>,
     }
 
+    /// The installation was checked.
+    HealthChecked = "health.checked" (severity_of_health) by Doctor {
+        /// The checks; those that failed come first.
+        checks: Vec<CheckedPart>,
+        /// The number of checks that failed.
+        failed: u64,
+        /// The number of checks that warn.
+        warnings: u64,
+        /// The number of checks that were not made.
+        skipped: u64,
+    }
+
     /// A notice was delivered.
     NoticeSent = "notice.sent" Debug by Notify {
         channel: String,
@@ -932,6 +962,17 @@ impl ArchiveRestored {
     /// Returns WARN when chosen messages are left.
     fn severity_of_restore(&self) -> Severity {
         if self.detail.is_some() { Severity::Warn } else { Severity::Info }
+    }
+}
+
+impl HealthChecked {
+    /// Returns ERROR when a check failed, WARN when one warns.
+    fn severity_of_health(&self) -> Severity {
+        match (self.failed, self.warnings) {
+            (0, 0) => Severity::Info,
+            (0, _) => Severity::Warn,
+            _ => Severity::Error,
+        }
     }
 }
 

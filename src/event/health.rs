@@ -1,10 +1,13 @@
-//! The checks of an installation, as far as people are notified of them. Recorded streams have them; no
-//! program of this version writes them.
+//! The checks of an installation, as far as people are notified of them. Reading is liberal: streams that
+//! other versions have recorded have fewer fields.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Head, RecordedType};
+use super::{Head, HealthChecked, RecordedType};
+
+/// The status of a check that succeeds and needs a look.
+const WARNING: &str = "warning";
 
 /// The result of the checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +19,11 @@ pub struct HealthReport {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct HealthCheck {
     pub name: String,
-    pub ok: bool,
+    /// Result; None for a check that was not made. The key has to be there: a check without it is unknown.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub ok: Option<bool>,
+    #[serde(default)]
+    pub status: Option<String>,
     #[serde(default)]
     pub detail: Option<String>,
 }
@@ -48,8 +55,29 @@ impl HealthReport {
 
     /// Returns the checks that fail, by name.
     pub fn failing(&self) -> Vec<&HealthCheck> {
-        let mut failing: Vec<&HealthCheck> = self.checks.iter().filter(|one| !one.ok).collect();
-        failing.sort_by(|one, other| one.name.cmp(&other.name));
-        failing
+        self.named(|one| one.ok == Some(false))
+    }
+
+    /// Returns the checks that succeed with a warning, by name.
+    pub fn warning(&self) -> Vec<&HealthCheck> {
+        self.named(|one| one.ok == Some(true) && one.status.as_deref() == Some(WARNING))
+    }
+
+    fn named(&self, is_meant: impl Fn(&HealthCheck) -> bool) -> Vec<&HealthCheck> {
+        let mut found: Vec<&HealthCheck> = self.checks.iter().filter(|one| is_meant(one)).collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        found
+    }
+}
+
+impl From<&HealthChecked> for HealthReport {
+    fn from(data: &HealthChecked) -> Self {
+        let checks = data.checks.iter().map(|one| HealthCheck {
+            name: one.name.clone(),
+            ok: one.ok,
+            status: Some(one.status.clone()),
+            detail: one.detail.clone(),
+        });
+        HealthReport { checks: checks.collect() }
     }
 }

@@ -266,7 +266,7 @@ impl<'a> ShownEvent<'a> {
             Some(kind)
                 if !matches!(
                     kind.emitter(),
-                    ToolName::Prs | ToolName::Redrive | ToolName::Purge
+                    ToolName::Prs | ToolName::Redrive | ToolName::Purge | ToolName::Doctor
                 ) =>
             {
                 None

@@ -11,6 +11,8 @@ mod dash;
 mod demo;
 mod deploy;
 #[cfg(feature = "aws")]
+mod doctor;
+#[cfg(feature = "aws")]
 mod eval;
 mod feature_switches;
 mod git_remote;

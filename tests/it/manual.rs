@@ -54,7 +54,8 @@ fn manual_examples_run() {
         let name = document.file_name().unwrap().to_str().unwrap().to_owned();
         for (line, command) in commands(&text, name != "README.md") {
             let lacks = |program: &&str| command.contains(program) && !is_built(program);
-            if ["dlq-poll", "dlq-peek", "dlq-redrive", "dlq-purge"].iter().any(lacks) {
+            let programs = ["dlq-poll", "dlq-peek", "dlq-redrive", "dlq-purge", "dlq-doctor"];
+            if programs.iter().any(lacks) {
                 continue;
             }
             if command.contains("jq ") && !has_jq {

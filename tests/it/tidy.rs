@@ -19,7 +19,7 @@ const LONG: [(&str, &str); 3] = [
     ("fn describe(", "a table: an arm for every type"),
 ];
 
-fn program_names() -> [&'static str; 12] {
+fn program_names() -> [&'static str; 13] {
     ToolName::ALL.map(ToolName::as_str)
 }
 

@@ -184,6 +184,8 @@ struct Connection {
     config: Option<SdkConfig>,
     /// A client, and when its credentials expire.
     client: Option<(Client, Option<Timestamp>)>,
+    /// The credentials of that client.
+    credentials: Option<Credentials>,
     /// The failure of a slow sign-in, and until when it stands for further ones.
     failed: Option<(Instant, ReadError)>,
 }
@@ -250,8 +252,9 @@ impl ScopeClient {
         match credentials::sign_in(&self.scope, &config, &self.http).await {
             Ok(credentials) => {
                 let end = credentials::expiry(&credentials);
-                let client = self.build(&config, credentials);
+                let client = self.build(&config, credentials.clone());
                 connection.config = Some(config);
+                connection.credentials = Some(credentials);
                 connection.client = Some((client.clone(), end));
                 connection.failed = None;
                 Ok(client)
@@ -265,6 +268,16 @@ impl ScopeClient {
                     Err(error)
                 }
             },
+        }
+    }
+
+    /// Returns the configuration and the credentials of the client, for a client of another service.
+    pub(super) async fn signed_in(&self) -> Result<(SdkConfig, Credentials), ReadError> {
+        self.client().await?;
+        let connection = self.connection.lock().await;
+        match (&connection.config, &connection.credentials) {
+            (Some(config), Some(credentials)) => Ok((config.clone(), credentials.clone())),
+            _ => Err(ReadError::Credentials("they were refused meanwhile".into())),
         }
     }
 

@@ -107,7 +107,7 @@ pub(super) fn search_log(
 
 /// Returns the environment of the command: that of this process, with a pager and retries that suit
 /// a program.
-fn environment(variables: &[(&'static str, String)]) -> Vec<(OsString, OsString)> {
+pub(crate) fn environment(variables: &[(&'static str, String)]) -> Vec<(OsString, OsString)> {
     let fixed = [("AWS_PAGER", ""), ("AWS_MAX_ATTEMPTS", "2"), ("AWS_CLI_AUTO_PROMPT", "off")];
     let own = variables.iter().map(|(name, value)| (*name, value.as_str()));
     let set: Vec<(OsString, OsString)> =

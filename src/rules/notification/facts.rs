@@ -135,10 +135,10 @@ impl EventFacts {
             asked: None,
             loss: None,
         };
-        if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
-            facts.fill(data);
-        } else if let Some(report) = HealthReport::read(head, line) {
+        if let Some(report) = HealthReport::read(head, line) {
             facts.fill_health(&head.source, &report);
+        } else if let Some(data) = head.known.and_then(|known| AnyPayload::read(known, line)) {
+            facts.fill(data);
         }
         facts
     }

@@ -249,12 +249,11 @@ fn render_within(
         now,
         room: columns.saturating_sub(used.iter().sum::<usize>() + " ".len() * 2 + ": ".len()),
     };
-    let Sentences { what, next, below } = match head.known {
-        None => match HealthReport::read(head, line) {
-            Some(report) => health::describe(&report),
-            None => Sentences::of_what(cap(&head.kind)).with_next(look),
-        },
-        Some(known) => match AnyPayload::read(known, line) {
+    let report = HealthReport::read(head, line);
+    let Sentences { what, next, below } = match (head.known, report) {
+        (_, Some(report)) => health::describe(&report),
+        (None, None) => Sentences::of_what(cap(&head.kind)).with_next(look),
+        (Some(known), None) => match AnyPayload::read(known, line) {
             Some(data) => sentences::describe(with_depth(data, depth), &context),
             None => {
                 let what = format!("{}, with a payload that is not understood", known.as_str());

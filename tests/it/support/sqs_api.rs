@@ -3,8 +3,8 @@
 //!
 //! The stand-in answers ListQueues (in pages, as SQS does), GetQueueAttributes, GetQueueUrl,
 //! ListMessageMoveTasks, ListDeadLetterSourceQueues, ReceiveMessage, ChangeMessageVisibilityBatch,
-//! SendMessageBatch, DeleteMessageBatch and PurgeQueue, and records every request. Every region has the
-//! same queues.
+//! SendMessageBatch, DeleteMessageBatch and PurgeQueue, and records every request; and GetCallerIdentity
+//! of STS. Every region has the same queues.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -212,6 +212,9 @@ fn respond(
     state: &Mutex<SqsState>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Closed> {
+    if request.header("x-amz-target").is_none() {
+        return identity(request, reply);
+    }
     let body = request.json();
     let parsed = parse(request, &body);
     // The host that the client means: another one when the stand-in is its proxy.
@@ -235,6 +238,18 @@ fn respond(
         };
         return reply.send(status, "application/x-amz-json-1.0", &text);
     }
+}
+
+/// Answers STS, who the credentials are, and refuses what is no request of AWS.
+fn identity(request: &HttpRequest, reply: &mut Reply<'_>) -> Result<(), Closed> {
+    if !request.text().contains("Action=GetCallerIdentity") {
+        return reply.send(404, "text/plain", "nothing here");
+    }
+    let arn = "arn:aws:iam::123456789012:user/tester";
+    let result = format!("<Arn>{arn}</Arn><UserId>U</UserId><Account>123456789012</Account>");
+    let result = format!("<GetCallerIdentityResult>{result}</GetCallerIdentityResult>");
+    let body = format!("<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>");
+    reply.send(200, "text/xml", &body)
 }
 
 /// Reads action, queue, key and region of a request.

@@ -49,7 +49,8 @@ pub fn bin(name: &str) -> PathBuf {
 
 /// Returns whether a program is part of this build: those that call AWS need a feature.
 pub fn is_built(name: &str) -> bool {
-    cfg!(feature = "aws") || !["dlq-poll", "dlq-peek", "dlq-redrive", "dlq-purge"].contains(&name)
+    cfg!(feature = "aws")
+        || !["dlq-poll", "dlq-peek", "dlq-redrive", "dlq-purge", "dlq-doctor"].contains(&name)
 }
 
 impl Bench {

@@ -11,7 +11,7 @@ pub(super) fn describe(report: &HealthReport) -> Sentences {
     };
     let failing = report.failing();
     match failing.as_slice() {
-        [] => Sentences::of_what("all checks succeed"),
+        [] => succeeding(report, detail),
         [one] => Sentences::of_what(format!("check '{}' fails{}", cap(&one.name), detail(one))),
         several => {
             let all = report.checks.len();
@@ -20,4 +20,26 @@ pub(super) fn describe(report: &HealthReport) -> Sentences {
                 .with_lines(several.iter().map(line))
         }
     }
+}
+
+/// Describes checks of which none fails.
+fn succeeding(report: &HealthReport, detail: impl Fn(&HealthCheck) -> String) -> Sentences {
+    let warning = report.warning();
+    let skipped = report.checks.iter().filter(|check| check.ok.is_none()).count();
+    match (warning.as_slice(), skipped) {
+        ([], 0) => Sentences::of_what("all checks succeed"),
+        ([], _) => {
+            Sentences::of_what(format!("no check fails; {} not made", count(skipped, "is", "are")))
+        }
+        (several, _) => {
+            let warn = count(several.len(), "warns", "warn");
+            let line = |one: &&HealthCheck| format!("{}{}", cap(&one.name), detail(one));
+            Sentences::of_what(format!("no check fails; {warn}"))
+                .with_lines(several.iter().map(line))
+        }
+    }
+}
+
+fn count(n: usize, one: &str, several: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { several })
 }

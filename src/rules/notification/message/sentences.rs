@@ -199,6 +199,7 @@ pub(super) fn describe(data: AnyPayload, context: &Context) -> Sentences {
         AnyPayload::PurgeCompleted(data) => moves::purged(&data),
         AnyPayload::ArchiveCompleted(data) => moves::archived(&data, context),
         AnyPayload::ArchiveRestored(data) => moves::restored(&data),
+        AnyPayload::HealthChecked(data) => super::health::describe(&(&data).into()),
     }
 }
 

@@ -233,7 +233,12 @@ fn notice_of_checks_names_those_that_fail_and_what_they_have_found() {
             r#"{"name":"github","ok":false,"detail":""},{"name":"disk\u001b","ok":false,"detail":"full"}"#,
             "2 of 2 checks fail\n    disk\\u{1b}: full\n    github",
         ),
-        (r#"{"name":"github"}"#, "health.checked"),
+        (r#"{"name":"aws","ok":true},{"name":"logs","ok":null}"#, "no check fails; 1 is not made"),
+        (
+            r#"{"name":"aws","ok":true},{"name":"disk","ok":true,"status":"warning","detail":"9% left"}"#,
+            "no check fails; 1 warns\n    disk: 9% left",
+        ),
+        (r#"{"name":"github"}"#, "health.checked, with a payload that is not understood"),
     ];
     for (checks, expected) in rows {
         let line = format!(

@@ -2,8 +2,8 @@
 
 use super::{LOOK, in_hours, line_of, queue};
 use crate::event::{
-    ArchiveCompleted, ArchiveRestored, Destination, PurgeCompleted, RedriveAborted,
-    RedriveCompleted, RedrivePlanned, RedriveProgressed, RedriveStarted,
+    ArchiveCompleted, ArchiveRestored, CheckedPart, Destination, HealthChecked, PurgeCompleted,
+    RedriveAborted, RedriveCompleted, RedrivePlanned, RedriveProgressed, RedriveStarted,
 };
 
 const ARCHIVE: &str = "/state/archive/payments-parking-lot.20261122T195732Z.1f2e3d4c.ndjson";
@@ -55,6 +55,27 @@ fn purged(detail: Option<&str>) -> PurgeCompleted {
         fingerprint: None,
         hard: false,
         detail: detail.map(str::to_owned),
+    }
+}
+
+fn checked() -> HealthChecked {
+    let part = |name: &str, ok, status: &str, detail: &str| CheckedPart {
+        name: name.into(),
+        ok,
+        status: status.into(),
+        detail: Some(detail.into()),
+        remedy: None,
+        ms: 1,
+    };
+    HealthChecked {
+        checks: vec![
+            part("state.space", Some(false), "failed", "12 MiB, 900 inodes free"),
+            part("polling", Some(true), "warning", "16m ago"),
+            part("sandbox", None, "skipped", "investigations are off"),
+        ],
+        failed: 1,
+        warnings: 1,
+        skipped: 1,
     }
 }
 
@@ -198,6 +219,10 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
             format!(
                 "WARN: 12 messages restored, 2 left\n    access denied\n    archive: {ARCHIVE}"
             ),
+        ),
+        row(
+            line_of(checked()),
+            "ERROR: check 'state.space' fails: 12 MiB, 900 inodes free".into(),
         ),
     ]);
     all

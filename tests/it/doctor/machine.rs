@@ -1,0 +1,151 @@
+//! Checks of the state folder, of files and of clones.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::{Findings, doctor};
+use crate::support::poll::{bench, poll};
+use crate::support::sqs_api::FakeSqs;
+use crate::support::workbench::{Bench, bin};
+
+fn sqs() -> FakeSqs {
+    FakeSqs::start().with_queues(&[("orders-dlq", 1)])
+}
+
+/// Runs `dlq-doctor --json` with a program before it.
+#[track_caller]
+fn doctor_under(bench: &Bench, wrapper: &str) -> Findings {
+    let begun = std::time::Instant::now();
+    let output = bench.shell(&format!("{wrapper} {} --json", bin("dlq-doctor").display()));
+    Findings::read(output, begun.elapsed())
+}
+
+#[test]
+fn folder_that_cannot_be_written_fails() {
+    let sqs = sqs();
+    let mut bench = bench("doctor-folder", &sqs.url);
+    // A limit on the size of files stands for a full disk: the write fails in the same way.
+    let found = doctor_under(&bench, "prlimit --fsize=1024");
+    found.assert_failed("state.writable", "file too large");
+    assert_eq!(found.check("state.locks")[0], "skipped");
+    if rustix::process::geteuid().is_root() {
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(bench.state(""), mode).unwrap();
+        };
+        set(0o500);
+        let found = doctor_under(&bench, "setpriv --bounding-set=-dac_override,-dac_read_search");
+        set(0o700);
+        found.assert_failed("state.writable", "permission denied");
+    }
+    bench.write("file", "");
+    let below = bench.path("file").join("state");
+    bench.set("DLQ_STATE_DIR", below);
+    let found = doctor(&bench, &[]);
+    found.assert_failed("state.writable", "not a directory");
+    assert!(found.stderr.contains("the result is not recorded"), "{found:#?}");
+}
+
+#[test]
+fn newer_and_damaged_documents_fail_and_are_left_alone() {
+    let sqs = sqs();
+    let bench = bench("doctor-documents", &sqs.url);
+    poll(&bench, &[]);
+    assert_eq!(doctor(&bench, &[]).check("state.documents")[0], "ok");
+    let path = bench.state("queues.json");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let rows = [
+        (good.replacen("\"version\":1", "\"version\":2", 1), "has version 2, this program knows 1"),
+        (good[..good.len() / 2].to_owned(), "'queues.json': it does not parse"),
+        ("{}".into(), "'queues.json': it does not parse: missing field `version`"),
+        (r#"{"version":1,"queues":"\u001b[31m"}"#.into(), "'queues.json': "),
+    ];
+    for (text, detail) in rows {
+        std::fs::write(&path, &text).unwrap();
+        let found = doctor(&bench, &[]);
+        found.assert_failed("state.documents", detail);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "left alone");
+    }
+    std::fs::write(&path, good).unwrap();
+    std::fs::write(bench.state("discovery.json"), "nonsense").unwrap();
+    let found = doctor(&bench, &[]);
+    assert_eq!(found.check("state.documents")[0], "warning", "{found:#?}");
+    assert_eq!((found.code, found.stderr.as_str()), (0, ""), "{found:#?}");
+}
+
+#[test]
+fn last_round_is_looked_for_in_the_journal() {
+    let sqs = sqs();
+    let bench = bench("doctor-polling", &sqs.url);
+    assert_eq!(doctor(&bench, &[]).check("polling")[0], "warning");
+    poll(&bench, &[]);
+    assert_eq!(doctor(&bench, &[]).check("polling")[0], "ok");
+    let path = bench.state("journal.ndjson");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let year = &text.split("\"time\":\"").nth(1).unwrap()[..4];
+    std::fs::write(&path, text.replace(&format!("\"time\":\"{year}"), "\"time\":\"2020")).unwrap();
+    doctor(&bench, &[]).assert_failed("polling", "ago");
+}
+
+#[test]
+fn modes_of_secrets_and_settings_are_checked() {
+    let sqs = sqs();
+    let mut bench = bench("doctor-modes", &sqs.url);
+    let token = bench.write("token", "hunter2");
+    bench.configure(&format!(
+        "github: {{token: {{file: {0}}}}}\nauto_investigation: {{auth: {{file: {0}.missing}}}}\n",
+        token.display()
+    ));
+    bench.write(".env", "X=hunter2\n");
+    let set = |name: &str, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(bench.path(name), mode).unwrap();
+    };
+    set("token", 0o644);
+    set(".env", 0o604);
+    set("config.yaml", 0o666);
+    let found = doctor(&bench, &[]);
+    let [_, detail, remedy] = found.check("files");
+    for (name, why) in [
+        ("token", "(0644): all users can read it"),
+        (".env", "(0604): all users can read it"),
+        ("config.yaml", "(0666): others can change it"),
+        ("token.missing", "no such file"),
+    ] {
+        assert!(detail.contains(name) && detail.contains(why), "{name}: {found:#?}");
+    }
+    assert!(remedy.contains("chmod 600 '") && remedy.contains("chmod go-w '"), "{found:#?}");
+    found.assert_failed("files", "");
+    assert!(!found.event.to_string().contains("hunter2"), "{found:#?}");
+}
+
+#[test]
+fn clones_and_programs_of_channels_are_looked_for() {
+    let sqs = sqs();
+    let mut bench = bench("doctor-clones", &sqs.url);
+    let make = "git init -q -b main good && cd good && \
+                git -c user.name=a -c user.email=a@b.c commit -q --allow-empty -m x; mkdir ../plain";
+    assert_eq!(bench.shell(make).code(), 0);
+    let dir = bench.dir().display().to_string();
+    bench.configure(&format!(
+        "auto_investigation:\n  queues:\n    - {{match: a, repo: {dir}/good}}\n    \
+         - {{match: b, repo: {dir}/good, base: none}}\n    - {{match: c, repo: {dir}/plain}}\n    \
+         - {{match: d, repo: {dir}/absent}}\n\
+         notifications:\n  channels:\n    pager: {{type: exec, command: [no-such-pager]}}\n    \
+         hook: {{type: webhook, url: {{env: NO_SUCH_URL}}}}\n"
+    ));
+    let output = bench.run("dlq-doctor", &["-n"], "");
+    let text = output.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "clone good ok '",
+        "clone good failed",
+        "clone plain failed",
+        "not a git repository",
+        "clone absent failed",
+        "channel pager failed 'no-such-pager' is not found",
+        "channel hook failed",
+        "environment variable 'NO_SUCH_URL' is not set",
+    ] {
+        assert!(text.contains(part), "no '{part}' in {text}");
+    }
+    assert_eq!(output.code(), 1);
+}
