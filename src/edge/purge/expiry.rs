@@ -75,7 +75,7 @@ impl Purger {
         let queue =
             SweepTarget { scope: target.scope, url: &target.queue.url, name: &target.queue.name };
         let swept = sweep(self.sqs(), queue, &limits, &mut |batch| {
-            self.add(&batch, &known, &head, &mut archived)
+            self.add(batch, &known, &head, &mut archived)
         });
         let detail = match &swept {
             Err(error) => Some(error.to_string()),

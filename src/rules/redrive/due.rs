@@ -290,7 +290,6 @@ mod tests {
                 Incident { wait: wait("f1"), ..incident("i6", "waits-dlq") },
                 Incident { wait: wait("f2"), ..incident("i7", "another-dlq") },
             ],
-            ..Sessions::default()
         };
         let prs = PullRequests {
             sessions: vec![fix()],
