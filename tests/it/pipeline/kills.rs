@@ -60,7 +60,9 @@ fn campaign(mut dice: Dice) {
         &format!("echo \"$DLQ_INCIDENT\" >> \"@/ran\"\n{QUICK_AGENT}"),
         "cooldown_hours: 0",
     );
-    let config = read_text(&bench, "config.yaml") + "monitoring: {discover: name}\n";
+    // dlq-poll may have listed the queues before a queue is made.
+    let monitoring = "monitoring: {discover: name, discovery_interval: 1s}\n";
+    let config = read_text(&bench, "config.yaml") + monitoring;
     bench.configure(&config);
     bench.set("DLQ_PIPELINE_BACKOFF", "0.02");
     bench.set("DLQ_BIN", bin("dlq-poll").parent().unwrap());
@@ -114,7 +116,11 @@ fn campaign(mut dice: Dice) {
     let output = last.finish();
     assert_eq!(output.code(), 0, "{output:?}");
     stderr += &output.stderr;
-    investigate(&bench, &[], "");
+    // One run begins no more sessions than may run at once.
+    wait_for("all incidents are investigated", || {
+        investigate(&bench, &[], "");
+        read_text(&bench, "ran").lines().count() >= queues
+    });
     assert_no_process_left(&bench);
 
     for n in 0..queues {
