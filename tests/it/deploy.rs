@@ -19,7 +19,7 @@ const EXPOSURE: [(&str, f64); 4] = [
     ("dlq-watch.service", 2.0),
 ];
 
-/// Settings of a unit without investigations that a sandbox does without.
+/// Unit whose settings the others have, or say why not.
 const STRICT: &str = "dlq-watch.service";
 
 fn deploy(name: &str) -> PathBuf {
