@@ -47,7 +47,7 @@ impl Redriver {
     ) -> Result<bool, Error> {
         let (name, plan) = match input {
             ApplyInput::Queue(queue) => (queue.clone(), None),
-            ApplyInput::Plan(_) if !request.selection.takes_all() => {
+            ApplyInput::Plan(_) if !request.selection.takes_all() || request.limit.is_some() => {
                 let why = "a plan has chosen its messages: leave the options that choose out";
                 return Err(Error::Usage(why.into()));
             }
@@ -75,7 +75,7 @@ impl Redriver {
 
     /// Fails where an interrupted redrive of the queue has messages whose end it does not know: to begin
     /// anew would send them a second time, and list none.
-    fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
+    pub(super) fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
         let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
         let Some(open) = all.interrupted_redrive(&queue.arn) else { return Ok(()) };
         let Some(archive) = open.archive.as_deref().map(Path::new) else { return Ok(()) };
@@ -260,13 +260,15 @@ impl Redriver {
 
     /// Checks that the destinations of a plan exist before a message moves.
     fn check_planned(&self, source: &mut MoveSource, plan: Option<&PlanFile>) -> Result<(), Error> {
+        if source.destinations.given.is_some() {
+            return Ok(());
+        }
         let arns = plan.map(|plan| plan.planned.arns.as_slice()).unwrap_or_default();
         let sources = source.destinations.sources.clone();
-        let given = source.destinations.given.clone();
         for arn in arns {
             // A queue that is neither a source nor given may be the origin of a message, which is seen
             // with the message.
-            let is_expected = sources.contains(arn) || given.as_ref() == Some(arn);
+            let is_expected = sources.contains(arn);
             let added = source.routes.add(self.sqs(), source.target.scope, arn);
             if let (Err(error), true) = (added, is_expected) {
                 return Err(Error::failed("read destination", arn, error));
