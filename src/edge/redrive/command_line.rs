@@ -118,7 +118,7 @@ impl RedriveCommand {
             RedriveCommand::Plan(_) => ("'plan'", [CHOICE, &["force", "hold", "reason"], &[]]),
             RedriveCommand::Apply(_) => ("'apply'", [CHOICE, PACE, &["reason"]]),
             RedriveCommand::Native(_) => {
-                ("'apply --native'", [&["native", "to", "rate", "reason"], &[], &[]])
+                ("'apply --native'", [&["native", "to", "rate", "reason", "force"], &[], &[]])
             }
             RedriveCommand::Resume { .. } => ("'apply --resume'", [PACE, &["resume"], &[]]),
             RedriveCommand::Verify(_) => ("'verify'", [&["wait", "batch-window"], &[], &[]]),
