@@ -27,6 +27,7 @@ pub mod plan;
 pub mod purge;
 pub mod ramp;
 pub mod restoring;
+pub mod reverify;
 pub mod selection;
 pub mod sweep;
 pub mod verification;

@@ -13,6 +13,8 @@ mod refusals;
 mod restore;
 mod service;
 mod unknown;
+mod verify;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::mover::Mover;
+use super::plan::UNSEEN_READINGS;
 use super::record::RedriveRecord;
 use super::route;
-use super::stop::MoveStop;
+use super::stop::{MoveStop, UnseenMessages};
 use super::watch::RedriveWatch;
 use crate::clock;
 use crate::edge::sweep::{
@@ -15,17 +16,16 @@ use crate::edge::sweep::{
 };
 use crate::error::Error;
 use crate::log;
+use crate::rules::redrive::breaker::LookProgress;
 use crate::rules::redrive::document::MoveStep;
 use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
-use crate::rules::redrive::verification::{self, Consumption, VerificationState};
+use crate::rules::redrive::verification::{self, VerificationState};
 use crate::text;
 use crate::time::show_span;
 
 /// The pause before the queue is looked at again, while messages of an interrupted run are hidden.
 const HIDDEN_PAUSE: Duration = Duration::from_millis(500);
-/// The readings after which messages that were not received are taken to be there.
-const UNSEEN_READINGS: u32 = 3;
 
 /// The way in which a redrive proceeds.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ pub(super) struct RedriveRun<'m, 'a> {
     /// Whether a pass receives more messages than it may move, because some are left where they are.
     pub(super) is_thorough: bool,
     /// The reason why the last pass has not seen every message of the queue.
-    pub(super) unseen: Option<String>,
+    pub(super) unseen: Option<UnseenMessages>,
 }
 
 impl RedriveRun<'_, '_> {
@@ -135,7 +135,12 @@ impl RedriveRun<'_, '_> {
     /// Whether messages that others hold, or that an interrupted run has hidden, are waited for.
     fn waits_for_hidden(&mut self) -> Result<bool, MoveStop> {
         let is_time = clock::tick() < self.hidden_until;
-        if !is_time || (self.unseen.is_none() && !self.mover.has_unseen()) {
+        let is_hidden = match &self.unseen {
+            Some(UnseenMessages::Passing(_)) => true,
+            Some(UnseenMessages::Behind(_)) => false,
+            None => self.mover.has_unseen(),
+        };
+        if !is_time || !is_hidden {
             return Ok(false);
         }
         self.watch.check(self.mover, self.record, 0)?;
@@ -187,6 +192,8 @@ impl RedriveRun<'_, '_> {
         let before = self.mover.counts.sent;
         let begun = clock::tick();
         let (mut stop, mut held) = (None, 0);
+        // Others that fill the queue would keep the sweep for ever.
+        let mut progress = LookProgress::new(depth, 0);
         let pace = self.pace;
         let outcome = sweep(sqs, target, &limits, &mut |batch| {
             let done = self.mover.counts.sent - before;
@@ -201,7 +208,9 @@ impl RedriveRun<'_, '_> {
             };
             held += fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
             let result = result.and(self.bring_up_to_date().map_err(MoveStop::File));
-            fate.is_enough = self.mover.counts.sent - before >= most || self.has_all();
+            progress.add(batch.len() as u64);
+            fate.is_enough =
+                self.mover.counts.sent - before >= most || self.has_all() || progress.is_complete();
             if let Err(why) = result {
                 stop = Some(why);
                 fate.is_enough = true;
@@ -216,6 +225,13 @@ impl RedriveRun<'_, '_> {
         if let Some(stop) = stop {
             return Err(stop);
         }
+        let is_used_up = self.mover.counts.sent - before >= most;
+        let outcome = match outcome.end {
+            SweepEnd::Enough if progress.is_complete() && !is_used_up => {
+                SweepOutcome { end: SweepEnd::Empty, ..outcome }
+            }
+            _ => outcome,
+        };
         self.judge(outcome, depth, cost)
     }
 
@@ -232,44 +248,59 @@ impl RedriveRun<'_, '_> {
             SweepEnd::Enough if self.has_all() => Ok(PassEnd::Queue),
             SweepEnd::Enough => Ok(PassEnd::Quota),
             SweepEnd::Empty => {
-                let unseen =
-                    self.count_unseen(depth, outcome.seen, outcome.seen - outcome.taken)?;
-                let why = "could not be received: others hold them, or they are delayed";
-                self.unseen =
-                    (unseen > 0).then(|| format!("{} {why}", text::count(unseen, "message")));
+                let left = outcome.seen - outcome.taken;
+                self.unseen = self.find_unseen(depth, outcome.seen, left)?;
                 Ok(PassEnd::Queue)
             }
             SweepEnd::Deadline => {
                 let span = show_span(cost.hold);
-                self.unseen = Some(format!("not all messages could be received within {span}"));
+                let why = format!("not all messages could be received within {span}");
+                self.unseen = Some(UnseenMessages::Passing(why));
                 Ok(PassEnd::Queue)
             }
             SweepEnd::InFlight => {
                 let most = cost.held_max;
-                self.unseen = Some(format!("only {most} messages can be held and looked at"));
+                let why = format!("only {most} messages can be held and looked at");
+                self.unseen = Some(UnseenMessages::Passing(why));
                 Ok(PassEnd::Queue)
             }
         }
     }
 
-    /// Counts the messages of a queue of `depth` that a sweep has not received. Counts of SQS lag, so
-    /// that a number is believed when it stays.
-    fn count_unseen(&self, depth: u64, seen: u64, left: u64) -> Result<u64, MoveStop> {
+    /// Finds out whether a sweep has not received messages of a queue of `depth`, after which `left` of
+    /// those that it saw are there. Counts of SQS lag, so that a number is believed when it stays.
+    fn find_unseen(
+        &self,
+        depth: u64,
+        seen: u64,
+        left: u64,
+    ) -> Result<Option<UnseenMessages>, MoveStop> {
         let mover = &*self.mover;
-        let mut unseen = 0;
+        let mut found = None;
         for _ in 0..UNSEEN_READINGS {
             if depth <= seen {
-                return Ok(0);
+                return Ok(None);
             }
             let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
-            let own = own.map_err(MoveStop::Queue)?;
-            unseen = sweep_cost::unseen(depth, seen, own.counts.depth(), left);
+            let counts = own.map_err(MoveStop::Queue)?.counts;
+            let unseen = sweep_cost::unseen(depth, seen, counts.depth(), left);
             if unseen == 0 {
-                break;
+                return Ok(None);
             }
+            let is_behind = mover.queue.fifo && left > 0 && counts.in_flight + counts.delayed == 0;
+            let few = text::count(unseen, "message");
+            found = Some(match is_behind {
+                true => UnseenMessages::Behind(format!(
+                    "{few} could not be received: in a FIFO queue a message waits for those of its group \
+                     before it, and those were not chosen"
+                )),
+                false => UnseenMessages::Passing(format!(
+                    "{few} could not be received: others hold them, or they are delayed"
+                )),
+            });
             mover.sqs.wait_until(clock::tick() + HIDDEN_PAUSE);
         }
-        Ok(unseen)
+        Ok(found)
     }
 
     /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken is
@@ -279,6 +310,7 @@ impl RedriveRun<'_, '_> {
         let chosen = self.mover.choose(batch, quota);
         let result = chosen.and_then(|chosen| {
             self.record_baselines()?;
+            self.watch.open_graves(self.mover);
             self.mover.take(batch, chosen, &mut fate)
         });
         (fate, result)
@@ -292,7 +324,7 @@ impl RedriveRun<'_, '_> {
         for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
             let recorded = known.get(arn).copied();
             let before = verification::baseline(recorded, 0, route.consumption.before());
-            route.consumption = Consumption::new(before);
+            route.consumption = route.consumption.clone().since(before);
             is_new |= known.insert(arn.clone(), before).is_none();
         }
         if is_new { self.record.document.write() } else { Ok(()) }

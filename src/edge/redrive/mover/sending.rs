@@ -127,7 +127,7 @@ impl Mover<'_> {
         self.counts.sent += sent;
         if let Some(route) = self.routes.0.get_mut(to).filter(|_| sent > 0) {
             route.consumption.add_sent(sent);
-            route.sent_at = Some(clock::now());
+            route.sent_at = Some(clock::tick());
         }
         self.count_refusal(to, sent, refused, &mut stop);
         if let Err(error) = self.record(lines) {
