@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -117,11 +118,41 @@ def routes_jq(count: int) -> str:
     return f"if {conditions} then . else . end"
 
 
-def dead_config(count: int, address: str) -> str:
-    """Webhooks that never answer."""
-    channels = "".join(f"    dead{n}: {{type: webhook, url: '{address}/{n}'}}\n" for n in range(count))
+def webhooks_config(count: int, address: str) -> str:
+    """Webhooks, and a console that prints nothing."""
+    hook = f"{{type: webhook, rate: 1000/s, url: '{address}/"
+    channels = "".join(f"    hook{n}: {hook}{n}'}}\n" for n in range(count))
     none = "    none: {type: console, min_severity: FATAL}\n"
     return f"aws: {{region: us-east-1}}\nnotifications:\n  channels:\n{none}{channels}"
+
+
+def pass_lines(child: subprocess.Popen, lines: list[bytes], pause_s: float) -> tuple[float, list[float]]:
+    """Writes lines, with a pause between two of them if it is not 0. Returns the seconds until the last has
+    come out, and the milliseconds that each was held, sorted. Without pauses the second says nothing."""
+    sent: list[float] = []
+
+    def write() -> None:
+        begun = time.monotonic()
+        if not pause_s:
+            child.stdin.write(b"".join(lines))
+        for number, line in enumerate(lines if pause_s else []):
+            time.sleep(max(0.0, begun + number * pause_s - time.monotonic()))
+            sent.append(time.monotonic())
+            child.stdin.write(line)
+
+    got: list[float] = []
+    rest, begun = b"", time.monotonic()
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(got) < len(lines) and (part := child.stdout.read(65536)):
+        *whole, rest = (rest + part).split(b"\n")
+        # What it reports of its notices comes between the lines.
+        own = sum(b'"source":"dlq-notify"' in line for line in whole)
+        got += [time.monotonic()] * (len(whole) - own)
+    writer.join()
+    if len(got) != len(lines):
+        sys.exit(f"bench: error: {len(got)} lines of {len(lines)} came out: {child.args}")
+    return got[-1] - begun, sorted((out - into) * 1000 for into, out in zip(sent, got, strict=False))
 
 
 def pager_config(address: str) -> str:

@@ -182,7 +182,7 @@ impl Given {
 
     /// Sets the settings that options override.
     pub fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
-        for opt in self.options.iter().filter(|opt| self.has(opt.long)) {
+        for opt in self.options.iter().chain(&COMMON).filter(|opt| self.has(opt.long)) {
             override_setting(settings, opt, &self.texts(opt.long))?;
         }
         Ok(())
@@ -190,7 +190,8 @@ impl Given {
 
     /// Returns the options that were given and override a setting, with their dashes.
     pub fn overriding(&self) -> Vec<String> {
-        let given = self.options.iter().filter(|opt| opt.setting.is_some() && self.has(opt.long));
+        let all = self.options.iter().chain(&COMMON);
+        let given = all.filter(|opt| opt.setting.is_some() && self.has(opt.long));
         given.map(|opt| format!("--{}", opt.long)).collect()
     }
 }

@@ -13,6 +13,7 @@ pub mod git;
 pub mod github;
 pub mod http;
 pub mod investigate;
+pub mod log_file;
 #[cfg(feature = "aws")]
 mod move_record;
 pub mod notify;

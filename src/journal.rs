@@ -2,8 +2,9 @@
 //!
 //! A writer locks `journal.lock`, opens the newest segment anew (it may have been rotated), and
 //! adds whole lines. A segment that exceeds its size is compressed into `journal.ndjson.1.gz` and
-//! the older ones move up; the oldest beyond the number kept is deleted. A crash during a rotation
-//! can repeat lines, never lose one: readers recognise repeats by `source` and `id`.
+//! the older ones move up; those beyond the number or the age kept are deleted, and `journal.cut` has
+//! the time up to which lines are gone. A crash during a rotation can repeat lines, never lose one:
+//! readers recognise repeats by `source` and `id`.
 
 pub mod filter;
 pub mod print;
@@ -22,9 +23,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::error::{Error, if_found};
-use crate::log;
 use crate::ndjson;
+use crate::regular_file;
 use crate::store::{self, Lock, Store};
+use crate::time::Timestamp;
+use crate::{clock, log};
 use rotation::Rotation;
 use segment::Segment;
 
@@ -77,6 +80,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Returns the highest number that an older segment can have: settings may have been others.
+    fn older_max(&self) -> u32 {
+        self.rotation.keep.max(100)
+    }
+
     /// Returns the path of the `n`-th older segment.
     fn segment_path(&self, n: u32) -> PathBuf {
         self.path.with_file_name(format!("journal.ndjson.{n}.gz"))
@@ -84,10 +92,15 @@ impl Journal {
 
     fn rotate(&self) -> Result<(), Error> {
         let packed = self.path.with_file_name("journal.ndjson.tmp");
+        let failed = |error: io::Error| Error::file("rotate", &self.path, &error);
         let pack = || -> io::Result<()> {
             let mut gzip = GzEncoder::new(store::create_private(&packed)?, Compression::fast());
             io::copy(&mut File::open(&self.path)?, &mut gzip)?;
-            gzip.finish()?.sync_all()?;
+            gzip.finish()?.sync_all()
+        };
+        pack().map_err(failed)?;
+        self.delete_old(clock::now())?;
+        let shift = || -> io::Result<()> {
             for n in (1..self.rotation.keep).rev() {
                 if_found(std::fs::rename(self.segment_path(n), self.segment_path(n + 1)))?;
             }
@@ -98,8 +111,42 @@ impl Journal {
             }
             std::fs::remove_file(&self.path)
         };
-        pack().map_err(|error| Error::file("rotate", &self.path, &error))?;
+        shift().map_err(failed)?;
         store::sync_parent(&self.path)
+    }
+
+    /// Deletes the segments that do not stay after a rotation. The time of the last line that goes is
+    /// on disk before, so that a reader can tell what it does not see.
+    fn delete_old(&self, now: Timestamp) -> Result<(), Error> {
+        let last = |path: &Path| {
+            let meta = std::fs::metadata(path).ok()?;
+            Some(Timestamp::from_millis(meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000))
+        };
+        let newest = (0, self.path.clone());
+        let all =
+            [newest].into_iter().chain((1..=self.older_max()).map(|n| (n, self.segment_path(n))));
+        let found = all.filter_map(|(n, path)| Some((n, last(&path)?, path)));
+        let old: Vec<_> =
+            found.filter(|(n, last, _)| self.rotation.deletes(n + 1, *last, now)).collect();
+        let Some(cut) = old.iter().map(|(_, last, _)| *last).max() else { return Ok(()) };
+        let cut = self.cut()?.map_or(cut, |earlier| earlier.max(cut));
+        store::replace(&self.cut_path(), format!("{cut}\n").as_bytes())?;
+        for (_, _, path) in old.iter().filter(|(n, ..)| *n > 0) {
+            std::fs::remove_file(path).map_err(|error| Error::file("delete", path, &error))?;
+        }
+        Ok(())
+    }
+
+    fn cut_path(&self) -> PathBuf {
+        self.path.with_file_name("journal.cut")
+    }
+
+    /// Returns the time of the newest line that was deleted; None when none was, as far as is known.
+    pub fn cut(&self) -> Result<Option<Timestamp>, Error> {
+        let path = self.cut_path();
+        let text = if_found(regular_file::read(&path, 100));
+        let text = text.map_err(|error| Error::file("read", &path, &error))?;
+        Ok(text.and_then(|text| Timestamp::parse(String::from_utf8_lossy(&text).trim())))
     }
 
     /// Opens all segments, oldest first, the newest one last, and returns the identity of the
@@ -127,7 +174,7 @@ impl Journal {
         mut meanwhile: impl FnMut(),
     ) -> Result<(Vec<Segment>, JournalIdentity), Error> {
         for _ in 0..OPENINGS_MAX {
-            // Segments beyond `keep` are from an earlier setting: they are still read.
+            // Segments beyond `keep` are from an earlier setting: they are read until a rotation.
             let mut segments = Vec::new();
             for path in self.segment_paths() {
                 segments.extend(Segment::open(&path, path != self.path)?);
@@ -145,7 +192,7 @@ impl Journal {
 
     /// Returns the paths that segments can have, the oldest first.
     fn segment_paths(&self) -> impl Iterator<Item = PathBuf> {
-        let packed = (1..=self.rotation.keep.max(100)).rev().map(|n| self.segment_path(n));
+        let packed = (1..=self.older_max()).rev().map(|n| self.segment_path(n));
         packed.chain([self.path.clone()])
     }
 
@@ -169,11 +216,18 @@ struct JournalIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn journal(name: &str, size_max: u64, keep: u32) -> (Journal, PathBuf) {
         let dir = std::env::temp_dir().join(format!("dlq-journal-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        (Journal::new(&Store::open(&dir).unwrap(), Rotation { size_max, keep }), dir)
+        (
+            Journal::new(
+                &Store::open(&dir).unwrap(),
+                Rotation { size_max, keep, age_max: Duration::MAX },
+            ),
+            dir,
+        )
     }
 
     fn all(journal: &Journal) -> Vec<String> {
@@ -205,6 +259,28 @@ mod tests {
             journal.append(format!("{{\"n\":{n}}}\n").as_bytes()).unwrap();
         }
         assert_eq!(all(&journal), ["{\"n\":3}", "{\"n\":4}"]);
+        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    #[test]
+    fn time_up_to_which_lines_are_gone_is_kept() {
+        let (mut journal, dir) = journal("cut", 1, 12);
+        let append = |journal: &Journal| journal.append(b"{}\n").unwrap();
+        (0..12).for_each(|_| append(&journal));
+        assert_eq!((all(&journal).len(), journal.cut().unwrap()), (12, None));
+        let begun = clock::now();
+        append(&journal);
+        let cut = journal.cut().unwrap();
+        assert!(all(&journal).len() == 12 && cut.is_some_and(|cut| cut <= begun), "{cut:?}");
+        // A smaller number takes effect at the next rotation, and the time never goes back.
+        journal.rotation.keep = 10;
+        append(&journal);
+        assert_eq!(all(&journal).len(), 10);
+        assert!(journal.cut().unwrap() > cut);
+        journal.rotation.age_max = Duration::ZERO;
+        std::thread::sleep(Duration::from_millis(2));
+        append(&journal);
+        assert_eq!(all(&journal).len(), 8);
         let _ = std::fs::remove_dir_all(dir);
     }
 

@@ -1,10 +1,11 @@
-//! Messages for people, on standard error.
+//! Messages for people, on standard error and in a file.
 //!
 //! Promises: only this file writes standard error, and one message is one write(2), so that the
 //! lines of several programs on one terminal stay whole.
 
 #![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -58,6 +59,57 @@ impl Level {
 static NAME: OnceLock<&'static str> = OnceLock::new();
 static JSON: AtomicBool = AtomicBool::new(false);
 static LEAST: AtomicU8 = AtomicU8::new(Level::Warn as u8);
+static FILE: OnceLock<Box<dyn MessageSink>> = OnceLock::new();
+
+thread_local! {
+    /// The incident that the messages of this thread are about.
+    static INCIDENT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The file that messages are also written to.
+pub trait MessageSink: Send + Sync {
+    /// Adds a line, without its LF. A failure is reported by [`write_stderr`], once.
+    fn write(&self, line: &str);
+}
+
+/// Sets the file that later messages are also written to. Later calls change nothing.
+pub fn set_file(file: Box<dyn MessageSink>) {
+    let _ = FILE.set(file);
+}
+
+/// Whether messages are kept in a file, and nobody reads them on a terminal: SIGHUP is then what tells
+/// a program that its file was renamed, and not that its terminal is gone.
+pub fn is_detached() -> bool {
+    FILE.get().is_some() && !stderr_is_terminal()
+}
+
+/// The scope in which the messages of a thread are about one incident.
+#[derive(Debug)]
+#[must_use]
+pub struct IncidentScope {
+    outer: Option<String>,
+}
+
+/// Has the messages of this thread name an incident until the scope is dropped; None names none.
+pub fn about(incident: Option<&str>) -> IncidentScope {
+    IncidentScope { outer: INCIDENT.replace(named(incident)) }
+}
+
+/// Has all messages of this thread name an incident from now on: those of a program that works on one.
+pub fn set_incident(incident: Option<&str>) {
+    INCIDENT.replace(named(incident));
+}
+
+/// Some records have no incident, and an empty id.
+fn named(incident: Option<&str>) -> Option<String> {
+    incident.filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+impl Drop for IncidentScope {
+    fn drop(&mut self) {
+        INCIDENT.replace(self.outer.take());
+    }
+}
 
 /// Sets the name of the program. Later calls change nothing.
 pub fn set_name(name: &'static str) {
@@ -96,25 +148,32 @@ pub fn info(sentence: &str) {
 
 /// Writes a message, made safe for a terminal.
 pub fn log(level: Level, sentence: &str) {
-    log_incident(level, sentence, None);
-}
-
-/// Writes a message, with the incident that it is about.
-pub fn log_incident(level: Level, sentence: &str, incident: Option<&str>) {
     if (level as u8) < LEAST.load(Ordering::Relaxed) {
         return;
     }
     let sentence = text::safe(sentence);
+    let incident = INCIDENT.with_borrow(Clone::clone);
+    let (name, prefix) = (name(), level.prefix());
     if JSON.load(Ordering::Relaxed) {
         let mut line = json!({
-            "time": clock::now(), "level": level, "tool": name(), "msg": sentence,
+            "time": clock::now(), "level": level, "tool": name, "msg": sentence,
         });
         if let Some(incident) = incident {
             line["incident"] = json!(incident);
         }
-        write_stderr(&line.to_string());
-    } else {
-        write_stderr(&format!("{}: {}{sentence}", name(), level.prefix()));
+        let line = line.to_string();
+        write_stderr(&line);
+        if let Some(file) = FILE.get() {
+            file.write(&line);
+        }
+        return;
+    }
+    write_stderr(&format!("{name}: {prefix}{sentence}"));
+    if let Some(file) = FILE.get() {
+        let about =
+            incident.map_or_else(String::new, |id| format!(" [incident {}]", text::safe(&id)));
+        let (now, id) = (clock::now(), std::process::id());
+        file.write(&format!("{now} {name}[{id}]: {prefix}{sentence}{about}"));
     }
 }
 

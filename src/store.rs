@@ -13,7 +13,8 @@ mod lock;
 mod wait;
 
 pub use files::{
-    append_private, create_private, make_dir, read_json, remove, replace, replace_with, sync_parent,
+    append_private, create_private, make_dir, read_json, remove, replace, replace_with,
+    sync_file_system, sync_parent,
 };
 pub use lock::{Lock, is_locked};
 pub use wait::{BlockingWait, assert_may_wait, output_of, receive, sleep, wait_for_end};

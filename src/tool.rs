@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::args::{Given, Opt, ParseExit, help};
 use crate::config::{self, Env, Settings};
+use crate::edge::log_file::LogFile;
 use crate::error::Error;
 use crate::event::{self, ToolName};
 use crate::log::{self, Format, Level};
@@ -134,6 +135,10 @@ pub fn settings(given: &Given) -> Result<(Settings, Env), Error> {
         log::set_least(settings.logging.level);
     }
     given.apply(&mut settings)?;
+    if let Some(path) = &settings.logging.file {
+        let logging = &settings.logging;
+        LogFile::keep_messages(path.clone(), logging.file_max_mib << 20, logging.file_keep);
+    }
     log::info(&config::in_force(&settings, &env, &given.overriding()));
     Ok((settings, env))
 }

@@ -88,8 +88,13 @@ impl<F: AsFd> Input<F> {
         self.bad.get()
     }
 
-    /// Returns the next line. Flushes `out` before it waits, for `timeout` at most.
-    pub fn next(&mut self, out: &mut Output, timeout: Option<Duration>) -> Result<Step<'_>, Error> {
+    /// Returns the next line. Flushes `out` before it waits, for `timeout` at most, which is asked for
+    /// then only: nearly all lines are in the buffer.
+    pub fn next(
+        &mut self,
+        out: &mut Output,
+        timeout: impl Fn() -> Option<Duration>,
+    ) -> Result<Step<'_>, Error> {
         let (from, to) = loop {
             if let Some(line) = self.cut() {
                 break line;
@@ -98,7 +103,7 @@ impl<F: AsFd> Input<F> {
             if self.ended {
                 return Ok(Step::End);
             }
-            if !self.ready(timeout)? {
+            if !self.ready(timeout())? {
                 return Ok(Step::Idle);
             }
             self.fill()?;
@@ -353,7 +358,7 @@ mod tests {
         });
         let (mut input, mut out, mut lines) = (Input::new(from), Output::hidden(), Vec::new());
         loop {
-            match input.next(&mut out, None).unwrap() {
+            match input.next(&mut out, || None).unwrap() {
                 Step::Line(line, _) => lines.push(line.len()),
                 Step::Refused | Step::Idle => {}
                 Step::End => break,
@@ -396,7 +401,7 @@ mod tests {
     fn input_is_idle_after_the_timeout() {
         let (from, _to) = UnixStream::pair().unwrap();
         let mut input = Input::new(from);
-        let step = input.next(&mut Output::hidden(), Some(Duration::from_millis(1))).unwrap();
+        let step = input.next(&mut Output::hidden(), || Some(Duration::from_millis(1))).unwrap();
         assert!(matches!(step, Step::Idle));
     }
 }

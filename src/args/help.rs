@@ -27,7 +27,9 @@ fn lines(options: &[Opt], grouped: bool) -> String {
             [one] => one.help.to_owned(),
             group => group[0].group.unwrap_or_default().to_owned(),
         };
-        let labels: Vec<String> = group.iter().map(|opt| label(opt)).collect();
+        // One line has room for all common options by their names alone.
+        let form = if help.is_empty() { names } else { label };
+        let labels: Vec<String> = group.iter().map(|opt| form(opt)).collect();
         let indent = if group[0].short.is_some() { 2 } else { 6 };
         let line = format!("{}{}", spaces(indent), labels.join(", "));
         text.push_str(format!("{line:COLUMN$}{}{help}", gap(&line)).trim_end());
@@ -37,7 +39,11 @@ fn lines(options: &[Opt], grouped: bool) -> String {
 }
 
 fn label(opt: &Opt) -> String {
-    format!("{} {}", opt.names().join(", "), opt.value).trim_end().to_owned()
+    format!("{} {}", names(opt), opt.value).trim_end().to_owned()
+}
+
+fn names(opt: &Opt) -> String {
+    opt.names().join(", ")
 }
 
 /// Returns the separator between options that fill their column and the help text.

@@ -128,7 +128,7 @@ impl Opt {
 }
 
 /// The options of every program.
-pub static COMMON: [Opt; 6] = [
+pub static COMMON: [Opt; 7] = [
     Opt::text("config", "FILE", "read this configuration").group(""),
     Opt::valued(
         "log-format",
@@ -137,6 +137,7 @@ pub static COMMON: [Opt; 6] = [
         "write messages on standard error as text or json",
     )
     .group(""),
+    Opt::setting("log-file", "FILE", "logging.file", "also write messages to this file").group(""),
     Opt::flag("schema", "print the JSON Schema of the program's events").group(""),
     Opt::flag("verbose", "report progress on standard error").short('v').group(""),
     Opt::flag("help", "print this").short('h').group(""),

@@ -126,5 +126,5 @@ fn long_help_joins_the_options_of_a_group() {
     assert!(short.contains("\n      --type GLOB        only these; may be repeated\n"), "{short}");
     assert!(short.contains("\n      --version          print the version\n"), "{short}");
     let long = help::text(&"usage: x\n".repeat(20), &TABLE, "");
-    assert!(long.contains("\n      --config FILE, --log-format FORM, --schema, -v, --verbose,"));
+    assert!(long.contains("\n      --config, --log-format, --log-file, --schema, -v, --verbose,"));
 }

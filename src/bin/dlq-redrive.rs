@@ -20,6 +20,7 @@ fn main() -> ExitCode {
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let command = RedriveCommand::read(given)?;
     let request = RedriveRequest::read(given)?;
+    command.check_input()?;
     let dry_run = given.has("dry-run");
     let (mut settings, env) = tool::settings(given)?;
     let mut out = Output::new();

@@ -230,13 +230,19 @@ section! {
 }
 
 section! {
-    /// `logging`: messages on standard error.
+    /// `logging`: messages for people.
     #[derive(Debug, Clone, PartialEq)]
     pub struct Logging, LOGGING for settings: Settings [logging] in "logging";
     /// Least level of the messages that are written.
     level: Level = "WARN", env Anyone => choice(&Level::ALL, Level::as_str);
     /// Form of the messages.
     format: LogFormat = "text", env Anyone => choice(&LogFormat::ALL, LogFormat::as_str);
+    /// File that messages are also written to.
+    file: Option<PathBuf> = none, env Owner("choose where files are written") => path();
+    /// Size at which this file is rotated, in MiB.
+    file_max_mib: u64 = "16", env Anyone => whole(1..=1024);
+    /// Older files of messages that are kept.
+    file_keep: u32 = "4", env Anyone => whole(0..=100);
 }
 
 section! {
@@ -248,7 +254,9 @@ section! {
     /// Size at which the newest segment of the journal is rotated, in MiB.
     journal_max_mib: u64 = "16", env Anyone => whole(1..=1024);
     /// Older segments of the journal that are kept.
-    journal_keep: u32 = "8", env Anyone => whole(0..=100);
+    journal_keep: u32 = "64", env Anyone => whole(0..=100);
+    /// Days for which older segments of the journal are kept. The 8 newest are kept longer.
+    journal_keep_days: u32 = "90", env Anyone => whole(1..=3650);
     /// Finished sessions that are kept.
     sessions_keep: u32 = "200", env Anyone => whole(1..=10_000);
     /// Days for which finished sessions are kept.
@@ -261,7 +269,11 @@ section! {
 impl State {
     /// Returns when the journal is rotated, and how much of it is kept.
     pub fn rotation(&self) -> Rotation {
-        Rotation { size_max: self.journal_max_mib << 20, keep: self.journal_keep }
+        Rotation {
+            size_max: self.journal_max_mib << 20,
+            keep: self.journal_keep,
+            age_max: DAY * self.journal_keep_days,
+        }
     }
 
     /// Returns the limit on the sum of the archives, in bytes.

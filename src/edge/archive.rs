@@ -4,7 +4,6 @@
 //! at all, so that a full disk leaves no part of a line; the folder never has more than its limit by
 //! messages; no archive with a message is deleted. A move of a queue runs exactly while its lock is held.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,9 +17,11 @@ use crate::ndjson::cut_torn_line;
 use crate::regular_file;
 use crate::rules::evidence::message::Message;
 use crate::rules::redrive::archive::{
-    ArchiveHead, ArchiveLine, ArchiveState, IdHash, LINE_MAX, MoveResult, file_name, head_line,
-    id_hash, judge_size, message_line, read_line, result_line,
+    ArchiveHead, ArchiveLine, LINE_MAX, MoveResult, file_name, head_line, judge_size, message_line,
+    read_line, result_line,
 };
+use crate::rules::redrive::id_set::{IdSet, id_hash};
+use crate::rules::redrive::progress::ArchiveState;
 use crate::store::{self, Lock, Store};
 use crate::text;
 use crate::time::Timestamp;
@@ -123,8 +124,8 @@ impl Archives {
 
     /// Returns the hashes of the ids of messages of a queue that an archive has, as far as SQS can
     /// still have them.
-    pub fn known_ids(&self, arn: &str) -> Result<HashSet<IdHash>, Error> {
-        let mut all = HashSet::new();
+    pub fn known_ids(&self, arn: &str) -> Result<IdSet, Error> {
+        let mut all = IdSet::default();
         let oldest = clock::now().minus(LIFE_MAX);
         for path in self.paths()? {
             let Some(changed) = changed_at(&path) else { continue };

@@ -104,6 +104,7 @@ impl Peeker {
         target: &PeekTarget,
         on_message: OnMessage<'_>,
     ) -> Result<PeekOutcome, Error> {
+        let _scope = log::about(target.incident.as_deref());
         let key = target.key();
         let doc: Peeks = self.store.read(&target.keys())?;
         let past = doc.get(&target.queue.arn, &key);

@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::log;
 use crate::rules::pull_request::document::PullRequests;
 use crate::store::Store;
+use crate::text::safe;
 use crate::wire::Output;
 
 /// The pull requests of a state folder.
@@ -77,4 +78,13 @@ impl<'a> Prs<'a> {
             out.pause(at.saturating_duration_since(clock::tick()))?;
         }
     }
+}
+
+/// Prints what would be published. A body, a title or the name of a branch can have text of a message or a model,
+/// which a terminal must not obey.
+fn print_dry(text: &str, out: &mut Output) -> Result<(), Error> {
+    for line in text.lines() {
+        out.put_text(&format!("{}\n", safe(line)))?;
+    }
+    out.flush()
 }

@@ -103,6 +103,8 @@ impl Purger {
         let mut failed = false;
         for queue in &request.queues {
             let target = self.peeker.find(queue, request.account.as_deref());
+            let about = target.as_ref().ok().and_then(|target| target.incident.as_deref());
+            log::set_incident(about);
             let done = target.and_then(|target| match (request.archive_only, request.hard) {
                 (true, _) => {
                     self.archive(&target, None, &signals, None, out).map(|(failed, _)| failed)

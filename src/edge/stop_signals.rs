@@ -7,6 +7,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::error::Error;
+use crate::log;
 
 /// The last signal since [`StopSignals::listen`].
 #[derive(Debug, Clone, Default)]
@@ -21,9 +22,11 @@ impl StopSignals {
         signals.listen().map(|()| signals)
     }
 
-    /// Notes signals from now on, instead of dying by them.
+    /// Notes signals from now on, instead of dying by them. To a program whose messages go to a file,
+    /// SIGHUP says something about that file.
     pub fn listen(&self) -> Result<(), Error> {
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
+        let hangup = (!log::is_detached()).then_some(SIGHUP);
+        for signal in [SIGTERM, SIGINT].into_iter().chain(hangup) {
             let number = usize::try_from(signal).unwrap_or_default();
             signal_hook::flag::register_usize(signal, self.last.clone(), number)
                 .map_err(|error| Error::failed("listen for", "signals", error))?;

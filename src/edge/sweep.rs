@@ -3,7 +3,7 @@
 //! SQS has no access by id, so whoever wants some messages receives all. A message that the caller
 //! does not take stays invisible until the end of the sweep, and is put back then, also after an
 //! error; after a kill its visibility timeout does it. Memory holds a hash and the receipt handle of
-//! each held message, and the bodies of one batch. In a FIFO queue a held message hides the rest of
+//! each held message, nothing of those that are taken, and the bodies of one batch. In a FIFO queue a held message hides the rest of
 //! its message group: only what is taken makes way for the next one.
 
 use std::cell::RefCell;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::log;
 use crate::rules::queue::reading::{Attributes, ReadError};
-use crate::rules::redrive::archive::{IdHash, id_hash};
+use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::sweep::{SweepCost, last_of_each};
 use crate::text;
 use crate::time::show_span;
@@ -68,16 +68,10 @@ impl<'a> SweepLimits<'a> {
 pub enum Fate {
     /// The caller has deleted it.
     Taken,
+    /// The caller has deleted it, not for the first time: a copy has come, or a delete was lost.
+    TakenAgain,
     /// The sweep puts it back at its end.
     Held,
-}
-
-/// A message of a batch.
-#[derive(Debug)]
-pub struct SweptMessage {
-    pub received: Received,
-    /// Whether it was taken before in this sweep: its delete was lost, or a copy has come.
-    pub was_taken: bool,
 }
 
 /// The caller's answer to a batch.
@@ -121,12 +115,12 @@ pub struct SweepOutcome {
 }
 
 /// Receives the messages of a queue in batches, and gives each message once to `on_batch`; one that
-/// was taken and comes again, once more.
+/// was taken and comes again, once more, which the caller has to know.
 pub fn sweep(
     sqs: &Sqs,
     target: SweepTarget<'_>,
     limits: &SweepLimits<'_>,
-    on_batch: &mut dyn FnMut(Vec<SweptMessage>) -> Result<BatchFate, Error>,
+    on_batch: &mut dyn FnMut(&[Received]) -> Result<BatchFate, Error>,
 ) -> Result<SweepOutcome, Error> {
     let begun = clock::tick();
     let mut run = Run {
@@ -134,8 +128,8 @@ pub fn sweep(
         target,
         limits,
         begun,
-        known: HashMap::new(),
-        held: 0,
+        held: HashMap::new(),
+        taken: 0,
         receives: 0,
         repeated: 0,
     };
@@ -143,8 +137,8 @@ pub fn sweep(
     let hidden = run.put_back();
     Ok(SweepOutcome {
         end: ended?,
-        seen: run.known.len() as u64,
-        taken: run.known.len() as u64 - run.held,
+        seen: run.seen(),
+        taken: run.taken,
         repeated: run.repeated,
         receives: run.receives,
         duration: begun.elapsed(),
@@ -157,17 +151,22 @@ struct Run<'a> {
     target: SweepTarget<'a>,
     limits: &'a SweepLimits<'a>,
     begun: Instant,
-    /// The receipt handle of each held message; none for one that was taken.
-    known: HashMap<IdHash, Option<Box<str>>>,
-    held: u64,
+    /// The receipt handle of each held message.
+    held: HashMap<IdHash, Box<str>>,
+    taken: u64,
     receives: u64,
     repeated: u64,
 }
 
 impl Run<'_> {
+    /// Returns the number of messages that were received, each once.
+    fn seen(&self) -> u64 {
+        self.held.len() as u64 + self.taken
+    }
+
     fn receive_all(
         &mut self,
-        on_batch: &mut dyn FnMut(Vec<SweptMessage>) -> Result<BatchFate, Error>,
+        on_batch: &mut dyn FnMut(&[Received]) -> Result<BatchFate, Error>,
     ) -> Result<SweepEnd, Error> {
         let mut empty = 0;
         loop {
@@ -197,14 +196,12 @@ impl Run<'_> {
             || limits.deadline.is_some_and(|end| clock::tick() >= end);
         match () {
             () if (limits.stop)() => Some(SweepEnd::Stopped),
-            () if limits.most.is_some_and(|most| self.known.len() as u64 >= most) => {
-                Some(SweepEnd::Enough)
-            }
-            () if is_late && self.held > 0 => Some(SweepEnd::Deadline),
+            () if limits.most.is_some_and(|most| self.seen() >= most) => Some(SweepEnd::Enough),
+            () if is_late && !self.held.is_empty() => Some(SweepEnd::Deadline),
             () if limits.deadline.is_some_and(|end| clock::tick() >= end) => {
                 Some(SweepEnd::Deadline)
             }
-            () if self.held + next > limits.held_max => Some(SweepEnd::InFlight),
+            () if self.held.len() as u64 + next > limits.held_max => Some(SweepEnd::InFlight),
             () => None,
         }
     }
@@ -212,7 +209,7 @@ impl Run<'_> {
     /// Receives once, or several times at once. A receive that was throttled or cut off is repeated.
     fn receive(&mut self) -> (Vec<Received>, Option<ReadError>) {
         let SweepTarget { scope, url, .. } = self.target;
-        let left = self.limits.most.map(|most| most.saturating_sub(self.known.len() as u64));
+        let left = self.limits.most.map(|most| most.saturating_sub(self.seen()));
         let count = usize::try_from(left.unwrap_or(u64::MAX)).unwrap_or(usize::MAX).min(BATCH);
         let hold = self.limits.hold;
         let mut waits = RETRIES.into_iter();
@@ -252,47 +249,45 @@ impl Run<'_> {
     fn settle(
         &mut self,
         batch: Vec<Received>,
-        on_batch: &mut dyn FnMut(Vec<SweptMessage>) -> Result<BatchFate, Error>,
+        on_batch: &mut dyn FnMut(&[Received]) -> Result<BatchFate, Error>,
     ) -> Result<bool, Error> {
         let (mut given, mut keys) = (Vec::new(), Vec::new());
         let received = batch.len();
         let batch = last_of_each(batch, |one| id_hash(&one.message.id));
         self.repeated += (received - batch.len()) as u64;
         for (key, received) in batch {
-            let handle: Box<str> = received.handle.as_str().into();
-            let known = self.known.get_mut(&key);
-            self.repeated += u64::from(known.is_some());
-            match known {
+            match self.held.get_mut(&key) {
                 // The old handle no longer puts it back.
-                Some(Some(old)) => *old = handle,
-                Some(None) => given.push((SweptMessage { received, was_taken: true }, key, handle)),
-                None => given.push((SweptMessage { received, was_taken: false }, key, handle)),
+                Some(old) => {
+                    *old = received.handle.as_str().into();
+                    self.repeated += 1;
+                }
+                None => {
+                    given.push(received);
+                    keys.push(key);
+                }
             }
         }
-        let (messages, pairs): (Vec<_>, Vec<_>) =
-            given.into_iter().map(|(message, key, handle)| (message, (key, handle))).unzip();
-        keys.extend(pairs);
-        if messages.is_empty() {
+        if given.is_empty() {
             return Ok(false);
         }
-        let answer = on_batch(messages);
+        let answer = on_batch(&given);
         // After an error nothing is known of the batch; a handle of a deleted message does nothing.
         let fates = answer.as_ref().map_or(&[][..], |answer| &answer.fates);
-        let fates: Vec<Fate> =
-            fates.iter().copied().chain(std::iter::repeat(Fate::Held)).take(keys.len()).collect();
-        for ((key, handle), fate) in keys.into_iter().zip(fates) {
-            let handle = (fate == Fate::Held).then_some(handle);
-            self.held += u64::from(handle.is_some());
-            let earlier = self.known.insert(key, handle);
-            self.held -= u64::from(earlier.is_some_and(|earlier| earlier.is_some()));
+        let fates = fates.iter().copied().chain(std::iter::repeat(Fate::Held));
+        for ((key, received), fate) in keys.into_iter().zip(given).zip(fates) {
+            match fate {
+                Fate::Taken => self.taken += 1,
+                Fate::TakenAgain => self.repeated += 1,
+                Fate::Held => drop(self.held.insert(key, received.handle.into())),
+            }
         }
         Ok(answer?.is_enough)
     }
 
     /// Makes all held messages visible again. Returns how many could not be.
     fn put_back(&self) -> u64 {
-        let handles: Vec<String> =
-            self.known.values().flatten().map(|handle| handle.to_string()).collect();
+        let handles: Vec<String> = self.held.values().map(|handle| handle.to_string()).collect();
         let SweepTarget { scope, url, name } = self.target;
         let Some((count, error)) = self.sqs.put_back(scope, url, &handles) else { return 0 };
         log::warn(&format!(

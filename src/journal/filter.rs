@@ -91,6 +91,16 @@ impl LogFilter {
         unmet.into_iter().chain(is_silent.then(|| together.to_owned())).collect()
     }
 
+    /// Returns the sentence about lines that are wanted and were deleted, by the time up to which
+    /// lines are gone.
+    pub fn deleted(&self, cut: Option<Timestamp>) -> Option<String> {
+        let (since, cut) = self.since.zip(cut).filter(|(since, cut)| cut >= since)?;
+        Some(format!(
+            "events from {since} to {cut} are missing: that part of the journal was deleted, as \
+             state.journal_keep and state.journal_keep_days say"
+        ))
+    }
+
     fn is_set(&self) -> bool {
         self.types.globs.is_some() || self.queues.globs.is_some() || self.incident.is_some()
     }
@@ -209,6 +219,23 @@ mod tests {
         }
         assert!(LogFilter::new(None, None, None).accepts(None).unwrap());
         assert!(!LogFilter::new(globs("*"), None, None).accepts(None).unwrap());
+    }
+
+    #[test]
+    fn wanted_events_that_were_deleted_are_said() {
+        let at = |text: &str| Timestamp::parse(text);
+        let (early, late) = (at("2026-11-01T00:00:00Z"), at("2026-11-08T00:00:00Z"));
+        let rows = [
+            (early, late, true),
+            (early, early, true),
+            (late, early, false),
+            (None, early, false),
+            (early, None, false),
+        ];
+        for (since, cut, expected) in rows {
+            let filter = LogFilter { since, ..LogFilter::default() };
+            assert_eq!(filter.deleted(cut).is_some(), expected, "{since:?} {cut:?}");
+        }
     }
 
     #[test]

@@ -55,7 +55,11 @@ pub fn print(
     out: &mut Output,
     follow: bool,
 ) -> Result<bool, Error> {
+    let cut = journal.cut()?;
     let mut tail = Tail::open(journal)?;
+    if let Some(sentence) = filter.deleted(cut) {
+        log::warn(&sentence);
+    }
     let (mut corrupt, mut failed) = (CorruptLines::default(), false);
     loop {
         loop {

@@ -128,6 +128,7 @@ mod tests {
     use crate::journal::Rotation;
     use crate::store::Store;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     struct Temporary(PathBuf);
 
@@ -141,7 +142,7 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("dlq-tail-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let store = Store::open(&dir).unwrap();
-        (Journal::new(&store, Rotation { size_max, keep }), Temporary(dir))
+        (Journal::new(&store, Rotation { size_max, keep, age_max: Duration::MAX }), Temporary(dir))
     }
 
     fn lines(numbers: std::ops::Range<usize>) -> Vec<String> {

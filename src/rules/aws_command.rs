@@ -49,12 +49,12 @@ impl<'a> AwsScope<'a> {
     }
 }
 
-/// Returns the command that moves the messages of a queue back to their source queues; none for a
-/// queue without a known source queue: AWS refuses to move messages that a service put there.
+/// Returns the command that moves the messages of a queue back to their source queues, a few first, with
+/// an archive; none for a queue without a known source queue: a service has put its messages there.
 pub fn move_back(queue: &Queue) -> Option<String> {
     let arn = Some(queue.arn.as_str()).filter(|arn| is_queue_arn(arn))?;
     let scope = AwsScope::of_queue(queue).filter(|_| !queue.sources.is_empty())?;
-    scope.line("aws sqs start-message-move-task", &[("source-arn", arn)])
+    Some(format!("{} {arn}", scope.line("dlq-redrive apply", &[])?))
 }
 
 /// Returns the command that sets the retention of a queue to 14 days; none when it has that
@@ -113,8 +113,7 @@ mod tests {
 
     #[test]
     fn line_names_the_scope_of_the_queue() {
-        const MOVE: &str = "aws sqs start-message-move-task \
-                            --source-arn=arn:aws:sqs:eu-west-1:123456789012:orders-dlq";
+        const ARN: &str = "arn:aws:sqs:eu-west-1:123456789012:orders-dlq";
         let of = |profile: &str, endpoint: &str| Queue {
             profile: Some(profile.into()).filter(|name: &String| !name.is_empty()),
             endpoint: Some(endpoint.into()).filter(|url: &String| !url.is_empty()),
@@ -153,7 +152,7 @@ mod tests {
             ("no source queue", Queue { sources: Vec::new(), ..queue() }, None),
         ];
         for (rule, queue, options) in rows {
-            let expected = options.map(|options| format!("{MOVE} {options}"));
+            let expected = options.map(|options| format!("dlq-redrive apply {options} {ARN}"));
             assert_eq!(move_back(&queue), expected, "{rule}");
         }
     }

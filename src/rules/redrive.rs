@@ -1,6 +1,8 @@
 //! Moves of messages out of a dead-letter queue: back to their source, or into an archive only.
 //!
 //! - [`archive`]: the file of a move, which has each message before it is sent or deleted.
+//! - [`progress`]: how far each message of an archive has come.
+//! - [`id_set`]: many ids in little memory.
 //! - [`document`]: `redrives.json`, which has every move before it begins.
 //! - [`purge`]: what may be purged, and in which words that is asked and told.
 //! - [`selection`]: which messages of a queue are meant.
@@ -10,6 +12,7 @@
 //! - [`batch`]: which messages share a request.
 //! - [`dedup_id`]: the deduplication id of a message that is sent again.
 //! - [`ramp`]: canary, ramp, rest: the number of messages of each step.
+//! - [`rate`]: how many messages travel at once, and within a second.
 //! - [`breaker`]: when dead letters that arrive stop a redrive.
 //! - [`verification`]: how long returns are looked for, and whether a consumer is at work.
 //! - [`parking`]: which message has died too often to be sent again.
@@ -22,10 +25,13 @@ pub mod dedup_id;
 pub mod destination;
 pub mod document;
 pub mod due;
+pub mod id_set;
 pub mod parking;
 pub mod plan;
+pub mod progress;
 pub mod purge;
 pub mod ramp;
+pub mod rate;
 pub mod restoring;
 pub mod reverify;
 pub mod selection;

@@ -137,7 +137,7 @@ pub(super) fn confidence(value: Option<f64>, stated_by: &str) -> String {
     or_unknown(value, |value| format!("{} ({value}, stated by {stated_by})", in_words(value)))
 }
 
-/// Returns the advice on a redrive, with the command where AWS accepts it.
+/// Returns the advice on a redrive, with the command where messages have a source queue.
 pub(super) fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
     let how = match move_back(queue) {
         Some(command) => format!("run {}", span_of(&command, COMMAND)),
@@ -151,9 +151,9 @@ pub(super) fn redrive(advice: RedriveAdvice, queue: &Queue) -> String {
     }
 }
 
-/// Instruction for messages that AWS does not move back.
-const NO_SOURCE: &str = "send the messages to their target again, a few at first: AWS moves back only \
-                         messages that came from a source queue, and none of these is known to";
+/// Instruction for messages without a queue to go back to.
+const NO_SOURCE: &str = "send the messages to their target again, a few at first: none of them is known to \
+                         have come from a source queue";
 
 /// Adds commands in a block for a shell.
 pub(super) fn commands(out: &mut Page, all: &[String]) {
@@ -228,9 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn redrive_names_a_command_only_where_aws_accepts_it() {
-        let run =
-            format!("run `aws sqs start-message-move-task --source-arn={ARN} --region=eu-west-1`");
+    fn redrive_names_a_command_only_with_a_source_queue() {
+        let run = format!("run `dlq-redrive apply --region=eu-west-1 {ARN}`");
         let alone = Queue { sources: Vec::new(), ..queue() };
         let file = Queue { arn: "file:///etc/passwd".into(), ..queue() };
         let deployed = "after the fix; when it is deployed, ";

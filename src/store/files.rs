@@ -52,6 +52,18 @@ pub fn sync_parent(path: &Path) -> Result<(), Error> {
         .map_err(|error| Error::file("sync", parent, &error))
 }
 
+/// Makes everything durable that was written to the file system of a folder, by whomever. Returns false
+/// where the system has no call for it, as macOS.
+pub fn sync_file_system(folder: &Path) -> Result<bool, Error> {
+    let failed = |error: &io::Error| Error::file("sync", folder, error);
+    let file = File::open(folder).map_err(|error| failed(&error))?;
+    #[cfg(target_os = "linux")]
+    let synced = rustix::fs::syncfs(&file).map(|()| true).map_err(io::Error::from);
+    #[cfg(not(target_os = "linux"))]
+    let synced = file.metadata().map(|_| false);
+    synced.map_err(|error| failed(&error))
+}
+
 /// Makes a folder and its missing parents, readable by their owner only.
 pub fn make_dir(dir: &Path) -> Result<(), Error> {
     DirBuilder::new()
@@ -84,8 +96,14 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// Creates a file that only its owner can read, in the place of an earlier one. A link of this name
 /// is replaced and not followed.
 pub fn create_private(path: &Path) -> io::Result<File> {
-    if_found(std::fs::remove_file(path))?;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if_found(std::fs::remove_file(path))?;
+            create()
+        }
+        created => created,
+    }
 }
 
 /// Opens a file to add to its end, and creates it readable by its owner only. Anything else of this

@@ -77,7 +77,7 @@ fn pass<F: AsFd>(
     filter: &mut impl StreamFilter,
 ) -> Result<(), Error> {
     loop {
-        match input.next(out, filter.poll_timeout())? {
+        match input.next(out, || filter.poll_timeout())? {
             Step::Line(line, head) => {
                 out.put(line)?;
                 filter.on_line(head.as_ref(), line, out)?;

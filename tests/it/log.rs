@@ -1,16 +1,18 @@
 //! Program `dlq-log`: output, filter options and `--follow`.
 
+use std::time::Duration;
+
 use dlq::journal::Journal;
 use dlq::journal::rotation::Rotation;
 use dlq::store::Store;
 
 use crate::support::event_lines::{raised, seconds_ago};
 use crate::support::terminal::run_on_terminal;
-use crate::support::workbench::{Bench, Output, event};
+use crate::support::workbench::{Bench, Output, event, wait_for};
 
 fn journal(bench: &Bench, size_max: u64) -> Journal {
     let store = Store::open(&bench.state("")).unwrap();
-    Journal::new(&store, Rotation { size_max, keep: 50 })
+    Journal::new(&store, Rotation { size_max, keep: 50, age_max: Duration::MAX })
 }
 
 fn line(n: usize) -> String {
@@ -287,4 +289,25 @@ fn verbose_reports_the_configuration_in_force() {
          (.env); {end}"
     );
     assert_eq!(stderr(&bench), expected);
+}
+
+#[test]
+fn replay_says_what_was_deleted() {
+    let bench = Bench::new("log-cut");
+    let store = Store::open(&bench.state("")).unwrap();
+    let small = Rotation { size_max: 1, keep: 2, age_max: Duration::MAX };
+    let journal = Journal::new(&store, small);
+    let begun = seconds_ago(1);
+    for n in 0..5 {
+        journal.append(line(n).as_bytes()).unwrap();
+    }
+    let warning = bench.run("dlq-log", &["--since", "7d"], "").stderr;
+    assert!(warning.starts_with("dlq-log: warning: events from "), "{warning}");
+    assert!(warning.contains(" are missing: that part of the journal was deleted"), "{warning}");
+    // What was deleted is older than what is asked for.
+    let cut = journal.cut().unwrap().unwrap();
+    assert!(cut > begun, "{cut}");
+    wait_for("the time of the deletion to pass", || seconds_ago(1) > cut);
+    assert_eq!(bench.run("dlq-log", &["--since", "1s"], "").stderr, "");
+    assert_eq!(bench.run("dlq-log", &[], "").stderr, "");
 }

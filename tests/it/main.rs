@@ -17,6 +17,7 @@ mod golden;
 mod http;
 mod investigate;
 mod log;
+mod log_file;
 mod manual;
 mod notify;
 #[cfg(feature = "aws")]

@@ -12,6 +12,8 @@ mod hostile;
 mod judges;
 mod kills;
 mod outbox;
+#[cfg(feature = "aws")]
+mod pollers;
 mod recovery;
 mod restarts;
 mod withdrawn;

@@ -1,5 +1,6 @@
 //! Pull requests of `dlq-prs`: the real programs and git, against a stand-in for GitHub with a state.
 
+mod answers;
 mod app_token;
 mod deployed;
 mod disk_full;
@@ -13,6 +14,7 @@ mod limits;
 mod moved;
 mod opening;
 mod outcomes;
+mod printed;
 mod public;
 mod races;
 mod recovery;

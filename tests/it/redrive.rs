@@ -1,10 +1,12 @@
 //! `dlq-redrive` on a real SQS server, with a consumer that has a switch.
 
 mod apply;
+mod auto_stopped;
 mod breaker;
 mod faults;
 mod fifo;
 mod filter;
+mod hostile;
 mod kills;
 mod native;
 mod places;

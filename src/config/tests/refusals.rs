@@ -221,7 +221,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 56] = [
+const GUARDED: [(&str, &str); 57] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -255,6 +255,7 @@ const GUARDED: [(&str, &str); 56] = [
     ("evidence.allow_fifo", "evidence: {allow_fifo: true}"),
     ("evidence.redact_allow", "evidence: {redact_allow: ['*']}"),
     ("state.dir", "state: {dir: /tmp/x}"),
+    ("logging.file", "logging: {file: /tmp/x}"),
     ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),
     ("auto_investigation.prompt_file", "auto_investigation: {prompt_file: /tmp/x}"),
     ("auto_investigation.mcp_config", "auto_investigation: {mcp_config: /tmp/x}"),

@@ -65,7 +65,7 @@ fn archive_is_private_and_is_read_as_it_was_written() {
     assert_eq!((mode(writer.path()), mode(&folder.0.join(FOLDER))), (0o600, 0o700));
     let state = ArchiveReader::state(writer.path()).unwrap();
     assert_eq!(
-        (state.messages.len(), state.deleted(), state.head),
+        (state.count(|_| true), state.deleted(), state.head),
         (2, 1, Some(head("0000000a", "arn")))
     );
     let again = archives.create(&head("0000000a", "arn")).unwrap_err().to_string();
@@ -83,12 +83,12 @@ fn torn_line_is_skipped_and_cut_before_the_next_one() {
     let next = message_line(&message(&"b".repeat(200_000)), None, at()).unwrap();
     for length in [1, 70, next.len() - 1] {
         std::fs::write(&path, [&whole, &next[..length]].concat()).unwrap();
-        assert_eq!(ArchiveReader::state(&path).unwrap().messages.len(), 1, "{length}");
+        assert_eq!(ArchiveReader::state(&path).unwrap().count(|_| true), 1, "{length}");
         let mut writer = archives.resume(&path).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), whole, "{length}");
         write(&mut writer, &["c"]).unwrap();
         let state = ArchiveReader::state(&path).unwrap();
-        assert!(state.progress("c").is_some() && state.messages.len() == 2, "{length}");
+        assert!(state.progress("c").is_some() && state.count(|_| true) == 2, "{length}");
     }
 }
 
@@ -151,7 +151,8 @@ fn known_ids_are_those_of_the_queue() {
     old.file.set_modified(long_ago).unwrap();
     std::fs::write(folder.0.join(FOLDER).join("x.ndjson"), "not an archive\n").unwrap();
     let known = archives.known_ids("one").unwrap();
-    assert_eq!(known, HashSet::from([id_hash("a"), id_hash("c")]));
+    let has = |id: &str| known.contains(&id_hash(id));
+    assert!(known.len() == 2 && has("a") && has("c"));
 }
 
 #[test]

@@ -124,9 +124,19 @@ impl<'a> GithubClient<'a> {
         })
     }
 
-    /// Returns the token, for git.
+    /// Returns the token, for git. It is another one after a 401.
     pub fn token(&self) -> SecretValue {
         self.token.borrow().clone()
+    }
+
+    /// Fetches the token anew, because a server has not accepted it. Returns false when that was done
+    /// before.
+    pub fn renew(&self) -> Result<bool, Error> {
+        if self.is_renewed.replace(true) {
+            return Ok(false);
+        }
+        *self.token.borrow_mut() = token::fetch(self.settings, &self.server, self.env)?;
+        Ok(true)
     }
 
     /// Returns the limits that were met, for later runs.
@@ -264,13 +274,10 @@ impl<'a> GithubClient<'a> {
                     }
                 }
                 GithubAnswer::Unauthorized => {
-                    if self.is_renewed.replace(true) {
+                    let renewed = self.renew();
+                    if !renewed.map_err(|error| GithubError::Failed(error.to_string()))? {
                         return Err(GithubError::Unauthorized);
                     }
-                    let fetched = token::fetch(self.settings, &self.server, self.env);
-                    let fetched =
-                        fetched.map_err(|error| GithubError::Failed(error.to_string()))?;
-                    *self.token.borrow_mut() = fetched;
                     tries -= 1;
                 }
                 // A wide query is made narrower by the caller.
@@ -364,7 +371,7 @@ impl<'a> GithubClient<'a> {
 /// Returns an answer that is none to go on with, in words.
 pub fn in_words(answer: &GithubAnswer) -> String {
     match answer {
-        GithubAnswer::Success | GithubAnswer::NotModified => "nothing has changed".into(),
+        GithubAnswer::Success => "it has succeeded".into(),
         GithubAnswer::Limited { until } => format!("GitHub limits requests until {until}"),
         GithubAnswer::Unauthorized => "the token is not valid (401)".into(),
         GithubAnswer::Forbidden { sentence, permissions: None } => {

@@ -207,11 +207,13 @@ impl Dispatcher {
         if self.arrived.is_empty() {
             self.arrived_at = clock::tick();
         }
-        self.arrived.push(ArrivedEvent { facts, line, channels, is_muted });
+        self.arrived.push(ArrivedEvent { facts, line: line.into(), channels, is_muted });
     }
 
-    /// Plans what people are told, and begins to tell them.
+    /// Plans what people are told, and begins to tell them. The lines before go out first: who reads them
+    /// does not wait until the outbox is on disk.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
+        out.flush()?;
         self.take_up();
         self.look_for_gone(out)?;
         let arrived = std::mem::take(&mut self.arrived);
@@ -232,12 +234,9 @@ impl Dispatcher {
         // The text is read now, whatever the time of the stream is.
         let (told_at, scopes) = (clock::now(), &mut self.scopes);
         let planned = self.damage.clone().map_or(Ok(()), Err).and_then(|()| {
-            state.plan(input, &arrived, now, |plan, titles| {
-                let planned = plan.deliveries.iter().zip(titles);
-                let moments = Moments { now, told_at };
-                planned
-                    .map(|(delivery, title)| entry_of(delivery, title.as_deref(), scopes, moments))
-                    .collect()
+            let moments = Moments { now, told_at };
+            state.plan(input, &arrived, now, |delivery, title| {
+                entry_of(delivery, title.as_deref(), scopes, moments)
             })
         });
         unreadable.into_iter().for_each(|error| self.report_error(Err(error)));

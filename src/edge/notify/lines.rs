@@ -146,7 +146,7 @@ mod tests {
         ];
         for (hours, when, what) in rows {
             let mut one = due("a-dlq", SendReason::Tier);
-            one.events[0].line.clone_from(&expiring);
+            one.events[0].line = expiring.as_str().into();
             let planned = PlannedDelivery {
                 id: "id".into(),
                 sequence: 1,
@@ -174,7 +174,7 @@ mod tests {
             one.depth = Some(1);
             one.incident = Some("i".into());
             let result = raised.replace("queue.raised", "investigation.completed");
-            one.events.push(Pending { line: result, ..one.events[0].clone() });
+            one.events.push(Pending { line: result.into(), ..one.events[0].clone() });
             PlannedDelivery {
                 id: "id".into(),
                 sequence: 1,

@@ -29,6 +29,9 @@ const DRAFT: &str = "draft";
 const SLOTS_MAX: u32 = 64;
 /// The drafts that are synced at once: 4 took half of the time of 1, and of 16.
 const SYNCED_AT_ONCE: usize = 4;
+/// The drafts from which on the file system is synced as a whole: 50 took 10 ms in place of 160 to 390, and
+/// 5,000 took 0.2 s in place of 1 to 11.
+pub const SYNCED_TOGETHER_FROM: usize = 16;
 /// The characters of a channel's name in the name of its folder.
 const NAME_MAX: usize = 32;
 
@@ -58,10 +61,16 @@ impl ChannelOutbox {
 
     /// Writes an entry as a draft, which is not synced yet.
     pub fn draft(&self, entry: &OutboxEntry) -> Result<(), Error> {
-        store::make_dir(&self.folder)?;
+        use io::ErrorKind::{NotADirectory, NotFound};
         let path = self.path(entry, DRAFT);
-        let written = store::create_private(&path);
-        let written = written.and_then(|mut file| file.write_all(&encode(entry)?));
+        let created = match store::create_private(&path) {
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {
+                store::make_dir(&self.folder)?;
+                store::create_private(&path)
+            }
+            created => created,
+        };
+        let written = created.and_then(|mut file| file.write_all(&encode(entry)?));
         written.map_err(|error| Error::file("write", &path, &error))
     }
 
@@ -70,8 +79,12 @@ impl ChannelOutbox {
         store::replace_with(&self.path(entry, DRAFT), |file| file.write_all(&encode(entry)?))
     }
 
-    /// Syncs drafts, several at once because the file system commits those together, then the folder.
-    pub fn sync(&self, drafts: &[&OutboxEntry]) -> Result<(), Error> {
+    /// Syncs drafts: of many in all channels the file system as a whole, else several at once because the
+    /// file system commits those together, then the folder.
+    pub fn sync(&self, drafts: &[&OutboxEntry], are_many: bool) -> Result<(), Error> {
+        if are_many && store::sync_file_system(&self.folder)? {
+            return Ok(());
+        }
         let sync = |entry: &&OutboxEntry| {
             let path = self.path(entry, DRAFT);
             let synced = File::open(&path).and_then(|file| file.sync_all());
@@ -131,7 +144,11 @@ impl ChannelOutbox {
 
     fn list(&self, wanted: &str) -> Result<Vec<OsString>, Error> {
         let failed = |error: &std::io::Error| Error::file("read", &self.folder, error);
-        let listed = if_found(std::fs::read_dir(&self.folder)).map_err(|error| failed(&error))?;
+        let listed = match std::fs::read_dir(&self.folder) {
+            // A file in the place of the folder keeps what is written away, and holds up no other channel.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Vec::new()),
+            listed => if_found(listed).map_err(|error| failed(&error))?,
+        };
         let Some(listed) = listed else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for file in listed {

@@ -20,7 +20,7 @@ use crate::rules::notification::heartbeat::{Heartbeat, MissingRule, Pulse};
 use crate::rules::notification::notice_key::NoticeKey;
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
-use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, plan};
+use crate::rules::notification::plan::{ArrivedEvent, FlushPlan, PlanInput, PlannedDelivery, plan};
 use crate::rules::notification::policy::Notifications;
 use crate::rules::notification::topic::SendReason;
 use crate::store::Store;
@@ -128,21 +128,22 @@ impl DispatcherState {
         self.slot.as_ref().map(|slot| slot.number)
     }
 
-    /// Plans in one update, in which the entries of the plan become drafts. Returns what is to be sent, and
-    /// what could not be written for its channel.
+    /// Plans in one update, in which the entries of the plan become drafts. Returns the plan without its
+    /// deliveries, what is to be sent, and what could not be written for its channel.
     pub fn plan(
         &self,
         input: PlanInput<'_>,
         arrived: &[ArrivedEvent],
         now: Timestamp,
-        entries_of: impl FnOnce(&FlushPlan, Vec<Option<String>>) -> Vec<OutboxEntry>,
+        mut entry_of: impl FnMut(&PlannedDelivery, Option<String>) -> OutboxEntry,
     ) -> Result<(FlushPlan, Vec<OutboxEntry>, Vec<UnwrittenDelivery>), Error> {
         let notifications = input.notifications;
         self.store.update(&Keys::all(), |notices: &mut Notices| {
-            let plan = plan(notices, arrived, input, now);
-            let titles = plan.deliveries.iter().map(|one| one.title(notices)).collect();
-            let entries = entries_of(&plan, titles);
-            let entries = entries.into_iter().map(|entry| self.in_slot(entry)).collect();
+            let mut plan = plan(notices, arrived, input, now);
+            // Each is dropped when its entry is made: those of 4,096 events are 5 MiB.
+            let deliveries = std::mem::take(&mut plan.deliveries).into_iter();
+            let entry_of = |one: PlannedDelivery| entry_of(&one, one.title(notices));
+            let entries = deliveries.map(entry_of).map(|entry| self.in_slot(entry)).collect();
             let (entries, unwritten) = self.draft_or_pass_on(notices, notifications, entries)?;
             Ok((plan, entries, unwritten))
         })

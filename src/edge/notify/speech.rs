@@ -130,7 +130,7 @@ mod tests {
             key: String::new(),
             problems: ProblemKeys::default(),
             incident: None,
-            event: event.map(str::to_owned),
+            event: event.map(Arc::from),
             notice: Notice::plain(Severity::Error, "-e orders-dlq", what, "", at),
             handle: None,
             at,

@@ -30,6 +30,7 @@ impl StreamFilter for Peeker {
 impl Peeker {
     /// Peeks at a queue, and prints the event. Returns whether a part failed.
     fn report_pass(&mut self, target: &PeekTarget, out: &mut Output) -> Result<bool, Error> {
+        let _scope = log::about(target.incident.as_deref());
         match self.peek(target, &mut |_, _| Ok(()))? {
             PeekOutcome::Reported { line, refusal, partly } => {
                 out.line(&line)?;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Prs;
 use super::open::{OpenableFix, Stop};
 use super::opened::RepositoryFacts;
+use super::print_dry;
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::github::client::GithubClient;
@@ -60,6 +61,7 @@ impl Prs<'_> {
         let prs = self.pull_requests(&Keys::all())?;
         let is_over = |issue: &IssueState| is_over(&issue.incident, &issue.id);
         for issue in to_close(&prs.issues, &is_over, clock::now()) {
+            let _scope = log::about(Some(&issue.incident));
             let closed = self.with_client(|client| self.close_issue(client, issue, out))?;
             failed |= self.after(issue, closed, out)?;
         }
@@ -68,6 +70,7 @@ impl Prs<'_> {
 
     /// Opens the issue of a session, when it is due. Returns whether that failed.
     fn open_issue(&self, session: &Session, out: &mut Output) -> Result<bool, Error> {
+        let _scope = log::about(Some(&session.incident));
         let mut fix = self.fix(session)?;
         let prs = self.pull_requests(&Keys::all())?;
         let has_cause = STATUSES.contains(&session.verdict.as_deref().unwrap_or_default());
@@ -148,8 +151,8 @@ impl Prs<'_> {
         let title = published::title(&summary, audience);
         let body = published::issue_body(&summary, audience);
         if self.is_dry {
-            out.put_text(&format!("issue in {}: {title}\n\n{body}\n", repo.full_name))?;
-            return out.flush().map(|()| None);
+            let shown = format!("issue in {}: {title}\n\n{body}\n", repo.full_name);
+            return print_dry(&shown, out).map(|()| None);
         }
         self.record_issue(begun.clone(), None, out)?;
         let state = |answer: &Value| IssueState {

@@ -39,6 +39,7 @@ use crate::rules::pull_request::published::Audience;
 use crate::store::Lock;
 use crate::text::safe;
 use crate::wire::Output;
+use candidate::redactor;
 pub(super) use request::CLOCKS_DIFFER;
 use request::CommentEnd;
 pub(super) use stop::Stop;
@@ -138,6 +139,7 @@ impl Prs<'_> {
         is_asked_for: bool,
         out: &mut Output,
     ) -> Result<Opened, Error> {
+        let _scope = log::about(Some(&session.incident));
         let mut fix = self.fix(session)?;
         let github = &self.settings.github;
         let policy = OpeningPolicy {
@@ -227,7 +229,7 @@ impl Prs<'_> {
             needs_person
                 .push("its file of events has lines that its supervisor has not written".into());
         }
-        let finding = finding.unwrap_or_default();
+        let finding = finding.unwrap_or_default().redacted(&redactor(self.settings)?);
         let fingerprint = session.fingerprint.clone().unwrap_or_else(|| session.id.clone());
         let facts = FixFacts {
             session: session.id.clone(),

@@ -6,7 +6,7 @@ use crate::event::PullRequestFacts;
 use crate::rules::pull_request::origin::is_same_account;
 use crate::rules::pull_request::published::Audience;
 use crate::rules::pull_request::reading::{
-    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    ChecksState, LostParts, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
     PullRequestState, ReviewReading,
 };
 use crate::rules::pull_request::watch::{self, WatchedPullRequest};
@@ -182,6 +182,7 @@ impl PullRequestAnswer {
             has_conflicts: None,
             labels: Vec::new(),
             renewed_at: None,
+            lost: LostParts::default(),
         };
         watch::opened_record(&reading, now)
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Prs;
 use super::open::CLOCKS_DIFFER;
 use super::opened::PullRequestAnswer;
+use super::print_dry;
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::github::client::{GithubClient, GithubError, in_words};
@@ -66,8 +67,8 @@ impl Prs<'_> {
         let number = fix.pull_request.as_ref().map_or(0, |pr| pr.number);
         let subject = subject(&fix.repo, number);
         if self.is_dry {
-            out.put_text(&format!("comment on {subject}:\n\n{}\n", comment(moved)))?;
-            return out.flush().map(|()| false);
+            let shown = format!("comment on {subject}:\n\n{}\n", comment(moved));
+            return print_dry(&shown, out).map(|()| false);
         }
         let answer = match comment_once(client, fix, number, moved) {
             CommentTry::Made(answer) => Some(answer),

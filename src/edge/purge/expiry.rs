@@ -1,16 +1,16 @@
 //! The expiry guard: archives the messages of a queue, each once, and deletes none.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Purger;
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
+use crate::edge::aws::Received;
 use crate::edge::move_record::{MoveRecord, head_of, new_move};
 use crate::edge::peek::PeekTarget;
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{
-    BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage, sweep,
+    BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, sweep,
 };
 use crate::error::Error;
 use crate::event::ArchiveCompleted;
@@ -18,8 +18,9 @@ use crate::log;
 use crate::rules::evidence::message::Message;
 use crate::rules::queue::expiry;
 use crate::rules::queue::reading::{Attributes, Counts};
-use crate::rules::redrive::archive::{ArchiveHead, IdHash, MoveResult, id_hash};
+use crate::rules::redrive::archive::{ArchiveHead, MoveResult};
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
+use crate::rules::redrive::id_set::{IdSet, id_hash};
 use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::sent_at;
 use crate::rules::redrive::sweep::{at_once, cost};
@@ -98,12 +99,12 @@ impl Purger {
     /// Adds the messages of a batch that no archive has.
     fn add(
         &self,
-        batch: &[SweptMessage],
-        known: &HashSet<IdHash>,
+        batch: &[Received],
+        known: &IdSet,
         head: &ArchiveHead,
         archived: &mut Archived,
     ) -> Result<BatchFate, Error> {
-        let messages = || batch.iter().map(|one| &one.received.message);
+        let messages = || batch.iter().map(|one| &one.message);
         let oldest = messages().filter_map(sent_at).min();
         archived.oldest_sent_at = archived.oldest_sent_at.into_iter().chain(oldest).min();
         let new: Vec<_> = messages().filter(|one| !known.contains(&id_hash(&one.id))).collect();

@@ -100,6 +100,7 @@ impl Purger {
         deferred: Option<Move>,
         out: &mut Output,
     ) -> Result<bool, Error> {
+        let _scope = log::about(target.incident.as_deref());
         let is_told = deferred.is_some();
         // Not listened to: the pipe ends as it always does, and the visibility timeout puts back what
         // was held.

@@ -1,7 +1,5 @@
 //! A purge: archive, then delete, batch by batch.
 
-use std::collections::HashSet;
-
 use super::confirm::confirm;
 use super::{PurgeRequest, Purger};
 use crate::clock;
@@ -12,14 +10,15 @@ use crate::edge::move_record::{MoveRecord, head_of, new_move};
 use crate::edge::peek::PeekTarget;
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{
-    BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage, sweep,
+    BatchFate, Fate, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, sweep,
 };
 use crate::error::Error;
 use crate::event::PurgeCompleted;
 use crate::log;
 use crate::rules::queue::reading::{Attributes, Counts};
-use crate::rules::redrive::archive::{IdHash, MoveResult, id_hash};
+use crate::rules::redrive::archive::MoveResult;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
+use crate::rules::redrive::id_set::{IdSet, id_hash};
 use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::Selection;
 use crate::rules::redrive::sweep::{at_once, cost};
@@ -40,8 +39,10 @@ struct Purge<'a> {
     /// The messages that SQS would not delete, with the first reason.
     undeleted: u64,
     first_error: Option<EntryError>,
+    /// The messages that were deleted: a copy of one may come again.
+    deleted: IdSet,
     /// The messages that have come after the begin.
-    late: HashSet<IdHash>,
+    late: IdSet,
     /// The options that tell where to ask, for the command that undoes the purge.
     place: &'a str,
 }
@@ -103,7 +104,8 @@ impl Purger {
             record,
             undeleted: 0,
             first_error: None,
-            late: HashSet::new(),
+            deleted: IdSet::default(),
+            late: IdSet::default(),
             place: &request.place,
         };
         let stop = || signals.is_ending();
@@ -160,19 +162,19 @@ impl Purge<'_> {
     }
 
     /// Archives the chosen messages of a batch, and deletes them.
-    fn take(&mut self, batch: Vec<SweptMessage>) -> Result<BatchFate, Error> {
+    fn take(&mut self, batch: &[Received]) -> Result<BatchFate, Error> {
         let now = clock::now();
         let prints: Vec<Option<String>> = batch.iter().map(|one| self.chosen(one, now)).collect();
         let chosen = || batch.iter().zip(&prints).filter(|(_, print)| print.is_some());
         // One that was deleted before is in the archive already.
         let new: Vec<_> = chosen()
-            .filter(|(one, _)| !one.was_taken)
-            .map(|(one, print)| (&one.received.message, print.as_deref()))
+            .filter(|(one, _)| !self.deleted.contains(&id_hash(&one.message.id)))
+            .map(|(one, print)| (&one.message, print.as_deref()))
             .collect();
         if !new.is_empty() {
             self.archive.messages(&new, now)?;
         }
-        let received: Vec<&Received> = chosen().map(|(one, _)| &one.received).collect();
+        let received: Vec<&Received> = chosen().map(|(one, _)| one).collect();
         let handles: Vec<&str> = received.iter().map(|one| one.handle.as_str()).collect();
         let (sqs, scope) = (self.purger.sqs(), self.target.scope);
         let results = sqs.delete(scope, &self.target.queue.url, &handles);
@@ -180,7 +182,11 @@ impl Purge<'_> {
         let mut fates = results.into_iter().zip(&received).map(|(result, one)| match result {
             Ok(()) => {
                 deleted.push(MoveResult::Deleted { id: one.message.id.clone() });
-                Fate::Taken
+                // A copy that is deleted again is no further message.
+                match self.deleted.insert(id_hash(&one.message.id)) {
+                    true => Fate::Taken,
+                    false => Fate::TakenAgain,
+                }
             }
             Err(error) => {
                 self.undeleted += 1;
@@ -188,13 +194,11 @@ impl Purge<'_> {
                 Fate::Held
             }
         });
-        let fates = prints
+        let fates: Vec<Fate> = prints
             .iter()
             .map(|print| print.as_ref().and_then(|_| fates.next()).unwrap_or(Fate::Held))
             .collect();
-        let first_time = chosen().filter(|(one, _)| !one.was_taken).count() as u64;
-        // A copy that is deleted again is no further message.
-        let added = (deleted.len() as u64).min(first_time);
+        let added = fates.iter().filter(|one| **one == Fate::Taken).count() as u64;
         self.record.state.deleted += added;
         self.record.state.moved += added;
         let written = self.archive.results(&deleted, clock::now());
@@ -204,8 +208,8 @@ impl Purge<'_> {
     }
 
     /// Returns the cause of a message that is to be deleted; None for one that stays.
-    fn chosen(&mut self, one: &SweptMessage, now: Timestamp) -> Option<String> {
-        let message = &one.received.message;
+    fn chosen(&mut self, one: &Received, now: Timestamp) -> Option<String> {
+        let message = &one.message;
         if purge::has_come_after(message, self.begun) {
             self.late.insert(id_hash(&message.id));
             return None;

@@ -10,15 +10,16 @@ use super::route;
 use super::stop::{MoveStop, UnseenMessages};
 use super::watch::RedriveWatch;
 use crate::clock;
+use crate::edge::aws::Received;
 use crate::edge::sweep::{
-    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, SweptMessage,
-    sweep,
+    BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, sweep,
 };
 use crate::error::Error;
 use crate::log;
 use crate::rules::redrive::breaker::LookProgress;
 use crate::rules::redrive::document::MoveStep;
 use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::rate::{self, RateWindow, StepSize};
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
 use crate::rules::redrive::verification::{self, VerificationState};
 use crate::text;
@@ -56,6 +57,9 @@ pub(super) struct RedriveRun<'m, 'a> {
     pub(super) record: &'m mut RedriveRecord<'a>,
     pub(super) watch: RedriveWatch,
     pub(super) pace: Pace,
+    /// The sends of the last second, when there is a rate.
+    pub(super) window: Option<RateWindow>,
+    pub(super) begun: Instant,
     /// The moment until which hidden messages are waited for.
     pub(super) hidden_until: Instant,
     /// Whether a pass receives more messages than it may move, because some are left where they are.
@@ -78,18 +82,18 @@ impl RedriveRun<'_, '_> {
             }
             let (step, quota) = self.pace.ramp.step(sent);
             self.record.enter(step)?;
-            let fifo = self.mover.queue.fifo;
-            let (at_once, more) = match step {
-                MoveStep::Rest => self.pace.ramp.batches_at_once(sent, fifo),
-                _ => (1, None),
-            };
-            let most = quota.unwrap_or(u64::MAX).min(left).min(more.unwrap_or(u64::MAX));
+            let mut size = rate::step_size(self.pace.rate, sent, self.mover.queue.fifo);
+            if step != MoveStep::Rest {
+                size.receives = 1;
+            }
+            let until = size.until.unwrap_or(u64::MAX);
+            let most = quota.unwrap_or(u64::MAX).min(left).min(until);
             self.unseen = None;
-            let end = self.pass(most, at_once)?;
+            let end = self.pass(most, size)?;
             let has_moved = self.mover.counts.sent > sent;
             self.is_thorough |= !has_moved;
             if end == PassEnd::Queue {
-                if self.waits_for_hidden()? {
+                if self.waits_for_hidden()? || std::mem::take(&mut self.mover.has_learned) {
                     continue;
                 }
                 self.settle()?;
@@ -173,15 +177,15 @@ impl RedriveRun<'_, '_> {
     }
 
     /// Moves up to `most` messages in one pass over the queue.
-    fn pass(&mut self, most: u64, at_once: usize) -> Result<PassEnd, MoveStop> {
-        let (cost, depth) = self.cost(at_once)?;
+    fn pass(&mut self, most: u64, size: StepSize) -> Result<PassEnd, MoveStop> {
+        let (cost, depth) = self.cost(size.receives)?;
         self.record.hold_for(cost.hold)?;
         let signals = self.watch.signals.clone();
         let is_ending = move || signals.is_ending();
         let takes_all = self.mover.plan.is_none() && self.mover.selection.takes_all();
         let reading = QueueReading::default();
         let limits = SweepLimits {
-            at_once,
+            at_once: size.receives,
             // What is not wanted is not received.
             most: (takes_all && !self.is_thorough && most < u64::MAX).then_some(most),
             reading: Some(&reading),
@@ -203,7 +207,7 @@ impl RedriveRun<'_, '_> {
                 None => self.watch.check(self.mover, self.record, in_flight),
             };
             let (mut fate, result) = match checked {
-                Ok(()) => self.take(&batch, most - done),
+                Ok(()) => self.take(batch, (most - done, size.sends), held),
                 Err(why) => (hold_all(batch.len()), Err(why)),
             };
             held += fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
@@ -303,17 +307,70 @@ impl RedriveRun<'_, '_> {
         Ok(found)
     }
 
-    /// Moves the messages of a batch that are meant, `quota` at most. What it does not name as taken is
-    /// still in the queue, also after it has stopped.
-    fn take(&mut self, batch: &[SweptMessage], quota: u64) -> (BatchFate, Result<(), MoveStop>) {
+    /// Moves the messages of a batch that are meant, `quota` at most, and so many at once. What it does
+    /// not name as taken is still in the queue, also after it has stopped. `held` are the other messages
+    /// that this pass holds.
+    fn take(
+        &mut self,
+        batch: &[Received],
+        (quota, at_once): (u64, u64),
+        held: u64,
+    ) -> (BatchFate, Result<(), MoveStop>) {
         let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
-        let chosen = self.mover.choose(batch, quota);
-        let result = chosen.and_then(|chosen| {
-            self.record_baselines()?;
-            self.watch.open_graves(self.mover);
-            self.mover.take(batch, chosen, &mut fate)
-        });
+        let result = self.take_parts(batch, (quota, at_once), held, &mut fate);
         (fate, result)
+    }
+
+    fn take_parts(
+        &mut self,
+        batch: &[Received],
+        (quota, at_once): (u64, u64),
+        held: u64,
+        fate: &mut BatchFate,
+    ) -> Result<(), MoveStop> {
+        let mut chosen = self.mover.choose(batch, quota)?;
+        self.record_baselines()?;
+        self.watch.open_graves(self.mover);
+        let mut is_first = true;
+        loop {
+            let waits = !chosen.is_empty() && self.wait_for_rate();
+            if waits || !is_first {
+                let kept = fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
+                self.watch.check(self.mover, self.record, held + kept)?;
+            }
+            let part = chosen.split_off_first(at_once.min(self.window_room()));
+            let is_last = chosen.is_empty();
+            let before = self.mover.counts.sent;
+            let result = self.mover.take(batch, part, fate);
+            if let Some(window) = &mut self.window {
+                window.add(self.begun.elapsed(), self.mover.counts.sent - before);
+            }
+            result?;
+            if is_last {
+                return Ok(());
+            }
+            is_first = false;
+        }
+    }
+
+    /// Waits until the rate allows at least one message. Returns whether that took a while.
+    fn wait_for_rate(&mut self) -> bool {
+        let mut has_waited = false;
+        while let Some(Err(until)) = self.judge_rate() {
+            self.mover.sqs.wait_until(self.begun + until);
+            has_waited = true;
+        }
+        has_waited
+    }
+
+    /// Returns the messages that the rate allows now.
+    fn window_room(&mut self) -> u64 {
+        self.judge_rate().and_then(Result::ok).unwrap_or(u64::MAX)
+    }
+
+    fn judge_rate(&mut self) -> Option<Result<u64, Duration>> {
+        let now = self.begun.elapsed();
+        self.window.as_mut().map(|window| window.judge(now))
     }
 
     /// Records the depth of each destination before the first message is sent to it.

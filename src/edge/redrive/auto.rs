@@ -4,21 +4,26 @@
 //! A line is a hint only: what is redriven is decided from `prs.json` (`rules/redrive/due.rs`). A
 //! canary takes minutes, so that a redrive is a child (`edge/filter_child.rs`).
 
+use std::path::Path;
 use std::time::Duration;
 
+use super::stop::MoveStop;
 use super::{RedriveRequest, Redriver};
 use crate::args::Given;
+use crate::clock;
 use crate::config::Switches;
 use crate::document::Keys;
+use crate::edge::archive::{ArchiveReader, is_move_running};
 use crate::edge::filter_child::{self, ChildCommand, FilterChild, TICK};
 use crate::error::Error;
-use crate::event::{Head, Type};
+use crate::event::{Event, Head, Queue, RedriveAborted, Type};
 use crate::log;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::document::PullRequests;
-use crate::rules::redrive::document::Redrives;
-use crate::rules::redrive::due::{self, DueRedrive};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
+use crate::rules::redrive::due::{self, DueRedrive, QueueOfCause};
 use crate::store::Store;
+use crate::text;
 use crate::wire::{Output, StreamFilter, failed_in_part};
 
 /// The most heartbeats from a try that has failed to the next one, which is twice as far each time.
@@ -80,7 +85,11 @@ impl AutoRedrive {
         if let Some(status) = filter_child::collect(&mut self.child, out)? {
             match status.success() {
                 true => (self.pause, self.left) = (0, None),
-                false => self.fail(),
+                false => {
+                    self.fail();
+                    // It was killed: the next one tells what has become of its redrive.
+                    self.is_due |= status.code().is_none();
+                }
             }
         }
         Ok(())
@@ -92,8 +101,8 @@ impl AutoRedrive {
             return;
         }
         self.is_due = false;
-        let started = match find_due(&self.store) {
-            Ok(due) if due.is_empty() => return,
+        let started = match Findings::read(&self.store) {
+            Ok(found) if found.due.is_empty() && found.killed.is_empty() => return,
             Ok(_) => self.command.spawn("--due", "a redrive"),
             Err(error) => Err(error),
         };
@@ -151,32 +160,153 @@ impl StreamFilter for AutoRedrive {
     }
 }
 
-/// Returns the redrives that the records say are due.
-fn find_due(store: &Store) -> Result<Vec<DueRedrive>, Error> {
-    let all = Keys::none().with_all(PullRequests::SESSION).with_all(PullRequests::WATCHED);
-    let prs: PullRequests = store.read(&all)?;
-    let sessions: Sessions = store.read(&Keys::none().with_all(Sessions::SESSION))?;
-    let redrives: Redrives = store.read(&Keys::none().with_all(Redrives::MOVE))?;
-    Ok(due::due(&prs, &sessions, &redrives))
+/// The work that the records name.
+struct Findings {
+    due: Vec<DueRedrive>,
+    /// The redrives that a kill has interrupted.
+    killed: Vec<Move>,
+}
+
+impl Findings {
+    fn read(store: &Store) -> Result<Self, Error> {
+        let all = Keys::none().with_all(PullRequests::SESSION).with_all(PullRequests::WATCHED);
+        let prs: PullRequests = store.read(&all)?;
+        let all = Keys::none().with_all(Sessions::SESSION).with_all(Sessions::INCIDENT);
+        let sessions: Sessions = store.read(&all)?;
+        let redrives: Redrives = store.read(&Keys::none().with_all(Redrives::MOVE))?;
+        // What cannot be asked may be running.
+        let is_running = |arn: &str| is_move_running(store, arn).unwrap_or(true);
+        Ok(Findings {
+            due: due::due(&prs, &sessions, &redrives),
+            killed: due::interrupted(&redrives, is_running),
+        })
+    }
 }
 
 impl Redriver {
-    /// Redrives the messages of the fixes that are live, each once. Returns whether a part failed.
+    /// Redrives the messages of the fixes that are live, each queue once, and tells of redrives that were
+    /// killed. Returns whether a part failed.
     pub fn redrive_due(&self, request: &RedriveRequest, out: &mut Output) -> Result<bool, Error> {
+        let found = Findings::read(&self.store)?;
         let mut failed = false;
-        for due in find_due(&self.store)? {
-            let mut request = request.clone();
-            let words = vec![format!("fingerprint={}", due.fingerprint)];
-            request.set_words(words).map_err(Error::Failed)?;
-            request.incident = Some(due.incident).filter(|id| !id.is_empty());
-            request.session = Some(due.session);
-            request.pull_request = Some(due.pull_request.clone());
-            request.reason = Some(format!("{} is deployed", due.pull_request));
-            request.verifies = true;
-            log::info(&format!("the fix '{}' is deployed", due.pull_request));
-            let queue = super::ApplyInput::Queue(due.queue.url);
-            failed |= failed_in_part(self.apply(&queue, &request, out))?;
+        for killed in found.killed.iter().filter(|_| !self.dry_run) {
+            failed |= self.tell_killed(killed, out)?;
+        }
+        for due in found.due {
+            failed |= self.redrive_fix(&due, request, out)?;
         }
         Ok(failed)
+    }
+
+    /// Redrives the queues of a fix, one after the other, until one has not come to its end. Returns
+    /// whether a part failed.
+    fn redrive_fix(
+        &self,
+        due: &DueRedrive,
+        request: &RedriveRequest,
+        out: &mut Output,
+    ) -> Result<bool, Error> {
+        let mut request = request.clone();
+        let words = vec![format!("fingerprint={}", due.fingerprint)];
+        request.set_words(words).map_err(Error::Failed)?;
+        request.session = Some(due.session.clone());
+        request.pull_request = Some(due.pull_request.clone());
+        request.reason = Some(format!("{} is deployed", due.pull_request));
+        request.verifies = true;
+        log::info(&format!("the fix '{}' is deployed", due.pull_request));
+        let mut failed = false;
+        for (at, QueueOfCause { queue, incident }) in due.queues.iter().enumerate() {
+            request.incident = Some(incident.clone()).filter(|id| !id.is_empty());
+            let input = super::ApplyInput::Queue(queue.url.clone());
+            failed |= failed_in_part(self.apply(&input, &request, out))?;
+            if self.has_stopped(&due.session, queue)? {
+                self.tell_waiting(due, at);
+                return Ok(true);
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Whether the redrive of a queue for a fix has begun and has not come to its end.
+    fn has_stopped(&self, session: &str, queue: &Queue) -> Result<bool, Error> {
+        let moves: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
+        let last = moves
+            .of_queue(&queue.arn)
+            .rev()
+            .find(|one| one.kind == MoveKind::Redrive && one.session.as_deref() == Some(session));
+        Ok(last.is_some_and(|one| one.outcome != Some(MoveOutcome::Completed)))
+    }
+
+    /// Warns of the queues with the same cause behind one whose redrive has stopped.
+    fn tell_waiting(&self, due: &DueRedrive, stopped: usize) {
+        let (name, rest) = (&due.queues[stopped].queue.name, &due.queues[stopped + 1..]);
+        if rest.is_empty() {
+            return;
+        }
+        let names: Vec<String> =
+            rest.iter().map(|one| format!("'{}'", text::safe(&one.queue.name))).collect();
+        log::warn(&format!(
+            "{} with the same cause {} not redriven, because the redrive of queue '{}' has not come to its end: \
+             {}; they follow when '--resume' has completed it, or 'dlq-redrive apply --fingerprint {} QUEUE' \
+             moves one of them",
+            text::count(rest.len() as u64, "queue"),
+            if rest.len() == 1 { "is" } else { "are" },
+            text::safe(name),
+            names.join(", "),
+            text::safe(&due.fingerprint),
+        ));
+    }
+
+    /// Tells of a redrive that was killed, once, and records its end. Returns whether it was told.
+    fn tell_killed(&self, killed: &Move, out: &mut Output) -> Result<bool, Error> {
+        let Some(_lock) = self.archives.lock(&killed.queue.arn)? else { return Ok(false) };
+        let archive = killed.archive.as_deref().map(Path::new);
+        let state = archive.and_then(|path| ArchiveReader::state(path).ok()).unwrap_or_default();
+        let moved = killed.moved.max(state.count(|one| one.is_sent && one.is_deleted));
+        let unsettled = state.unsettled();
+        let remedy = MoveStop::Interrupted.remedy(&killed.id, killed.plan.is_some());
+        let detail = format!(
+            "its process was killed, {} not known; {remedy}",
+            match unsettled {
+                1 => "and the end of 1 message is".to_owned(),
+                more => format!("and the end of {more} messages is"),
+            }
+        );
+        let data = RedriveAborted {
+            queue: killed.queue.clone(),
+            redrive: killed.id.clone(),
+            reason: MoveStop::Interrupted.word().to_owned(),
+            detail: detail.clone(),
+            moved,
+            returned: killed.returned,
+            left: None,
+            archive: killed.archive.clone(),
+            regression: false,
+            pull_request: killed.pull_request.clone(),
+            fingerprint: killed.only_fingerprint(),
+        };
+        let parts = [killed.id.as_str(), "killed", &killed.updated_at.to_string()];
+        let event = Event::derived(&parts, &killed.queue.name, clock::now(), data);
+        let line = event.of_incident(killed.incident.clone()).line();
+        let keys = Keys::one(Redrives::MOVE, killed.queue.arn.as_str());
+        let is_told = self.store.update(&keys, |all: &mut Redrives| {
+            let known = all.moves.iter_mut().find(|one| one.id == killed.id);
+            let Some(known) = known.filter(|one| one.finished_at.is_none()) else {
+                return Ok(false);
+            };
+            // What may have left the queue is the most that it had: the record may be a second old.
+            known.deleted = known.deleted_at_most(false);
+            known.moved = moved;
+            known.finished_at = Some(known.updated_at);
+            known.outcome = Some(MoveOutcome::Aborted);
+            self.journal.append(&line).map(|()| true)
+        })?;
+        if is_told {
+            let name = text::safe(&killed.queue.name);
+            log::warn(&format!("the redrive of queue '{name}' has stopped: {detail}"));
+            out.line(&line)?;
+            out.flush()?;
+        }
+        Ok(is_told)
     }
 }

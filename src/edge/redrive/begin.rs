@@ -19,10 +19,12 @@ use crate::edge::move_record::{head_of, new_move, refuse_task, running_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{Queue, RedriveStarted};
-use crate::rules::redrive::archive::{ArchiveLine, ArchiveState, MoveResult};
+use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::parking::SentChains;
+use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::text;
@@ -248,6 +250,8 @@ impl Redriver {
                 hold: request.hold,
                 verifies: request.verifies,
             },
+            window: request.rate.map(RateWindow::new),
+            begun,
             hidden_until: begun + wait,
             is_thorough: false,
             unseen: None,
@@ -300,7 +304,7 @@ impl Redriver {
         let head = head_of(&state);
         let archive = self.archives.create(&head)?;
         state.archive = Some(archive.path().display().to_string());
-        let archive_state = ArchiveState { head: Some(head), ..ArchiveState::default() };
+        let archive_state = ArchiveState::with_head(head);
         Ok((state, archive, archive_state))
     }
 

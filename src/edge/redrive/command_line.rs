@@ -1,7 +1,10 @@
 //! The command line of `dlq-redrive`: what is to be done, with which messages.
 
+use std::path::Path;
+
 use super::auto::OPTIONS as AUTO_OPTIONS;
-use super::{RedriveRequest, Redriver};
+use super::plan_file::{self, is_queue};
+use super::{RedriveRequest, Redriver, restore};
 use crate::args::Given;
 use crate::error::Error;
 use crate::rules::redrive::ramp::Ramp;
@@ -38,14 +41,6 @@ pub enum RedriveCommand {
     },
     Verify(String),
     Restore(String),
-}
-
-/// Returns whether an operand could be a queue: a name, an ARN or a URL.
-pub(super) fn is_queue(text: &str) -> bool {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    let name = text.strip_suffix(".fifo").unwrap_or(text);
-    text != "-" && name.bytes().all(is_name)
-        || ["arn:", "http://", "https://"].iter().any(|begin| text.starts_with(begin))
 }
 
 impl ApplyInput {
@@ -110,6 +105,27 @@ const PACE: &[&str] =
 const ANY: &[&str] = &["profile", "region", "endpoint-url"];
 
 impl RedriveCommand {
+    /// Reads the files that the command names, before AWS is asked. What is no file, such as a pipe, can
+    /// be read once only, and is read later.
+    pub fn check_input(&self) -> Result<(), Error> {
+        let plan = match self {
+            RedriveCommand::Restore(archive) => {
+                return restore::read_head(Path::new(archive)).map(drop);
+            }
+            RedriveCommand::Apply(ApplyInput::Plan(plan))
+            | RedriveCommand::Resume { plan: Some(plan), .. } => plan,
+            _ => return Ok(()),
+        };
+        if plan == "-" {
+            return Ok(());
+        }
+        let found = Path::new(plan).metadata();
+        match found.map_err(|error| Error::file("read", Path::new(plan), &error))?.is_file() {
+            true => plan_file::read(plan).map(drop),
+            false => Ok(()),
+        }
+    }
+
     /// Returns how the command is named in a usage error, and the options that it takes.
     fn options(&self) -> (&'static str, Vec<&'static str>) {
         let (name, parts): (_, [&[&str]; 3]) = match self {

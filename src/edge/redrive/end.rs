@@ -205,7 +205,7 @@ impl RedriveRun<'_, '_> {
 /// Returns the reason for which a message is left, as a clause.
 fn in_words(why: &str) -> &'static str {
     match why {
-        "do_not" => "a verdict advises against its redrive; --force moves it",
+        "do_not" => "a verdict advises against its redrive, or cannot be read; --force moves it",
         "no_destination" => "no destination is known; give --to",
         "too_large" => "larger than its destination accepts",
         "waits" => "an earlier message of its group is left",

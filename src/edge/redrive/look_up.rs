@@ -64,6 +64,7 @@ impl Redriver {
         if request.incident.is_some() {
             target.incident.clone_from(&request.incident);
         }
+        log::set_incident(target.incident.as_deref());
         let mut routes = MoveRoutes::default();
         let given = request.to.as_deref().map(|to| self.given(to, &mut routes)).transpose()?;
         let sources = self.source_arns(&target);

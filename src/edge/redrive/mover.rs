@@ -12,17 +12,17 @@ use super::route::MoveRoutes;
 use super::stop::MoveStop;
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
-use crate::edge::aws::Sqs;
-use crate::edge::sweep::{BatchFate, Fate, SweptMessage};
+use crate::edge::aws::{Received, Sqs};
+use crate::edge::sweep::{BatchFate, Fate};
 use crate::event::Queue;
 use crate::log;
 use crate::rules::evidence::message::Message;
-use crate::rules::redrive::archive::{
-    ArchiveLine, ArchiveState, IdHash, MessageProgress, MoveResult, id_hash,
-};
+use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::destination::Destinations;
+use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::parking::SentChains;
+use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::selection::Selection;
 
 /// The messages of a plan: the destination of each, as an index.
@@ -72,6 +72,8 @@ pub(super) struct Mover<'a> {
     /// The groups whose later messages wait, because an earlier one is left.
     waiting_groups: HashSet<String>,
     refused_in_a_row: u32,
+    /// Whether a message has shown how others of its cause look: those seen before it are looked at again.
+    pub(super) has_learned: bool,
     /// The messages that an earlier run has archived: their send may have taken place.
     interrupted: HashSet<IdHash>,
     /// The messages of an earlier run that are not deleted, and were not seen in this run.
@@ -94,27 +96,37 @@ pub(super) struct Sorted {
     park: Vec<Choice>,
 }
 
+impl Sorted {
+    /// Takes the first messages that are to be sent, and all others.
+    pub(super) fn split_off_first(&mut self, sends: u64) -> Sorted {
+        let count = usize::try_from(sends).unwrap_or(usize::MAX).min(self.send.len());
+        let rest = self.send.split_off(count);
+        Sorted {
+            send: std::mem::replace(&mut self.send, rest),
+            delete: std::mem::take(&mut self.delete),
+            park: std::mem::take(&mut self.park),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.send.is_empty()
+    }
+}
+
 impl<'a> Mover<'a> {
     pub(super) fn new(
         (sqs, scope, queue, id): (&'a Sqs, usize, &'a Queue, &'a str),
         (archive, state): (ArchiveWriter, ArchiveState),
         (destinations, routes): (Destinations, MoveRoutes),
     ) -> Self {
-        let unsettled = state
-            .messages
-            .iter()
-            .filter(|(_, one)| one.sent_as.is_none() && !one.is_deleted && !one.is_parked);
-        let interrupted = unsettled.map(|(id, _)| *id).collect();
-        let undeleted = state.messages.iter().filter(|(_, one)| !one.is_deleted);
-        let unseen = undeleted.map(|(id, _)| *id).collect();
-        let count = |is: fn(&MessageProgress) -> bool| {
-            state.messages.values().filter(|one| is(one)).count() as u64
-        };
+        let unsettled = state.undeleted().filter(|(_, one)| !one.is_sent && !one.is_parked);
+        let interrupted = unsettled.map(|(id, _)| id).collect();
+        let unseen = state.undeleted().map(|(id, _)| id).collect();
         let counts = MoveCounts {
-            sent: count(|one| one.sent_as.is_some()),
-            moved: count(|one| one.sent_as.is_some() && one.is_deleted),
-            deleted: count(|one| one.is_deleted),
-            parked: count(|one| one.is_parked),
+            sent: state.count(|one| one.is_sent),
+            moved: state.count(|one| one.is_sent && one.is_deleted),
+            deleted: state.deleted(),
+            parked: state.count(|one| one.is_parked),
             ..MoveCounts::default()
         };
         Mover {
@@ -135,6 +147,7 @@ impl<'a> Mover<'a> {
             failed_groups: HashSet::new(),
             waiting_groups: HashSet::new(),
             refused_in_a_row: 0,
+            has_learned: false,
             interrupted,
             unseen,
         }
@@ -149,12 +162,12 @@ impl<'a> Mover<'a> {
     /// message was seen: the record of their deletion was cut off. The others that are gone are lost.
     pub(super) fn settle_gone(&mut self) {
         for id in std::mem::take(&mut self.unseen) {
-            let one = self.state.messages.entry(id).or_default();
-            match one.sent_as.is_some() || one.is_parked {
+            let one = self.state.get(&id).unwrap_or_default();
+            match one.is_sent || one.is_parked {
                 true => {
-                    one.is_deleted = true;
+                    self.state.change(id, |one| one.is_deleted = true);
                     self.counts.deleted += 1;
-                    self.counts.moved += u64::from(one.sent_as.is_some());
+                    self.counts.moved += u64::from(one.is_sent);
                 }
                 false => self.counts.lost += 1,
             }
@@ -163,26 +176,21 @@ impl<'a> Mover<'a> {
 
     /// Returns how many messages may be in both queues.
     pub(super) fn possible_duplicates(&self) -> u64 {
-        self.state.messages.values().filter(|one| one.is_listed).count() as u64
+        self.state.count(|one| one.is_listed)
     }
 
     /// Returns how many planned messages were neither sent nor parked.
     pub(super) fn missing(&self) -> u64 {
         let Some(plan) = &self.plan else { return 0 };
-        let is_settled = |id: &&IdHash| {
-            self.state.messages.get(*id).is_some_and(|one| one.sent_as.is_some() || one.is_parked)
-        };
+        let is_settled =
+            |id: &&IdHash| self.state.get(id).is_some_and(|one| one.is_sent || one.is_parked);
         plan.ids.keys().filter(|id| !is_settled(id)).count() as u64
     }
 
     /// Decides which messages of a batch are meant, `quota` at most. The routes then have the
     /// destination of each.
-    pub(super) fn choose(
-        &mut self,
-        batch: &[SweptMessage],
-        quota: u64,
-    ) -> Result<Sorted, MoveStop> {
-        let returned = batch.iter().filter(|one| self.is_own(&one.received.message.id)).count();
+    pub(super) fn choose(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {
+        let returned = batch.iter().filter(|one| self.is_own(&one.message.id)).count();
         if returned > 0 {
             return Err(MoveStop::Tripped(Trip::Returned(returned as u64)));
         }
@@ -198,7 +206,7 @@ impl<'a> Mover<'a> {
     /// also after it has stopped.
     pub(super) fn take(
         &mut self,
-        batch: &[SweptMessage],
+        batch: &[Received],
         sorted: Sorted,
         fate: &mut BatchFate,
     ) -> Result<(), MoveStop> {
@@ -207,7 +215,7 @@ impl<'a> Mover<'a> {
             .park
             .iter()
             .map(|one| {
-                let id = batch[one.at].received.message.id.clone();
+                let id = batch[one.at].message.id.clone();
                 let deaths = u64::from(self.chains.deaths(&id));
                 MoveResult::Parked { id, deaths }
             })
@@ -225,18 +233,18 @@ impl<'a> Mover<'a> {
     /// Archives the messages that no earlier run has archived.
     fn archive<'b>(
         &mut self,
-        batch: &[SweptMessage],
+        batch: &[Received],
         choices: impl Iterator<Item = &'b Choice>,
     ) -> Result<(), MoveStop> {
         let new: Vec<(&Message, Option<&str>)> = choices
-            .map(|one| (&batch[one.at].received.message, Some(one.fingerprint.as_str())))
-            .filter(|(message, _)| !self.state.messages.contains_key(&id_hash(&message.id)))
+            .map(|one| (&batch[one.at].message, Some(one.fingerprint.as_str())))
+            .filter(|(message, _)| self.state.progress(&message.id).is_none())
             .collect();
         if !new.is_empty() {
             self.archive.messages(&new, clock::now())?;
         }
         for (message, _) in new {
-            self.state.messages.entry(id_hash(&message.id)).or_default();
+            self.state.add_message(id_hash(&message.id));
         }
         Ok(())
     }
@@ -257,29 +265,31 @@ impl<'a> Mover<'a> {
     /// Deletes messages whose send is on disk.
     fn delete(
         &mut self,
-        batch: &[SweptMessage],
+        batch: &[Received],
         deletable: &[usize],
         fate: &mut BatchFate,
     ) -> Result<(), MoveStop> {
         if deletable.is_empty() {
             return Ok(());
         }
-        let handles: Vec<&str> =
-            deletable.iter().map(|at| batch[*at].received.handle.as_str()).collect();
+        let handles: Vec<&str> = deletable.iter().map(|at| batch[*at].handle.as_str()).collect();
         let results = self.sqs.delete(self.scope, &self.queue.url, &handles);
         let mut lines = Vec::new();
         let (mut refused, mut deleted) = (None, 0);
         for (at, result) in deletable.iter().zip(results) {
-            let id = batch[*at].received.message.id.clone();
-            let progress = self.state.messages.get(&id_hash(&id)).copied().unwrap_or_default();
+            let id = batch[*at].message.id.clone();
+            let progress = self.state.progress(&id).unwrap_or_default();
             match result {
                 Ok(()) => {
                     deleted += 1;
                     self.counts.undeleted.remove(&id_hash(&id));
-                    fate.fates[*at] = Fate::Taken;
+                    fate.fates[*at] = match progress.is_deleted {
+                        true => Fate::TakenAgain,
+                        false => Fate::Taken,
+                    };
                     if !progress.is_deleted {
                         self.counts.deleted += 1;
-                        self.counts.moved += u64::from(progress.sent_as.is_some());
+                        self.counts.moved += u64::from(progress.is_sent);
                     }
                     lines.push(MoveResult::Deleted { id });
                 }

@@ -2,7 +2,7 @@
 
 use super::apply::RedriveRun;
 use crate::log;
-use crate::rules::redrive::archive::id_hash;
+use crate::rules::redrive::id_set::id_hash;
 use crate::rules::redrive::selection::Selection;
 
 /// Warns of named messages that were not seen, and of causes of which no message was. Returns whether
@@ -29,7 +29,7 @@ pub(super) fn tell(
 impl RedriveRun<'_, '_> {
     /// Removes the archive when it has no message: nobody can need it.
     pub(super) fn drop_empty_archive(&mut self) {
-        let is_empty = self.mover.state.messages.is_empty();
+        let is_empty = self.mover.state.is_empty();
         if is_empty && self.mover.archive.remove_without_messages() {
             self.record.document.state.archive = None;
         }
@@ -60,11 +60,11 @@ impl RedriveRun<'_, '_> {
             return false;
         }
         let left_out = &self.mover.counts.left_out;
-        let known = &self.mover.state.messages;
+        let known = &self.mover.state;
         let has_any = !known.is_empty() || !left_out.is_empty();
         tell(&state.queue.name, &self.mover.selection, has_any, |id| {
             let key = id_hash(id);
-            known.contains_key(&key) || left_out.values().any(|ids| ids.contains(&key))
+            known.get(&key).is_some() || left_out.values().any(|ids| ids.contains(&key))
         })
     }
 }

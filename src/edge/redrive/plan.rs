@@ -132,10 +132,10 @@ impl Redriver {
         let now = clock::now();
         let mut late = 0;
         let outcome = sweep(self.sqs(), target, &limits, &mut |batch| {
-            for swept in &batch {
-                late += u64::from(purge::has_come_after(&swept.received.message, now));
+            for received in batch {
+                late += u64::from(purge::has_come_after(&received.message, now));
                 if request.limit.is_none_or(|limit| writer.messages < limit) {
-                    self.plan_message(source, request, &swept.received.message, now, writer)?;
+                    self.plan_message(source, request, &received.message, now, writer)?;
                 }
             }
             let is_enough = request.limit.is_some_and(|limit| writer.messages >= limit);
@@ -202,7 +202,9 @@ impl Redriver {
             Ok(()) => {}
             Err(LeftOut::NotSelected) => return Ok(()),
             Err(LeftOut::Blocked) => {
-                leave(format!("a verdict advises against the redrive of {fingerprint}"));
+                leave(format!(
+                    "a verdict advises against the redrive of {fingerprint}, or cannot be read"
+                ));
                 return Ok(());
             }
         }

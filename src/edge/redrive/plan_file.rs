@@ -7,10 +7,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::command_line::is_queue;
 use super::mover::PlannedIds;
 use crate::error::Error;
-use crate::rules::redrive::archive::id_hash;
+use crate::rules::redrive::id_set::id_hash;
 use crate::rules::redrive::plan::{LINE_MAX, PlanFault, PlanHead, PlanReader};
 
 /// A plan as it was read.
@@ -69,4 +68,12 @@ fn read_from(name: &str, mut from: impl BufRead) -> Result<PlanFile, Error> {
     let head = reader.finish().map_err(|fault| failed(fault.to_string()))?;
     let hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(PlanFile { head, planned, hash })
+}
+
+/// Returns whether an operand could be a queue: a name, an ARN or a URL.
+pub(super) fn is_queue(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let name = text.strip_suffix(".fifo").unwrap_or(text);
+    text != "-" && name.bytes().all(is_name)
+        || ["arn:", "http://", "https://"].iter().any(|begin| text.starts_with(begin))
 }

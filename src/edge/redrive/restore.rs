@@ -18,12 +18,12 @@ use crate::error::Error;
 use crate::event::{ArchiveRestored, Event};
 use crate::log;
 use crate::rules::evidence::message::Message;
-use crate::rules::redrive::archive::{
-    ArchiveHead, ArchiveLine, ArchiveState, IdHash, MoveResult, id_hash,
-};
+use crate::rules::redrive::archive::{ArchiveHead, ArchiveLine, MoveResult};
 use crate::rules::redrive::batch;
 use crate::rules::redrive::dedup_id;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
+use crate::rules::redrive::id_set::{IdHash, id_hash};
+use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::restoring::{NotRestored, RestoreChoice};
 use crate::text;
 use crate::wire::Output;
@@ -121,7 +121,7 @@ impl Redriver {
 }
 
 /// Reads the head of an archive, which names the queue.
-fn read_head(path: &Path) -> Result<ArchiveHead, Error> {
+pub(super) fn read_head(path: &Path) -> Result<ArchiveHead, Error> {
     match ArchiveReader::open(path)?.next() {
         Some(Ok(ArchiveLine::Head(head))) => Ok(*head),
         Some(Err(error)) => Err(error),
@@ -347,7 +347,7 @@ impl Restore<'_> {
     /// Whether an id is that of a message of the archive, or of an earlier restore.
     fn is_known(&self, id: &str) -> bool {
         let key: IdHash = id_hash(id);
-        self.state.messages.contains_key(&key) || self.state.restored.contains(&key)
+        self.state.get(&key).is_some() || self.state.restored.contains(&key)
     }
 
     /// Records and reports the end. Returns whether a part failed.

@@ -47,7 +47,7 @@ impl Redriver {
         let state = self.redrive_of(&state.id)?;
         let signals = StopSignals::listening()?;
         let archive_state = ArchiveReader::state(Path::new(&path))?;
-        let right = reverify::judge(&state, archive_state.sent.len() as u64).map_err(refused)?;
+        let right = reverify::judge(&state, archive_state.count(|one| one.is_sent)).map_err(refused)?;
         let archive = (self.archives.resume(Path::new(&path))?, archive_state);
         let (queue, id) = (source.target.queue.clone(), state.id.clone());
         let own_receives_max = source.own_receives_max();
@@ -70,8 +70,17 @@ impl Redriver {
         let begun = clock::tick();
         let (mover, record) = (&mut mover, &mut record);
         let (hidden_until, is_thorough, unseen) = (begun, false, None);
-        let mut redrive =
-            RedriveRun { mover, record, watch, pace, hidden_until, is_thorough, unseen };
+        let mut redrive = RedriveRun {
+            mover,
+            record,
+            watch,
+            pace,
+            window: None,
+            begun,
+            hidden_until,
+            is_thorough,
+            unseen,
+        };
         let depth = source.attributes.counts.depth();
         let result = redrive.look_and_verify(depth);
         let failed = redrive.finish_late(result, right, begun)?;

@@ -123,6 +123,7 @@ impl SessionRunner {
             cooldown_ms: millis(self.settings.cooldown),
             journal_size_max: self.state.rotation().size_max,
             journal_keep: self.state.journal_keep,
+            journal_age_ms: millis(self.state.rotation().age_max),
         }
     }
 

@@ -83,6 +83,7 @@ impl SessionRunner {
             let Decision::Start(index, session) = decision else { continue };
             document.sessions.push(Session::clone(session));
             let incident = &document.incidents[*index];
+            let _scope = log::about(Some(&incident.id));
             let spawned = match self.dry {
                 None => self.spawn(&self.session_plan(incident, session), session),
                 Some(_) => Ok(None),

@@ -39,7 +39,11 @@ impl<'a> SessionContext<'a> {
     pub(super) fn new(store: &'a Store, session: &'a str, plan: Plan) -> Self {
         let journal = Journal::new(
             store,
-            Rotation { size_max: plan.journal_size_max, keep: plan.journal_keep },
+            Rotation {
+                size_max: plan.journal_size_max,
+                keep: plan.journal_keep,
+                age_max: Duration::from_millis(plan.journal_age_ms),
+            },
         );
         let folder = canonical_session_folder(store.dir(), session);
         let (written, place) = (WrittenEvents::new(&folder), session.to_owned());

@@ -101,6 +101,13 @@ pub struct Plan {
     pub journal_size_max: u64,
     /// Older segments of the journal that are kept.
     pub journal_keep: u32,
+    /// Milliseconds for which these are kept. Plans that lack the field set no limit.
+    #[serde(default = "endless")]
+    pub journal_age_ms: u64,
+}
+
+fn endless() -> u64 {
+    u64::MAX
 }
 
 fn first_version() -> u32 {

@@ -1,6 +1,7 @@
 //! The contract between the dispatcher and the channels: what is to be delivered, and what came of
 //! one attempt. A channel makes one attempt; the dispatcher decides about the next.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,7 @@ pub struct Delivery {
     /// The id of the incident; None as well when there are several.
     pub incident: Option<String>,
     /// The line of the event, at most [`EVENT_MAX`] bytes. None: longer, or several events.
-    pub event: Option<String>,
+    pub event: Option<Arc<str>>,
     pub notice: Notice,
     /// Name that the channel gave to an earlier notice of the incident.
     pub handle: Option<String>,

@@ -97,7 +97,7 @@ mod tests {
             tiers: Vec::new(),
             losses: std::collections::BTreeMap::new(),
             incident: None,
-            line: String::new(),
+            line: "".into(),
             repeats: 0,
         }
     }
@@ -117,6 +117,7 @@ mod tests {
             ("by a later step", called(2, 20), 1, true),
             ("by an earlier step", called(1, 20), 2, false),
             ("before the notice", called(1, 9), 1, false),
+            ("at the moment of the notice", called(1, 10), 1, true),
             ("for what has ended there", ended, 1, false),
         ];
         for (rule, target, step, expected) in rows {
@@ -147,9 +148,11 @@ mod tests {
     fn called_channel_keeps_what_waits_and_takes_what_lasts() {
         let pending = fixtures::due("q", SendReason::News).events;
         let mut target = Topic { pending: pending.clone(), ..Topic::default() };
-        let source = Topic { persists: true, ..open(3) };
+        target.touched = at(9);
+        let source = Topic { persists: true, touched: at(4), ..open(3) };
         take_step(&mut target, &source, Duration::ZERO, at(20));
         assert_eq!((target.pending, target.persists), (pending, true));
+        assert_eq!(target.touched, at(9), "the newest event of either");
         assert_eq!(target.told.map(|told| told.first_at), Some(at(20)));
     }
 

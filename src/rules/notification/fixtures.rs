@@ -16,7 +16,7 @@ pub fn due(subject: &str, reason: SendReason) -> DueNotice {
         at,
         due: at,
         hold: None,
-        line: String::new(),
+        line: "".into(),
         causes: Vec::new(),
     };
     DueNotice {

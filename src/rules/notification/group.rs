@@ -272,7 +272,8 @@ mod tests {
             } else {
                 one.reason = SendReason::News;
                 one.events[0].line =
-                    format!(r#"{{"specversion":"1.0","id":"i","source":"s","type":"{of}"}}"#);
+                    format!(r#"{{"specversion":"1.0","id":"i","source":"s","type":"{of}"}}"#)
+                        .into();
             }
             one
         };
@@ -313,7 +314,36 @@ mod tests {
             assert_eq!(clear_wait(&topic, five, at(20)), Duration::from_secs(60 * minutes));
         }
         let topic = Topic { flaps: vec![at(10)], ..Topic::default() };
+        assert_eq!(clear_wait(&topic, five, at(70)), five * 2, "within an hour");
         assert_eq!(clear_wait(&topic, five, at(71)), five, "an hour later");
         assert_eq!(clear_wait(&topic, FLAP_SPAN * 3, at(20)), FLAP_SPAN * 3, "a longer wait");
+    }
+
+    #[test]
+    fn returns_are_counted_while_problem_and_absence_last_an_hour_at_most() {
+        let at = |minutes: u64| Timestamp::from_millis(0).plus(Duration::from_secs(60 * minutes));
+        // The last return, the end after it, the next return, and the number that counts then.
+        let rows = [
+            ("both short", 10, 20, 30, 2),
+            ("a problem of an hour", 10, 70, 80, 2),
+            ("a longer problem", 10, 71, 80, 1),
+            ("an absence of an hour", 10, 20, 80, 2),
+            ("a longer absence", 10, 20, 81, 1),
+        ];
+        for (rule, last, ended, now, expected) in rows {
+            let ended_at = Some(at(ended));
+            let mut topic = Topic { flaps: vec![at(last)], ended_at, ..Topic::default() };
+            flap(&mut topic, at(now));
+            assert_eq!(topic.flaps.len(), expected, "{rule}");
+        }
+        // After an end that was told, the wait becomes longer than the problem was away.
+        let waits = [(4, 10), (5, 10), (9, 10), (10, 20), (59, 60), (60, 60), (61, 5)];
+        for (away, expected) in waits {
+            let mut topic = Topic { ended_at: Some(at(100)), ..Topic::default() };
+            let now = at(100 + away);
+            lengthen_wait(&mut topic, Duration::from_secs(300), now);
+            let wait = clear_wait(&topic, Duration::from_secs(300), now);
+            assert_eq!(wait, Duration::from_secs(60 * expected), "away for {away} minutes");
+        }
     }
 }

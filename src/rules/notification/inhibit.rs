@@ -52,7 +52,7 @@ mod tests {
             tiers: Vec::new(),
             losses: std::collections::BTreeMap::new(),
             incident: None,
-            line: String::new(),
+            line: "".into(),
             repeats: 0,
         };
         let rows = [

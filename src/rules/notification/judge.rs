@@ -5,6 +5,7 @@
 //! again only for a [`SendReason`]; an event that waits is in the record, so that a restart forgets
 //! none. Pure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::causes::{self, new_causes};
@@ -47,7 +48,7 @@ pub fn judge_event(
     topic: &mut Topic,
     problem: &Problem,
     facts: &EventFacts,
-    line: &str,
+    line: &Arc<str>,
     routing: Routing<'_>,
     now: Timestamp,
 ) -> NoticeDecision {
@@ -119,7 +120,7 @@ pub fn judge_event(
 fn begin_unseen(
     topic: &mut Topic,
     facts: &EventFacts,
-    line: &str,
+    line: &Arc<str>,
     routing: Routing<'_>,
     now: Timestamp,
 ) {
@@ -143,7 +144,7 @@ fn begin_unseen(
 fn judge_past(
     topic: &mut Topic,
     facts: &EventFacts,
-    line: &str,
+    line: &Arc<str>,
     routing: Routing<'_>,
     now: Timestamp,
 ) -> NoticeDecision {
@@ -180,7 +181,7 @@ fn take_incident(topic: &mut Topic, facts: &EventFacts) {
 fn come_back(
     topic: &mut Topic,
     facts: &EventFacts,
-    line: &str,
+    line: &Arc<str>,
     routing: Routing<'_>,
     now: Timestamp,
 ) -> NoticeDecision {

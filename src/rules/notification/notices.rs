@@ -243,6 +243,8 @@ impl Notices {
     pub fn remember(&mut self, judged: Vec<JudgedEvent>, now: Timestamp) -> usize {
         let oldest = now.minus(KEPT_FOR);
         self.handled.retain(|entry| entry.at >= oldest);
+        // Doubled, the list has room for 6,000 events that never come.
+        self.handled.reserve_exact(judged.len());
         self.handled.extend(judged);
         let too_many = self.handled.len().saturating_sub(KEPT_MAX);
         let newest = self.handled.drain(..too_many).map(|entry| entry.at).max();

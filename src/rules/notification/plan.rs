@@ -11,6 +11,7 @@ mod known;
 mod round;
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 pub use self::collect::HeldNotice;
 use self::collect::{DueNotices, collect_due};
@@ -37,7 +38,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct ArrivedEvent {
     pub facts: EventFacts,
-    pub line: String,
+    pub line: Arc<str>,
     pub channels: Vec<RoutedChannel>,
     /// Whether a route without channels keeps it from all.
     pub is_muted: bool,
@@ -208,7 +209,7 @@ fn judge_arrived(
 }
 
 /// Returns the event of a step that updates a notice.
-fn step(facts: &EventFacts, line: &str, now: Timestamp) -> Pending {
+fn step(facts: &EventFacts, line: &Arc<str>, now: Timestamp) -> Pending {
     Pending {
         key: facts.key.clone(),
         reason: SendReason::News,
@@ -216,7 +217,7 @@ fn step(facts: &EventFacts, line: &str, now: Timestamp) -> Pending {
         at: facts.at,
         due: now,
         hold: None,
-        line: line.to_owned(),
+        line: line.clone(),
         causes: Vec::new(),
     }
 }

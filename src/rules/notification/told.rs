@@ -1,6 +1,7 @@
 //! The record of what people were told, and the notice that tells it again. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::facts::{EventFacts, TopicChange, reread};
 use super::group::DueNotice;
@@ -36,14 +37,14 @@ pub fn restart(topic: &mut Topic) {
 
 /// Records that another incident has begun in place of the one that the channel was told of, as whose
 /// end does not count: its tiers, its growth and its acknowledgement are its own, its key stays.
-pub fn follow_incident(topic: &mut Topic, facts: &EventFacts, line: &str, now: Timestamp) {
+pub fn follow_incident(topic: &mut Topic, facts: &EventFacts, line: &Arc<str>, now: Timestamp) {
     if facts.incident.is_none() || facts.incident == topic.incident {
         return;
     }
     let was_acked = topic.acked_until.take().is_some();
     if let Some(told) = &mut topic.told {
         (told.severity, told.depth) = (facts.severity, facts.depth);
-        line.clone_into(&mut told.line);
+        told.line.clone_from(line);
         told.tiers.clear();
         told.losses.clear();
         if was_acked {

@@ -1,6 +1,7 @@
 //! A topic: the record in `notices.json` of what a channel was told of a problem, and of what waits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +67,9 @@ pub struct Pending {
     /// The moment at which it is told.
     pub due: Timestamp,
     pub hold: Option<HoldReason>,
-    /// The line of the event; empty for one that is longer than events are.
-    pub line: String,
+    /// The line of the event; empty for one that is longer than events are. Shared with what is told of it,
+    /// as are all lines: in a storm each copy is MiB.
+    pub line: Arc<str>,
     /// The fingerprints of the event that are new to the channel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
@@ -91,7 +93,7 @@ pub struct Told {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<String>,
     /// The line of the event that describes the problem best, for reminders.
-    pub line: String,
+    pub line: Arc<str>,
     pub repeats: u64,
 }
 

@@ -1,5 +1,7 @@
 //! The events of a topic that wait to be told. Pure.
 
+use std::sync::Arc;
+
 use super::facts::{EventFacts, TopicChange, reread};
 use super::topic::{HoldReason, PENDING_MAX, Pending, SendReason, Topic};
 use crate::time::Timestamp;
@@ -7,7 +9,7 @@ use crate::time::Timestamp;
 /// Returns an event that waits until `due`.
 pub fn waiting(
     facts: &EventFacts,
-    line: &str,
+    line: &Arc<str>,
     reason: SendReason,
     due: Timestamp,
     now: Timestamp,
@@ -17,7 +19,7 @@ pub fn waiting(
         (true, SendReason::Ended) => Some(HoldReason::Stable),
         (true, _) => Some(HoldReason::Group),
     };
-    let (key, line) = (facts.key.clone(), line.to_owned());
+    let (key, line) = (facts.key.clone(), line.clone());
     let (severity, at, causes) = (facts.severity, facts.at, Vec::new());
     Pending { key, reason, severity, at, due, hold, line, causes }
 }
@@ -62,7 +64,7 @@ mod tests {
             at: Timestamp::default(),
             due: Timestamp::default(),
             hold: None,
-            line: String::new(),
+            line: "".into(),
             causes: Vec::new(),
         };
         let rows = [

@@ -23,8 +23,6 @@ const SENTENCE_MAX: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GithubAnswer {
     Success,
-    /// No change since the tag that was sent.
-    NotModified,
     /// A limit on requests: nothing is asked before `until`.
     Limited {
         until: Timestamp,
@@ -43,7 +41,7 @@ pub enum GithubAnswer {
     ServerFault {
         status: u16,
     },
-    /// An answer of no known form.
+    /// An answer of no known form. So is 304: no request names a tag.
     Unknown {
         status: u16,
     },
@@ -99,7 +97,6 @@ pub fn meaning(answer: &HttpAnswer, limits: u32, now: Timestamp) -> GithubAnswer
     match answer.status {
         200..=299 if answer.is_whole => GithubAnswer::Success,
         200..=299 => GithubAnswer::ServerFault { status: answer.status },
-        304 => GithubAnswer::NotModified,
         401 => GithubAnswer::Unauthorized,
         403 | 429 if is_limit(answer, &body) => {
             GithubAnswer::Limited { until: pause_end(answer, limits, now) }
@@ -263,7 +260,7 @@ mod tests {
         let accepted: Headers<'_> = &[("x-accepted-github-permissions", "pull_requests=write")];
         let rows: [(u16, Headers<'_>, &str, GithubAnswer); 9] = [
             (200, &[], "{}", GithubAnswer::Success),
-            (304, &[], "", GithubAnswer::NotModified),
+            (304, &[], "", GithubAnswer::Unknown { status: 304 }),
             (401, &[], "{}", GithubAnswer::Unauthorized),
             (403, accepted, text, forbidden),
             (404, &[], "{}", GithubAnswer::NotFound),

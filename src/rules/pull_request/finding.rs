@@ -1,11 +1,13 @@
 //! The finding of a session, as far as it is published: `finding.json` in its folder.
 //!
-//! The supervisor writes it when the verdict was checked. All of it is redacted, and none of it is
-//! inert: [`super::published`] makes it so.
+//! The supervisor writes it when the verdict was checked. Excerpts are redacted there; the sentences are the
+//! model's, which has read the code, too. [`Finding::redacted`] is applied before anything is published, and
+//! [`super::published`] makes it inert.
 
 use serde::{Deserialize, Serialize};
 
 use super::published::EvidenceExcerpt;
+use crate::rules::evidence::redact::Redactor;
 
 /// Most files and causes that are kept.
 pub const ITEMS_MAX: usize = 50;
@@ -31,4 +33,67 @@ pub struct Finding {
     pub needs_person: Vec<String>,
     /// The cost in words; None when unknown.
     pub cost: Option<String>,
+}
+
+impl Finding {
+    /// Returns the finding without the secrets that redaction knows, in all texts that are published.
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        let redact = |text: &mut String| *text = redactor.redact_text(text).into_owned();
+        [&mut self.title, &mut self.root_cause].into_iter().for_each(redact);
+        self.cost.iter_mut().for_each(redact);
+        for item in &mut self.evidence {
+            [&mut item.id, &mut item.claim, &mut item.excerpt].into_iter().for_each(redact);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_of_a_text_that_is_published_is_redacted() {
+        let key = "AKIAIOSFODNN7EXAMPLE";
+        let texts = [
+            format!("The key {key} is in the code"),
+            "password=tr0ub4dor&3x9".to_owned(),
+            "see postgres://shop:s3cr3t-of-the-shop@db/orders".to_owned(),
+        ];
+        for text in texts {
+            let item =
+                EvidenceExcerpt { id: text.clone(), claim: text.clone(), excerpt: text.clone() };
+            let finding = Finding {
+                title: text.clone(),
+                root_cause: text.clone(),
+                evidence: vec![item],
+                ..Finding::default()
+            };
+            let found = serde_json::to_string(&finding.redacted(&Redactor::default())).unwrap();
+            for secret in [key, "tr0ub4dor", "s3cr3t-of-the-shop"] {
+                assert!(!found.contains(secret), "{text}: {found}");
+            }
+        }
+    }
+
+    /// What people need to find the place stays.
+    #[test]
+    fn citation_and_sentence_without_a_secret_stay() {
+        let texts = [
+            "m1",
+            "q.retention_s",
+            "src/a.py:12",
+            "src/token.py:12",
+            "src/secrets/password.rs:7",
+            "commit:0123456789abcdef0123456789abcdef01234567",
+            "Orders of version 2 have no customer, since 2026-11-27T08:00:00Z.",
+            "`order['customer']` raises KeyError in src/a.py:12; see d15cc665f7b7.",
+        ];
+        for text in texts {
+            let item = EvidenceExcerpt { id: text.into(), ..EvidenceExcerpt::default() };
+            let finding =
+                Finding { root_cause: text.into(), evidence: vec![item], ..Finding::default() };
+            assert_eq!(finding.clone().redacted(&Redactor::default()), finding, "{text}");
+        }
+    }
 }

@@ -33,7 +33,9 @@ pub fn facts(
     let owner = fix.and_then(|fix| fix.owner.as_deref());
     let is_open = record.end.is_none();
     let known = |word: &str, is_known: bool| is_known.then(|| word.to_owned());
-    let waiting_on = reading.and_then(|reading| names_waited_on(record.waiting_on, reading, owner));
+    let author = owner.unwrap_or(&record.author);
+    let waiting_on =
+        reading.and_then(|reading| names_waited_on(record.waiting_on, reading, author));
     let turn = record.waiting_on;
     PullRequestFacts {
         repo: record.repo.clone(),

@@ -19,6 +19,8 @@ const BODY_MAX: usize = 60_000;
 /// The length of an explanation or a claim, in characters.
 const EXPLANATION_MAX: usize = 8_000;
 const CLAIM_MAX: usize = 1_000;
+/// The length of the cost, in characters.
+const COST_MAX: usize = 40;
 /// The pieces of evidence that are shown, and the lines of each excerpt: the first that fit into a body.
 const EVIDENCE_SIZES: [(usize, usize); 4] = [(10, 20), (10, 5), (5, 3), (0, 0)];
 
@@ -138,7 +140,7 @@ fn body_with(fix: &FixSummary, audience: Audience, size: (usize, usize)) -> Stri
     );
     out.facts([("Session", span(&fix.session)), ("Cause", span(&fix.fingerprint))]);
     if let Some(cost) = fix.cost.as_ref().filter(|_| is_shown) {
-        out.facts([("Cost", cost.clone())]);
+        out.facts([("Cost", plain(cost, COST_MAX))]);
     }
     out.text()
 }

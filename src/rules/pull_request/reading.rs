@@ -28,6 +28,24 @@ pub struct PullRequestReading {
     pub labels: Vec<String>,
     /// The newest of: review request, ready for review, push. It restarts reminders.
     pub renewed_at: Option<Timestamp>,
+    pub lost: LostParts,
+}
+
+/// The parts that an answer has left out with an error. Each is empty, and says nothing: the last known value
+/// holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LostParts {
+    pub author: bool,
+    pub labels: bool,
+    /// The repository of the branch.
+    pub head_repo: bool,
+}
+
+impl LostParts {
+    /// Whether a part is missing by which the origin is judged.
+    pub fn hides_origin(self) -> bool {
+        self.author || self.labels || self.head_repo
+    }
 }
 
 /// The branch of a pull request.

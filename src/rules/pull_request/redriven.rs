@@ -31,11 +31,19 @@ pub fn due<'a>(
 
 fn fix_of<'a>(prs: &'a PullRequests, moved: &Move) -> Option<&'a FixState> {
     let opened = || prs.sessions.iter().rev().filter(|one| one.step == FixStep::Opened);
-    let name = |one: &FixState| {
-        one.pull_request.as_ref().map(|pr| subject(&one.repo, pr.number)).unwrap_or_default()
+    let is_named = |one: &FixState, repo: &str, wanted: &str| {
+        let opened = one.pull_request.as_ref();
+        opened.is_some_and(|pr| subject(repo, pr.number).eq_ignore_ascii_case(wanted))
+    };
+    // The name may be older than a rename, and another repository may have it now.
+    let was_named = |one: &FixState, wanted: &str| {
+        let former = prs.watched_of(one).map(|watched| &watched.former_repos);
+        former.into_iter().flatten().any(|repo| is_named(one, repo, wanted))
     };
     match &moved.pull_request {
-        Some(wanted) => opened().find(|one| name(one).eq_ignore_ascii_case(wanted)),
+        Some(wanted) => opened()
+            .find(|one| is_named(one, &one.repo, wanted))
+            .or_else(|| opened().find(|one| was_named(one, wanted))),
         None => opened().find(|one| moved.fingerprints.contains(&one.fingerprint)),
     }
 }
@@ -71,6 +79,7 @@ pub fn comment(moved: &Move) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::document::OpenedPullRequest;
+    use super::super::watch::fixtures::watched;
     use super::*;
 
     fn at(hours: u32) -> Timestamp {
@@ -127,6 +136,34 @@ mod tests {
             let due = due(&prs, &moves, at(hours));
             let found: Vec<&str> = due.iter().map(|(fix, _)| fix.id.as_str()).collect();
             assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{rule}");
+        }
+        // Its repository has another name now, and another one of ours has the old one.
+        let mut renamed = watched("PR_2", "acme/web", 1);
+        renamed.rename("acme/site");
+        let with_node = |id: &str, repo: &str, node: &str| FixState {
+            repo: repo.into(),
+            pull_request: Some(OpenedPullRequest { id: node.into(), number: 1, url: "".into() }),
+            ..opened(id, 1, "f1")
+        };
+        let site = with_node("b", "acme/site", "PR_2");
+        let rows = [
+            ("by its former name", vec![site.clone()], "acme/web#1", Some("b")),
+            ("by its present name", vec![site.clone()], "Acme/Site#1", Some("b")),
+            ("another number", vec![site.clone()], "acme/web#2", None),
+            ("a name that was never its", vec![site.clone()], "acme/old#1", None),
+            (
+                "who has the name now",
+                vec![with_node("a", "acme/web", "PR_1"), site],
+                "acme/web#1",
+                Some("a"),
+            ),
+        ];
+        for (rule, sessions, name, expected) in rows {
+            let watched = [("PR_2".to_owned(), renamed.clone())].into();
+            let prs = PullRequests { sessions, watched, ..PullRequests::default() };
+            let moves = [named(name)];
+            let due = due(&prs, &moves, at(1));
+            assert_eq!(due.first().map(|(fix, _)| &*fix.id), expected, "{rule}");
         }
         let refused = FixState { step: FixStep::Refused, ..opened("a", 1, "f1") };
         let prs = PullRequests { sessions: vec![refused], ..PullRequests::default() };

@@ -99,9 +99,12 @@ pub fn judge_round(
         }
         let before = known.get(&reading.id);
         let is_recorded = is_ours(reading);
-        let origin = match before.map(|one| one.origin) {
-            Some(PullRequestOrigin::Ours) => PullRequestOrigin::Ours,
-            _ => origin_of(reading, is_recorded, round.login.as_deref()),
+        let is_kept = |one: &&WatchedPullRequest| {
+            one.origin == PullRequestOrigin::Ours || reading.lost.hides_origin() && !is_recorded
+        };
+        let origin = match before.filter(is_kept) {
+            Some(one) => one.origin,
+            None => origin_of(reading, is_recorded, round.login.as_deref()),
         };
         if before.is_none() && count >= WATCHED_MAX && origin != PullRequestOrigin::Ours {
             outcome.left_out += 1;

@@ -93,14 +93,13 @@ pub fn waiting_on(reading: &PullRequestReading) -> WaitingOn {
     }
 }
 
-/// Returns the names of those who have to act next; `owner` stands for the author of a pull request
-/// of ours, which is a program.
+/// Returns the names of those who have to act next. `author` is whoever is responsible: of a pull request of
+/// ours, whose author is a program, the owner.
 pub fn names_waited_on(
     waiting_on: WaitingOn,
     reading: &PullRequestReading,
-    owner: Option<&str>,
+    author: &str,
 ) -> Option<String> {
-    let author = owner.unwrap_or(&reading.author.login);
     let names = match waiting_on {
         WaitingOn::Author | WaitingOn::Merge => author.to_owned(),
         WaitingOn::Reviewer => reading.review.asked.join(", "),

@@ -294,7 +294,9 @@ fn update_facts(
     record.rename(&reading.repo);
     record.title.clone_from(&reading.title);
     record.url.clone_from(&reading.url);
-    record.author.clone_from(&reading.author.login);
+    if !reading.lost.author {
+        record.author.clone_from(&reading.author.login);
+    }
     record.base.clone_from(&reading.base);
     record.head_commit.clone_from(&reading.head.commit);
     record.origin = origin;

@@ -5,13 +5,12 @@
 //! message that was written; a line that this program has not written is an error. Bodies are not
 //! redacted. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::document::MoveKind;
 use crate::event::Queue;
@@ -268,97 +267,6 @@ pub fn judge_size(used: u64, batch: u64, max: u64) -> Result<(), String> {
         gib(used),
         gib(max)
     ))
-}
-
-/// The first 16 bytes of the SHA-256 of a message's id: it stands for the id where many are held.
-pub type IdHash = [u8; 16];
-
-pub fn id_hash(id: &str) -> IdHash {
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&Sha256::digest(id)[..16]);
-    hash
-}
-
-/// Progress of a message of an archive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MessageProgress {
-    /// The hash of the id that its send returned.
-    pub sent_as: Option<IdHash>,
-    pub is_deleted: bool,
-    pub is_parked: bool,
-    /// Whether it is in the dead-letter queue again, under another id.
-    pub is_restored: bool,
-    /// Whether a restore has tried it, and its result is not known.
-    pub is_restoring: bool,
-    /// Whether it is listed as a possible duplicate.
-    pub is_listed: bool,
-}
-
-/// The sum of an archive: how far each message has come. Memory holds hashes of ids, no bodies.
-#[derive(Debug, Default)]
-pub struct ArchiveState {
-    pub head: Option<ArchiveHead>,
-    pub messages: HashMap<IdHash, MessageProgress>,
-    /// The ids that sends have returned.
-    pub sent: HashSet<IdHash>,
-    /// The ids that restores have returned.
-    pub restored: HashSet<IdHash>,
-    /// The outcome, once the move has ended.
-    pub outcome: Option<String>,
-    /// The lines that could not be read.
-    pub unreadable: u64,
-}
-
-impl ArchiveState {
-    /// Adds a line.
-    pub fn add(&mut self, line: ArchiveLine) {
-        match line {
-            ArchiveLine::Head(head) => self.head = Some(*head),
-            ArchiveLine::Message(one, _) => {
-                self.messages.entry(id_hash(&one.message.id)).or_default();
-            }
-            ArchiveLine::Result(result, _) => self.add_result(&result),
-        }
-    }
-
-    fn add_result(&mut self, result: &MoveResult) {
-        match result {
-            MoveResult::Sent { id, new, .. } => {
-                let new = id_hash(new);
-                self.entry(id).sent_as = Some(new);
-                self.sent.insert(new);
-            }
-            MoveResult::Deleted { id } => self.entry(id).is_deleted = true,
-            MoveResult::Restoring { id } => self.entry(id).is_restoring = true,
-            MoveResult::NotRestored { id } => self.entry(id).is_restoring = false,
-            MoveResult::Restored { id, new } => {
-                let entry = self.entry(id);
-                (entry.is_restored, entry.is_restoring) = (true, false);
-                self.restored.insert(id_hash(new));
-            }
-            MoveResult::Parked { id, .. } => self.entry(id).is_parked = true,
-            MoveResult::PossibleDuplicate { id, .. } => self.entry(id).is_listed = true,
-            MoveResult::Finished { outcome } => self.outcome = Some(outcome.clone()),
-        }
-    }
-
-    fn entry(&mut self, id: &str) -> &mut MessageProgress {
-        self.messages.entry(id_hash(id)).or_default()
-    }
-
-    /// Returns the number of messages that may have been sent and are not known to be deleted.
-    pub fn unsettled(&self) -> u64 {
-        self.messages.values().filter(|one| !one.is_deleted).count() as u64
-    }
-
-    /// Returns the number of messages that were deleted from the dead-letter queue.
-    pub fn deleted(&self) -> u64 {
-        self.messages.values().filter(|one| one.is_deleted).count() as u64
-    }
-
-    pub fn progress(&self, id: &str) -> Option<MessageProgress> {
-        self.messages.get(&id_hash(id)).copied()
-    }
 }
 
 #[cfg(test)]

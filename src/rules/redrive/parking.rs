@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::archive::{IdHash, id_hash};
+use super::id_set::{IdHash, id_hash};
 
 /// The deaths after a redrive at which a message is parked.
 pub const DEATHS_MAX: u8 = 2;

@@ -2,12 +2,6 @@
 
 use super::document::MoveStep;
 
-/// The messages after which a redrive receives several batches at once. A fault is more often seen
-/// early, and then fewer messages have travelled.
-const SEVERAL_AFTER: u64 = 500;
-/// The batches at once from then on.
-const BATCHES: usize = 4;
-
 /// The number of messages of the first steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ramp {
@@ -34,16 +28,6 @@ impl Ramp {
         }
     }
 
-    /// Returns how many batches are received at once after `moved` messages, and after how many more
-    /// that changes. A FIFO queue keeps its order with one.
-    pub fn batches_at_once(self, moved: u64, fifo: bool) -> (usize, Option<u64>) {
-        match moved {
-            _ if fifo => (1, None),
-            0..SEVERAL_AFTER => (1, Some(SEVERAL_AFTER - moved)),
-            _ => (BATCHES, None),
-        }
-    }
-
     /// Returns whether a redrive that was interrupted after `moved` messages may have been waiting for
     /// the result of a step, which it then has to wait for again.
     pub fn waits_again(self, moved: u64) -> bool {
@@ -61,10 +45,6 @@ mod tests {
         let usual = Ramp::default();
         let without = Ramp { canary: 0, ramp: 10 };
         let short = Ramp { canary: 3, ramp: 0 };
-        assert_eq!(usual.batches_at_once(0, false), (1, Some(500)));
-        assert_eq!(usual.batches_at_once(499, false), (1, Some(1)));
-        assert_eq!(usual.batches_at_once(500, false), (4, None));
-        assert_eq!(usual.batches_at_once(500, true), (1, None));
         let rows = [
             ("begin", usual, 0, (Canary, Some(1)), false),
             ("after the canary", usual, 1, (MoveStep::Ramp, Some(10)), true),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::archive::MessageProgress;
 use super::document::MoveKind;
+use super::progress::MessageProgress;
 
 /// The messages of an archive that are restored.
 #[derive(Debug, Clone, Default)]
@@ -63,14 +63,14 @@ impl RestoreChoice {
         // What a redrive has deleted was sent or parked: a line about it is missing.
         let has_gap = kind == MoveKind::Redrive
             && progress.is_deleted
-            && progress.sent_as.is_none()
+            && !progress.is_sent
             && !progress.is_parked;
         match progress {
             _ if !self.ids.is_empty() && !is_named => Err(NotRestored::NotNamed),
             one if one.is_restored && !(self.force && is_named) => Err(NotRestored::Restored),
             _ if self.force || is_named => Ok(()),
             one if one.is_restoring || has_gap => Err(NotRestored::Doubtful),
-            one if one.sent_as.is_some() => Err(NotRestored::Sent),
+            one if one.is_sent => Err(NotRestored::Sent),
             one if !one.is_deleted => Err(NotRestored::NotDeleted),
             _ => Ok(()),
         }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn message_that_only_the_archive_has_is_restored_once() {
         let deleted = MessageProgress { is_deleted: true, ..MessageProgress::default() };
-        let sent = MessageProgress { sent_as: Some([1; 16]), ..deleted };
+        let sent = MessageProgress { is_sent: true, ..deleted };
         let restored = MessageProgress { is_restored: true, ..deleted };
         let restoring = MessageProgress { is_restoring: true, ..deleted };
         let parked = MessageProgress { is_parked: true, ..deleted };

@@ -1,6 +1,7 @@
 //! The journal and the state folder while the screen is shown: damage is said, never a crash.
 
 use std::io::Write;
+use std::time::Duration;
 
 use dlq::journal::Journal;
 use dlq::journal::rotation::Rotation;
@@ -21,7 +22,7 @@ fn journal_is_followed_over_a_rotation() {
     let bench = bench("dash-rotation");
     let mut pty = start(&bench, "dlq-dash");
     let store = Store::open(&bench.state("")).unwrap();
-    let journal = Journal::new(&store, Rotation { size_max: 1, keep: 5 });
+    let journal = Journal::new(&store, Rotation { size_max: 1, keep: 5, age_max: Duration::MAX });
     for name in ["payments-dlq", "users-dlq"] {
         journal.append(raised(name, name, seconds_ago(1), None).as_bytes()).unwrap();
     }

@@ -8,6 +8,7 @@ use dlq::time::Timestamp;
 use serde_json::json;
 
 use crate::support::aws_logs::aws_v1;
+use crate::support::consumer::{Consumer, Mode};
 use crate::support::poll::{bench, journal};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{Bench, Output, wait_for};
@@ -67,8 +68,11 @@ fn suggested_commands_run_as_they_stand() {
     let sqs_lines = report.lines().filter(|line| line.starts_with("aws sqs "));
     let asked: Vec<String> = sqs_lines.map(|line| run(&bench, line).text()).collect();
     assert!(asked.concat().contains("1209600") && asked.len() >= 2, "{report}");
-    run(&bench, in_span("aws sqs start-message-move-task"));
-    wait_for("the messages are back", || sqs.depth(&source) == 2);
+    let quick = json!({"VisibilityTimeout": "1"});
+    sqs.call("SetQueueAttributes", &json!({"QueueUrl": source, "Attributes": quick}));
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    run(&bench, in_span("dlq-redrive apply"));
+    wait_for("the messages are back", || consumer.consumed().len() == 2);
 }
 
 /// The line of a stream is a hint: it may name any profile.

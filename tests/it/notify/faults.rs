@@ -1,6 +1,9 @@
 //! Faults around the outbox: a channel that is taken out, a record that is moved away or cannot be
 //! written, a fallback that refuses too.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use super::outbox::entries;
 use crate::support::event_lines::{cleared, heartbeat, raised, seconds_ago};
 use crate::support::workbench::{Bench, event, wait_for};
@@ -148,6 +151,84 @@ fn fallback_that_refuses_too_has_its_own_fallback() {
     assert_eq!(output.code(), 1, "{}", output.stderr);
     assert_eq!(told(&bench).len(), 1, "{}", output.stderr);
     assert_eq!(entries(&bench, "first") + entries(&bench, "second") + entries(&bench, "last"), 0);
+}
+
+/// A folder that cannot be written until this is dropped.
+struct UnwritableFolder {
+    path: PathBuf,
+    undo: &'static str,
+}
+
+impl UnwritableFolder {
+    /// Runs a line of shell for a folder that is `$0`; None where the user may not do that.
+    fn new(bench: &Bench, channel: &str, line: &str, undo: &'static str) -> Option<Self> {
+        let path = bench.state(&format!("outbox/{channel}"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made = Command::new("sh").args(["-c", line]).arg(&path).output().unwrap();
+        let folder = UnwritableFolder { path, undo };
+        made.status.success().then_some(folder)
+    }
+}
+
+impl Drop for UnwritableFolder {
+    fn drop(&mut self) {
+        let _ = Command::new("sh").args(["-c", self.undo]).arg(&self.path).output();
+    }
+}
+
+#[test]
+fn outbox_that_cannot_be_written_in_any_way_tells_the_fallback_until_it_can() {
+    let full = "mkdir \"$0\" && mount -t tmpfs -o size=16k tmpfs \"$0\" && \
+                { dd if=/dev/zero of=\"$0\"/filler bs=4k; true; }";
+    // No mode keeps root out.
+    let forbidden =
+        "mkdir -m 500 \"$0\" && { ! touch \"$0/x\" || { rm \"$0/x\" && chattr +i \"$0\"; }; }";
+    let rows = [
+        (
+            "a link to nothing",
+            "ln -s /nonexistent/folder \"$0\"",
+            "rm \"$0\"",
+            "cannot make folder",
+        ),
+        ("a file", "echo > \"$0\"", "rm \"$0\"", "cannot make folder"),
+        ("a full disk", full, "umount -l \"$0\"", "no space left"),
+        ("forbidden", forbidden, "chattr -i \"$0\"; chmod 700 \"$0\"", "permitted"),
+    ];
+    for (way, make, undo, cause) in rows {
+        let mut bench = Bench::new("unwritable-ways");
+        let noting = "#!/bin/sh\necho \"$1 ${DLQ_NOTICE_TITLE%%:*}\" >> \"${0%/*}/../told\"\n";
+        let noting = bench.stub("note", noting).display().to_string();
+        let channel = |name: &str| format!("{name}: {{type: exec, command: [{noting}, {name}]}}");
+        let channels = ["first", "other", "second"].map(channel).join(", ");
+        bench.configure(&format!(
+            "notifications:\n  heartbeat_rounds: 0\n  channels: {{{channels}}}\n  routes:\n    \
+             - {{channels: [first], fallback: second}}\n    - {{channels: [other]}}\n    \
+             - {{type: none, channels: [second]}}\n"
+        ));
+        let raise = |name: &str| raised(&format!("{name}-dlq"), name, seconds_ago(1), None);
+        let run = |lines: &str| {
+            let output = bench.run("dlq-notify", &["--json", "--drain", "9s"], lines);
+            let mut told = told(&bench);
+            told.sort();
+            (told, output)
+        };
+        let Some(folder) = UnwritableFolder::new(&bench, "first", make, undo) else { continue };
+        let (all, output) = run(&raise("a"));
+        assert_eq!(all, ["other a-dlq", "second a-dlq"], "{way}: {}", output.stderr);
+        assert_eq!(output.code(), 1, "{way}: {}", output.stderr);
+        let warning = "warning: cannot notify channel 'first': ";
+        let said = output.stderr.lines().find(|line| line.contains(warning)).unwrap_or_default();
+        assert!(said.contains(cause), "{way}: {}", output.stderr);
+        drop(folder);
+        let (all, output) = run(&raise("b"));
+        let expected = ["first b-dlq", "other a-dlq", "other b-dlq", "second a-dlq"];
+        assert_eq!(
+            (all.as_slice(), output.code()),
+            (&expected.map(String::from)[..], 0),
+            "{way}: {}",
+            output.stderr
+        );
+    }
 }
 
 /// A link to nothing in the place of a folder: it reads as an empty one, and cannot be written, for root too.

@@ -3,7 +3,9 @@
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 
-use crate::support::event_lines::unusual_lines;
+use dlq::store::Lock;
+
+use crate::support::event_lines::{heartbeat, unusual_lines};
 use crate::support::investigate::assert_no_process_left;
 use crate::support::workbench::{Bench, Running, event, is_alive, processes_of, signal, wait_for};
 
@@ -207,6 +209,27 @@ fn hanging_notifier_delays_no_line() {
     assert!(output.stderr.contains(hangs), "{}", output.stderr);
     for pid in pids().lines() {
         wait_for("what it started has gone with it", || !is_alive(pid.parse().unwrap()));
+    }
+}
+
+#[test]
+fn lines_of_a_round_do_not_wait_for_its_record() {
+    let bench = Bench::new("held-record");
+    bench.run("dlq-notify", &[], error_lines(1));
+    for document in ["notices", "heartbeat"] {
+        let now = dlq::clock::now();
+        let round = event("queue.odd", document, "ERROR", "") + &heartbeat(now);
+        let mut running = bench.start("dlq-notify", &["--json"]);
+        // It has taken up the records when the first line has passed.
+        running.write("{}\n");
+        assert_eq!(running.line(), "{}\n");
+        let lock = Lock::try_take(&bench.state(&format!("{document}.lock"))).unwrap().unwrap();
+        running.write(&round);
+        assert_eq!(running.line() + &running.line(), round, "{document}");
+        drop(lock);
+        let output = running.finish();
+        assert_eq!(output.code(), 0, "{document}: {}", output.stderr);
+        assert!(output.stderr.contains("ERROR orders-dlq: "), "{document}: {}", output.stderr);
     }
 }
 

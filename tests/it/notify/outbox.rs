@@ -15,7 +15,7 @@ const NOTING: &str =
     "#!/bin/sh\nline=\"$DLQ_NOTICE_ID $(cat)\"\nprintf '%s\\n' \"$line\" >> \"${0%/*}/../told\"\n";
 
 /// Configures one channel that runs the noting command.
-fn noting(bench: &mut Bench) {
+pub fn noting(bench: &mut Bench) {
     let program = bench.stub("note", NOTING).display().to_string();
     bench.configure(&format!(
         "notifications: {{channels: {{c: {{type: exec, command: [{program}]}}}}}}"
@@ -23,7 +23,7 @@ fn noting(bench: &mut Bench) {
 }
 
 /// Returns how often each event was told, and the ids of its deliveries.
-fn told(bench: &Bench) -> BTreeMap<String, Vec<String>> {
+pub fn told(bench: &Bench) -> BTreeMap<String, Vec<String>> {
     let text = std::fs::read_to_string(bench.path("told")).unwrap_or_default();
     let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text.lines() {

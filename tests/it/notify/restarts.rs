@@ -49,9 +49,9 @@ impl Restarts {
         self.journal += &format!("{lines}{end}");
         let before = self.told().len();
         let mut running = self.bench.start("dlq-notify", &[]);
-        running.write(&self.journal);
-        // The end of a round is passed on after its plan was made.
-        while running.line() != end {}
+        // A line behind the end of a round is passed on after its plan was made.
+        running.write(self.journal.clone() + "{}\n");
+        while running.line() != "{}\n" {}
         wait_for("the notices are told", || self.told().len() >= before + count);
         wait_for("they are recorded", || {
             let notices = std::fs::read_to_string(self.bench.state("notices.json"));

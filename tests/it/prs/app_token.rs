@@ -4,7 +4,7 @@ use super::*;
 use crate::support::workbench::wait_for;
 
 /// Makes a site whose token is that of an app.
-fn app_site(name: &str, github: &str) -> Option<Site> {
+pub(super) fn app_site(name: &str, github: &str) -> Option<Site> {
     let mut site = Site::new(name, github)?;
     let permissions = json!({
         "contents": "write", "pull_requests": "write", "issues": "write", "metadata": "read",

@@ -92,20 +92,20 @@ fn outage_is_told_once_for_all() {
 }
 
 /// Writes a command that prints the first token once, and the second one from then on.
-fn token_command(site: &mut Site) {
+pub(super) fn token_command(site: &mut Site, github: &str) {
     let count = site.machine.bench.path("asked");
     let script = format!(
         "#!/bin/sh\necho x >> '{0}'\nif [ $(wc -l < '{0}') -eq 1 ]; then echo old; else echo new; fi\n",
         count.display()
     );
     let path = site.machine.bench.stub("give-token", &script);
-    let github = format!("  orgs: [big]\n  token: {{command: [\"{}\"]}}\n", path.display());
+    let github = format!("{github}  token: {{command: [\"{}\"]}}\n", path.display());
     let url = site.server.url.clone();
     site.machine.configure(&url, &github);
     std::fs::write(count, "").unwrap();
 }
 
-fn asked(site: &Site) -> usize {
+pub(super) fn asked(site: &Site) -> usize {
     std::fs::read_to_string(site.machine.bench.path("asked")).unwrap().lines().count()
 }
 
@@ -115,7 +115,7 @@ fn token_that_ends_within_a_look_is_fetched_once_more() {
     site.act("seed", json!({"repos": 4, "pulls": 60, "owner": "big", "login": "person"}));
     site.act("token", json!({"token": "old", "login": "person", "requests_left": 1}));
     site.act("token", json!({"token": "new", "login": "person"}));
-    token_command(&mut site);
+    token_command(&mut site, "  orgs: [big]\n");
     let ran = site.machine.look();
     assert_eq!((ran.code, ran.events.len()), (0, 60), "{}", ran.stderr);
     assert_eq!(asked(&site), 2);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::support::event_lines::unusual_lines;
-use crate::support::workbench::{event, processes_of, wait_for};
+use crate::support::workbench::{Running, event, processes_of, wait_for};
 
 fn completed(n: u32) -> String {
     let data = format!(r#","data":{{"session":{{"id":"{}"}}}}"#, id(n));
@@ -119,11 +119,59 @@ fn stdin_of_a_person_only_watches() {
 
 #[test]
 fn follow_goes_on_until_its_reader_ends() {
-    let Some(site) = Site::new("prs-follow", "  interval: 10s\n") else { return };
+    let Some(site) = Site::new("prs-follow", "  interval: 1h\n") else { return };
     site.pull("Fix it");
+    let line = "{ dlq-prs --follow; echo $? >status; } | head -n 1";
+    let output = site.machine.bench.shell(line);
+    assert_eq!(types(&events(&output.text())), ["pr.found"], "{output:?}");
+    let status = std::fs::read_to_string(site.machine.bench.path("status")).unwrap();
+    assert_eq!(status, "0\n", "{output:?}");
+    site.assert_allowed();
+}
+
+/// Changes something before each look, and reads what is printed of it.
+fn assert_each_look_tells_its_change(site: &Site, running: &mut Running, merged: u64, closed: u64) {
+    let mut next = || -> Value { serde_json::from_str(&running.line()).unwrap() };
+    let number = |told: &Value| told["data"]["pr"]["number"].clone();
+    let mut all = vec![next(), next()];
+    assert_eq!(types(&all), ["pr.found", "pr.found"]);
+    site.on("merge", merged, json!({"login": "bob", "method": "merge"}));
+    all.push(next());
+    assert_eq!((&all[2]["type"], number(&all[2])), (&json!("pr.merged"), json!(merged)));
+    site.server.queue_fault("forbidden", "POST", "graphql");
+    all.push(next());
+    assert_eq!((&all[3]["type"], number(&all[3])), (&json!("pr.unreadable"), Value::Null));
+    site.on("state", closed, json!({"state": "closed"}));
+    all.push(next());
+    assert_eq!((&all[4]["type"], number(&all[4])), (&json!("pr.closed"), json!(closed)));
+    assert_eq!(site.machine.journal(), all, "each is told once");
+    assert_eq!(site.machine.document("prs.json")["look"]["failure"], Value::Null);
+}
+
+#[test]
+fn followed_looks_tell_changes_and_faults_between_them_once() {
+    let Some(site) = Site::new("prs-follow-looks", "  interval: 10s\n") else { return };
+    let (first, second) = (site.pull("Fix it"), site.pull("Another"));
     let mut running = site.machine.bench.start("dlq-prs", &["--follow"]);
-    assert!(running.line().contains("pr.found"));
+    assert_each_look_tells_its_change(&site, &mut running, first, second);
+    assert_eq!(running.stderr().matches("could not all be read").count(), 1);
     running.kill();
+    site.assert_allowed();
+}
+
+#[test]
+fn looks_of_the_stream_tell_changes_and_faults_between_them_once() {
+    let Some(site) = Site::new("prs-stream-looks", "  interval: 10s\n") else { return };
+    let (first, second) = (site.pull("Fix it"), site.pull("Another"));
+    let mut running = site.machine.bench.start("dlq-prs", &[]);
+    assert_each_look_tells_its_change(&site, &mut running, first, second);
+    let line = completed(9);
+    running.write(&line);
+    let output = running.finish();
+    // One of its looks was not whole.
+    assert_eq!((output.code(), output.text()), (1, line), "{output:?}");
+    assert_eq!(output.stderr.matches("could not all be read").count(), 1, "{output:?}");
+    assert_no_process_left(&site.machine);
     site.assert_allowed();
 }
 

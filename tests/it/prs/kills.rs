@@ -6,13 +6,27 @@ use super::*;
 use crate::support::dice::{Dice, campaigns};
 use crate::support::workbench::{processes_of, signal, wait_for};
 
+const MANY: &str = "  max_open: 100\n  max_per_day: 100\n  labels: [dlq]\n";
+
 /// `DLQ_LONG`, as `scripts/check --long kills` sets it, makes 30 kills.
 #[test]
 fn killed_opening_is_finished_by_the_next_run() {
     let kills = if campaigns() > 1 { 30 } else { 8 };
-    let github = "  max_open: 100\n  max_per_day: 100\n  labels: [dlq]\n";
-    let Some(site) = Site::new("prs-kills", github) else { return };
-    let mut dice = Dice(0x9b5_5eed);
+    let Some(site) = Site::new("prs-kills", MANY) else { return };
+    assert_kills_are_finished(&site, kills, Dice(0x9b5_5eed));
+}
+
+/// An app may not ask for its account in REST, and its login is spelt in two ways.
+#[test]
+fn killed_opening_of_an_app_is_finished_by_the_next_run() {
+    let kills = if campaigns() > 1 { 30 } else { 3 };
+    let Some(site) = app_token::app_site("prs-kills-app", MANY) else { return };
+    assert_kills_are_finished(&site, kills, Dice(0xa99_5eed));
+    assert!(site.pulls().iter().all(|pull| pull["author"] == json!("robot[bot]")));
+}
+
+/// Kills so many openings, and lets the next run finish each.
+fn assert_kills_are_finished(site: &Site, kills: u32, mut dice: Dice) {
     let cause = |n: u32| {
         move |session: &mut Value, _: &mut Value| {
             session["fingerprint"] = json!(format!("{n:012x}"));

@@ -6,7 +6,7 @@ use dlq::clock;
 use dlq::time::Timestamp;
 
 /// Returns the seconds until the end of a pause; None without one.
-fn pause(machine: &Machine, kind: &str) -> Option<i64> {
+pub(super) fn pause(machine: &Machine, kind: &str) -> Option<i64> {
     let prs = machine.document("prs.json");
     let until: Timestamp = serde_json::from_value(prs["pauses"][kind]["until"].clone()).ok()?;
     Some((until.millis() - clock::now().millis()) / 1000)

@@ -45,6 +45,45 @@ fn two_machines_make_one_branch_and_one_pull_request() {
     site.assert_allowed();
 }
 
+/// Nothing on the server makes an issue unique: of two, the lower number stays.
+#[test]
+fn two_machines_that_open_an_issue_at_once_keep_one() {
+    let github = "  issues: true\n  max_open: 50\n  max_per_day: 50\n";
+    let Some(site) = Site::new("prs-race-issue", github) else { return };
+    let other = site.machine("prs-race-issue-2", github);
+    for n in 1..=4 {
+        let cause = |session: &mut Value, _: &mut Value| {
+            session["fingerprint"] = json!(format!("{n:012x}"));
+            session["offers_patch"] = json!(false);
+        };
+        site.machine.plant(n, &site.base, cause);
+        other.plant(n + 100, &site.base, cause);
+        site.machine.raise(None, None);
+        other.raise(None, None);
+        at_once(&[&site.machine, &other]);
+        for machine in [&site.machine, &other] {
+            machine.due_now();
+            assert_eq!(machine.open_due().code, 0, "{n}");
+        }
+        let issues = site.state()["issues"].as_array().unwrap().clone();
+        let marker = format!("<!-- dlq-tools issue {n:012x} -->");
+        let of_cause = |one: &&Value| one["body"].as_str().unwrap().contains(&marker);
+        let open: Vec<&Value> =
+            issues.iter().filter(of_cause).filter(|one| one["state"] == json!("open")).collect();
+        assert_eq!(open.len(), 1, "{n}: {issues:?}");
+        for machine in [&site.machine, &other] {
+            let prs = machine.document("prs.json");
+            let known = prs["issues"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!(
+                (&known["number"], &known["closed_at"]),
+                (&open[0]["number"], &Value::Null),
+                "{n}"
+            );
+        }
+    }
+    site.assert_allowed();
+}
+
 #[test]
 fn two_processes_of_a_state_folder_open_once() {
     let Some(site) = Site::new("prs-twice", "") else { return };

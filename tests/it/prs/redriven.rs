@@ -63,3 +63,25 @@ fn finished_redrive_is_told_once() {
     assert_eq!(comments(&site).len(), 1);
     site.assert_allowed();
 }
+
+/// The record of the redrive has the name that the repository had then, or has the new one already.
+#[test]
+fn redrive_is_told_to_the_pull_request_of_a_renamed_repository() {
+    // (name in the record, whether a look has learned the new name)
+    for (name, is_learned) in [("acme/web#1", false), ("acme/web#1", true), ("acme/site#1", true)] {
+        let Some(site) = Site::new("prs-redriven-renamed", "") else { return };
+        site.plant(1);
+        site.machine.open_due().only("pr.opened");
+        site.act("rename", json!({"repo": REPO, "to": "acme/site"}));
+        if is_learned {
+            site.machine.look().assert_silent();
+        }
+        redriven(&site, "m1", 312, |one| one["pull_request"] = json!(name));
+        let ran = site.machine.open_due();
+        assert_eq!(ran.only("pr.commented")["reason"], json!("redriven"), "{name} {is_learned}");
+        let pulls = site.server.read("state?repo=acme/site")["pulls"].clone();
+        assert_eq!(pulls[0]["comments"].as_array().unwrap().len(), 1, "{name} {is_learned}");
+        site.machine.open_due().assert_silent();
+        site.assert_allowed();
+    }
+}

@@ -2,6 +2,7 @@
 //! and no second one is opened.
 
 use super::*;
+use crate::support::workbench::wait_for;
 
 /// Plants a session of the same cause whose patch differs.
 fn plant_other(site: &Site, n: u32) {
@@ -103,5 +104,32 @@ fn machines_that_push_to_different_places_open_one_pull_request() {
     to_fork.open_due().only("pr.opened");
     site.machine.open_due().only("pr.commented");
     assert_eq!(site.pulls().len(), 2);
+    site.assert_allowed();
+}
+
+/// No server makes branches of two repositories unique: the page says so. Later sessions agree on one.
+#[test]
+fn machines_that_push_to_different_places_at_once_agree_later() {
+    let Some(site) = Site::new("prs-cause-fork-race", "") else { return };
+    site.act(
+        "repo",
+        json!({"name": "bot/web", "fork_of": REPO, "private": true, "roles": {"bot": "write"}}),
+    );
+    let to_fork = site.machine("prs-cause-fork-race-2", "  push_to: bot/web\n");
+    site.plant(1);
+    to_fork.plant(2, &site.base, as_is);
+    // The first machine has looked, and has not opened it yet.
+    site.act("faults", json!({"method": "POST", "path": "/pulls$", "delay_ms": 2500}));
+    let mut first = site.machine.bench.start("dlq-prs", &["--open-due"]);
+    wait_for("the first machine opens", || site.server.read("faults")[0]["hits"] == json!(1));
+    to_fork.open_due().only("pr.opened");
+    assert_eq!(first.finish().code(), 0);
+    assert_eq!(site.pulls().len(), 2);
+    let third = site.machine("prs-cause-fork-race-3", "");
+    third.plant(3, &site.base, as_is);
+    third.open_due().only("pr.commented");
+    assert_eq!(site.pulls().len(), 2);
+    let has_comment = |pull: &Value| !pull["comments"].as_array().unwrap().is_empty();
+    assert_eq!(site.pulls().iter().map(has_comment).collect::<Vec<_>>(), [false, true]);
     site.assert_allowed();
 }

@@ -218,3 +218,38 @@ fn approval_of_an_account_without_rights_is_none() {
     site.machine.look().only("pr.approved");
     site.assert_allowed();
 }
+
+/// Null alone is a deleted account, no labels, a deleted fork; with an error it says nothing.
+#[test]
+fn origin_stays_while_a_part_of_it_is_lost() {
+    let Some(site) = Site::new("prs-lost-origin", "") else { return };
+    let number = site.pull("Fix it");
+    site.on("edit", number, json!({"labels": ["automated"]}));
+    let facts = |ran: &Ran, kind: &str| {
+        let pr = &ran.only(kind)["pr"];
+        (pr["author"].clone(), pr["automated"].clone(), pr["ours"].clone())
+    };
+    let expected = (json!("ann"), json!(true), json!(false));
+    assert_eq!(facts(&site.machine.look(), "pr.found"), expected);
+    let parts = ["author", "labels", "headRepository"];
+    for part in parts {
+        site.act("faults", json!({"path": "graphql", "null": [format!("s0/nodes/0/{part}")]}));
+        site.machine.look().assert_silent();
+        let watched = site.machine.document("prs.json")["watched"].clone();
+        let record = watched.as_object().unwrap().values().next().unwrap().clone();
+        assert_eq!(
+            (&record["author"], &record["origin"]),
+            (&json!("ann"), &json!("automated")),
+            "{part}"
+        );
+    }
+    let lost = |place: &str| parts.map(|part| format!("{place}/{part}"));
+    site.act("faults", json!({"path": "graphql", "null": lost("s0/nodes/0")}));
+    site.on("check", number, json!({"name": "ci", "conclusion": "failure"}));
+    assert_eq!(facts(&site.machine.look(), "pr.checks_failed"), expected);
+    // The search does not find it any more, and it is asked for by its id.
+    site.act("faults", json!({"path": "graphql", "null": lost("nodes/0")}));
+    site.on("merge", number, json!({"login": "bob", "method": "merge"}));
+    assert_eq!(facts(&site.machine.look(), "pr.merged"), expected);
+    site.assert_allowed();
+}

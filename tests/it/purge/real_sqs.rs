@@ -52,6 +52,53 @@ fn purge_by_cause_leaves_the_other_messages() {
 }
 
 #[test]
+fn printed_command_undoes_a_purge_with_the_same_options() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let bodies = ["one", "two", "three"];
+    let dlq = create_dlq_with(&mut sqs, "orders-dlq", &bodies);
+    let mut bench = bench("purge-undo", &server.url);
+    let config =
+        bench.write("a config.yaml", format!("aws: {{endpoint_url: \"{}\"}}\n", server.url));
+    bench.write("aws-config", "[profile prod+eu]\nregion = us-east-1\n");
+    let keys = "aws_access_key_id = test\naws_secret_access_key = test\n";
+    bench.write("aws-credentials", format!("[prod+eu]\n{keys}"));
+    for name in ["AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        bench.unset(name);
+    }
+    let (config, url) = (config.display().to_string(), server.url.as_str());
+    let place = [
+        "--config",
+        &config,
+        "--profile",
+        "prod+eu",
+        "--region",
+        "us-east-1",
+        "--endpoint-url",
+        url,
+    ];
+    let rows: [&[&str]; 6] = [
+        &[],
+        &["--match", "o"],
+        &["--reason", "it's over; $(touch injected)"],
+        &["--verbose"],
+        &["--log-format", "text"],
+        &["--account", "prod+eu"],
+    ];
+    for more in rows {
+        let args = [&place, more, &["--confirm", "orders-dlq", "orders-dlq"]].concat();
+        let output = purge(&bench, &args);
+        assert_eq!(output.code, 0, "{more:?}: {}", output.stderr);
+        let (_, undo) = output.stderr.split_once("to undo: ").unwrap();
+        let undone = bench.shell(undo.lines().next().unwrap());
+        assert_eq!(undone.code(), 0, "{more:?}: {undo} {}", undone.stderr);
+        let mut back: Vec<String> = sqs.messages(&dlq).into_values().collect();
+        back.sort();
+        assert_eq!(back, ["one", "three", "two"], "{more:?}");
+    }
+}
+
+#[test]
 fn cause_that_a_log_has_told_is_purged_by_the_evidence() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();

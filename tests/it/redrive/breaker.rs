@@ -1,11 +1,14 @@
 //! The breaker: messages that die again stop a redrive.
 
+use std::time::Duration;
+
+use dlq::time::Timestamp;
 use serde_json::json;
 
 use super::{QUICK, archive, bodies, create_pair, drain, last_move, let_die, redrive, summary};
 use crate::support::consumer::{Consumer, Mode};
 use crate::support::poll::bench;
-use crate::support::sqs_server::SqsServer;
+use crate::support::sqs_server::{Client, SqsServer};
 use crate::support::workbench::wait_for;
 
 #[test]
@@ -56,16 +59,28 @@ fn consumer_that_breaks_later_stops_the_rest() {
 }
 
 #[test]
-fn return_that_is_visible_stops_the_next_batch() {
+fn return_that_is_visible_stops_the_next_send() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let (source, dlq) = create_pair(&mut sqs, "orders");
     let_die(&mut sqs, &source, &dlq, &bodies(400));
-    let bench = bench("redrive-visible", &server.url);
-    let args = ["apply", "--canary", "0", "--no-verify", "--rate", "20", "orders-dlq"];
+    for (rate, most) in [("20", 10), ("4", 4)] {
+        sqs.call("PurgeQueue", &json!({"QueueUrl": source}));
+        return_stops_the_next_send(&mut sqs, (&source, &server.url), rate, most);
+    }
+}
+
+fn return_stops_the_next_send(
+    sqs: &mut Client,
+    (source, url): (&str, &str),
+    rate: &str,
+    most: usize,
+) {
+    let bench = bench(&format!("redrive-visible-{rate}"), url);
+    let args = ["apply", "--canary", "0", "--no-verify", "--rate", rate, "orders-dlq"];
     let running = bench.start("dlq-redrive", &args);
     // The first messages that have arrived die while the others travel.
-    wait_for("messages arrive", || sqs.depth(&source) >= 10);
+    wait_for("messages arrive", || sqs.depth(source) >= 4);
     let receive = json!({"QueueUrl": source, "VisibilityTimeout": 0, "MaxNumberOfMessages": 10});
     let sent = || summary(&archive(&bench)).sent.len();
     let mut at_return = 0;
@@ -73,7 +88,7 @@ fn return_that_is_visible_stops_the_next_batch() {
         sqs.call("ReceiveMessage", &receive);
         sqs.call("ReceiveMessage", &receive);
         at_return = sent();
-        let everywhere = sqs.depth(&source) + sqs.in_flight(&source);
+        let everywhere = sqs.depth(source) + sqs.in_flight(source);
         everywhere < at_return as u64
     });
     let mut running = running;
@@ -82,7 +97,27 @@ fn return_that_is_visible_stops_the_next_batch() {
     let aborted: serde_json::Value = serde_json::from_str(&aborted).unwrap();
     assert_eq!((output.code(), &aborted["data"]["reason"]), (1, &json!("returned")));
     let after = sent() - at_return;
-    assert!(after <= 20, "one batch under way, and one at most after it: {after}");
+    assert!(after <= most, "{rate} a second: {after} have travelled after a return");
+}
+
+#[test]
+fn rate_is_kept_in_every_second() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(10));
+    let bench = bench("redrive-rate", &server.url);
+    let args = ["apply", "--canary", "0", "--no-verify", "--rate", "3", "orders-dlq"];
+    assert_eq!(redrive(&bench, &args).code, 0);
+    let lines = archive(&bench);
+    let sent = lines.iter().filter(|line| line.get("sent").is_some());
+    let at = |line: &serde_json::Value| Timestamp::parse(line["at"].as_str().unwrap()).unwrap();
+    let at: Vec<Timestamp> = sent.map(at).collect();
+    assert_eq!(at.len(), 10);
+    for pair in at.windows(4) {
+        let span = pair[3].since(pair[0]);
+        assert!(span >= Duration::from_secs(1), "four messages within {span:?}");
+    }
 }
 
 #[test]

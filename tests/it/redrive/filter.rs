@@ -13,10 +13,16 @@ use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{Bench, Running, event, is_alive, processes_of, signal, wait_for};
 
 const SESSION: &str = "11111111-2222-8333-8444-555555555555";
-const INCIDENT: &str = "11111111-2222-8333-8444-666666666666";
+pub(super) const INCIDENT: &str = "11111111-2222-8333-8444-666666666666";
 
 /// Writes the records of a fix: `step` of its opening, and whether its merge is deployed.
-fn record_fix(bench: &Bench, queue: &Value, fingerprint: &str, step: &str, deployed: Value) {
+pub(super) fn record_fix(
+    bench: &Bench,
+    queue: &Value,
+    fingerprint: &str,
+    step: &str,
+    deployed: Value,
+) {
     let at = "2026-11-29T10:00:00Z";
     let session = ended_session(queue, fingerprint);
     let fix = json!({
@@ -60,7 +66,7 @@ pub fn record_advice(bench: &Bench, queue: &Value, fingerprint: &str, advice: &s
 }
 
 /// Returns the queue and the fingerprint of its messages, as a plan names them.
-fn planned(bench: &Bench) -> (Value, String) {
+pub(super) fn planned(bench: &Bench) -> (Value, String) {
     let plan = bench.run("dlq-redrive", &["plan", "orders-dlq"], "").text();
     let lines: Vec<Value> = plan.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (lines[0]["queue"].clone(), lines[1]["fingerprint"].as_str().unwrap().to_owned())

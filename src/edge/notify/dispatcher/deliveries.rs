@@ -146,6 +146,11 @@ impl Dispatcher {
     fn complete(&mut self, result: DrainResult) {
         let (now, number) = (clock::now(), result.channel);
         let name = self.notifications.channels[number].name.clone();
+        let only = match result.entries.as_slice() {
+            [one] => one.delivery.incident.clone(),
+            _ => None,
+        };
+        let _scope = log::about(only.as_deref());
         match result.completion {
             Completion::Sent { handle } => {
                 // A digest stays as it is: it would lose the others to an update of one.

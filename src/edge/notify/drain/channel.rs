@@ -88,11 +88,14 @@ impl ChannelDrain {
 
     /// Returns the time until the pauses of a busy channel are over.
     pub(super) fn due_in(&self) -> Option<Duration> {
+        if !self.is_busy() {
+            return None;
+        }
         let paused = self.not_before.map_or(Duration::ZERO, |at| at.since(clock::now()));
         // A longer one comes from a clock that was ahead.
         let paused = if paused > ASKED_PAUSE_MAX { Duration::ZERO } else { paused };
         let spaced = self.next_at.saturating_duration_since(clock::tick());
-        self.is_busy().then(|| paused.max(spaced))
+        Some(paused.max(spaced))
     }
 
     /// Returns the result of an attempt at entries, and lets them wait for the next one.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::DispatcherState;
 use crate::clock;
-use crate::edge::notify::outbox::ChannelOutbox;
+use crate::edge::notify::outbox::{ChannelOutbox, SYNCED_TOGETHER_FROM};
 use crate::error::Error;
 use crate::rules::notification::fallback::fall_back;
 use crate::rules::notification::notices::Notices;
@@ -69,28 +69,41 @@ impl DispatcherState {
         OutboxEntry { slot: self.slot(), ..entry }
     }
 
-    /// Writes the drafts of each channel. Returns what was written, and what was not.
+    /// Writes the drafts of each channel. Returns what was written, and what was not, both in the order of the
+    /// plan.
     fn draft_each(
         &self,
         entries: Vec<OutboxEntry>,
     ) -> (Vec<OutboxEntry>, Vec<(OutboxEntry, Error)>) {
-        let mut channels: BTreeMap<String, Vec<OutboxEntry>> = BTreeMap::new();
-        let mut order = HashMap::new();
-        for (place, entry) in entries.into_iter().enumerate() {
-            order.insert(entry.delivery.id.clone(), place);
-            channels.entry(entry.channel.clone()).or_default().push(entry);
+        let mut channels: BTreeMap<&str, Vec<&OutboxEntry>> = BTreeMap::new();
+        for entry in &entries {
+            channels.entry(&entry.channel).or_default().push(entry);
+        }
+        let mut errors = HashMap::new();
+        let outbox = |channel: &str| ChannelOutbox::new(&self.store, channel);
+        // All are written before the first is synced: the file system is then synced once in effect.
+        for (channel, drafts) in &channels {
+            let drafted = drafts.iter().try_for_each(|entry| outbox(channel).draft(entry));
+            drafted.err().map(|error| errors.insert((*channel).to_owned(), error));
+        }
+        let are_many = entries.len() >= SYNCED_TOGETHER_FROM;
+        for (channel, drafts) in &channels {
+            if errors.contains_key(*channel) {
+                continue;
+            }
+            let synced = outbox(channel).sync(drafts, are_many);
+            synced.err().map(|error| errors.insert((*channel).to_owned(), error));
+        }
+        if errors.is_empty() {
+            return (entries, Vec::new());
         }
         let (mut written, mut failed) = (Vec::new(), Vec::new());
-        for (channel, drafts) in channels {
-            let outbox = ChannelOutbox::new(&self.store, &channel);
-            let drafted = drafts.iter().try_for_each(|entry| outbox.draft(entry));
-            match drafted.and_then(|()| outbox.sync(&drafts.iter().collect::<Vec<_>>())) {
-                Ok(()) => written.extend(drafts),
-                Err(error) => failed.extend(drafts.into_iter().map(|one| (one, error.clone()))),
+        for entry in entries {
+            match errors.get(&entry.channel) {
+                None => written.push(entry),
+                Some(error) => failed.push((entry, error.clone())),
             }
         }
-        // In the order of the plan.
-        written.sort_by_key(|entry| order.get(&entry.delivery.id).copied());
         (written, failed)
     }
 }

@@ -54,7 +54,8 @@ impl Opening<'_> {
             let why = "its session has recorded no commit that the patch belongs to";
             return Err(Stop::Refused("base_unknown", why.to_owned()).into());
         }
-        let fetched = git.bare.fetch(&git.access(&git.from), base, &facts.base);
+        let token = self.client.token();
+        let fetched = git.bare.fetch(&git.access(&git.from, &token), base, &facts.base);
         let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(error) => return Err(self.fetch_failure(error, base)),
@@ -133,12 +134,16 @@ fn gate(settings: &Settings, difference: &Difference) -> Result<(), Halt> {
         forbidden: ForbiddenPaths::new(&forbidden.collect::<Vec<_>>()).map_err(Error::wrong)?,
         ..GatePolicy::default()
     };
-    let Evidence { redact, redact_allow, .. } = &settings.evidence;
-    let redactor = Redactor::new(redact, redact_allow).map_err(Error::wrong)?;
-    let refusals = patch_gate::judge(&policy, &redactor, difference);
+    let refusals = patch_gate::judge(&policy, &redactor(settings)?, difference);
     let Some(first) = refusals.first() else { return Ok(()) };
     let all: Vec<&str> = refusals.iter().map(|one| one.sentence.as_str()).collect();
     Err(Stop::Refused(first.reason.as_str(), all.join("; ")).into())
+}
+
+/// Returns the configured redaction.
+pub(super) fn redactor(settings: &Settings) -> Result<Redactor, Error> {
+    let Evidence { redact, redact_allow, .. } = &settings.evidence;
+    Redactor::new(redact, redact_allow).map_err(Error::wrong)
 }
 
 /// Whether a text is the full hash of a commit.

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::edge::github::client::{GithubError, in_words};
 use crate::edge::http::Method;
 use crate::edge::prs::opened::PullRequestAnswer;
+use crate::edge::prs::print_dry;
 use crate::error::Error;
 use crate::event::PrCommented;
 use crate::log;
@@ -235,8 +236,8 @@ impl Opening<'_> {
         let summary = self.summary(None, &self.fix.facts.base);
         let text = published::same_cause(&summary, self.audience);
         if self.prs.is_dry {
-            out.put_text(&format!("comment on {repo}#{}:\n\n{text}\n", on.number))?;
-            return Ok(out.flush()?);
+            let comment = format!("comment on {repo}#{}:\n\n{text}\n", on.number);
+            return Ok(print_dry(&comment, out)?);
         }
         let path = format!("/repos/{repo}/issues/{}/comments", on.number);
         if !self.is_commented(&path)? {

@@ -166,7 +166,9 @@ impl Prs<'_> {
                 return self.settle(fix, known, verdict, is_asked_for, out);
             }
             Stop::Limited(until) => Some(until),
-            Stop::BranchTaken { .. } | Stop::Failed(_) => next_try(state.tries, now),
+            Stop::BranchTaken { .. } | Stop::Failed(_) | Stop::Unauthorized(_) => {
+                next_try(state.tries, now)
+            }
         };
         // A fix that was refused before is on its way again: as a refusal, this try would be its last.
         if state.step == FixStep::Refused {

@@ -13,6 +13,8 @@ pub(in crate::edge::prs) enum Stop {
     Refused(&'static str, String),
     /// A failure that may pass.
     Failed(String),
+    /// A token that git's server has not accepted.
+    Unauthorized(String),
     /// A limit of GitHub.
     Limited(Timestamp),
     /// Another machine has made the branch, and no pull request yet.
@@ -22,7 +24,7 @@ pub(in crate::edge::prs) enum Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stop::Refused(_, why) | Stop::Failed(why) => f.write_str(why),
+            Stop::Refused(_, why) | Stop::Failed(why) | Stop::Unauthorized(why) => f.write_str(why),
             Stop::Limited(until) => write!(f, "GitHub limits requests until {until}"),
             Stop::BranchTaken { branch } => write!(
                 f,
@@ -67,6 +69,7 @@ impl From<RemoteError> for Halt {
         Halt::Stop(match error.kind {
             RemoteErrorKind::BranchMissing => Stop::Refused("no_base_branch", sentence),
             RemoteErrorKind::CommitMissing => Stop::Refused("base_unknown", sentence),
+            RemoteErrorKind::Auth => Stop::Unauthorized(sentence),
             RemoteErrorKind::TooLarge => Stop::Refused("too_large", sentence),
             _ => Stop::Failed(sentence),
         })

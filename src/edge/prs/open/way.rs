@@ -13,6 +13,7 @@ use crate::edge::git::remote::{
     PushOutcome, REMOTE_DEADLINE, RemoteAccess, RemoteRepository, RemoteUrl, UrlScheme,
 };
 use crate::edge::prs::opened::PullRequestAnswer;
+use crate::edge::prs::print_dry;
 use crate::error::Error;
 use crate::event::PrOpened;
 use crate::log;
@@ -28,13 +29,12 @@ const WAITS_MAX: u32 = 6;
 /// The address of the author of the commits.
 pub(super) const MAIL: &str = "dlq-tools@localhost.invalid";
 
-/// The addresses and the token of git for one fix.
+/// The addresses of git for one fix.
 pub(super) struct OpeningGit {
     pub(super) bare: RemoteRepository,
     /// The repository, and the one that the branch is pushed to.
     pub(super) from: RemoteUrl,
     to: RemoteUrl,
-    token: SecretValue,
     askpass: PathBuf,
 }
 
@@ -73,25 +73,38 @@ impl From<MetPullRequest> for FreeBranch {
 }
 
 impl OpeningGit {
-    pub(super) fn access<'a>(&'a self, url: &'a RemoteUrl) -> RemoteAccess<'a> {
-        let (token, askpass) = (Some(&self.token), self.askpass.as_path());
+    /// Returns the access to a repository with the token as it is now: a request may have fetched another one.
+    pub(super) fn access<'a>(
+        &'a self,
+        url: &'a RemoteUrl,
+        token: &'a SecretValue,
+    ) -> RemoteAccess<'a> {
+        let (token, askpass) = (Some(token), self.askpass.as_path());
         RemoteAccess { url, token, askpass, deadline: REMOTE_DEADLINE }
     }
 }
 
 impl Opening<'_> {
-    /// Opens a pull request. Returns why it stopped.
+    /// Opens a pull request. Returns why it stopped. A token that ends on the way is fetched anew, once, and
+    /// all steps are repeated.
     pub(super) fn open(
         &self,
-        known: Option<FixState>,
+        mut known: Option<FixState>,
         attempt: u32,
         regression_of: Option<String>,
         out: &mut Output,
     ) -> Result<Option<Stop>, Error> {
-        match self.try_open(known, attempt, regression_of, out) {
-            Ok(()) => Ok(None),
-            Err(Halt::Stop(stop)) => Ok(Some(stop)),
-            Err(Halt::Error(error)) => Err(error),
+        loop {
+            match self.try_open(known, attempt, regression_of.clone(), out) {
+                Ok(()) => return Ok(None),
+                Err(Halt::Stop(Stop::Unauthorized(_))) if self.client.renew()? => {
+                    let session = self.fix.session.id.as_str();
+                    let keys = Keys::one(PullRequests::SESSION, session);
+                    known = self.prs.pull_requests(&keys)?.session(session).cloned();
+                }
+                Err(Halt::Stop(stop)) => return Ok(Some(stop)),
+                Err(Halt::Error(error)) => return Err(error),
+            }
         }
     }
 
@@ -118,10 +131,10 @@ impl Opening<'_> {
             let fix = self.summary(regression_of, &facts.base);
             let title = published::title(&fix, audience);
             let (repo, body) = (&self.repo.full_name, published::body(&fix, audience));
-            out.put_text(&format!(
+            let shown = format!(
                 "repository: {repo}\nbranch: {branch}, into {base}\ntitle: {title}\n\n{body}\n"
-            ))?;
-            return Ok(out.flush()?);
+            );
+            return Ok(print_dry(&shown, out)?);
         }
         let git = self.git().map_err(Halt::of_this_fix)?;
         let (commit, tip) = self.candidate(&git, &base, &patch).map_err(Halt::of_this_fix)?;
@@ -195,7 +208,6 @@ impl Opening<'_> {
             bare: RemoteRepository::create(&self.prs.store.dir().join(WORK))?,
             from: url(&self.repo.full_name)?,
             to: url(self.target())?,
-            token: self.client.token(),
             askpass: askpass::program("dlq-prs")?,
         })
     }
@@ -208,7 +220,8 @@ impl Opening<'_> {
         commit: &str,
         out: &mut Output,
     ) -> Result<PushedBranch, Halt> {
-        let (to, branch) = (git.access(&git.to), planned.branch.clone());
+        let token = self.client.token();
+        let (to, branch) = (git.access(&git.to, &token), planned.branch.clone());
         let there = git.bare.ls_remote(&to, &format!("refs/heads/{branch}"))?;
         // Its commits are reviewed, whoever has made them.
         if there.is_some()
@@ -226,10 +239,12 @@ impl Opening<'_> {
         // Recorded first: a run that is killed behind the push finds its own commit there.
         let planned = planned.with_commit(commit);
         self.prs.record(planned.clone(), None, out)?;
+        let token = self.client.token();
+        let to = git.access(&git.to, &token);
         let mut outcome = git.bare.push(&to, commit, &branch, there.as_deref())?;
         if outcome == PushOutcome::LacksHistory {
             // A fork that is behind its upstream gets the commits between them, too.
-            git.bare.fetch_history(&git.access(&git.from), &self.base())?;
+            git.bare.fetch_history(&git.access(&git.from, &token), &self.base())?;
             outcome = git.bare.push(&to, commit, &branch, there.as_deref())?;
         }
         let stop = match outcome {

@@ -2,13 +2,13 @@
 
 use super::{Choice, Mover, Sorted};
 use crate::clock;
+use crate::edge::aws::Received;
 use crate::edge::redrive::stop::MoveStop;
-use crate::edge::sweep::SweptMessage;
 use crate::log;
 use crate::rules::evidence::message::Message;
 use crate::rules::evidence::{decode, fingerprint};
-use crate::rules::redrive::archive::id_hash;
 use crate::rules::redrive::destination;
+use crate::rules::redrive::id_set::id_hash;
 use crate::rules::redrive::selection::LeftOut;
 use crate::rules::redrive::{batch, dedup_id};
 use crate::time::Timestamp;
@@ -18,15 +18,15 @@ const RECEIVES_MIN: u64 = 2;
 
 impl Mover<'_> {
     /// Decides about each message of a batch.
-    pub(super) fn sort(&mut self, batch: &[SweptMessage], quota: u64) -> Result<Sorted, MoveStop> {
+    pub(super) fn sort(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {
         let mut sorted = Sorted::default();
         let now = clock::now();
-        for (at, swept) in batch.iter().enumerate() {
-            let message = &swept.received.message;
+        for (at, received) in batch.iter().enumerate() {
+            let message = &received.message;
             let key = id_hash(&message.id);
             self.unseen.remove(&key);
-            let progress = self.state.messages.get(&key).copied().unwrap_or_default();
-            if progress.sent_as.is_some() || progress.is_parked {
+            let progress = self.state.get(&key).unwrap_or_default();
+            if progress.is_sent || progress.is_parked {
                 sorted.delete.push(at);
                 continue;
             }
@@ -70,7 +70,7 @@ impl Mover<'_> {
     ) -> Result<Option<String>, LeftOut> {
         let Some(plan) = &self.plan else {
             self.selection.judge(message, fingerprint, now)?;
-            self.selection.learn(message, fingerprint);
+            self.has_learned |= self.selection.learn(message, fingerprint);
             return Ok(None);
         };
         let index = plan.ids.get(&id_hash(&message.id)).ok_or(LeftOut::NotSelected)?;

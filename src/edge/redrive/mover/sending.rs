@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{Choice, Mover};
 use crate::clock;
-use crate::edge::aws::{BatchError, EntryError, Outgoing, SendResult};
+use crate::edge::aws::{BatchError, EntryError, Outgoing, Received, SendResult};
 use crate::edge::redrive::send_retry::send_all;
 use crate::edge::redrive::stop::MoveStop;
-use crate::edge::sweep::SweptMessage;
 use crate::log;
 use crate::rules::evidence::message::Message;
-use crate::rules::redrive::archive::{MoveResult, id_hash};
+use crate::rules::redrive::archive::MoveResult;
+use crate::rules::redrive::id_set::id_hash;
 use crate::rules::redrive::{batch, dedup_id};
 
 /// The batches in a row whose every message is refused, after which the move stops.
@@ -20,7 +20,7 @@ impl Mover<'_> {
     /// Sends messages, and adds those whose send is recorded to `deletable`.
     pub(super) fn send(
         &mut self,
-        batch: &[SweptMessage],
+        batch: &[Received],
         choices: &[Choice],
         deletable: &mut Vec<usize>,
     ) -> Result<(), MoveStop> {
@@ -31,7 +31,7 @@ impl Mover<'_> {
         for (to, all) in by_queue {
             let Some(route) = self.routes.0.get(to) else { continue };
             let (scope, url, fifo) = (route.scope, route.url.clone(), route.fifo);
-            let message = |one: &Choice| &batch[one.at].received.message;
+            let message = |one: &Choice| &batch[one.at].message;
             let sized: Vec<(u64, Option<&str>)> = all
                 .iter()
                 .map(|one| {
@@ -72,7 +72,7 @@ impl Mover<'_> {
     /// Records the results of sends to one queue.
     fn settle(
         &mut self,
-        batch: &[SweptMessage],
+        batch: &[Received],
         to: &str,
         requests: &[Vec<usize>],
         results: Vec<SendResult>,
@@ -90,7 +90,7 @@ impl Mover<'_> {
                 }
                 Err(BatchError { error, is_refused: false }) => {
                     lines.extend(indices.iter().map(|at| MoveResult::PossibleDuplicate {
-                        id: batch[*at].received.message.id.clone(),
+                        id: batch[*at].message.id.clone(),
                         new: None,
                         why: format!("its send had no answer: {error}"),
                     }));
@@ -100,7 +100,7 @@ impl Mover<'_> {
                 }
             };
             for (at, entry) in indices.iter().zip(entries) {
-                let message = &batch[*at].received.message;
+                let message = &batch[*at].message;
                 match entry {
                     Ok(new) if self.is_known(&new) || !new_ids.insert(id_hash(&new)) => {
                         stop = Some(MoveStop::KnownId { id: message.id.clone(), new });
@@ -171,7 +171,7 @@ impl Mover<'_> {
     /// Whether an id is that of a message which was received or sent before.
     fn is_known(&self, id: &str) -> bool {
         let key = id_hash(id);
-        self.state.sent.contains(&key) || self.state.messages.contains_key(&key)
+        self.state.sent.contains(&key) || self.state.get(&key).is_some()
     }
 
     fn sent_lines(&self, message: &Message, new: String, to: &str) -> Vec<MoveResult> {

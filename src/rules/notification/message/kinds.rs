@@ -100,7 +100,7 @@ mod tests {
             let one = |(n, line): (usize, String)| {
                 let mut due = fixtures::due(&format!("q{n}"), reason);
                 due.problem = format!("{kind}\narn{n}");
-                due.events[0].line = line;
+                due.events[0].line = line.into();
                 due
             };
             let set: Vec<DueNotice> = lines.into_iter().enumerate().map(one).collect();

@@ -65,7 +65,7 @@ fn limit_drops_exactly_the_excess_and_nothing_that_waits() {
         at: at(1),
         due: at(1),
         hold: None,
-        line: String::new(),
+        line: "".into(),
     };
     // All of one moment, as in a storm.
     let settled = Topic { touched: at(1), ..Topic::default() };
@@ -114,7 +114,7 @@ fn told(first: u32) -> Told {
         tiers: Vec::new(),
         losses: BTreeMap::new(),
         incident: None,
-        line: String::new(),
+        line: "".into(),
         repeats: 0,
     }
 }

@@ -58,7 +58,7 @@ fn delivery_resolves_when_all_that_it_tells_of_is_over() {
             at: at(0),
             due: at(0),
             hold: None,
-            line: String::new(),
+            line: "".into(),
             causes: Vec::new(),
         };
         let events = reasons.iter().map(event).collect();
@@ -277,6 +277,12 @@ fn time_under_a_silence_is_not_part_of_the_age() {
     }
     let mut other = entry(&["other"], &["i"], SendReason::New);
     assert!(!other.begin_silence(&silence(0, day), at(1)));
+    // Silenced at the very end of a silence, it goes on as one.
+    let mut prolonged = entry(&["q"], &["i"], SendReason::New);
+    prolonged.queued_at = at(0);
+    prolonged.begin_silence(&silence(10, day), at(20));
+    prolonged.begin_silence(&silence(day, 2 * day), at(day));
+    assert_eq!(prolonged.silence.map(|span| span.from), Some(at(10)));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn read(router: &Router, line: &str, now: Timestamp) -> ArrivedEvent {
     let Line::Event(head) = event::peek(line.as_bytes()) else { panic!("{line}") };
     ArrivedEvent {
         facts: EventFacts::read(&head, line.as_bytes(), now),
-        line: line.to_owned(),
+        line: line.into(),
         channels: router.route(&head, line.as_bytes()),
         is_muted: router.is_muted(&head, line.as_bytes()),
     }

@@ -91,7 +91,11 @@ fn first_route_that_names_the_channel_decides() {
 #[test]
 fn default_notifies_of_problems_and_their_end() {
     let router = two(None, Some(Least::Error), Vec::new());
-    let rows: [(&str, &str, &[usize]); 18] = [
+    let rows: [(&str, &str, &[usize]); 22] = [
+        ("pr.opened", "INFO", &[]),
+        ("pr.merged", "INFO", &[]),
+        ("redrive.completed", "INFO", &[]),
+        ("pr.review_due", "WARN", &[C]),
         ("queue.raised", "ERROR", &[C, D]),
         ("queue.readable", "INFO", &[C]),
         ("queue.polled", "WARN", &[]),
@@ -113,6 +117,27 @@ fn default_notifies_of_problems_and_their_end() {
     ];
     for (kind, severity, expected) in rows {
         assert_eq!(channels(&router, kind, severity, "q"), expected, "{kind} {severity}");
+    }
+}
+
+#[test]
+fn second_route_adds_results_to_the_defaults() {
+    let routes = vec![
+        route("", "", None, &["desktop"]),
+        route("pr.opened", "", None, &["desktop"]),
+        Route { ours: Some(true), ..route("pr.merged", "", None, &["desktop"]) },
+    ];
+    let router = two(None, None, routes);
+    let rows = [
+        ("queue.raised", "ERROR", true),
+        ("queue.cleared", "INFO", true),
+        ("pr.opened", "INFO", true),
+        ("pr.merged", "INFO", false),
+        ("pr.approved", "INFO", false),
+    ];
+    for (kind, severity, expected) in rows {
+        let found = channels(&router, kind, severity, "q").contains(&D);
+        assert_eq!(found, expected, "{kind} {severity}");
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rules::pull_request::reading::{
-    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    ChecksState, LostParts, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
     PullRequestState, ReviewDecision, ReviewOpinion, ReviewReading,
 };
 use crate::time::Timestamp;
@@ -194,6 +194,11 @@ fn reading(node: &Value, lost: &BTreeSet<String>, path: &[String]) -> Option<Pul
         },
         labels: nodes(node, "labels").filter_map(|label| text(Some(label), "name")).collect(),
         renewed_at: nodes(node, "timelineItems").filter_map(renewal).max(),
+        lost: LostParts {
+            author: is_lost("author"),
+            labels: is_lost("labels"),
+            head_repo: is_lost("headRepository"),
+        },
     })
 }
 

@@ -225,6 +225,30 @@ fn page_without_its_cursor_or_list_is_missing() {
     }
 }
 
+/// Null alone is a deleted account or repository, or no labels; with an error it says nothing.
+#[test]
+fn part_of_the_origin_is_lost_only_with_an_error() {
+    use crate::rules::pull_request::reading::LostParts;
+    let none = LostParts::default();
+    let rows: [(&str, &[&str], LostParts); 6] = [
+        ("author", &[], LostParts { author: true, ..none }),
+        ("author", &["login"], LostParts { author: true, ..none }),
+        ("labels", &[], LostParts { labels: true, ..none }),
+        ("labels", &["nodes", "0", "name"], LostParts { labels: true, ..none }),
+        ("headRepository", &[], LostParts { head_repo: true, ..none }),
+        ("mergeable", &[], none),
+    ];
+    for (part, rest, lost) in rows {
+        let node = with(&[(&format!("/{part}"), Value::Null)]);
+        assert_eq!(one(node.clone()).unwrap().lost, none, "{part} without an error");
+        let mut path = vec![json!("s0"), json!("nodes"), json!(0), json!(part)];
+        path.extend(rest.iter().map(|step| json!(step)));
+        let error = json!([{"type": "FORBIDDEN", "message": "no", "path": path}]);
+        let page = read(&answer(vec![node], &error)).unwrap().pages.remove(&0).unwrap();
+        assert_eq!(page.found[0].lost, lost, "{part} {rest:?}");
+    }
+}
+
 #[test]
 fn fault_of_an_answer_is_told_from_the_loss_of_a_part() {
     let error = |kind: &str, message: &str| json!({"data": null, "errors": [{"type": kind, "message": message}]});

@@ -154,3 +154,63 @@ fn too_many_pull_requests_are_counted_and_ours_are_kept() {
         judge_round(&BTreeMap::new(), &whole(many), &|one| one.number == ours, &|_| true, at(0));
     assert_eq!((outcome.records.len(), outcome.left_out), (WATCHED_MAX + 1, 1));
 }
+
+/// A part that is lost says nothing: what was concluded from its last known value stays.
+#[test]
+fn origin_and_author_stay_while_a_part_of_them_is_lost() {
+    use crate::rules::pull_request::reading::{LostParts, PullRequestAuthor, PullRequestHead};
+    let labelled = PullRequestReading { labels: vec!["automated".into()], ..reading() };
+    let app = PullRequestReading {
+        author: PullRequestAuthor { login: "some-app".into(), is_app: true },
+        ..reading()
+    };
+    let branch = |repo: Option<&str>| PullRequestHead {
+        branch: "dlq/1-1".into(),
+        commit: "c1".into(),
+        repo: repo.map(str::to_owned),
+    };
+    let own = PullRequestReading { head: branch(Some("acme/orders")), ..reading() };
+    let nobody = || PullRequestAuthor { login: String::new(), is_app: false };
+    let lost = LostParts::default;
+    // (rule, before, then, origin)
+    let rows = [
+        (
+            "labels",
+            labelled.clone(),
+            PullRequestReading { lost: LostParts { labels: true, ..lost() }, ..reading() },
+            PullRequestOrigin::Automated,
+        ),
+        (
+            "author",
+            app.clone(),
+            PullRequestReading {
+                author: nobody(),
+                lost: LostParts { author: true, ..lost() },
+                ..reading()
+            },
+            PullRequestOrigin::Automated,
+        ),
+        (
+            "repository of the branch",
+            own,
+            PullRequestReading {
+                head: branch(None),
+                lost: LostParts { head_repo: true, ..lost() },
+                ..reading()
+            },
+            PullRequestOrigin::Ours,
+        ),
+        ("labels that were removed", labelled, reading(), PullRequestOrigin::Person),
+    ];
+    for (rule, before, then, expected) in rows {
+        let author = before.author.login.clone();
+        let of_account = |read| RoundReading { login: Some("ana".into()), ..whole(vec![read]) };
+        let (known, news) = rounds(&[of_account(before), of_account(then)]);
+        let record = &known["PR_1"];
+        assert_eq!((record.origin, &record.author), (expected, &author), "{rule}");
+        assert!(news[1].is_empty(), "{rule}: {news:?}");
+    }
+    let deleted = PullRequestReading { author: nobody(), ..reading() };
+    let (known, _) = rounds(&[whole(vec![app]), whole(vec![deleted])]);
+    assert_eq!(known["PR_1"].author, "", "a deleted account");
+}

@@ -2,7 +2,7 @@
 
 use super::super::origin::PullRequestOrigin;
 use super::super::reading::{
-    ChecksState, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
+    ChecksState, LostParts, MergingItself, PullRequestAuthor, PullRequestHead, PullRequestReading,
     PullRequestState, ReviewReading,
 };
 use super::{WatchedPullRequest, judge_reading};
@@ -37,6 +37,7 @@ pub fn reading() -> PullRequestReading {
         has_conflicts: Some(false),
         labels: Vec::new(),
         renewed_at: None,
+        lost: LostParts::default(),
     }
 }
 

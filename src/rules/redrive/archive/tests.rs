@@ -158,32 +158,3 @@ fn size_is_limited_with_the_next_batch() {
     let error = judge_size(5 << 30, 1, 5 << 30).unwrap_err();
     assert!(error.starts_with("the archives have 5.0 GiB, and 'state.archive_max_gib' allows 5;"));
 }
-
-#[test]
-fn state_follows_each_message() {
-    let mut state = ArchiveState::default();
-    let result = |result| ArchiveLine::Result(result, at());
-    let archived = |id: &str| {
-        let message = Message { id: id.into(), ..Message::default() };
-        ArchiveLine::Message(Box::new(ArchivedMessage { message, fingerprint: None }), at())
-    };
-    state.add(ArchiveLine::Head(Box::new(head())));
-    for id in ["a", "b", "c", "c"] {
-        state.add(archived(id));
-    }
-    let sent = MoveResult::Sent { id: "a".into(), new: "n".into(), to: "arn".into(), dedup: None };
-    state.add(result(sent));
-    state.add(result(MoveResult::Deleted { id: "a".into() }));
-    state.add(result(MoveResult::Parked { id: "b".into(), deaths: 2 }));
-    let progress = |id: &str| state.progress(id).unwrap();
-    assert_eq!((state.messages.len(), state.deleted()), (3, 1));
-    assert_eq!(progress("a").sent_as, Some(id_hash("n")));
-    assert!(progress("a").is_deleted && progress("b").is_parked && !progress("c").is_deleted);
-    assert!(state.sent.contains(&id_hash("n")) && !state.sent.contains(&id_hash("a")));
-    assert_eq!((state.progress("d"), &state.outcome), (None, &None));
-    state.add(result(MoveResult::Restored { id: "b".into(), new: "r".into() }));
-    assert!(
-        state.progress("b").unwrap().is_restored && state.progress("b").unwrap().sent_as.is_none()
-    );
-    assert!(!state.sent.contains(&id_hash("r")), "what was restored has not returned");
-}

@@ -21,7 +21,7 @@ fn due(subject: &str, reason: SendReason, depth: Option<u64>, is_worked_on: bool
     let line = String::from_utf8(Event::new("id".into(), subject, at, raised).line()).unwrap();
     let incident = Some("i".to_owned());
     let mut due = DueNotice { is_worked_on, depth, incident, ..fixtures::due(subject, reason) };
-    due.events[0].line = line;
+    due.events[0].line = line.into();
     due
 }
 
@@ -44,7 +44,7 @@ fn notice_of_a_new_cause_names_that_cause() {
     let event = Event::new("id".into(), "q", at, sampled).of_incident(Some("1f2e3d4c-x".into()));
     let with = |subject: &str, causes: &[&str]| {
         let mut one = due(subject, SendReason::NewCause, None, false);
-        one.events[0].line = String::from_utf8(event.line()).unwrap();
+        one.events[0].line = String::from_utf8(event.line()).unwrap().into();
         one.events[0].causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
         one
     };
@@ -106,7 +106,7 @@ fn ended(subject: &str, cause: &str, depth: Option<u64>) -> DueNotice {
     let queue = event::Queue { name: subject.into(), ..event::Queue::default() };
     let cleared = event::QueueCleared { queue, duration_s: 60, cause: cause.into() };
     let event = Event::new("id".into(), subject, Timestamp::from_millis(0), cleared);
-    one.events[0].line = String::from_utf8(event.line()).unwrap();
+    one.events[0].line = String::from_utf8(event.line()).unwrap().into();
     one
 }
 
@@ -116,7 +116,7 @@ fn merged_end_states_what_was_lost() {
     let queue = event::Queue { name: "q".into(), ..event::Queue::default() };
     let payload = event::QueueReadable { queue, depth: 3, misses: 2 };
     let event = Event::new("id".into(), "q", Timestamp::from_millis(0), payload);
-    readable.events[0].line = String::from_utf8(event.line()).unwrap();
+    readable.events[0].line = String::from_utf8(event.line()).unwrap().into();
     let expired = |depth| ended("q", "expired", depth);
     let redriven = || ended("q", "redriven", Some(7));
     let rows = [
@@ -167,7 +167,7 @@ fn equal_names_of_two_accounts_stand_with_their_account() {
             let mut one = due(&format!("q{}-dlq", n / 2), SendReason::New, None, false);
             let account = if n.is_multiple_of(2) { "one" } else { "two" };
             let line = &mut one.events[0].line;
-            *line = line.replace("\"account\":\"\"", &format!("\"account\":\"{account}\""));
+            *line = line.replace("\"account\":\"\"", &format!("\"account\":\"{account}\"")).into();
             assert!(line.contains(account), "{line}");
             one
         };
@@ -240,6 +240,6 @@ fn beginning_near_its_loss_has_said_so_and_an_end_of_findings_is_one() {
     };
     let line = String::from_utf8(Event::new("id".into(), "q", at, linted).line()).unwrap();
     let mut ended = due("q", SendReason::Ended, None, false);
-    (ended.events[0].line, ended.events[0].severity) = (line, event::Severity::Info);
+    (ended.events[0].line, ended.events[0].severity) = (line.into(), event::Severity::Info);
     assert_eq!(text(ended).line(), "00:00Z INFO q: no findings any more");
 }

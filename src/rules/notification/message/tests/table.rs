@@ -109,9 +109,8 @@ const RAISE: &str =
 const SET: &str = "aws sqs set-queue-attributes \
                    --queue-url=https://sqs.eu-west-1.amazonaws.com/123456789012/payments-parking-lot \
                    --attributes=MessageRetentionPeriod=1209600 --profile=prod --region=eu-west-1";
-pub(super) const MOVE: &str = "aws sqs start-message-move-task \
-                    --source-arn=arn:aws:sqs:eu-west-1:123456789012:payments-parking-lot \
-                    --profile=prod --region=eu-west-1";
+pub(super) const MOVE: &str = "dlq-redrive apply --profile=prod --region=eu-west-1 \
+                    arn:aws:sqs:eu-west-1:123456789012:payments-parking-lot";
 const FOURTEEN_DAYS: Option<u64> = Some(1_209_600);
 
 /// Events at usual lengths, and their notices from the severity on, without the subject.
