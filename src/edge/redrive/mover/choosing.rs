@@ -69,14 +69,21 @@ impl Mover<'_> {
         now: Timestamp,
     ) -> Result<Option<String>, LeftOut> {
         let Some(plan) = &self.plan else {
-            self.selection.judge(message, fingerprint, now)?;
+            let judged = self.selection.judge(message, fingerprint, now);
+            if judged == Err(LeftOut::Blocked) {
+                self.selection.learn_blocked(message, fingerprint);
+            }
+            judged?;
             self.has_learned |= self.selection.learn(message, fingerprint);
             return Ok(None);
         };
         let index = plan.ids.get(&id_hash(&message.id)).ok_or(LeftOut::NotSelected)?;
         // The verdict may be newer than the plan.
-        match self.selection.blocked.contains(fingerprint) {
-            true => Err(LeftOut::Blocked),
+        match self.selection.is_blocked(message, fingerprint) {
+            true => {
+                self.selection.learn_blocked(message, fingerprint);
+                Err(LeftOut::Blocked)
+            }
             false => Ok(plan.arns.get(*index as usize).cloned()),
         }
     }
