@@ -86,6 +86,8 @@ pub struct Redriver {
     store: Store,
     journal: Journal,
     archives: Archives,
+    /// Whether the fixes of the pipe are redriven without a person.
+    is_auto: bool,
     dry_run: bool,
 }
 
@@ -94,7 +96,9 @@ impl Redriver {
     pub fn open(sqs: Sqs, settings: Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
         // A corrupt file fails before a message moves.
         store.read::<Redrives>(&Keys::none())?;
+        let is_auto = settings.features.auto_redrive;
         Ok(Redriver {
+            is_auto,
             journal: Journal::new(&store, settings.state.rotation()),
             archives: Archives::new(&store, &settings.state),
             peeker: Peeker::open(sqs, settings, store.clone(), dry_run)?,

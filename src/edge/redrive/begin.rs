@@ -27,8 +27,8 @@ use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
-use crate::text;
 use crate::wire::Output;
+use crate::{log, text};
 
 /// The work in the words of an error.
 const MOVE: &str = "move messages of queue";
@@ -72,7 +72,18 @@ impl Redriver {
         if !request.force {
             self.check_interrupted(&source.target.queue)?;
         }
+        if self.is_made(&request, &source.target.queue)? {
+            log::info(&format!("queue '{}' was redriven meanwhile", source.target.queue.name));
+            return Ok(false);
+        }
         self.run(source, plan, &request, None, out, lock)
+    }
+
+    /// Whether the redrive of a queue for a fix was begun by another process, before this one had the lock.
+    fn is_made(&self, request: &RedriveRequest, queue: &Queue) -> Result<bool, Error> {
+        let Some(session) = request.session.as_deref() else { return Ok(false) };
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
+        Ok(all.of_queue(&queue.arn).any(|one| one.session.as_deref() == Some(session)))
     }
 
     /// Fails where an interrupted redrive of the queue has messages whose end it does not know: to begin

@@ -194,6 +194,12 @@ impl Redriver {
         out: &mut Output,
     ) -> Result<bool, Error> {
         match command {
+            RedriveCommand::Auto | RedriveCommand::Due if !self.is_auto && !self.dry_run => {
+                Err(Error::wrong(
+                    "'--due' does what '--auto' would do, and 'features.auto_redrive' is off: set it, or \
+                     move the messages of a cause with 'dlq-redrive apply --fingerprint ID QUEUE'",
+                ))
+            }
             RedriveCommand::Auto | RedriveCommand::Due => self.redrive_due(request, out),
             RedriveCommand::Plan(queue) => self.plan(queue, request, out),
             RedriveCommand::Apply(input) => self.apply(input, request, out),
