@@ -21,6 +21,7 @@
 pub mod archive;
 pub mod batch;
 pub mod breaker;
+pub mod copies;
 pub mod dedup_id;
 pub mod destination;
 pub mod document;

@@ -68,7 +68,7 @@ pub(super) fn look(
     let mut returned = 0;
     let mut progress = LookProgress::new(place.depth, place.in_flight);
     let outcome = sweep(mover.sqs, place.target, &limits, &mut |batch| {
-        let own = batch.iter().filter(|one| mover.is_own(&one.message.id));
+        let own = batch.iter().filter(|one| mover.is_return(&one.message));
         returned += own.count() as u64;
         progress.add(batch.len() as u64);
         let is_enough = returned > 0 || progress.is_complete();

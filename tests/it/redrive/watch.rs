@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{QUICK, bodies, create_pair, let_die, redrive};
 use crate::support::consumer::{Consumer, Mode};
-use crate::support::poll::bench;
+use crate::support::poll::{bench, parse_output};
 use crate::support::sqs_server::{Client, SqsServer};
 use crate::support::workbench::{signal, wait_for};
 
@@ -120,4 +120,39 @@ fn broken_consumer_behind_a_backlog_gets_the_canary_alone() {
     assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")), "{}", output.stderr);
     assert_eq!((&aborted["moved"], sqs.depth(&dlq)), (&json!(1), 20));
     drop(consumer);
+}
+#[test]
+fn copy_that_a_consumer_sends_back_is_a_return() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(40));
+    let (from, to) = (source.clone(), dlq.clone());
+    let copier = Repeated::start(&server, Duration::from_millis(20), move |sqs| {
+        let receive = json!({"QueueUrl": from, "MaxNumberOfMessages": 10});
+        let received = sqs.call("ReceiveMessage", &receive);
+        for one in received["Messages"].as_array().into_iter().flatten() {
+            sqs.send(&to, one["Body"].as_str().unwrap());
+            let handle = &one["ReceiptHandle"];
+            sqs.call("DeleteMessage", &json!({"QueueUrl": from, "ReceiptHandle": handle}));
+        }
+    });
+    let bench = bench("redrive-copies", &server.url);
+    let mut running = bench.start("dlq-redrive", &["apply", "--wait", "2s", "orders-dlq"]);
+    let mut ended = false;
+    let until = Instant::now() + Duration::from_secs(40);
+    while !ended && Instant::now() < until {
+        let recorded = bench.state("redrives.json").exists().then(|| super::last_move(&bench));
+        ended = recorded.is_some_and(|one| !one["outcome"].is_null());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    if !ended {
+        signal("INT", running.pid());
+    }
+    let output = parse_output(running.finish());
+    assert!(ended, "{}", output.stderr);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((&aborted["reason"], &aborted["moved"]), (&json!("returned"), &json!(1)));
+    drop(copier);
+    assert_eq!(sqs.depth(&dlq), 40);
 }
