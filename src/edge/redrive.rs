@@ -23,6 +23,7 @@ mod restore;
 mod route;
 mod send_retry;
 mod stop;
+mod take;
 mod verify;
 mod watch;
 

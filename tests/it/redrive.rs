@@ -14,6 +14,7 @@ mod plan;
 mod refusals;
 mod restore;
 mod service;
+mod sources;
 mod unknown;
 mod verify;
 mod watch;

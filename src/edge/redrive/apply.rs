@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use super::mover::Mover;
 use super::plan::UNSEEN_READINGS;
 use super::record::RedriveRecord;
-use super::route;
+use super::route::{self, MoveRoute};
 use super::stop::{MoveStop, UnseenMessages};
 use super::watch::RedriveWatch;
 use crate::clock;
-use crate::edge::aws::Received;
 use crate::edge::sweep::{
     BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, sweep,
 };
@@ -21,7 +20,7 @@ use crate::rules::redrive::document::MoveStep;
 use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::rate::{self, RateWindow, StepSize};
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
-use crate::rules::redrive::verification::{self, VerificationState};
+use crate::rules::redrive::verification::VerificationState;
 use crate::text;
 use crate::time::show_span;
 
@@ -34,6 +33,9 @@ pub(super) struct Pace {
     pub(super) ramp: Ramp,
     /// The most messages in all runs.
     pub(super) limit: Option<u64>,
+    /// The most messages without a limit: those that the queue had at the begin, and some more, because a
+    /// count is approximate.
+    pub(super) bound: u64,
     /// The most messages a second.
     pub(super) rate: Option<u64>,
     /// The time for which messages are hidden while they are looked at; None: by the depth.
@@ -71,16 +73,18 @@ pub(super) struct RedriveRun<'m, 'a> {
 impl RedriveRun<'_, '_> {
     /// Moves what is to move. Returns how the end was verified; None when it was not.
     pub(super) fn run(&mut self) -> Result<Option<VerificationState>, MoveStop> {
-        if self.pace.ramp.waits_again(self.mover.counts.sent) {
-            self.verify_step()?;
-        }
+        self.prove_earlier()?;
         loop {
             let sent = self.mover.counts.sent;
-            let left = self.pace.limit.map_or(u64::MAX, |limit| limit.saturating_sub(sent));
-            if left == 0 {
+            let most = self.pace.limit.unwrap_or(u64::MAX).min(self.pace.bound);
+            let left = most.saturating_sub(sent);
+            // What an earlier run has sent and not deleted is still to be deleted.
+            let is_cleaning = left == 0 && self.mover.has_unseen();
+            if left == 0 && !is_cleaning {
+                self.tell_bound()?;
                 break;
             }
-            let (step, quota) = self.pace.ramp.step(sent);
+            let (step, quota) = self.step();
             self.record.enter(step)?;
             let mut size = rate::step_size(self.pace.rate, sent, self.mover.queue.fifo);
             if step != MoveStep::Rest {
@@ -89,17 +93,20 @@ impl RedriveRun<'_, '_> {
             let until = size.until.unwrap_or(u64::MAX);
             let most = quota.unwrap_or(u64::MAX).min(left).min(until);
             self.unseen = None;
+            self.mover.deferred = 0;
+            self.is_thorough |= is_cleaning;
             let end = self.pass(most, size)?;
             let has_moved = self.mover.counts.sent > sent;
             self.is_thorough |= !has_moved;
-            if end == PassEnd::Queue {
+            let is_deferred = self.mover.deferred > 0;
+            if end == PassEnd::Queue && !is_deferred {
                 if self.waits_for_hidden()? || std::mem::take(&mut self.mover.has_learned) {
                     continue;
                 }
                 self.settle()?;
                 break;
             }
-            if step != MoveStep::Rest && has_moved && self.has_more(left) {
+            if self.has_unproven() && (self.has_more(left) || is_deferred) {
                 self.verify_step()?;
             }
         }
@@ -111,6 +118,51 @@ impl RedriveRun<'_, '_> {
         self.watch.verify(self.mover, self.record).map(Some)
     }
 
+    /// Waits for the result of the steps that an interrupted run may have been waiting for.
+    fn prove_earlier(&mut self) -> Result<(), MoveStop> {
+        let ramp = self.pace.ramp;
+        for route in self.mover.routes.0.values_mut() {
+            route.proven = ramp.proven_before(route.consumption.sent());
+        }
+        if self.has_unproven() { self.verify_step() } else { Ok(()) }
+    }
+
+    /// Returns the step, and how many messages it may move; None: all.
+    fn step(&self) -> (MoveStep, Option<u64>) {
+        let mover = &*self.mover;
+        let known: Vec<_> = mover.routes.0.values().map(MoveRoute::progress).collect();
+        let all = match (&mover.destinations.given, &mover.plan) {
+            (Some(_), _) => 1,
+            (None, Some(plan)) => plan.arns.len(),
+            (None, None) => mover.destinations.sources.len(),
+        };
+        self.pace.ramp.step(&known, all.saturating_sub(known.len()) as u64)
+    }
+
+    /// Whether the result of a step of a destination is not known.
+    fn has_unproven(&self) -> bool {
+        let mut routes = self.mover.routes.0.values();
+        routes.any(|route| self.pace.ramp.is_unproven(route.progress()))
+    }
+
+    /// Warns of messages that have come since the begin, after all that were there have moved.
+    fn tell_bound(&self) -> Result<(), MoveStop> {
+        if self.pace.limit.is_some_and(|limit| self.mover.counts.sent >= limit) {
+            return Ok(());
+        }
+        let mover = &*self.mover;
+        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
+        log::warn(&format!(
+            "as many messages have moved as queue '{}' had at the begin, and more have come meanwhile: {} in it",
+            mover.queue.name,
+            match own.counts.depth() {
+                1 => "1 message is".to_owned(),
+                n => format!("{n} messages are"),
+            },
+        ));
+        Ok(())
+    }
+
     /// Whether messages may be left after a step; the end is verified anyway.
     fn has_more(&self, left: u64) -> bool {
         left > 1 || self.pace.limit.is_none()
@@ -119,7 +171,12 @@ impl RedriveRun<'_, '_> {
     /// Waits for the result of a step, which has to be good for the next one.
     fn verify_step(&mut self) -> Result<(), MoveStop> {
         match self.watch.verify(self.mover, self.record)? {
-            VerificationState::Verified => Ok(()),
+            VerificationState::Verified => {
+                for route in self.mover.routes.0.values_mut() {
+                    route.proven = route.consumption.sent();
+                }
+                Ok(())
+            }
             state => Err(MoveStop::NotConsumed(state)),
         }
     }
@@ -229,7 +286,7 @@ impl RedriveRun<'_, '_> {
         if let Some(stop) = stop {
             return Err(stop);
         }
-        let is_used_up = self.mover.counts.sent - before >= most;
+        let is_used_up = most > 0 && self.mover.counts.sent - before >= most;
         let outcome = match outcome.end {
             SweepEnd::Enough if progress.is_complete() && !is_used_up => {
                 SweepOutcome { end: SweepEnd::Empty, ..outcome }
@@ -305,86 +362,6 @@ impl RedriveRun<'_, '_> {
             mover.sqs.wait_until(clock::tick() + HIDDEN_PAUSE);
         }
         Ok(found)
-    }
-
-    /// Moves the messages of a batch that are meant, `quota` at most, and so many at once. What it does
-    /// not name as taken is still in the queue, also after it has stopped. `held` are the other messages
-    /// that this pass holds.
-    fn take(
-        &mut self,
-        batch: &[Received],
-        (quota, at_once): (u64, u64),
-        held: u64,
-    ) -> (BatchFate, Result<(), MoveStop>) {
-        let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
-        let result = self.take_parts(batch, (quota, at_once), held, &mut fate);
-        (fate, result)
-    }
-
-    fn take_parts(
-        &mut self,
-        batch: &[Received],
-        (quota, at_once): (u64, u64),
-        held: u64,
-        fate: &mut BatchFate,
-    ) -> Result<(), MoveStop> {
-        let mut chosen = self.mover.choose(batch, quota)?;
-        self.record_baselines()?;
-        self.watch.open_graves(self.mover);
-        let mut is_first = true;
-        loop {
-            let waits = !chosen.is_empty() && self.wait_for_rate();
-            if waits || !is_first {
-                let kept = fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
-                self.watch.check(self.mover, self.record, held + kept)?;
-            }
-            let part = chosen.split_off_first(at_once.min(self.window_room()));
-            let is_last = chosen.is_empty();
-            let before = self.mover.counts.sent;
-            let result = self.mover.take(batch, part, fate);
-            if let Some(window) = &mut self.window {
-                window.add(self.begun.elapsed(), self.mover.counts.sent - before);
-            }
-            result?;
-            if is_last {
-                return Ok(());
-            }
-            is_first = false;
-        }
-    }
-
-    /// Waits until the rate allows at least one message. Returns whether that took a while.
-    fn wait_for_rate(&mut self) -> bool {
-        let mut has_waited = false;
-        while let Some(Err(until)) = self.judge_rate() {
-            self.mover.sqs.wait_until(self.begun + until);
-            has_waited = true;
-        }
-        has_waited
-    }
-
-    /// Returns the messages that the rate allows now.
-    fn window_room(&mut self) -> u64 {
-        self.judge_rate().and_then(Result::ok).unwrap_or(u64::MAX)
-    }
-
-    fn judge_rate(&mut self) -> Option<Result<u64, Duration>> {
-        let now = self.begun.elapsed();
-        self.window.as_mut().map(|window| window.judge(now))
-    }
-
-    /// Records the depth of each destination before the first message is sent to it.
-    fn record_baselines(&mut self) -> Result<(), Error> {
-        let known = &mut self.record.document.state.baselines;
-        let routes = self.mover.routes.0.iter_mut();
-        let mut is_new = false;
-        for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
-            let recorded = known.get(arn).copied();
-            let before = verification::baseline(recorded, 0, route.consumption.before());
-            route.consumption = route.consumption.clone().since(before);
-            is_new |= known.insert(arn.clone(), before).is_none();
-        }
-        if is_new { self.record.document.write() } else { Ok(()) }
     }
 
     /// Whether every message of the plan has been dealt with.

@@ -24,6 +24,7 @@ use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::purge;
 use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
@@ -239,6 +240,9 @@ impl Redriver {
         mover.selection = request.selection.clone();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
+        mover.ramp = request.ramp;
+        // What arrives meanwhile is not chased.
+        let bound = purge::most(state.depth.unwrap_or(depth).max(planned.unwrap_or(0)));
         let recorded_hold = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         record.emit(started(&record.document.state, request))?;
@@ -257,6 +261,7 @@ impl Redriver {
             pace: Pace {
                 ramp: request.ramp,
                 limit: request.limit,
+                bound,
                 rate: request.rate,
                 hold: request.hold,
                 verifies: request.verifies,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::edge::aws::Sqs;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError};
+use crate::rules::redrive::ramp::DestinationProgress;
 use crate::rules::redrive::verification::{Consumption, DestinationSettings};
 
 /// The size that a queue accepts when it does not say it, in bytes.
@@ -25,6 +26,15 @@ pub(super) struct MoveRoute {
     /// The ARN of the queue that its messages go to when they die.
     pub(super) dies_into: Option<String>,
     pub(super) consumption: Consumption,
+    /// The messages sent to it that were seen to be consumed, and to stay gone.
+    pub(super) proven: u64,
+}
+
+impl MoveRoute {
+    /// Returns how far it has come through the steps.
+    pub(super) fn progress(&self) -> DestinationProgress {
+        DestinationProgress { sent: self.consumption.sent(), proven: self.proven }
+    }
 }
 
 /// The destinations, by ARN.
@@ -79,6 +89,7 @@ impl MoveRoutes {
             sent_at: None,
             dies_into: attributes.redrive.map(|own| own.target),
             consumption: Consumption::of_counts(counts),
+            proven: 0,
         };
         self.0.insert(arn.to_owned(), route);
         Ok(())

@@ -47,7 +47,8 @@ impl Redriver {
         let state = self.redrive_of(&state.id)?;
         let signals = StopSignals::listening()?;
         let archive_state = ArchiveReader::state(Path::new(&path))?;
-        let right = reverify::judge(&state, archive_state.count(|one| one.is_sent)).map_err(refused)?;
+        let right =
+            reverify::judge(&state, archive_state.count(|one| one.is_sent)).map_err(refused)?;
         let archive = (self.archives.resume(Path::new(&path))?, archive_state);
         let (queue, id) = (source.target.queue.clone(), state.id.clone());
         let own_receives_max = source.own_receives_max();
@@ -63,6 +64,7 @@ impl Redriver {
         let pace = Pace {
             ramp: request.ramp,
             limit: None,
+            bound: u64::MAX,
             rate: None,
             hold: request.hold,
             verifies: true,

@@ -55,10 +55,22 @@ impl Mover<'_> {
                 continue;
             }
             if let Some(to) = self.destination(message, planned.as_deref())? {
+                if self.is_over_allowance(&to, &sorted) {
+                    self.deferred += 1;
+                    continue;
+                }
                 sorted.send.push(Choice { at, to, fingerprint });
             }
         }
         Ok(sorted)
+    }
+
+    /// Whether a destination has a step to prove before it gets more than what was chosen for it.
+    fn is_over_allowance(&self, to: &str, sorted: &Sorted) -> bool {
+        let Some(route) = self.routes.0.get(to) else { return false };
+        let Some(most) = self.ramp.allowance(route.proven) else { return false };
+        let chosen = sorted.send.iter().filter(|one| one.to == to).count() as u64;
+        route.consumption.sent() + chosen >= most
     }
 
     /// Decides whether a message is meant. Returns the destination that the plan has for it.
