@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::mover::Mover;
-use super::plan::UNSEEN_READINGS;
 use super::record::RedriveRecord;
 use super::route::{self, MoveRoute};
 use super::stop::{MoveStop, UnseenMessages};
@@ -338,7 +337,7 @@ impl RedriveRun<'_, '_> {
     ) -> Result<Option<UnseenMessages>, MoveStop> {
         let mover = &*self.mover;
         let mut found = None;
-        for _ in 0..UNSEEN_READINGS {
+        for _ in 0..sweep_cost::UNSEEN_READINGS {
             if depth <= seen {
                 return Ok(None);
             }

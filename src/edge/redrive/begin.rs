@@ -229,8 +229,8 @@ impl Redriver {
             }
             None => self.first(&source, request, hash, planned)?,
         };
-        let id = state.id.clone();
-        let queue = source.target.queue.clone();
+        let recorded = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
+        let (id, queue) = (state.id.clone(), source.target.queue.clone());
         let chains = self.chains(&queue.arn, archive.path())?;
         let own_receives_max = source.own_receives_max();
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
@@ -241,9 +241,7 @@ impl Redriver {
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
         mover.ramp = request.ramp;
-        // What arrives meanwhile is not chased.
         let bound = purge::most(state.depth.unwrap_or(depth).max(planned.unwrap_or(0)));
-        let recorded_hold = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         record.emit(started(&record.document.state, request))?;
         let begun = clock::tick();
@@ -253,7 +251,7 @@ impl Redriver {
             watch.breaker = Breaker::late(depth);
         }
         let hold = request.hold.unwrap_or_else(|| sweep_cost::cost(depth, queue.fifo, 1).hold);
-        let wait = sweep_cost::hidden_wait(recorded_hold, hold);
+        let wait = sweep_cost::hidden_wait(recorded, hold);
         let mut redrive = RedriveRun {
             mover: &mut mover,
             record: &mut record,

@@ -1,8 +1,10 @@
 //! The command line of `dlq-redrive`: what is to be done, with which messages.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::auto::OPTIONS as AUTO_OPTIONS;
+use super::native::RATE_MAX as TASK_RATE_MAX;
 use super::plan_file::{self, is_queue};
 use super::{RedriveRequest, Redriver, restore};
 use crate::args::Given;
@@ -95,6 +97,9 @@ impl RedriveCommand {
     }
 }
 
+/// The longest time for which SQS hides a message.
+const HOLD_MAX: Duration = Duration::from_secs(43_200);
+
 /// The options that choose messages.
 const CHOICE: &[&str] =
     &["fingerprint", "id", "match", "attribute", "older", "newer", "limit", "to"];
@@ -149,6 +154,12 @@ impl RedriveCommand {
     /// Refuses an option that the command does not take: it would be ignored.
     fn check_options(&self, given: &Given) -> Result<(), Error> {
         let (name, taken) = self.options();
+        let is_native = matches!(self, RedriveCommand::Native(_));
+        if is_native && given.number("rate").is_some_and(|rate| rate > TASK_RATE_MAX) {
+            let why =
+                format!("option '--rate': a task moves at most {TASK_RATE_MAX} messages a second");
+            return Err(Error::Usage(why));
+        }
         match given.other_than(&taken) {
             Some(other) => {
                 Err(Error::Usage(format!("option '--{other}': {name} does not take it")))
@@ -176,6 +187,10 @@ impl RedriveRequest {
             reason: given.text("reason"),
             ..RedriveRequest::default()
         };
+        if request.hold.is_some_and(|hold| hold > HOLD_MAX) {
+            let why = "option '--hold': SQS hides a message for 12 hours at most";
+            return Err(Error::Usage(why.into()));
+        }
         let mut words = Vec::new();
         for name in WORDS {
             words.extend(given.texts(name).into_iter().map(|text| format!("{name}={text}")));

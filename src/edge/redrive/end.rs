@@ -171,7 +171,7 @@ impl RedriveRun<'_, '_> {
 
     /// Warns of messages that were to move and did not. Returns whether there are any.
     fn tell_left(&self) -> bool {
-        let missing = self.mover.missing();
+        let missing = self.mover.not_found();
         let mut reasons: Vec<_> = self.left_out().into_iter().collect();
         reasons.sort_unstable();
         for (why, count) in &reasons {
@@ -184,8 +184,9 @@ impl RedriveRun<'_, '_> {
         }
         if missing > 0 {
             log::warn(&format!(
-                "{} of the plan were not found in queue '{}'",
+                "{} of the plan {} not found in queue '{}'",
                 text::count(missing, "message"),
+                if missing == 1 { "was" } else { "were" },
                 self.record.document.state.queue.name,
             ));
         }

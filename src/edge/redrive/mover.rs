@@ -199,6 +199,18 @@ impl<'a> Mover<'a> {
         plan.ids.keys().filter(|id| !is_settled(id)).count() as u64
     }
 
+    /// Returns how many planned messages were neither moved nor seen and left.
+    pub(super) fn not_found(&self) -> u64 {
+        let Some(plan) = &self.plan else { return 0 };
+        let left = &self.counts.left_out;
+        let is_left = |id: &IdHash| left.values().any(|ids| ids.contains(id));
+        let is_left = plan.ids.keys().filter(|id| {
+            let moved = self.state.get(id).is_some_and(|one| one.is_sent || one.is_parked);
+            !moved && is_left(id)
+        });
+        self.missing() - is_left.count() as u64
+    }
+
     /// Decides which messages of a batch are meant, `quota` at most. The routes then have the
     /// destination of each.
     pub(super) fn choose(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {

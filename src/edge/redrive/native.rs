@@ -26,7 +26,7 @@ const FAILURES_MAX: u32 = 30;
 /// The longest run of a task, which SQS ends then.
 const TASK_MAX: Duration = Duration::from_secs(36 * 3600);
 /// The most messages a second that SQS accepts.
-pub const RATE_MAX: u64 = 500;
+pub(super) const RATE_MAX: u64 = 500;
 
 /// The end of a task.
 struct TaskEnd {

@@ -26,10 +26,8 @@ use crate::text;
 use crate::time::{Timestamp, show_span};
 use crate::wire::Output;
 
-/// The readings after which messages that were not received are taken to be there, and the time between
-/// two.
-pub(super) const UNSEEN_READINGS: u32 = 3;
-pub(super) const UNSEEN_PAUSE: Duration = Duration::from_millis(500);
+/// The time between two readings of a depth that lags.
+const UNSEEN_PAUSE: Duration = Duration::from_millis(500);
 
 /// A plan as it is printed.
 struct PlanWriter<'a> {
@@ -167,7 +165,7 @@ impl Redriver {
     fn tell_unseen(&self, source: &MoveSource, seen: SeenMessages) -> Result<bool, Error> {
         let (queue, before) = (&source.target.queue, source.attributes.counts);
         let mut why = String::new();
-        for _ in 0..UNSEEN_READINGS {
+        for _ in 0..sweep_cost::UNSEEN_READINGS {
             let after = route::read(self.sqs(), source.target.scope, &queue.url);
             let after = after.map_err(|error| Error::failed("read queue", &queue.name, error))?;
             let Some((_, reason)) = purge::unseen(seen, before, Some(after.counts), queue.fifo)

@@ -12,9 +12,9 @@ use crate::text::{self, count, safe};
 /// Messages of a queue that could not be received, with the reason in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum UnseenMessages {
-    /// They may be received later.
+    /// Messages that may be received later.
     Passing(String),
-    /// They wait behind messages of their groups that were not chosen.
+    /// Messages behind others of their groups, which were not chosen.
     Behind(String),
 }
 

@@ -179,7 +179,7 @@ pub enum VerificationState {
     NotConsumed(Option<u64>),
     /// The window has passed, and messages of others wait, with or without those that were sent.
     Backlog(u64),
-    /// Nothing was sent.
+    /// No message was sent.
     NothingSent,
     /// A return may be among messages that could not be looked at.
     ReturnsUnknown,

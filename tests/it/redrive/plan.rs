@@ -105,7 +105,7 @@ fn wrong_usage_is_told_before_anything_else() {
     // Without a region, a configuration that cannot be read, and a queue that is not there.
     let mut bench = Bench::new("redrive-usage");
     bench.configure("aws: {regions: 7}");
-    let rows: [(&str, &[&str], &str); 21] = [
+    let rows: [(&str, &[&str], &str); 23] = [
         ("dlq-redrive", &[], "expected 'plan QUEUE', 'apply QUEUE', 'apply PLAN'"),
         ("dlq-redrive", &["plan"], "'plan' needs an operand: "),
         ("dlq-redrive", &["plan", "a", "b"], "'plan' takes one operand: "),
@@ -119,6 +119,8 @@ fn wrong_usage_is_told_before_anything_else() {
         ("dlq-redrive", &["apply", "--resume", "0", "--match", "x"], "'--match': 'apply --resume'"),
         ("dlq-redrive", &["apply", "--native", "--older", "30d", "q"], "'apply --native' does not"),
         ("dlq-redrive", &["apply", "--native", "--hold", "1m", "q"], "'apply --native' does not"),
+        ("dlq-redrive", &["apply", "--native", "--rate", "501", "q"], "a task moves at most 500"),
+        ("dlq-redrive", &["plan", "--hold", "13h", "q"], "SQS hides a message for 12 hours"),
         ("dlq-redrive", &["verify", "--reason", "x", "q"], "option '--reason': 'verify' does not"),
         ("dlq-redrive", &["verify", "-n", "q"], "option '--dry-run': 'verify' does not take it"),
         ("dlq-redrive", &["plan", "--canary", "1", "q"], "option '--canary': 'plan' does not"),
