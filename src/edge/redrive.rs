@@ -9,6 +9,7 @@ mod begin;
 mod blocked;
 mod command_line;
 mod end;
+mod look;
 mod look_up;
 mod mover;
 mod native;
@@ -22,6 +23,7 @@ mod restore;
 mod route;
 mod send_retry;
 mod stop;
+mod take;
 mod verify;
 mod watch;
 
@@ -87,6 +89,8 @@ pub struct Redriver {
     archives: Archives,
     /// The rules that name the repository of each queue.
     code: Vec<QueueRule>,
+    /// Whether the fixes of the pipe are redriven without a person.
+    is_auto: bool,
     dry_run: bool,
 }
 
@@ -95,7 +99,9 @@ impl Redriver {
     pub fn open(sqs: Sqs, settings: Settings, store: Store, dry_run: bool) -> Result<Self, Error> {
         // A corrupt file fails before a message moves.
         store.read::<Redrives>(&Keys::none())?;
+        let is_auto = settings.features.auto_redrive;
         Ok(Redriver {
+            is_auto,
             journal: Journal::new(&store, settings.state.rotation()),
             archives: Archives::new(&store, &settings.state),
             code: settings.auto_investigation.queues.clone(),

@@ -21,6 +21,7 @@
 pub mod archive;
 pub mod batch;
 pub mod breaker;
+pub mod copies;
 pub mod dedup_id;
 pub mod destination;
 pub mod document;
@@ -33,6 +34,7 @@ pub mod purge;
 pub mod ramp;
 pub mod rate;
 pub mod restoring;
+pub mod reverify;
 pub mod selection;
 pub mod sweep;
 pub mod verification;

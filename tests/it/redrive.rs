@@ -14,7 +14,10 @@ mod plan;
 mod refusals;
 mod restore;
 mod service;
+mod sources;
 mod unknown;
+mod verify;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -40,17 +40,27 @@ impl Sqs {
         self.sync(|clients| clients.read(queues, Priority::Foreground))
     }
 
-    /// Returns the size of the longest message that a queue accepts, in bytes; None when it does not
-    /// say.
-    pub fn message_size_max(&self, scope: usize, url: &str) -> Result<Option<u64>, ReadError> {
-        let name = Name::MaximumMessageSize;
+    /// Returns what a queue says about the messages that are sent to it.
+    pub fn sending_limits(&self, scope: usize, url: &str) -> Result<SendingLimits, ReadError> {
+        let names = [Name::MaximumMessageSize, Name::DelaySeconds];
         let send = |client: Client| {
-            client.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send()
+            let asked = Some(names.to_vec());
+            client.get_queue_attributes().queue_url(url).set_attribute_names(asked).send()
         };
         let answer = self.sync(|clients| clients.request(scope, Priority::Foreground, send))?;
         let given = answer.attributes.unwrap_or_default();
-        Ok(given.get(&name).and_then(|size| size.trim().parse().ok()))
+        let number = |name| given.get(name).and_then(|number| number.trim().parse().ok());
+        Ok(SendingLimits { size_max: number(&names[0]), delay_s: number(&names[1]) })
     }
+}
+
+/// The attributes of a queue that matter to a sender; None for one that it does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SendingLimits {
+    /// The longest message that it accepts, in bytes.
+    pub size_max: Option<u64>,
+    /// The time for which a message waits before it can be received, in seconds.
+    pub delay_s: Option<u64>,
 }
 
 /// A scope during one call of [`Clients::read`].

@@ -12,16 +12,20 @@ use crate::rules::redrive::selection::Selection;
 /// The bytes of the groups that are read.
 const GROUPS_MAX: u64 = 16 << 20;
 
-/// Adds to a selection the messages that the evidence of an incident attributes to its causes.
+/// Adds to a selection the messages that the evidence of an incident attributes to its causes, chosen and blocked ones.
 /// `incident` is the name of the folder with that evidence.
 pub fn add_to(selection: &mut Selection, state: &Path, incident: &str) {
-    let (mut ids, mut learns) = (BTreeSet::new(), true);
-    for fingerprint in &selection.fingerprints {
-        let (own, is_alike) = read(state, incident, fingerprint);
-        ids.extend(own);
-        learns &= is_alike;
-    }
-    (selection.sampled, selection.learns) = (ids, learns);
+    let read_all = |causes: &BTreeSet<String>| {
+        let (mut ids, mut learns) = (BTreeSet::new(), true);
+        for fingerprint in causes {
+            let (own, is_alike) = read(state, incident, fingerprint);
+            ids.extend(own);
+            learns &= is_alike;
+        }
+        (ids, learns)
+    };
+    (selection.sampled, selection.learns) = read_all(&selection.fingerprints);
+    (selection.blocked_sampled, selection.blocked_learns) = read_all(&selection.blocked);
 }
 
 /// Returns the ids of the sampled messages of a cause, and whether messages that look like them are of

@@ -265,9 +265,13 @@ impl Purge<'_> {
                 crate::shell::quote(&safe(&path.to_string())),
             ));
         }
+        let is_nothing = is_whole && !takes_all && self.record.state.deleted == 0;
+        if is_nothing {
+            log::warn(&format!("no message of queue '{name}' has been chosen"));
+        }
         let id = self.record.state.id.clone();
         self.purger.emit(&id, self.target, data, out)?;
-        Ok(!is_whole)
+        Ok(!is_whole || is_nothing)
     }
 
     /// Returns how many messages were not received, as far as that is known, and why messages are left.

@@ -5,28 +5,26 @@ use std::time::{Duration, Instant};
 
 use super::mover::Mover;
 use super::record::RedriveRecord;
-use super::route;
-use super::stop::MoveStop;
+use super::route::{self, MoveRoute};
+use super::stop::{MoveStop, UnseenMessages};
 use super::watch::RedriveWatch;
 use crate::clock;
-use crate::edge::aws::Received;
 use crate::edge::sweep::{
     BatchFate, Fate, QueueReading, SweepEnd, SweepLimits, SweepOutcome, SweepTarget, sweep,
 };
 use crate::error::Error;
 use crate::log;
+use crate::rules::redrive::breaker::LookProgress;
 use crate::rules::redrive::document::MoveStep;
 use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::rate::{self, RateWindow, StepSize};
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
-use crate::rules::redrive::verification::{self, Consumption, VerificationState};
+use crate::rules::redrive::verification::VerificationState;
 use crate::text;
 use crate::time::show_span;
 
 /// The pause before the queue is looked at again, while messages of an interrupted run are hidden.
 const HIDDEN_PAUSE: Duration = Duration::from_millis(500);
-/// The readings after which messages that were not received are taken to be there.
-const UNSEEN_READINGS: u32 = 3;
 
 /// The way in which a redrive proceeds.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +32,9 @@ pub(super) struct Pace {
     pub(super) ramp: Ramp,
     /// The most messages in all runs.
     pub(super) limit: Option<u64>,
+    /// The most messages without a limit: those that the queue had at the begin, and some more, because a
+    /// count is approximate.
+    pub(super) bound: u64,
     /// The most messages a second.
     pub(super) rate: Option<u64>,
     /// The time for which messages are hidden while they are looked at; None: by the depth.
@@ -65,22 +66,24 @@ pub(super) struct RedriveRun<'m, 'a> {
     /// Whether a pass receives more messages than it may move, because some are left where they are.
     pub(super) is_thorough: bool,
     /// The reason why the last pass has not seen every message of the queue.
-    pub(super) unseen: Option<String>,
+    pub(super) unseen: Option<UnseenMessages>,
 }
 
 impl RedriveRun<'_, '_> {
     /// Moves what is to move. Returns how the end was verified; None when it was not.
     pub(super) fn run(&mut self) -> Result<Option<VerificationState>, MoveStop> {
-        if self.pace.ramp.waits_again(self.mover.counts.sent) {
-            self.verify_step()?;
-        }
+        self.prove_earlier()?;
         loop {
             let sent = self.mover.counts.sent;
-            let left = self.pace.limit.map_or(u64::MAX, |limit| limit.saturating_sub(sent));
-            if left == 0 {
+            let most = self.pace.limit.unwrap_or(u64::MAX).min(self.pace.bound);
+            let left = most.saturating_sub(sent);
+            // What an earlier run has sent and not deleted is still to be deleted.
+            let is_cleaning = left == 0 && self.mover.has_unseen();
+            if left == 0 && !is_cleaning {
+                self.tell_bound()?;
                 break;
             }
-            let (step, quota) = self.pace.ramp.step(sent);
+            let (step, quota) = self.step();
             self.record.enter(step)?;
             let mut size = rate::step_size(self.pace.rate, sent, self.mover.queue.fifo);
             if step != MoveStep::Rest {
@@ -89,17 +92,20 @@ impl RedriveRun<'_, '_> {
             let until = size.until.unwrap_or(u64::MAX);
             let most = quota.unwrap_or(u64::MAX).min(left).min(until);
             self.unseen = None;
+            self.mover.deferred = 0;
+            self.is_thorough |= is_cleaning;
             let end = self.pass(most, size)?;
             let has_moved = self.mover.counts.sent > sent;
             self.is_thorough |= !has_moved;
-            if end == PassEnd::Queue {
+            let is_deferred = self.mover.deferred > 0;
+            if end == PassEnd::Queue && !is_deferred {
                 if self.waits_for_hidden()? || std::mem::take(&mut self.mover.has_learned) {
                     continue;
                 }
                 self.settle()?;
                 break;
             }
-            if step != MoveStep::Rest && has_moved && self.has_more(left) {
+            if self.has_unproven() && (self.has_more(left) || is_deferred) {
                 self.verify_step()?;
             }
         }
@@ -111,6 +117,51 @@ impl RedriveRun<'_, '_> {
         self.watch.verify(self.mover, self.record).map(Some)
     }
 
+    /// Waits for the result of the steps that an interrupted run may have been waiting for.
+    fn prove_earlier(&mut self) -> Result<(), MoveStop> {
+        let ramp = self.pace.ramp;
+        for route in self.mover.routes.0.values_mut() {
+            route.proven = ramp.proven_before(route.consumption.sent());
+        }
+        if self.has_unproven() { self.verify_step() } else { Ok(()) }
+    }
+
+    /// Returns the step, and how many messages it may move; None: all.
+    fn step(&self) -> (MoveStep, Option<u64>) {
+        let mover = &*self.mover;
+        let known: Vec<_> = mover.routes.0.values().map(MoveRoute::progress).collect();
+        let all = match (&mover.destinations.given, &mover.plan) {
+            (Some(_), _) => 1,
+            (None, Some(plan)) => plan.arns.len(),
+            (None, None) => mover.destinations.sources.len(),
+        };
+        self.pace.ramp.step(&known, all.saturating_sub(known.len()) as u64)
+    }
+
+    /// Whether the result of a step of a destination is not known.
+    fn has_unproven(&self) -> bool {
+        let mut routes = self.mover.routes.0.values();
+        routes.any(|route| self.pace.ramp.is_unproven(route.progress()))
+    }
+
+    /// Warns of messages that have come since the begin, after all that were there have moved.
+    fn tell_bound(&self) -> Result<(), MoveStop> {
+        if self.pace.limit.is_some_and(|limit| self.mover.counts.sent >= limit) {
+            return Ok(());
+        }
+        let mover = &*self.mover;
+        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
+        log::warn(&format!(
+            "as many messages have moved as queue '{}' had at the begin, and more have come meanwhile: {} in it",
+            mover.queue.name,
+            match own.counts.depth() {
+                1 => "1 message is".to_owned(),
+                n => format!("{n} messages are"),
+            },
+        ));
+        Ok(())
+    }
+
     /// Whether messages may be left after a step; the end is verified anyway.
     fn has_more(&self, left: u64) -> bool {
         left > 1 || self.pace.limit.is_none()
@@ -119,7 +170,12 @@ impl RedriveRun<'_, '_> {
     /// Waits for the result of a step, which has to be good for the next one.
     fn verify_step(&mut self) -> Result<(), MoveStop> {
         match self.watch.verify(self.mover, self.record)? {
-            VerificationState::Verified => Ok(()),
+            VerificationState::Verified => {
+                for route in self.mover.routes.0.values_mut() {
+                    route.proven = route.consumption.sent();
+                }
+                Ok(())
+            }
             state => Err(MoveStop::NotConsumed(state)),
         }
     }
@@ -139,7 +195,12 @@ impl RedriveRun<'_, '_> {
     /// Whether messages that others hold, or that an interrupted run has hidden, are waited for.
     fn waits_for_hidden(&mut self) -> Result<bool, MoveStop> {
         let is_time = clock::tick() < self.hidden_until;
-        if !is_time || (self.unseen.is_none() && !self.mover.has_unseen()) {
+        let is_hidden = match &self.unseen {
+            Some(UnseenMessages::Passing(_)) => true,
+            Some(UnseenMessages::Behind(_)) => false,
+            None => self.mover.has_unseen(),
+        };
+        if !is_time || !is_hidden {
             return Ok(false);
         }
         self.watch.check(self.mover, self.record, 0)?;
@@ -191,6 +252,8 @@ impl RedriveRun<'_, '_> {
         let before = self.mover.counts.sent;
         let begun = clock::tick();
         let (mut stop, mut held) = (None, 0);
+        // Others that fill the queue would keep the sweep for ever.
+        let mut progress = LookProgress::new(depth, 0);
         let pace = self.pace;
         let outcome = sweep(sqs, target, &limits, &mut |batch| {
             let done = self.mover.counts.sent - before;
@@ -205,7 +268,9 @@ impl RedriveRun<'_, '_> {
             };
             held += fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
             let result = result.and(self.bring_up_to_date().map_err(MoveStop::File));
-            fate.is_enough = self.mover.counts.sent - before >= most || self.has_all();
+            progress.add(batch.len() as u64);
+            fate.is_enough =
+                self.mover.counts.sent - before >= most || self.has_all() || progress.is_complete();
             if let Err(why) = result {
                 stop = Some(why);
                 fate.is_enough = true;
@@ -220,6 +285,13 @@ impl RedriveRun<'_, '_> {
         if let Some(stop) = stop {
             return Err(stop);
         }
+        let is_used_up = most > 0 && self.mover.counts.sent - before >= most;
+        let outcome = match outcome.end {
+            SweepEnd::Enough if progress.is_complete() && !is_used_up => {
+                SweepOutcome { end: SweepEnd::Empty, ..outcome }
+            }
+            _ => outcome,
+        };
         self.judge(outcome, depth, cost)
     }
 
@@ -236,123 +308,59 @@ impl RedriveRun<'_, '_> {
             SweepEnd::Enough if self.has_all() => Ok(PassEnd::Queue),
             SweepEnd::Enough => Ok(PassEnd::Quota),
             SweepEnd::Empty => {
-                let unseen =
-                    self.count_unseen(depth, outcome.seen, outcome.seen - outcome.taken)?;
-                let why = "could not be received: others hold them, or they are delayed";
-                self.unseen =
-                    (unseen > 0).then(|| format!("{} {why}", text::count(unseen, "message")));
+                let left = outcome.seen - outcome.taken;
+                self.unseen = self.find_unseen(depth, outcome.seen, left)?;
                 Ok(PassEnd::Queue)
             }
             SweepEnd::Deadline => {
                 let span = show_span(cost.hold);
-                self.unseen = Some(format!("not all messages could be received within {span}"));
+                let why = format!("not all messages could be received within {span}");
+                self.unseen = Some(UnseenMessages::Passing(why));
                 Ok(PassEnd::Queue)
             }
             SweepEnd::InFlight => {
                 let most = cost.held_max;
-                self.unseen = Some(format!("only {most} messages can be held and looked at"));
+                let why = format!("only {most} messages can be held and looked at");
+                self.unseen = Some(UnseenMessages::Passing(why));
                 Ok(PassEnd::Queue)
             }
         }
     }
 
-    /// Counts the messages of a queue of `depth` that a sweep has not received. Counts of SQS lag, so
-    /// that a number is believed when it stays.
-    fn count_unseen(&self, depth: u64, seen: u64, left: u64) -> Result<u64, MoveStop> {
+    /// Finds out whether a sweep has not received messages of a queue of `depth`, after which `left` of
+    /// those that it saw are there. Counts of SQS lag, so that a number is believed when it stays.
+    fn find_unseen(
+        &self,
+        depth: u64,
+        seen: u64,
+        left: u64,
+    ) -> Result<Option<UnseenMessages>, MoveStop> {
         let mover = &*self.mover;
-        let mut unseen = 0;
-        for _ in 0..UNSEEN_READINGS {
+        let mut found = None;
+        for _ in 0..sweep_cost::UNSEEN_READINGS {
             if depth <= seen {
-                return Ok(0);
+                return Ok(None);
             }
             let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
-            let own = own.map_err(MoveStop::Queue)?;
-            unseen = sweep_cost::unseen(depth, seen, own.counts.depth(), left);
+            let counts = own.map_err(MoveStop::Queue)?.counts;
+            let unseen = sweep_cost::unseen(depth, seen, counts.depth(), left);
             if unseen == 0 {
-                break;
+                return Ok(None);
             }
+            let is_behind = mover.queue.fifo && left > 0 && counts.in_flight + counts.delayed == 0;
+            let few = text::count(unseen, "message");
+            found = Some(match is_behind {
+                true => UnseenMessages::Behind(format!(
+                    "{few} could not be received: in a FIFO queue a message waits for those of its group \
+                     before it, and those were not chosen"
+                )),
+                false => UnseenMessages::Passing(format!(
+                    "{few} could not be received: others hold them, or they are delayed"
+                )),
+            });
             mover.sqs.wait_until(clock::tick() + HIDDEN_PAUSE);
         }
-        Ok(unseen)
-    }
-
-    /// Moves the messages of a batch that are meant, `quota` at most, and so many at once. What it does
-    /// not name as taken is still in the queue, also after it has stopped. `held` are the other messages
-    /// that this pass holds.
-    fn take(
-        &mut self,
-        batch: &[Received],
-        (quota, at_once): (u64, u64),
-        held: u64,
-    ) -> (BatchFate, Result<(), MoveStop>) {
-        let mut fate = BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: false };
-        let result = self.take_parts(batch, (quota, at_once), held, &mut fate);
-        (fate, result)
-    }
-
-    fn take_parts(
-        &mut self,
-        batch: &[Received],
-        (quota, at_once): (u64, u64),
-        held: u64,
-        fate: &mut BatchFate,
-    ) -> Result<(), MoveStop> {
-        let mut chosen = self.mover.choose(batch, quota)?;
-        self.record_baselines()?;
-        let mut is_first = true;
-        loop {
-            let waits = !chosen.is_empty() && self.wait_for_rate();
-            if waits || !is_first {
-                let kept = fate.fates.iter().filter(|one| **one == Fate::Held).count() as u64;
-                self.watch.check(self.mover, self.record, held + kept)?;
-            }
-            let part = chosen.split_off_first(at_once.min(self.window_room()));
-            let is_last = chosen.is_empty();
-            let before = self.mover.counts.sent;
-            let result = self.mover.take(batch, part, fate);
-            if let Some(window) = &mut self.window {
-                window.add(self.begun.elapsed(), self.mover.counts.sent - before);
-            }
-            result?;
-            if is_last {
-                return Ok(());
-            }
-            is_first = false;
-        }
-    }
-
-    /// Waits until the rate allows at least one message. Returns whether that took a while.
-    fn wait_for_rate(&mut self) -> bool {
-        let mut has_waited = false;
-        while let Some(Err(until)) = self.judge_rate() {
-            self.mover.sqs.wait_until(self.begun + until);
-            has_waited = true;
-        }
-        has_waited
-    }
-
-    /// Returns the messages that the rate allows now.
-    fn window_room(&mut self) -> u64 {
-        self.judge_rate().and_then(Result::ok).unwrap_or(u64::MAX)
-    }
-
-    fn judge_rate(&mut self) -> Option<Result<u64, Duration>> {
-        let now = self.begun.elapsed();
-        self.window.as_mut().map(|window| window.judge(now))
-    }
-
-    /// Records the depth of each destination before the first message is sent to it.
-    fn record_baselines(&mut self) -> Result<(), Error> {
-        let known = &mut self.record.document.state.baselines;
-        let routes = self.mover.routes.0.iter_mut();
-        let mut is_new = false;
-        for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
-            let recorded = known.get(arn).copied();
-            let before = verification::baseline(recorded, 0, route.consumption.before());
-            route.consumption = Consumption::new(before);
-            is_new |= known.insert(arn.clone(), before).is_none();
-        }
-        if is_new { self.record.document.write() } else { Ok(()) }
+        Ok(found)
     }
 
     /// Whether every message of the plan has been dealt with.

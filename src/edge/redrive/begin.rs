@@ -24,11 +24,12 @@ use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::purge;
 use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
-use crate::text;
 use crate::wire::Output;
+use crate::{log, text};
 
 /// The work in the words of an error.
 const MOVE: &str = "move messages of queue";
@@ -49,7 +50,7 @@ impl Redriver {
     ) -> Result<bool, Error> {
         let (name, plan) = match input {
             ApplyInput::Queue(queue) => (queue.clone(), None),
-            ApplyInput::Plan(_) if !request.selection.takes_all() => {
+            ApplyInput::Plan(_) if !request.selection.takes_all() || request.limit.is_some() => {
                 let why = "a plan has chosen its messages: leave the options that choose out";
                 return Err(Error::Usage(why.into()));
             }
@@ -72,12 +73,23 @@ impl Redriver {
         if !request.force {
             self.check_interrupted(&source.target.queue)?;
         }
+        if self.is_made(&request, &source.target.queue)? {
+            log::info(&format!("queue '{}' was redriven meanwhile", source.target.queue.name));
+            return Ok(false);
+        }
         self.run(source, plan, &request, None, out, lock)
+    }
+
+    /// Whether the redrive of a queue for a fix was begun by another process, before this one had the lock.
+    fn is_made(&self, request: &RedriveRequest, queue: &Queue) -> Result<bool, Error> {
+        let Some(session) = request.session.as_deref() else { return Ok(false) };
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
+        Ok(all.of_queue(&queue.arn).any(|one| one.session.as_deref() == Some(session)))
     }
 
     /// Fails where an interrupted redrive of the queue has messages whose end it does not know: to begin
     /// anew would send them a second time, and list none.
-    fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
+    pub(super) fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
         let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
         let Some(open) = all.interrupted_redrive(&queue.arn) else { return Ok(()) };
         let Some(archive) = open.archive.as_deref().map(Path::new) else { return Ok(()) };
@@ -217,8 +229,8 @@ impl Redriver {
             }
             None => self.first(&source, request, hash, planned)?,
         };
-        let id = state.id.clone();
-        let queue = source.target.queue.clone();
+        let recorded = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
+        let (id, queue) = (state.id.clone(), source.target.queue.clone());
         let chains = self.chains(&queue.arn, archive.path())?;
         let own_receives_max = source.own_receives_max();
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
@@ -228,7 +240,8 @@ impl Redriver {
         mover.selection = request.selection.clone();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
-        let recorded_hold = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
+        mover.ramp = request.ramp;
+        let bound = purge::most(state.depth.unwrap_or(depth).max(planned.unwrap_or(0)));
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         record.emit(started(&record.document.state, request))?;
         let begun = clock::tick();
@@ -238,7 +251,7 @@ impl Redriver {
             watch.breaker = Breaker::late(depth);
         }
         let hold = request.hold.unwrap_or_else(|| sweep_cost::cost(depth, queue.fifo, 1).hold);
-        let wait = sweep_cost::hidden_wait(recorded_hold, hold);
+        let wait = sweep_cost::hidden_wait(recorded, hold);
         let mut redrive = RedriveRun {
             mover: &mut mover,
             record: &mut record,
@@ -246,6 +259,7 @@ impl Redriver {
             pace: Pace {
                 ramp: request.ramp,
                 limit: request.limit,
+                bound,
                 rate: request.rate,
                 hold: request.hold,
                 verifies: request.verifies,
@@ -264,13 +278,15 @@ impl Redriver {
 
     /// Checks that the destinations of a plan exist before a message moves.
     fn check_planned(&self, source: &mut MoveSource, plan: Option<&PlanFile>) -> Result<(), Error> {
+        if source.destinations.given.is_some() {
+            return Ok(());
+        }
         let arns = plan.map(|plan| plan.planned.arns.as_slice()).unwrap_or_default();
         let sources = source.destinations.sources.clone();
-        let given = source.destinations.given.clone();
         for arn in arns {
             // A queue that is neither a source nor given may be the origin of a message, which is seen
             // with the message.
-            let is_expected = sources.contains(arn) || given.as_ref() == Some(arn);
+            let is_expected = sources.contains(arn);
             let added = source.routes.add(self.sqs(), source.target.scope, arn);
             if let (Err(error), true) = (added, is_expected) {
                 return Err(Error::failed("read destination", arn, error));

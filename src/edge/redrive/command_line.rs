@@ -1,8 +1,10 @@
 //! The command line of `dlq-redrive`: what is to be done, with which messages.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::auto::OPTIONS as AUTO_OPTIONS;
+use super::native::RATE_MAX as TASK_RATE_MAX;
 use super::plan_file::{self, is_queue};
 use super::{RedriveRequest, Redriver, restore};
 use crate::args::Given;
@@ -95,6 +97,9 @@ impl RedriveCommand {
     }
 }
 
+/// The longest time for which SQS hides a message.
+const HOLD_MAX: Duration = Duration::from_secs(43_200);
+
 /// The options that choose messages.
 const CHOICE: &[&str] =
     &["fingerprint", "id", "match", "attribute", "older", "newer", "limit", "to"];
@@ -134,7 +139,7 @@ impl RedriveCommand {
             RedriveCommand::Plan(_) => ("'plan'", [CHOICE, &["force", "hold", "reason"], &[]]),
             RedriveCommand::Apply(_) => ("'apply'", [CHOICE, PACE, &["reason"]]),
             RedriveCommand::Native(_) => {
-                ("'apply --native'", [&["native", "to", "rate", "reason"], &[], &[]])
+                ("'apply --native'", [&["native", "to", "rate", "reason", "force"], &[], &[]])
             }
             RedriveCommand::Resume { .. } => ("'apply --resume'", [PACE, &["resume"], &[]]),
             RedriveCommand::Verify(_) => ("'verify'", [&["wait", "batch-window"], &[], &[]]),
@@ -149,6 +154,12 @@ impl RedriveCommand {
     /// Refuses an option that the command does not take: it would be ignored.
     fn check_options(&self, given: &Given) -> Result<(), Error> {
         let (name, taken) = self.options();
+        let is_native = matches!(self, RedriveCommand::Native(_));
+        if is_native && given.number("rate").is_some_and(|rate| rate > TASK_RATE_MAX) {
+            let why =
+                format!("option '--rate': a task moves at most {TASK_RATE_MAX} messages a second");
+            return Err(Error::Usage(why));
+        }
         match given.other_than(&taken) {
             Some(other) => {
                 Err(Error::Usage(format!("option '--{other}': {name} does not take it")))
@@ -176,6 +187,10 @@ impl RedriveRequest {
             reason: given.text("reason"),
             ..RedriveRequest::default()
         };
+        if request.hold.is_some_and(|hold| hold > HOLD_MAX) {
+            let why = "option '--hold': SQS hides a message for 12 hours at most";
+            return Err(Error::Usage(why.into()));
+        }
         let mut words = Vec::new();
         for name in WORDS {
             words.extend(given.texts(name).into_iter().map(|text| format!("{name}={text}")));
@@ -194,6 +209,12 @@ impl Redriver {
         out: &mut Output,
     ) -> Result<bool, Error> {
         match command {
+            RedriveCommand::Auto | RedriveCommand::Due if !self.is_auto && !self.dry_run => {
+                Err(Error::wrong(
+                    "'--due' does what '--auto' would do, and 'features.auto_redrive' is off: set it, or \
+                     move the messages of a cause with 'dlq-redrive apply --fingerprint ID QUEUE'",
+                ))
+            }
             RedriveCommand::Auto | RedriveCommand::Due => self.redrive_due(request, out),
             RedriveCommand::Plan(queue) => self.plan(queue, request, out),
             RedriveCommand::Apply(input) => self.apply(input, request, out),

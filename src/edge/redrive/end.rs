@@ -11,6 +11,7 @@ use crate::log;
 use crate::rules::redrive::archive::MoveResult;
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::document::MoveOutcome;
+use crate::rules::redrive::reverify::{self, LateVerification};
 use crate::rules::redrive::verification::VerificationState;
 use crate::text;
 
@@ -27,7 +28,47 @@ impl RedriveRun<'_, '_> {
         (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
         match result {
             Ok(verified) => self.complete(verified, begun),
-            Err(stop) => self.abort(&stop).map(|()| true),
+            Err(stop) => self.abort(&stop, MoveOutcome::Aborted).map(|()| true),
+        }
+    }
+
+    /// Records and reports what a later verification has found. Returns whether something is left to do.
+    pub(super) fn finish_late(
+        &mut self,
+        result: Result<VerificationState, MoveStop>,
+        right: LateVerification,
+        begun: Instant,
+    ) -> Result<bool, Error> {
+        progress_bar::clear();
+        let sent = text::count(self.mover.counts.sent, "message");
+        let state = &mut self.record.document.state;
+        let id = state.id.clone();
+        match (result, right) {
+            (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
+            (Ok(found), LateVerification::Tells) => {
+                log::warn(&format!(
+                    "{sent} of redrive {id}: {found}; the redrive has not come to its end: {}",
+                    reverify::go_on(state)
+                ));
+                Ok(true)
+            }
+            (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), right) => {
+                let outcome = match right {
+                    LateVerification::Tells => MoveOutcome::Aborted,
+                    LateVerification::Settles => {
+                        state.verified = Some(false);
+                        MoveOutcome::Unverified
+                    }
+                };
+                self.abort(&stop, outcome).map(|()| true)
+            }
+            (Err(stop), _) => {
+                log::warn(&format!(
+                    "the verification of redrive {id} has stopped: {stop}; 'dlq-redrive verify {id}' \
+                     begins it again"
+                ));
+                Ok(true)
+            }
         }
     }
 
@@ -36,7 +77,10 @@ impl RedriveRun<'_, '_> {
         verified: Option<VerificationState>,
         begun: Instant,
     ) -> Result<bool, Error> {
-        let is_verified = verified.as_ref().map(|one| *one == VerificationState::Verified);
+        // A return that was seen once is one, also when somebody has deleted it meanwhile.
+        let returned = self.record.document.state.returned;
+        let is_verified =
+            verified.as_ref().map(|one| *one == VerificationState::Verified && returned == 0);
         let outcome = match is_verified {
             Some(false) => MoveOutcome::Unverified,
             _ => MoveOutcome::Completed,
@@ -55,8 +99,13 @@ impl RedriveRun<'_, '_> {
                 state.archive.as_deref().unwrap_or_default(),
             ));
         }
-        if let Some(state) = verified.filter(|one| *one != VerificationState::Verified) {
-            log::warn(&format!("the redrive is not verified: {state}"));
+        match verified {
+            Some(VerificationState::Verified) if returned > 0 => {
+                let why = Trip::Returned(returned);
+                log::warn(&format!("the redrive is not verified: {why}"));
+            }
+            Some(VerificationState::Verified) | None => {}
+            Some(state) => log::warn(&format!("the redrive is not verified: {state}")),
         }
         let data = RedriveCompleted {
             queue: state.queue.clone(),
@@ -77,7 +126,7 @@ impl RedriveRun<'_, '_> {
         Ok(left || is_verified == Some(false))
     }
 
-    fn abort(&mut self, stop: &MoveStop) -> Result<(), Error> {
+    fn abort(&mut self, stop: &MoveStop, outcome: MoveOutcome) -> Result<(), Error> {
         let is_regression = matches!(stop, MoveStop::Tripped(Trip::Returned(_)));
         let state = &mut self.record.document.state;
         if let MoveStop::Tripped(Trip::Returned(count)) = stop {
@@ -107,8 +156,8 @@ impl RedriveRun<'_, '_> {
             pull_request: state.pull_request.clone(),
             fingerprint: state.only_fingerprint(),
         };
-        self.close_archive(MoveOutcome::Aborted);
-        self.record.finish(MoveOutcome::Aborted, data)
+        self.close_archive(outcome);
+        self.record.finish(outcome, data)
     }
 
     /// Writes the outcome into the archive. A full disk has stopped the redrive before.
@@ -122,7 +171,7 @@ impl RedriveRun<'_, '_> {
 
     /// Warns of messages that were to move and did not. Returns whether there are any.
     fn tell_left(&self) -> bool {
-        let missing = self.mover.missing();
+        let missing = self.mover.not_found();
         let mut reasons: Vec<_> = self.left_out().into_iter().collect();
         reasons.sort_unstable();
         for (why, count) in &reasons {
@@ -135,8 +184,9 @@ impl RedriveRun<'_, '_> {
         }
         if missing > 0 {
             log::warn(&format!(
-                "{} of the plan were not found in queue '{}'",
+                "{} of the plan {} not found in queue '{}'",
                 text::count(missing, "message"),
+                if missing == 1 { "was" } else { "were" },
                 self.record.document.state.queue.name,
             ));
         }

@@ -17,12 +17,15 @@ use crate::edge::sweep::{BatchFate, Fate};
 use crate::event::Queue;
 use crate::log;
 use crate::rules::evidence::message::Message;
+use crate::rules::evidence::{decode, fingerprint};
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::destination::Destinations;
 use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::selection::Selection;
 
 /// The messages of a plan: the destination of each, as an index.
@@ -66,6 +69,12 @@ pub(super) struct Mover<'a> {
     /// The receives after which the queue's own redrive policy moves a message on.
     pub(super) own_receives_max: Option<u64>,
     pub(super) counts: MoveCounts,
+    /// The steps, which bound what a destination may get.
+    pub(super) ramp: Ramp,
+    /// The messages that were left in this pass because their destination has a step to prove first.
+    pub(super) deferred: u64,
+    /// The contents that this run has sent.
+    contents: SentContents,
     /// Messages whose send has failed in this run, and their groups.
     failed: HashSet<IdHash>,
     failed_groups: HashSet<String>,
@@ -143,6 +152,9 @@ impl<'a> Mover<'a> {
             chains: SentChains::default(),
             own_receives_max: None,
             counts,
+            ramp: Ramp { canary: 0, ramp: 0 },
+            deferred: 0,
+            contents: SentContents::default(),
             failed: HashSet::new(),
             failed_groups: HashSet::new(),
             waiting_groups: HashSet::new(),
@@ -187,19 +199,41 @@ impl<'a> Mover<'a> {
         plan.ids.keys().filter(|id| !is_settled(id)).count() as u64
     }
 
+    /// Returns how many planned messages were neither moved nor seen and left.
+    pub(super) fn not_found(&self) -> u64 {
+        let Some(plan) = &self.plan else { return 0 };
+        let left = &self.counts.left_out;
+        let is_left = |id: &IdHash| left.values().any(|ids| ids.contains(id));
+        let is_left = plan.ids.keys().filter(|id| {
+            let moved = self.state.get(id).is_some_and(|one| one.is_sent || one.is_parked);
+            !moved && is_left(id)
+        });
+        self.missing() - is_left.count() as u64
+    }
+
     /// Decides which messages of a batch are meant, `quota` at most. The routes then have the
     /// destination of each.
     pub(super) fn choose(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {
-        let returned = batch.iter().filter(|one| self.is_own(&one.message.id)).count();
+        let returned = batch.iter().filter(|one| self.is_return(&one.message)).count();
         if returned > 0 {
             return Err(MoveStop::Tripped(Trip::Returned(returned as u64)));
         }
         self.sort(batch, quota)
     }
 
-    /// Whether a message is one that this move has sent.
-    pub(super) fn is_own(&self, id: &str) -> bool {
-        self.state.sent.contains(&id_hash(id))
+    /// Whether a message is one that this move has sent, or shows that one has failed: a newer one with
+    /// the same content, or of a chosen cause.
+    pub(super) fn is_return(&self, message: &Message) -> bool {
+        let key = id_hash(&message.id);
+        let causes = &self.selection.fingerprints;
+        let is_of_cause = || {
+            let cause = fingerprint::compute(&decode::decode(message)).id;
+            causes.contains(&cause)
+        };
+        self.state.sent.contains(&key)
+            || (!self.state.restored.contains(&key)
+                && (self.contents.is_copy(message)
+                    || (!causes.is_empty() && self.contents.is_later(message) && is_of_cause())))
     }
 
     /// Moves the chosen messages of a batch. What `fate` does not name as taken is still in the queue,

@@ -16,6 +16,7 @@ use crate::event::{RedriveAborted, RedriveCompleted, RedriveStarted};
 use crate::log;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, MoveStep, Redrives};
 use crate::text;
+use crate::time::Timestamp;
 use crate::wire::Output;
 
 /// The time between two looks at a task.
@@ -25,7 +26,7 @@ const FAILURES_MAX: u32 = 30;
 /// The longest run of a task, which SQS ends then.
 const TASK_MAX: Duration = Duration::from_secs(36 * 3600);
 /// The most messages a second that SQS accepts.
-pub const RATE_MAX: u64 = 500;
+pub(super) const RATE_MAX: u64 = 500;
 
 /// The end of a task.
 struct TaskEnd {
@@ -51,16 +52,28 @@ impl Redriver {
         let (target, sqs) = (&source.target, self.sqs());
         let (scope, queue) = (target.scope, target.queue.clone());
         let signals = StopSignals::listening()?;
+        let known = sqs.move_task_states(scope, &queue.arn).ok();
         if let Some(state) = self.unwatched(&queue.arn)? {
-            log::info(&format!("going on with the task of redrive {}", state.id));
-            return self.follow_again(state, scope, &signals, out);
+            let mut of_it = known.iter().flatten().filter(|one| state.has_task(one.started_at));
+            if known.is_none() || of_it.next().is_some() {
+                log::info(&format!("going on with the task of redrive {}", state.id));
+                return self.follow_again(state, scope, &signals, out);
+            }
+            self.end_unstarted(state, out)?;
         }
         refuse_task(sqs, scope, &queue, "move messages of queue")?;
+        if !request.force {
+            self.check_interrupted(&queue)?;
+        }
         let depth = source.attributes.counts.depth();
         let state = Move {
             reason: request.reason.clone(),
             messages: Some(depth),
             step: Some(MoveStep::Rest),
+            task_before: known.map(|known| {
+                let started = known.iter().map(|one| one.started_at);
+                started.max().unwrap_or(Timestamp::from_millis(0))
+            }),
             ..new_move(target, MoveKind::Native, depth)
         };
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
@@ -103,6 +116,17 @@ impl Redriver {
         Ok(all.moves.into_iter().rfind(is_it))
     }
 
+    /// Records the end of a move that was killed before SQS had started its task.
+    fn end_unstarted(&self, state: Move, out: &mut Output) -> Result<(), Error> {
+        let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
+        let end = TaskEnd {
+            outcome: MoveOutcome::Aborted,
+            reason: "not_started",
+            detail: "it was killed, and no task was started".into(),
+        };
+        tell_end(&mut record, end, clock::tick())
+    }
+
     /// Follows a task whose follower has been killed.
     fn follow_again(
         &self,
@@ -131,7 +155,7 @@ impl Redriver {
         record: &mut RedriveRecord<'_>,
         signals: &StopSignals,
     ) -> Result<TaskEnd, Error> {
-        let (mut failures, mut is_cancelled) = (0, false);
+        let (mut failures, mut is_cancelled, mut is_listed) = (0, false, true);
         let until = clock::tick() + TASK_MAX;
         loop {
             if signals.is_ending() && !is_cancelled {
@@ -141,10 +165,11 @@ impl Redriver {
                     Err(error) => log::warn(&format!("cannot cancel the task: {error}")),
                 }
             }
-            let task = self.sqs().move_task_states(scope, arn).map(newest);
+            let state = &record.document.state;
+            let task = self.sqs().move_task_states(scope, arn).map(|tasks| newest(tasks, state));
             match task {
                 Ok(Some(task)) => {
-                    failures = 0;
+                    (failures, is_listed) = (0, true);
                     record.document.state.moved = task.moved;
                     record.document.state.deleted = task.moved;
                     record.document.state.messages =
@@ -154,7 +179,10 @@ impl Redriver {
                         return Ok(end);
                     }
                 }
-                Ok(None) => failures += 1,
+                Ok(None) => {
+                    failures += 1;
+                    is_listed = false;
+                }
                 Err(error) => {
                     failures += 1;
                     log::info(&format!("cannot read the task: {error}"));
@@ -164,7 +192,10 @@ impl Redriver {
                 return Ok(TaskEnd {
                     outcome: MoveOutcome::Aborted,
                     reason: "unreadable",
-                    detail: "the task could not be read any more; SQS goes on with it".into(),
+                    detail: match is_listed {
+                        true => "the task could not be read any more; SQS goes on with it".into(),
+                        false => "SQS lists no task of it".into(),
+                    },
                 });
             }
             self.sqs().wait_until(clock::tick() + LOOK_EVERY);
@@ -172,9 +203,10 @@ impl Redriver {
     }
 }
 
-/// Returns the newest task.
-fn newest(tasks: Vec<MoveTaskState>) -> Option<MoveTaskState> {
-    tasks.into_iter().max_by_key(|task| task.started_at)
+/// Returns the newest task that can be the one of a move.
+fn newest(tasks: Vec<MoveTaskState>, of: &Move) -> Option<MoveTaskState> {
+    let own = tasks.into_iter().filter(|task| of.has_task(task.started_at));
+    own.max_by_key(|task| task.started_at)
 }
 
 /// Returns the end of a task; None while it goes on.

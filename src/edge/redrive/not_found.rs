@@ -17,11 +17,17 @@ pub(super) fn tell(
     for id in &unseen {
         log::warn(&format!("message '{id}' was not found in queue '{queue}'"));
     }
-    let is_nothing = !selection.fingerprints.is_empty() && !has_any && unseen.is_empty();
+    // An age chooses nothing on a good day.
+    let is_choice = selection.body.is_some() || !selection.attributes.is_empty();
+    let is_nothing =
+        (is_choice || !selection.fingerprints.is_empty()) && !has_any && unseen.is_empty();
     if is_nothing {
         let causes: Vec<&str> = selection.fingerprints.iter().map(String::as_str).collect();
-        let causes = causes.join("' or '");
-        log::warn(&format!("no message of queue '{queue}' has been chosen: none is of '{causes}'"));
+        let why = match causes.as_slice() {
+            [] => "none matches".to_owned(),
+            causes => format!("none is of '{}'", causes.join("' or '")),
+        };
+        log::warn(&format!("no message of queue '{queue}' has been chosen: {why}"));
     }
     is_nothing || !unseen.is_empty()
 }

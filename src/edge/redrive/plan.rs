@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::look_up::MoveSource;
 use super::plan_file::PlanFile;
-use super::{RedriveRequest, Redriver, not_found};
+use super::{RedriveRequest, Redriver, not_found, route};
 use crate::clock;
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
@@ -19,11 +19,15 @@ use crate::rules::evidence::{decode, fingerprint};
 use crate::rules::redrive::dedup_id;
 use crate::rules::redrive::destination;
 use crate::rules::redrive::plan::{PlanEnd, PlanHead, PlannedMessage, VERSION};
+use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::{LeftOut, sent_at};
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
 use crate::text;
 use crate::time::{Timestamp, show_span};
 use crate::wire::Output;
+
+/// The time between two readings of a depth that lags.
+const UNSEEN_PAUSE: Duration = Duration::from_millis(500);
 
 /// A plan as it is printed.
 struct PlanWriter<'a> {
@@ -124,8 +128,10 @@ impl Redriver {
         let limits = SweepLimits::of_cost(cost, &is_ending);
         let target = SweepTarget { scope: source.target.scope, url: &queue.url, name: &queue.name };
         let now = clock::now();
+        let mut late = 0;
         let outcome = sweep(self.sqs(), target, &limits, &mut |batch| {
             for received in batch {
+                late += u64::from(purge::has_come_after(&received.message, now));
                 if request.limit.is_none_or(|limit| writer.messages < limit) {
                     self.plan_message(source, request, &received.message, now, writer)?;
                 }
@@ -135,7 +141,11 @@ impl Redriver {
         })?;
         signals.end();
         let is_whole = match outcome.end {
-            SweepEnd::Empty | SweepEnd::Enough => true,
+            SweepEnd::Enough => true,
+            SweepEnd::Empty => {
+                let seen = SeenMessages { all: outcome.seen, late };
+                self.tell_unseen(source, seen)?
+            }
             SweepEnd::Failed(error) => {
                 return Err(Error::failed("receive from queue", &queue.name, error));
             }
@@ -148,6 +158,29 @@ impl Redriver {
             }
         };
         Ok((outcome.receives, outcome.seen, outcome.duration, is_whole))
+    }
+
+    /// Warns of messages that the sweep of a plan has not received. Returns whether there are none. Counts
+    /// of SQS lag, so that a number is believed when it stays.
+    fn tell_unseen(&self, source: &MoveSource, seen: SeenMessages) -> Result<bool, Error> {
+        let (queue, before) = (&source.target.queue, source.attributes.counts);
+        let mut why = String::new();
+        for _ in 0..sweep_cost::UNSEEN_READINGS {
+            let after = route::read(self.sqs(), source.target.scope, &queue.url);
+            let after = after.map_err(|error| Error::failed("read queue", &queue.name, error))?;
+            let Some((_, reason)) = purge::unseen(seen, before, Some(after.counts), queue.fifo)
+            else {
+                return Ok(true);
+            };
+            let (had, has) = (before.depth(), after.counts.depth());
+            if sweep_cost::unseen(had, seen.all - seen.late, has, seen.all) == 0 {
+                return Ok(true);
+            }
+            why = reason;
+            self.sqs().wait_until(clock::tick() + UNSEEN_PAUSE);
+        }
+        log::warn(&format!("the plan of queue '{}' is not whole: {why}", queue.name));
+        Ok(false)
     }
 
     fn plan_message(
@@ -203,7 +236,8 @@ impl Redriver {
         let cost = sweep_cost::cost(depth, source.target.queue.fifo, 1);
         let mut destinations: BTreeMap<String, u64> = BTreeMap::new();
         for index in plan.iter().flat_map(|plan| plan.planned.ids.values()) {
-            let arn = plan.and_then(|plan| plan.planned.arns.get(*index as usize));
+            let planned = plan.and_then(|plan| plan.planned.arns.get(*index as usize));
+            let arn = source.destinations.given.as_ref().or(planned);
             *destinations.entry(arn.cloned().unwrap_or_default()).or_default() += 1;
         }
         let messages = plan.map_or(depth, |plan| plan.planned.ids.len() as u64);

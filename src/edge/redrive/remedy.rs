@@ -1,6 +1,6 @@
 //! The remedies of a redrive that has stopped.
 
-use super::stop::MoveStop;
+use super::stop::{MoveStop, UnseenMessages};
 use crate::rules::redrive::breaker::Trip;
 
 impl MoveStop {
@@ -20,6 +20,9 @@ impl MoveStop {
             }
             MoveStop::FewReceives { .. } => {
                 format!("raise the maxReceiveCount of its redrive policy; then {resume}")
+            }
+            MoveStop::Unseen(UnseenMessages::Behind(_)) => {
+                "begin anew, and choose the earlier messages of their groups as well".to_owned()
             }
             MoveStop::KnownId { .. } => format!("five minutes later {resume}"),
             MoveStop::File(_) => format!("when the file can be written {resume}"),

@@ -1,12 +1,13 @@
 //! The destinations of a move, with what is known of each.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::edge::aws::Sqs;
 use crate::rules::queue::address::QueueAddress;
-use crate::rules::queue::reading::{Attributes, ReadError};
+use crate::rules::queue::reading::{Attributes, Counts, ReadError};
+use crate::rules::redrive::ramp::DestinationProgress;
 use crate::rules::redrive::verification::{Consumption, DestinationSettings};
-use crate::time::Timestamp;
 
 /// The size that a queue accepts when it does not say it, in bytes.
 const SIZE_MAX: u64 = 1_048_576;
@@ -20,9 +21,20 @@ pub(super) struct MoveRoute {
     pub(super) settings: DestinationSettings,
     /// The longest message that it accepts, in bytes.
     pub(super) size_max: u64,
-    /// The time of the last send to it.
-    pub(super) sent_at: Option<Timestamp>,
+    /// The moment of the last send to it, on the clock that nobody sets.
+    pub(super) sent_at: Option<Instant>,
+    /// The ARN of the queue that its messages go to when they die.
+    pub(super) dies_into: Option<String>,
     pub(super) consumption: Consumption,
+    /// The messages sent to it that were seen to be consumed, and to stay gone.
+    pub(super) proven: u64,
+}
+
+impl MoveRoute {
+    /// Returns how far it has come through the steps.
+    pub(super) fn progress(&self) -> DestinationProgress {
+        DestinationProgress { sent: self.consumption.sent(), proven: self.proven }
+    }
 }
 
 /// The destinations, by ARN.
@@ -56,20 +68,28 @@ impl MoveRoutes {
         url: String,
     ) -> Result<(), ReadError> {
         let attributes = read(sqs, scope, &url)?;
-        let size_max = sqs.message_size_max(scope, &url)?.unwrap_or(SIZE_MAX);
+        let limits = sqs.sending_limits(scope, &url)?;
         let settings = DestinationSettings {
             visibility_s: attributes.visibility_s,
-            max_receive_count: attributes.redrive.and_then(|redrive| redrive.max_receive_count),
+            max_receive_count: attributes.redrive.as_ref().and_then(|own| own.max_receive_count),
+            delay_s: limits.delay_s,
             batch_window: None,
+        };
+        let counts = match limits.delay_s {
+            // What is sent is delayed as well, and cannot be told from what was.
+            Some(1..) => Counts { visible: attributes.counts.depth(), ..Counts::default() },
+            _ => attributes.counts,
         };
         let route = MoveRoute {
             scope,
             url,
             fifo: arn.ends_with(".fifo"),
             settings,
-            size_max,
+            size_max: limits.size_max.unwrap_or(SIZE_MAX),
             sent_at: None,
-            consumption: Consumption::new(attributes.counts.depth()),
+            dies_into: attributes.redrive.map(|own| own.target),
+            consumption: Consumption::of_counts(counts),
+            proven: 0,
         };
         self.0.insert(arn.to_owned(), route);
         Ok(())

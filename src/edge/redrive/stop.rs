@@ -9,6 +9,15 @@ use crate::rules::redrive::destination::NoDestination;
 use crate::rules::redrive::verification::VerificationState;
 use crate::text::{self, count, safe};
 
+/// Messages of a queue that could not be received, with the reason in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum UnseenMessages {
+    /// Messages that may be received later.
+    Passing(String),
+    /// Messages behind others of their groups, which were not chosen.
+    Behind(String),
+}
+
 /// The reason for which a move stops.
 #[derive(Debug)]
 pub(super) enum MoveStop {
@@ -33,7 +42,7 @@ pub(super) enum MoveStop {
     /// Messages were sent and could not be deleted: they are in both queues.
     NotDeleted { messages: u64, error: String },
     /// Not every message could be looked at.
-    Unseen(String),
+    Unseen(UnseenMessages),
     /// A send returned an id that is known: SQS has delivered nothing.
     KnownId { id: String, new: String },
     /// The archive or another file cannot be written.
@@ -108,7 +117,9 @@ impl fmt::Display for MoveStop {
                 were(*messages),
                 if *messages == 1 { "it" } else { "them" },
             ),
-            MoveStop::Unseen(why) => f.write_str(why),
+            MoveStop::Unseen(UnseenMessages::Passing(why) | UnseenMessages::Behind(why)) => {
+                f.write_str(why)
+            }
             MoveStop::File(error) => error.fmt(f),
             MoveStop::Queue(error) => write!(f, "cannot read the queue: {error}"),
         }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apply::{Pace, RedriveRun};
+use super::look::{LookPlace, look};
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::record::RedriveRecord;
 use super::stop::MoveStop;
-use super::watch::{self, RedriveWatch};
+use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
 use crate::document::Keys;
@@ -18,13 +19,15 @@ use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::{Breaker, Trip};
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
-use crate::rules::redrive::verification::{self, Consumption, VerificationState};
+use crate::rules::redrive::reverify;
+use crate::rules::redrive::verification::{self, VerificationState};
 use crate::time::Timestamp;
 use crate::wire::Output;
 
 impl Redriver {
     /// Watches whether the messages of a redrive stay gone and were consumed. The redrive is given by
-    /// the beginning of its id, or by its queue, whose last one is meant.
+    /// the beginning of its id, or by its queue, whose last one is meant. One that was stopped or killed
+    /// stays open, whatever is seen.
     pub fn verify(
         &self,
         name: &str,
@@ -32,9 +35,10 @@ impl Redriver {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let state = self.redrive_of(name)?;
+        let refused = |why: String| Error::failed("verify redrive", &state.id, why);
         let Some(path) = state.archive.clone() else {
-            let why = "SQS has moved its messages, and no id of them is known";
-            return Err(Error::failed("verify redrive", &state.id, why));
+            reverify::judge(&state, 0).map_err(refused)?;
+            return Ok(false);
         };
         let mut source = self.source(&state.queue.url, request)?;
         self.add_sent_before(&mut source, Path::new(&path), &state.baselines)?;
@@ -42,21 +46,25 @@ impl Redriver {
         // As it is now that no other run writes it.
         let state = self.redrive_of(&state.id)?;
         let signals = StopSignals::listening()?;
-        let archive =
-            (self.archives.resume(Path::new(&path))?, ArchiveReader::state(Path::new(&path))?);
+        let archive_state = ArchiveReader::state(Path::new(&path))?;
+        let right =
+            reverify::judge(&state, archive_state.count(|one| one.is_sent)).map_err(refused)?;
+        let archive = (self.archives.resume(Path::new(&path))?, archive_state);
         let (queue, id) = (source.target.queue.clone(), state.id.clone());
         let own_receives_max = source.own_receives_max();
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
         let mut mover = Mover::new(at, archive, (source.destinations, source.routes));
         mover.own_receives_max = own_receives_max;
-        let state = Move { finished_at: None, outcome: None, ..state };
+        // Its end stays as it is until another one is known: the look may be stopped.
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         watch.breaker = Breaker::late(source.attributes.counts.depth());
+        watch.open_graves(&mover);
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
             ramp: request.ramp,
             limit: None,
+            bound: u64::MAX,
             rate: None,
             hold: request.hold,
             verifies: true,
@@ -77,7 +85,7 @@ impl Redriver {
         };
         let depth = source.attributes.counts.depth();
         let result = redrive.look_and_verify(depth);
-        let failed = redrive.finish(result, begun)?;
+        let failed = redrive.finish_late(result, right, begun)?;
         signals.end();
         Ok(failed)
     }
@@ -95,9 +103,11 @@ impl Redriver {
             if let Some(route) = source.routes.0.get_mut(&to) {
                 let (recorded, depth) = (baselines.get(&to).copied(), route.consumption.before());
                 let before = verification::baseline(recorded, count, depth);
-                route.consumption = Consumption::new(before);
+                route.consumption = route.consumption.clone().since(before);
                 route.consumption.add_sent(count);
-                route.sent_at = Some(at);
+                // Of a clock that was set back meanwhile nothing is known.
+                let ago = clock::now().since(at);
+                route.sent_at = clock::tick().checked_sub(ago).or_else(|| Some(clock::tick()));
             }
         }
         Ok(())
@@ -126,15 +136,13 @@ impl Redriver {
 
 impl RedriveRun<'_, '_> {
     /// Looks for returns that have come before, then watches.
-    fn look_and_verify(&mut self, depth: u64) -> Result<Option<VerificationState>, MoveStop> {
+    fn look_and_verify(&mut self, depth: u64) -> Result<VerificationState, MoveStop> {
         self.record.enter(MoveStep::Verify)?;
-        if depth > 0 {
-            let look = watch::look(self.mover, depth, 0)?;
-            if look.returned > 0 {
-                return Err(MoveStop::Tripped(Trip::Returned(look.returned)));
-            }
+        let look = look(self.mover, LookPlace::own(self.mover, depth, 0), &self.watch.signals)?;
+        if look.returned > 0 {
+            return Err(MoveStop::Tripped(Trip::Returned(look.returned)));
         }
-        self.watch.verify(self.mover, self.record).map(Some)
+        self.watch.verify(self.mover, self.record)
     }
 }
 

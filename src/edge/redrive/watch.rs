@@ -2,24 +2,18 @@
 
 use std::time::Duration;
 
+use super::look::{LookPlace, OtherGraves, look};
 use super::mover::Mover;
 use super::record::RedriveRecord;
 use super::route::{self, MoveRoute};
 use super::stop::MoveStop;
 use crate::clock;
 use crate::edge::stop_signals::StopSignals;
-use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
 use crate::log;
 use crate::rules::queue::reading::{Attributes, ReadError};
-use crate::rules::redrive::breaker::{Breaker, DepthCheck, QueueLook};
+use crate::rules::redrive::breaker::{Breaker, DepthCheck, Trip};
 use crate::rules::redrive::verification::{self, Consumption, VerificationState};
-use crate::time::{Timestamp, show_span};
-
-/// The most messages that a look receives, and the time for which it hides them.
-const LOOK_MAX: u64 = 2000;
-const LOOK_HOLD: Duration = Duration::from_secs(60);
-/// The most messages that are held at once during a look.
-const LOOK_HELD_MAX: u64 = 10_000;
+use crate::time::show_span;
 
 /// The time between two checks for a signal.
 const SIGNAL_CHECK: Duration = Duration::from_millis(200);
@@ -27,6 +21,8 @@ const SIGNAL_CHECK: Duration = Duration::from_millis(200);
 /// The watch over a move that goes on.
 pub(super) struct RedriveWatch {
     pub(super) breaker: Breaker,
+    /// The other queues that messages of the destinations die into.
+    graves: OtherGraves,
     /// The deletions before the breaker began.
     deleted_before: u64,
     /// The waits that the command line gives instead of those of the destinations.
@@ -39,11 +35,17 @@ impl RedriveWatch {
     pub(super) fn new(own: &Attributes, mover: &Mover<'_>, signals: StopSignals) -> Self {
         RedriveWatch {
             breaker: Breaker::new(own.counts.depth()),
+            graves: OtherGraves::default(),
             deleted_before: mover.counts.deleted,
             wait: None,
             batch_window: None,
             signals,
         }
+    }
+
+    /// Adds the queues that messages of the destinations die into, before one is sent there.
+    pub(super) fn open_graves(&mut self, mover: &Mover<'_>) {
+        self.graves.open(mover, mover.counts.sent > 0);
     }
 
     /// Reads the depth of the queue and compares it with what it must be.
@@ -70,11 +72,14 @@ impl RedriveWatch {
             return Err(MoveStop::Interrupted);
         }
         let own = own.map_err(MoveStop::Queue)?;
+        let others = self.graves.check(mover, &self.signals);
+        note_return(record, others)?;
         let deleted = mover.counts.deleted - self.deleted_before;
         let DepthCheck::Look(arrivals) = self.breaker.check(own.counts.depth(), deleted) else {
             return Ok(());
         };
-        let look = look(mover, own.counts.depth(), in_flight)?;
+        let place = LookPlace::own(mover, own.counts.depth(), in_flight);
+        let look = look(mover, place, &self.signals)?;
         record.document.state.returned = record.document.state.returned.max(look.returned);
         self.breaker.judge(arrivals, look, mover.counts.sent).map_err(MoveStop::Tripped)
     }
@@ -87,13 +92,12 @@ impl RedriveWatch {
     ) -> Result<VerificationState, MoveStop> {
         let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
         let depth = own.counts.depth();
-        let look = match depth {
-            0 => QueueLook { returned: 0, is_complete: true },
-            _ => look(mover, depth, 0)?,
-        };
+        let look = look(mover, LookPlace::own(mover, depth, 0), &self.signals)?;
         record.document.state.returned = record.document.state.returned.max(look.returned);
         let deleted = mover.counts.deleted - self.deleted_before;
-        match self.breaker.conclude(depth, deleted, look).map_err(MoveStop::Tripped)? {
+        let is_known = self.breaker.conclude(depth, deleted, look).map_err(MoveStop::Tripped)?;
+        let others = self.graves.conclude(mover, &self.signals);
+        match note_return(record, others)? && is_known {
             true => Ok(VerificationState::Verified),
             false => Ok(VerificationState::ReturnsUnknown),
         }
@@ -128,13 +132,15 @@ impl RedriveWatch {
     ) -> Result<VerificationState, MoveStop> {
         let window = self.window(mover);
         let last = mover.routes.0.values().filter_map(|route| route.sent_at).max();
-        let until = last.unwrap_or_else(clock::now).plus(window);
+        let until = last.unwrap_or_else(clock::tick) + window;
+        let backlog_until = until + verification::backlog_wait(window);
         let pause = verification::pause(window);
         log::info(&format!(
             "watching for {} whether messages die again, and whether they are consumed",
             show_span(window)
         ));
-        record.document.state.verify_until = Some(until);
+        let left = until.saturating_duration_since(clock::tick());
+        record.document.state.verify_until = Some(clock::now().plus(left));
         record.document.write()?;
         let mut readings = 0;
         loop {
@@ -142,14 +148,13 @@ impl RedriveWatch {
             read_destinations(mover)?;
             readings += 1;
             self.check(mover, record, 0)?;
-            let now = clock::now();
+            let now = clock::tick();
             let is_over = now >= until && readings >= verification::READINGS_MIN;
-            let state = state(mover, until, now);
-            if state == VerificationState::Verified {
-                return self.conclude(mover, record);
-            }
-            if is_over {
-                return Ok(state);
+            match state(mover, is_over) {
+                VerificationState::Watching => {}
+                VerificationState::Verified => return self.conclude(mover, record),
+                VerificationState::Backlog(_) if now < backlog_until => {}
+                state => return Ok(state),
             }
             record.update()?;
             self.pause(mover, pause);
@@ -164,44 +169,25 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
     for (to, route) in used {
         let own = route::read(sqs, route.scope, &route.url)
             .map_err(|error| MoveStop::Destination { to: to.clone(), error })?;
-        route.consumption.add(own.counts.depth());
+        route.consumption.add(own.counts);
     }
     Ok(())
 }
 
-fn state(mover: &Mover<'_>, until: Timestamp, now: Timestamp) -> VerificationState {
+fn state(mover: &Mover<'_>, is_over: bool) -> VerificationState {
     let used = mover.routes.0.values().map(|route| &route.consumption);
     let used: Vec<&Consumption> = used.filter(|one| one.sent() > 0).collect();
-    verification::judge(&used, until, now)
+    verification::judge(&used, is_over)
 }
 
-/// Receives messages of the queue, and counts those that the move has sent. All are put back.
-pub(super) fn look(mover: &Mover<'_>, depth: u64, in_flight: u64) -> Result<QueueLook, MoveStop> {
-    // A receive counts: the queue's own redrive policy would move its messages on.
-    if mover.own_receives_max.is_some() {
-        return Ok(QueueLook { returned: 0, is_complete: false });
+/// Records the messages that have died into another queue.
+fn note_return<T>(
+    record: &mut RedriveRecord<'_>,
+    result: Result<T, MoveStop>,
+) -> Result<T, MoveStop> {
+    if let Err(MoveStop::Tripped(Trip::Returned(count))) = &result {
+        let returned = &mut record.document.state.returned;
+        *returned = (*returned).max(*count);
     }
-    let limits = SweepLimits {
-        hold: LOOK_HOLD,
-        held_max: LOOK_HELD_MAX,
-        most: Some(LOOK_MAX),
-        deadline: None,
-        at_once: 1,
-        stop: &|| false,
-        reading: None,
-    };
-    let queue = mover.queue;
-    let target = SweepTarget { scope: mover.scope, url: &queue.url, name: &queue.name };
-    let mut returned = 0;
-    let outcome = sweep(mover.sqs, target, &limits, &mut |batch| {
-        let own = batch.iter().filter(|one| mover.is_own(&one.message.id));
-        returned += own.count() as u64;
-        Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough: returned > 0 })
-    });
-    let outcome = outcome?;
-    if let SweepEnd::Failed(error) = outcome.end {
-        return Err(MoveStop::Queue(error));
-    }
-    let is_complete = outcome.end == SweepEnd::Empty && outcome.seen + in_flight >= depth;
-    Ok(QueueLook { returned, is_complete })
+    result
 }

@@ -11,6 +11,11 @@ use std::fmt;
 pub const ARRIVALS_MAX: u64 = 10;
 pub const ARRIVALS_SHARE: u64 = 100;
 
+/// The messages of a full receive, and the receives in a row that have to be less than full: a receive may
+/// miss a message that is there.
+const RECEIVE_FULL: u64 = 10;
+const SHORT_RECEIVES: u32 = 2;
+
 /// The depth of a dead-letter queue, followed during a redrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Breaker {
@@ -42,6 +47,39 @@ pub struct QueueLook {
     pub is_complete: bool,
 }
 
+/// The progress of a look over a queue of a known depth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookProgress {
+    /// The messages that are to be seen.
+    open: u64,
+    /// The receives in a row, after those, that were not full.
+    short: u32,
+}
+
+impl LookProgress {
+    /// Begins with the depth before the look, of which the caller holds `in_flight`.
+    pub const fn new(depth: u64, in_flight: u64) -> Self {
+        LookProgress { open: depth.saturating_sub(in_flight), short: 0 }
+    }
+
+    /// Adds the new messages of a receive.
+    pub fn add(&mut self, messages: u64) {
+        self.open = self.open.saturating_sub(messages);
+        let is_short = self.open == 0 && messages < RECEIVE_FULL;
+        self.short = if is_short { self.short + 1 } else { 0 };
+    }
+
+    /// Whether as many messages were seen as there were, and receives bring only what has come since.
+    pub fn is_complete(self) -> bool {
+        self.open == 0 && self.short >= SHORT_RECEIVES
+    }
+
+    /// Whether a look was complete that has ended; `is_empty` when no more could be received.
+    pub fn ends_complete(self, is_empty: bool) -> bool {
+        self.is_complete() || (is_empty && self.open == 0)
+    }
+}
+
 /// The reason why a redrive stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trip {
@@ -68,8 +106,10 @@ impl fmt::Display for Trip {
             Trip::Returned(n) => write!(f, "{n} messages have died again after they were sent"),
             Trip::Arrivals(n) => write!(
                 f,
-                "{n} messages have arrived in the dead-letter queue, and not all of it could be \
-                 looked at: they may have been sent from here"
+                "{} arrived in the dead-letter queue, and not all of it could be \
+                 looked at: {} been sent from here",
+                if *n == 1 { "1 message has".to_owned() } else { format!("{n} messages have") },
+                if *n == 1 { "it may have" } else { "they may have" },
             ),
         }
     }
@@ -188,6 +228,35 @@ mod tests {
         }
         let others = Breaker { foreign: 5, ..usual };
         assert_eq!(others.conclude(103, 1, look(0, false)), Ok(false), "of 104");
+    }
+
+    #[test]
+    fn look_ends_when_it_has_seen_what_was_there() {
+        // depth, in flight, receives, whether no more could be received
+        type Row<'a> = (&'a str, u64, u64, &'a [u64], bool, bool);
+        let rows: [Row<'_>; 8] = [
+            ("all, and no more", 12, 0, &[10, 2], true, true),
+            ("fewer than there were", 12, 0, &[10], true, false),
+            ("the rest is held", 12, 2, &[10], true, true),
+            ("others fill it slowly", 12, 0, &[10, 3, 1], false, true),
+            ("one short receive may miss one", 12, 0, &[10, 3], false, false),
+            ("others fill it fast", 12, 0, &[10, 10, 10, 10], false, false),
+            ("a full one in between", 12, 0, &[10, 3, 10, 3], false, false),
+            ("short ones before the end", 12, 0, &[3, 3, 3], false, false),
+        ];
+        for (rule, depth, in_flight, receives, is_empty, expected) in rows {
+            let mut progress = LookProgress::new(depth, in_flight);
+            receives.iter().for_each(|count| progress.add(*count));
+            assert_eq!(progress.ends_complete(is_empty), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn arrivals_are_told_in_words() {
+        let one = "1 message has arrived in the dead-letter queue, and not all of it could be looked at: \
+                   it may have been sent from here";
+        assert_eq!(Trip::Arrivals(1).to_string(), one);
+        assert!(Trip::Arrivals(2).to_string().starts_with("2 messages have arrived in"));
     }
 
     #[test]

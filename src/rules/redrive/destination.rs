@@ -88,7 +88,9 @@ impl Destinations {
         let home = origin.or(only_source);
         let given = self.given.as_deref();
         let to = match (planned, given.or(home)) {
-            (Some(planned), _) if Some(planned) == home || Some(planned) == given => planned,
+            // All messages go there, whatever a plan says of them.
+            (_, Some(to)) if given.is_some() => to,
+            (Some(planned), _) if Some(planned) == home => planned,
             (Some(planned), _) => {
                 let (planned, origin) = (planned.to_owned(), origin.map(str::to_owned));
                 return Err(NoDestination::Edited { planned, origin });
@@ -147,7 +149,7 @@ mod tests {
             Option<&'a str>,
             Result<String, NoDestination>,
         );
-        let rows: [Row<'_>; 17] = [
+        let rows: [Row<'_>; 18] = [
             ("origin", None, &[A, B], Some(B), None, to(B)),
             ("origin before the only source", None, &[A], Some(B), None, to(B)),
             ("only source", None, &[A], None, None, to(A)),
@@ -160,7 +162,8 @@ mod tests {
             ("plan was edited", None, &[A], Some(A), Some(B), edited(B, Some(A))),
             ("plan names another source", None, &[A, B], None, Some(B), edited(B, None)),
             ("plan and command line agree", Some(B), &[A], Some(A), Some(B), to(B)),
-            ("plan keeps the origin beside --to", Some(B), &[A], Some(A), Some(A), to(A)),
+            ("command line and no plan of it", Some(B), &[A], Some(A), Some(A), to(B)),
+            ("command line beside an edited plan", Some(B), &[A], Some(A), Some(FIFO), to(B)),
             ("its own queue", Some(DLQ), &[], None, None, Err(NoDestination::Own)),
             (
                 "an origin that is its own queue",

@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 
 /// The age from which a finished move is forgotten.
 const KEEP: Duration = Duration::from_secs(90 * 86_400);
+/// The time by which the clock of this machine may be ahead of that of SQS.
+const TASK_SKEW: Duration = Duration::from_secs(2);
 /// The most finished moves that are kept.
 const KEEP_MAX: usize = 1000;
 
@@ -117,6 +119,8 @@ pub struct Move {
     pub plan: Option<String>,
     /// The words of the command line about the messages, so that an interrupted redrive can go on with them.
     pub selection: Vec<String>,
+    /// The begin of the newest task by which SQS had moved messages out of the queue before this one.
+    pub task_before: Option<Timestamp>,
     /// The process, for people.
     pub pid: u32,
     pub step: Option<MoveStep>,
@@ -132,6 +136,15 @@ impl Move {
     /// Whether messages leave the queue by it.
     pub fn deletes(&self) -> bool {
         !matches!(self.kind, MoveKind::Expiry | MoveKind::Restore)
+    }
+
+    /// Whether a task of SQS that began at `started_at` can be the one of this move: not when it is older.
+    pub fn has_task(&self, started_at: Timestamp) -> bool {
+        match self.task_before {
+            Some(before) => started_at > before,
+            // The record of an older version, or a list that was refused.
+            None => started_at >= self.begun_at.minus(TASK_SKEW),
+        }
     }
 
     /// Returns the cause that was chosen; None when there are several or none.
@@ -300,6 +313,23 @@ mod tests {
             (ended.finished_at, ended.outcome, ended.deleted),
             (Some(at(1010)), Some(MoveOutcome::Aborted), 9)
         );
+    }
+
+    #[test]
+    fn older_task_is_not_that_of_a_move() {
+        let rows = [
+            ("the one before", Some(900), 900, false),
+            ("a newer one", Some(900), 901, true),
+            ("there was none", Some(0), 1, true),
+            ("unknown, and older than the move", None, 990, false),
+            ("unknown, and of the move", None, 1000, true),
+            ("unknown, by a clock that is behind", None, 999, true),
+        ];
+        for (rule, before, started, expected) in rows {
+            let task_before = before.map(at);
+            let one = Move { task_before, ..of("m", "a", MoveKind::Native, None) };
+            assert_eq!(one.has_task(at(started)), expected, "{rule}");
+        }
     }
 
     #[test]

@@ -16,22 +16,59 @@ impl Default for Ramp {
     }
 }
 
+/// A destination on the way through the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DestinationProgress {
+    /// The messages that were sent to it.
+    pub sent: u64,
+    /// The messages of them that were seen to be consumed, and to stay gone.
+    pub proven: u64,
+}
+
 impl Ramp {
-    /// Returns the step after `moved` messages, and how many it may still move; None: all.
-    pub fn step(self, moved: u64) -> (MoveStep, Option<u64>) {
+    /// Returns how many messages a destination may have been sent, when so many were `proven`; None: all.
+    pub fn allowance(self, proven: u64) -> Option<u64> {
         let ramp_end = self.canary.saturating_add(self.ramp);
         match self.canary {
-            0 => (MoveStep::Rest, None),
-            canary if moved < canary => (MoveStep::Canary, Some(canary - moved)),
-            _ if moved < ramp_end => (MoveStep::Ramp, Some(ramp_end - moved)),
-            _ => (MoveStep::Rest, None),
+            0 => None,
+            canary if proven < canary => Some(canary),
+            _ if proven < ramp_end => Some(ramp_end),
+            _ => None,
         }
     }
 
-    /// Returns whether a redrive that was interrupted after `moved` messages may have been waiting for
-    /// the result of a step, which it then has to wait for again.
-    pub fn waits_again(self, moved: u64) -> bool {
-        self.canary > 0 && moved > 0 && moved <= self.canary.saturating_add(self.ramp)
+    /// Returns the step of a redrive, and how many messages it may move; None: all. Each destination has
+    /// steps of its own: the consumer of one shows nothing about that of another. `unknown` are the
+    /// destinations that no message was seen for yet.
+    pub fn step(self, known: &[DestinationProgress], unknown: u64) -> (MoveStep, Option<u64>) {
+        let unknown = if known.is_empty() { unknown.max(1) } else { unknown };
+        let mut quota = unknown.saturating_mul(self.canary);
+        for one in known {
+            match self.allowance(one.proven) {
+                None => return (MoveStep::Rest, None),
+                Some(most) => quota = quota.saturating_add(most.saturating_sub(one.sent)),
+            }
+        }
+        let proven = known.iter().map(|one| one.proven).max().unwrap_or(0);
+        match self.canary {
+            0 => (MoveStep::Rest, None),
+            canary if proven < canary => (MoveStep::Canary, Some(quota.max(1))),
+            _ => (MoveStep::Ramp, Some(quota.max(1))),
+        }
+    }
+
+    /// Whether a step of a destination waits for its result.
+    pub fn is_unproven(self, one: DestinationProgress) -> bool {
+        one.sent > one.proven && self.allowance(one.proven).is_some()
+    }
+
+    /// Returns what is proven of a destination that an interrupted run has sent so many messages to: all
+    /// of them when it was past the steps, none when it may have been waiting for the result of one.
+    pub fn proven_before(self, sent: u64) -> u64 {
+        match sent <= self.canary.saturating_add(self.ramp) {
+            true => 0,
+            false => sent,
+        }
     }
 }
 
@@ -45,20 +82,51 @@ mod tests {
         let usual = Ramp::default();
         let without = Ramp { canary: 0, ramp: 10 };
         let short = Ramp { canary: 3, ramp: 0 };
-        let rows = [
-            ("begin", usual, 0, (Canary, Some(1)), false),
-            ("after the canary", usual, 1, (MoveStep::Ramp, Some(10)), true),
-            ("within the ramp", usual, 5, (MoveStep::Ramp, Some(6)), true),
-            ("after the ramp", usual, 11, (Rest, None), true),
-            ("within the rest", usual, 12, (Rest, None), false),
-            ("no canary", without, 0, (Rest, None), false),
-            ("no canary, later", without, 5, (Rest, None), false),
-            ("canary of three", short, 2, (Canary, Some(1)), true),
-            ("no ramp", short, 3, (Rest, None), true),
+        // destinations as (sent, proven), unknown ones
+        type Row<'a> = (&'a str, Ramp, &'a [(u64, u64)], u64, (MoveStep, Option<u64>));
+        let rows: [Row<'_>; 16] = [
+            ("begin", usual, &[], 1, (Canary, Some(1))),
+            ("of a destination that is known", usual, &[(0, 0)], 0, (Canary, Some(1))),
+            ("without any source", usual, &[], 0, (Canary, Some(1))),
+            ("after the canary", usual, &[(1, 1)], 0, (MoveStep::Ramp, Some(10))),
+            ("within the ramp", usual, &[(5, 5)], 0, (MoveStep::Ramp, Some(6))),
+            ("after the ramp", usual, &[(11, 11)], 0, (Rest, None)),
+            ("no canary", without, &[], 1, (Rest, None)),
+            ("no canary, later", without, &[(5, 0)], 0, (Rest, None)),
+            ("canary of three", short, &[(2, 2)], 0, (Canary, Some(1))),
+            ("no ramp", short, &[(3, 3)], 0, (Rest, None)),
+            ("canary of three, without any source", short, &[], 0, (Canary, Some(3))),
+            ("two sources", usual, &[], 2, (Canary, Some(2))),
+            ("one of two is seen", usual, &[(1, 1)], 1, (MoveStep::Ramp, Some(11))),
+            ("both are seen", usual, &[(1, 1), (1, 1)], 0, (MoveStep::Ramp, Some(20))),
+            ("one is late", usual, &[(11, 11), (1, 1)], 0, (Rest, None)),
+            ("one is done with its ramp", usual, &[(11, 1), (1, 1)], 0, (MoveStep::Ramp, Some(10))),
         ];
-        for (rule, ramp, moved, expected, waits) in rows {
-            assert_eq!(ramp.step(moved), expected, "{rule}");
-            assert_eq!(ramp.waits_again(moved), waits, "{rule}");
+        for (rule, ramp, known, unknown, expected) in rows {
+            let known: Vec<DestinationProgress> =
+                known.iter().map(|&(sent, proven)| DestinationProgress { sent, proven }).collect();
+            assert_eq!(ramp.step(&known, unknown), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn each_destination_may_get_what_its_own_messages_have_proven() {
+        let (usual, without) = (Ramp::default(), Ramp { canary: 0, ramp: 10 });
+        // sent, proven, allowance, whether it waits, what a later run takes for proven
+        let rows = [
+            ("none sent", usual, 0, 0, Some(1), false, 0),
+            ("canary under way", usual, 1, 0, Some(1), true, 0),
+            ("canary proven", usual, 1, 1, Some(11), false, 0),
+            ("ramp under way", usual, 11, 1, Some(11), true, 0),
+            ("ramp proven", usual, 11, 11, None, false, 0),
+            ("rest", usual, 12, 11, None, false, 12),
+            ("no canary", without, 5, 0, None, false, 0),
+        ];
+        for (rule, ramp, sent, proven, allowance, waits, before) in rows {
+            let one = DestinationProgress { sent, proven };
+            assert_eq!(ramp.allowance(proven), allowance, "{rule}");
+            assert_eq!(ramp.is_unproven(one), waits, "{rule}");
+            assert_eq!(ramp.proven_before(sent), before, "{rule}");
         }
     }
 }

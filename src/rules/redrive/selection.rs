@@ -32,6 +32,10 @@ pub struct Selection {
     pub newer: Option<Duration>,
     /// Fingerprints that are left out, because a verdict advises against their redrive.
     pub blocked: BTreeSet<String>,
+    /// Messages that the evidence attributes to those, by id.
+    pub blocked_sampled: BTreeSet<String>,
+    /// Whether messages that look like such a one are of its cause as well.
+    pub blocked_learns: bool,
 }
 
 /// The reason why a message is left in its queue.
@@ -79,8 +83,21 @@ impl Selection {
             && is_newer;
         match is_selected {
             false => Err(LeftOut::NotSelected),
-            true if self.blocked.contains(fingerprint) => Err(LeftOut::Blocked),
+            true if self.is_blocked(message, fingerprint) => Err(LeftOut::Blocked),
             true => Ok(()),
+        }
+    }
+
+    /// Whether a verdict advises against the redrive of a message.
+    pub fn is_blocked(&self, message: &Message, fingerprint: &str) -> bool {
+        self.blocked.contains(fingerprint) || self.blocked_sampled.contains(&message.id)
+    }
+
+    /// Takes note of a message that is left for a verdict: when the evidence names it, those that look
+    /// like it are left from now on.
+    pub fn learn_blocked(&mut self, message: &Message, fingerprint: &str) {
+        if self.blocked_learns && self.blocked_sampled.contains(&message.id) {
+            self.blocked.insert(fingerprint.to_owned());
         }
     }
 
@@ -267,6 +284,29 @@ mod tests {
             let alike = Message { id: "m-9".into(), ..message() };
             assert_eq!(selection.judge(&alike, "f1", NOW).is_ok(), expected, "{rule}");
             assert!(!selection.learn(&message(), "f1"), "{rule}: it is no news twice");
+        }
+    }
+
+    #[test]
+    fn blocked_cause_of_a_log_is_known_by_the_evidence() {
+        for (rule, learns) in [("alike", true), ("told apart by a log", false)] {
+            let mut selection = with(|s| {
+                s.blocked = ["f-log".to_owned()].into();
+                s.blocked_sampled = [message().id].into();
+                s.blocked_learns = learns;
+            });
+            assert!(!selection.takes_all());
+            let alike = Message { id: "m-9".into(), ..message() };
+            assert_eq!(selection.judge(&message(), "f1", NOW), Err(LeftOut::Blocked), "{rule}");
+            assert_eq!(
+                selection.judge(&alike, "f1", NOW),
+                Ok(()),
+                "{rule}: nothing is known of it"
+            );
+            selection.learn_blocked(&alike, "f1");
+            assert_eq!(selection.judge(&alike, "f1", NOW), Ok(()), "{rule}");
+            selection.learn_blocked(&message(), "f1");
+            assert_eq!(selection.judge(&alike, "f1", NOW).is_err(), learns, "{rule}");
         }
     }
 

@@ -21,6 +21,9 @@ const HOLD: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(43_20
 const IN_FLIGHT_MAX: [u64; 2] = [120_000, 20_000];
 const IN_FLIGHT_SPARE: u64 = 1000;
 
+/// The readings of a depth after which messages that were not received are taken to be there.
+pub const UNSEEN_READINGS: u32 = 3;
+
 /// The longest wait for messages that somebody else holds.
 const OTHERS_WAIT: Duration = Duration::from_secs(60);
 

@@ -27,6 +27,11 @@ fn purge_by_cause_leaves_the_other_messages() {
     let cause = causes.as_array().unwrap().iter().find(of_test).unwrap();
     let id = cause["id"].as_str().unwrap();
     let before = sqs.messages(&dlq);
+    for [option, value] in [["--fingerprint", "0123456789abcdef"], ["--match", "nothing like it"]] {
+        let none = purge(&bench, &[option, value, "--confirm", "orders-dlq", "orders-dlq"]);
+        let is_told = none.stderr.contains("no message of queue 'orders-dlq' has been chosen");
+        assert!(none.code == 1 && is_told, "{none:?}");
+    }
     let args = ["--fingerprint", id, "--reason", "test", "--confirm", "orders-dlq", "orders-dlq"];
     let output = purge(&bench, &args);
     assert_eq!(output.code, 0, "{output:?}");

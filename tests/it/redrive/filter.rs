@@ -98,6 +98,12 @@ fn deployed_fix_of_ours_brings_its_messages_home_once() {
         bench.configure(config);
         let output = bench.run("dlq-redrive", &auto, &line);
         assert_eq!((output.code(), output.text()), (0, line.clone()), "{rule}: {}", output.stderr);
+        let is_off = rule == "switched off";
+        let due = bench.run("dlq-redrive", &["--due", "--wait", "1s"], "");
+        let is_told =
+            due.stderr.contains("'features.auto_redrive' is off: set it, or move the messages");
+        let code = if is_off { 2 } else { 0 };
+        assert_eq!((due.code(), is_told, moved(&due)), (code, is_off, 0), "{rule}: {}", due.stderr);
     }
     record_fix(&bench, &queue, &fingerprint, "opened", deployed);
     let dry = bench.run("dlq-redrive", &["--auto", "-n"], &line);

@@ -105,7 +105,7 @@ fn wrong_usage_is_told_before_anything_else() {
     // Without a region, a configuration that cannot be read, and a queue that is not there.
     let mut bench = Bench::new("redrive-usage");
     bench.configure("aws: {regions: 7}");
-    let rows: [(&str, &[&str], &str); 21] = [
+    let rows: [(&str, &[&str], &str); 23] = [
         ("dlq-redrive", &[], "expected 'plan QUEUE', 'apply QUEUE', 'apply PLAN'"),
         ("dlq-redrive", &["plan"], "'plan' needs an operand: "),
         ("dlq-redrive", &["plan", "a", "b"], "'plan' takes one operand: "),
@@ -118,7 +118,9 @@ fn wrong_usage_is_told_before_anything_else() {
         ("dlq-redrive", &["restore", "--to", "orders", "a"], "option '--to': 'restore' does not"),
         ("dlq-redrive", &["apply", "--resume", "0", "--match", "x"], "'--match': 'apply --resume'"),
         ("dlq-redrive", &["apply", "--native", "--older", "30d", "q"], "'apply --native' does not"),
-        ("dlq-redrive", &["apply", "--native", "--force", "q"], "'apply --native' does not"),
+        ("dlq-redrive", &["apply", "--native", "--hold", "1m", "q"], "'apply --native' does not"),
+        ("dlq-redrive", &["apply", "--native", "--rate", "501", "q"], "a task moves at most 500"),
+        ("dlq-redrive", &["plan", "--hold", "13h", "q"], "SQS hides a message for 12 hours"),
         ("dlq-redrive", &["verify", "--reason", "x", "q"], "option '--reason': 'verify' does not"),
         ("dlq-redrive", &["verify", "-n", "q"], "option '--dry-run': 'verify' does not take it"),
         ("dlq-redrive", &["plan", "--canary", "1", "q"], "option '--canary': 'plan' does not"),
@@ -157,4 +159,62 @@ fn dry_run_says_what_it_would_receive() {
     assert!(!bench.state("journal.ndjson").exists() && !bench.state("redrives.json").exists());
     let counts = sqs.receive_counts(&dlq);
     assert!(counts.values().all(|count| *count == 2), "nothing was received: {counts:?}");
+}
+
+#[test]
+fn plan_that_is_not_whole_says_so() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (_, fifo) = create_pair(&mut sqs, "orders.fifo");
+    let entry = |n: usize| {
+        json!({"Id": n.to_string(), "MessageBody": n.to_string(), "MessageGroupId": "g",
+            "MessageDeduplicationId": n.to_string()})
+    };
+    for begin in [0, 10, 20] {
+        let entries: Vec<Value> = (begin..begin + 10).map(entry).collect();
+        super::send_batch(&mut sqs, &fifo, &entries);
+    }
+    let (_, dlq) = create_pair(&mut sqs, "bills");
+    (0..5).for_each(|n| sqs.send(&dlq, &n.to_string()));
+    let held: Vec<String> = (0..2).filter_map(|_| sqs.receive(&dlq, 300)).collect();
+    assert_eq!(held.len(), 2);
+    let bench = bench("redrive-plan-part", &server.url);
+    let rows = [
+        (
+            "orders-dlq.fifo",
+            10,
+            "20 messages could not be received: in a FIFO queue a message waits for those of its \
+             group before it",
+        ),
+        (
+            "bills-dlq",
+            3,
+            "2 messages could not be received: others are reading them, or they are delayed",
+        ),
+    ];
+    for (queue, messages, why) in rows {
+        let output = bench.run("dlq-redrive", &["plan", queue], "");
+        assert_eq!((output.code(), output.text().lines().count()), (1, messages + 2), "{queue}");
+        let expected = format!("the plan of queue '{queue}' is not whole: {why}");
+        assert!(output.stderr.contains(&expected), "{queue}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn destination_of_the_command_line_is_that_of_all_messages() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let other = sqs.create("other", &json!({}));
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let bench = bench("redrive-plan-to", &server.url);
+    bench.write("plan.ndjson", bench.run("dlq-redrive", &["plan", "orders-dlq"], "").text());
+    let foreseen = redrive(&bench, &["apply", "-n", "--to", "other", "plan.ndjson"]);
+    let planned = &foreseen.single("redrive.planned")["data"];
+    assert_eq!(planned["destinations"], json!([{"arn": sqs.arn("other"), "count": 3}]));
+    let args = ["apply", "--canary", "0", "--no-verify", "--to", "other", "plan.ndjson"];
+    assert_eq!(redrive(&bench, &args).code, 0);
+    assert_eq!((sqs.depth(&source), sqs.depth(&other)), (0, 3));
+    let limited = redrive(&bench, &["apply", "--limit", "1", "plan.ndjson"]);
+    assert!(limited.code == 2 && limited.stderr.contains("a plan has chosen"), "{limited:?}");
 }

@@ -55,10 +55,22 @@ impl Mover<'_> {
                 continue;
             }
             if let Some(to) = self.destination(message, planned.as_deref())? {
+                if self.is_over_allowance(&to, &sorted) {
+                    self.deferred += 1;
+                    continue;
+                }
                 sorted.send.push(Choice { at, to, fingerprint });
             }
         }
         Ok(sorted)
+    }
+
+    /// Whether a destination has a step to prove before it gets more than what was chosen for it.
+    fn is_over_allowance(&self, to: &str, sorted: &Sorted) -> bool {
+        let Some(route) = self.routes.0.get(to) else { return false };
+        let Some(most) = self.ramp.allowance(route.proven) else { return false };
+        let chosen = sorted.send.iter().filter(|one| one.to == to).count() as u64;
+        route.consumption.sent() + chosen >= most
     }
 
     /// Decides whether a message is meant. Returns the destination that the plan has for it.
@@ -69,14 +81,21 @@ impl Mover<'_> {
         now: Timestamp,
     ) -> Result<Option<String>, LeftOut> {
         let Some(plan) = &self.plan else {
-            self.selection.judge(message, fingerprint, now)?;
+            let judged = self.selection.judge(message, fingerprint, now);
+            if judged == Err(LeftOut::Blocked) {
+                self.selection.learn_blocked(message, fingerprint);
+            }
+            judged?;
             self.has_learned |= self.selection.learn(message, fingerprint);
             return Ok(None);
         };
         let index = plan.ids.get(&id_hash(&message.id)).ok_or(LeftOut::NotSelected)?;
         // The verdict may be newer than the plan.
-        match self.selection.blocked.contains(fingerprint) {
-            true => Err(LeftOut::Blocked),
+        match self.selection.is_blocked(message, fingerprint) {
+            true => {
+                self.selection.learn_blocked(message, fingerprint);
+                Err(LeftOut::Blocked)
+            }
             false => Ok(plan.arns.get(*index as usize).cloned()),
         }
     }

@@ -25,7 +25,9 @@ impl Mover<'_> {
         deletable: &mut Vec<usize>,
     ) -> Result<(), MoveStop> {
         let mut by_queue: BTreeMap<&str, Vec<&Choice>> = BTreeMap::new();
+        let now = clock::now();
         for one in choices {
+            self.contents.add(&batch[one.at].message, now);
             by_queue.entry(&one.to).or_default().push(one);
         }
         for (to, all) in by_queue {
@@ -127,7 +129,7 @@ impl Mover<'_> {
         self.counts.sent += sent;
         if let Some(route) = self.routes.0.get_mut(to).filter(|_| sent > 0) {
             route.consumption.add_sent(sent);
-            route.sent_at = Some(clock::now());
+            route.sent_at = Some(clock::tick());
         }
         self.count_refusal(to, sent, refused, &mut stop);
         if let Err(error) = self.record(lines) {

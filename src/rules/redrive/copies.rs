@@ -1,0 +1,69 @@
+//! Copies of messages that a redrive has sent: a consumer that writes its failures into the dead-letter
+//! queue itself gives them new ids. Pure.
+
+use std::collections::HashSet;
+
+use super::id_set::{IdHash, id_hash};
+use super::selection::sent_at;
+use crate::rules::evidence::message::Message;
+use crate::time::Timestamp;
+
+/// The most bodies that are known: those that were sent first. A fault is seen early.
+const BODIES_MAX: usize = 2000;
+
+/// The contents that a run of a redrive has sent.
+#[derive(Debug, Clone, Default)]
+pub struct SentContents {
+    /// The moment before the first send.
+    begun_at: Option<Timestamp>,
+    bodies: HashSet<IdHash>,
+}
+
+impl SentContents {
+    /// Adds a message that is about to be sent.
+    pub fn add(&mut self, message: &Message, now: Timestamp) {
+        self.begun_at.get_or_insert(now);
+        if self.bodies.len() < BODIES_MAX {
+            self.bodies.insert(id_hash(&message.body));
+        }
+    }
+
+    /// Whether a message was first sent after this run had begun to send.
+    pub fn is_later(&self, message: &Message) -> bool {
+        self.begun_at.is_some_and(|begun| sent_at(message).is_some_and(|at| at > begun))
+    }
+
+    /// Whether a message has the content of one that was sent, and is newer.
+    pub fn is_copy(&self, message: &Message) -> bool {
+        self.is_later(message) && self.bodies.contains(&id_hash(&message.body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(body: &str, sent: Option<&str>) -> Message {
+        let system = sent.map(|at| ("SentTimestamp".to_owned(), at.to_owned()));
+        Message { body: body.into(), system: system.into_iter().collect(), ..Message::default() }
+    }
+
+    #[test]
+    fn copy_is_newer_and_has_a_known_body() {
+        let mut sent = SentContents::default();
+        assert!(!sent.is_copy(&message("a", Some("2000"))), "nothing was sent");
+        sent.add(&message("a", Some("10")), Timestamp::from_millis(1000));
+        sent.add(&message("b", Some("20")), Timestamp::from_millis(3000));
+        let rows = [
+            ("copy", "a", Some("2000"), true),
+            ("copy of the second", "b", Some("4000"), true),
+            ("the same body, died before", "a", Some("500"), false),
+            ("at the begin", "a", Some("1000"), false),
+            ("another body", "c", Some("2000"), false),
+            ("no time", "a", None, false),
+        ];
+        for (rule, body, at, expected) in rows {
+            assert_eq!(sent.is_copy(&message(body, at)), expected, "{rule}");
+        }
+    }
+}

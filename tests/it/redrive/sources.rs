@@ -1,0 +1,49 @@
+//! Several sources on one dead-letter queue: each destination has steps of its own.
+
+use serde_json::json;
+
+use super::{create_pair, let_die, redrive};
+use crate::support::consumer::{Consumer, Mode};
+use crate::support::poll::bench;
+use crate::support::sqs_server::{Client, SqsServer};
+
+fn create_two(sqs: &mut Client) -> (String, String, String) {
+    let (first, dlq) = create_pair(sqs, "first");
+    let policy = json!({"deadLetterTargetArn": sqs.arn("first-dlq"), "maxReceiveCount": 1});
+    let attributes = json!({"RedrivePolicy": policy.to_string(), "VisibilityTimeout": "1"});
+    let second = sqs.create("second", &attributes);
+    let of = |name: &str| (0..20).map(|n| format!("{name} {n}")).collect::<Vec<_>>();
+    let_die(sqs, &first, &dlq, &of("first"));
+    let_die(sqs, &second, &dlq, &of("second"));
+    (first, second, dlq)
+}
+
+#[test]
+fn stopped_consumer_of_one_source_gets_its_canary_alone() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (first, second, dlq) = create_two(&mut sqs);
+    let consumers = [(&first, Mode::Succeeds), (&second, Mode::Stopped)]
+        .map(|(url, mode)| Consumer::start(&server, url, mode));
+    let bench = bench("redrive-two-sources", &server.url);
+    let output = redrive(&bench, &["apply", "--wait", "2s", "first-dlq"]);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("not_consumed")), "{}", output.stderr);
+    assert_eq!(sqs.depth(&second), 1, "the canary of this source alone has travelled");
+    let consumed = consumers[0].consumed().len() as u64;
+    assert_eq!(sqs.depth(&dlq), 39 - consumed, "{consumed} of the other one");
+}
+
+#[test]
+fn messages_of_all_sources_come_home() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (first, second, dlq) = create_two(&mut sqs);
+    let consumers = [&first, &second].map(|url| Consumer::start(&server, url, Mode::Succeeds));
+    let bench = bench("redrive-two-home", &server.url);
+    let output = redrive(&bench, &["apply", "--wait", "1s", "first-dlq"]);
+    let completed = &output.single("redrive.completed")["data"];
+    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(40), &json!(true)));
+    assert_eq!(consumers.map(|one| one.consumed().len()), [20, 20]);
+    assert_eq!((output.code, sqs.depth(&dlq)), (0, 0), "{}", output.stderr);
+}

@@ -1,0 +1,158 @@
+//! The watch: what dies elsewhere, what arrives meanwhile, what a busy destination shows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{QUICK, bodies, create_pair, let_die, redrive};
+use crate::support::consumer::{Consumer, Mode};
+use crate::support::poll::{bench, parse_output};
+use crate::support::sqs_server::{Client, SqsServer};
+use crate::support::workbench::{signal, wait_for};
+
+/// Work that is repeated until the value is dropped.
+pub(super) struct Repeated {
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Repeated {
+    pub(super) fn start(
+        server: &SqsServer,
+        every: Duration,
+        mut work: impl FnMut(&mut Client) + Send + 'static,
+    ) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let (mut client, seen) = (server.client(), ends.clone());
+        let thread = std::thread::spawn(move || {
+            while !seen.load(Ordering::SeqCst) {
+                work(&mut client);
+                std::thread::sleep(every);
+            }
+        });
+        Repeated { ends, thread: Some(thread) }
+    }
+}
+
+impl Drop for Repeated {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::SeqCst);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[test]
+fn arrivals_of_others_stop_neither_redrive_nor_signal() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(40));
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let url = dlq.clone();
+    let others = Repeated::start(&server, Duration::from_millis(300), move |sqs| {
+        sqs.send(&url, "of another cause");
+    });
+    let bench = bench("redrive-inflow", &server.url);
+    let args = [&["apply", "--match", "\"n\""], &QUICK[..], &["orders-dlq"]].concat();
+    let output = redrive(&bench, &args);
+    let completed = &output.single("redrive.completed")["data"];
+    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(40), &json!(true)));
+    assert_eq!((output.code, consumer.consumed().len()), (0, 40), "{}", output.stderr);
+    let_die(&mut sqs, &source, &dlq, &[]);
+    consumer.switch(Mode::Stopped);
+    let args = ["apply", "--wait", "60s", "orders-dlq"];
+    let mut running =
+        bench.start("dlq-redrive", &[&args[..3], &["--to", "orders"], &args[3..]].concat());
+    wait_for("the canary travels", || sqs.depth(&source) == 1);
+    std::thread::sleep(Duration::from_secs(3));
+    let begun = Instant::now();
+    signal("INT", running.pid());
+    let output = running.finish();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?} {}", begun.elapsed(), output.stderr);
+    drop(others);
+}
+
+#[test]
+fn message_that_dies_into_another_queue_has_returned() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(20));
+    let (other, its_dlq) = create_pair(&mut sqs, "other");
+    sqs.send(&its_dlq, "it was there before");
+    let consumer = Consumer::start(&server, &other, Mode::Fails);
+    let bench = bench("redrive-other-grave", &server.url);
+    let output = redrive(&bench, &["apply", "--to", "other", "--wait", "4s", "orders-dlq"]);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")), "{}", output.stderr);
+    assert_eq!((sqs.depth(&dlq), sqs.depth(&its_dlq)), (19, 2), "the canary alone has travelled");
+    drop(consumer);
+}
+
+#[test]
+fn broken_consumer_behind_a_backlog_gets_the_canary_alone() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &(0..20).map(|n| format!("bad {n}")).collect::<Vec<_>>());
+    (0..40).for_each(|n| sqs.send(&source, &format!("live {n}")));
+    let from = source.clone();
+    let consumer = Repeated::start(&server, Duration::from_millis(200), move |sqs| {
+        let receive = json!({"QueueUrl": from, "MaxNumberOfMessages": 1, "VisibilityTimeout": 1});
+        let received = sqs.call("ReceiveMessage", &receive);
+        for one in received["Messages"].as_array().into_iter().flatten() {
+            let mut body = json!({"QueueUrl": from, "ReceiptHandle": one["ReceiptHandle"]});
+            match one["Body"].as_str().unwrap().starts_with("live") {
+                true => sqs.call("DeleteMessage", &body),
+                false => {
+                    body["VisibilityTimeout"] = json!(0);
+                    sqs.call("ChangeMessageVisibility", &body)
+                }
+            };
+        }
+    });
+    let bench = bench("redrive-backlog", &server.url);
+    let output = redrive(&bench, &["apply", "--wait", "2s", "orders-dlq"]);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")), "{}", output.stderr);
+    assert_eq!((&aborted["moved"], sqs.depth(&dlq)), (&json!(1), 20));
+    drop(consumer);
+}
+#[test]
+fn copy_that_a_consumer_sends_back_is_a_return() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(40));
+    let (from, to) = (source.clone(), dlq.clone());
+    let copier = Repeated::start(&server, Duration::from_millis(20), move |sqs| {
+        let receive = json!({"QueueUrl": from, "MaxNumberOfMessages": 10});
+        let received = sqs.call("ReceiveMessage", &receive);
+        for one in received["Messages"].as_array().into_iter().flatten() {
+            sqs.send(&to, one["Body"].as_str().unwrap());
+            let handle = &one["ReceiptHandle"];
+            sqs.call("DeleteMessage", &json!({"QueueUrl": from, "ReceiptHandle": handle}));
+        }
+    });
+    let bench = bench("redrive-copies", &server.url);
+    let mut running = bench.start("dlq-redrive", &["apply", "--wait", "2s", "orders-dlq"]);
+    let mut ended = false;
+    let until = Instant::now() + Duration::from_secs(40);
+    while !ended && Instant::now() < until {
+        let recorded = bench.state("redrives.json").exists().then(|| super::last_move(&bench));
+        ended = recorded.is_some_and(|one| !one["outcome"].is_null());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    if !ended {
+        signal("INT", running.pid());
+    }
+    let output = parse_output(running.finish());
+    assert!(ended, "{}", output.stderr);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((&aborted["reason"], &aborted["moved"]), (&json!("returned"), &json!(1)));
+    drop(copier);
+    assert_eq!(sqs.depth(&dlq), 40);
+}
