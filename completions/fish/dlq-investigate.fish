@@ -10,6 +10,7 @@ complete -c dlq-investigate -l stop -x -d 'stop a session and print its events; 
 complete -c dlq-investigate -l prove -x -d 'run the tests of its fix again on the base as it is now'
 complete -c dlq-investigate -l config -r -F -d 'read this configuration'
 complete -c dlq-investigate -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-investigate -l log-file -r -F -d 'also write messages to this file'
 complete -c dlq-investigate -l schema -d 'print the JSON Schema of the program\'s events'
 complete -c dlq-investigate -s v -l verbose -d 'report progress on standard error'
 complete -c dlq-investigate -s h -l help -d 'print this'

@@ -10,6 +10,7 @@ complete -c dlq-log -l json -d 'print the lines also when standard output is a t
 complete -c dlq-log -l color -x -a 'auto always never' -d 'colour the output: auto, always or never'
 complete -c dlq-log -l config -r -F -d 'read this configuration'
 complete -c dlq-log -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-log -l log-file -r -F -d 'also write messages to this file'
 complete -c dlq-log -l schema -d 'print the JSON Schema of the program\'s events'
 complete -c dlq-log -s v -l verbose -d 'report progress on standard error'
 complete -c dlq-log -s h -l help -d 'print this'

@@ -12,6 +12,7 @@ complete -c dlq-notify -l check-heartbeat -d 'notify when rounds are missing; re
 complete -c dlq-notify -l test-channel -x -d 'send one test notice through this channel, and end'
 complete -c dlq-notify -l config -r -F -d 'read this configuration'
 complete -c dlq-notify -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-notify -l log-file -r -F -d 'also write messages to this file'
 complete -c dlq-notify -l schema -d 'print the JSON Schema of the program\'s events'
 complete -c dlq-notify -s v -l verbose -d 'report progress on standard error'
 complete -c dlq-notify -s h -l help -d 'print this'

@@ -1,0 +1,21 @@
+# Written from the tables of options in src/programs.rs by 'DLQ_BLESS=1 scripts/test completions'.
+
+complete -c dlq-doctor -f
+complete -c dlq-doctor -l send -d 'send a test notice through each channel'
+complete -c dlq-doctor -l json -d 'print the event health.checked instead of a table'
+complete -c dlq-doctor -l limit -x -d 'the time for the checks'
+complete -c dlq-doctor -l policy -d 'print the IAM policy of the enabled features, and check nothing'
+complete -c dlq-doctor -l feature -x -a 'read peek logs archive redrive purge' -d 'with --policy: of this one, too'
+complete -c dlq-doctor -l bundle -r -F -d 'write an archive for support, too, without secrets and names'
+complete -c dlq-doctor -l keep-names -d 'with --bundle: leave the names of queues and accounts in it'
+complete -c dlq-doctor -l profile -x -d 'ask with the credentials of this profile'
+complete -c dlq-doctor -l region -x -d 'ask in this region'
+complete -c dlq-doctor -l endpoint-url -x -d 'ask this server instead of AWS'
+complete -c dlq-doctor -s n -l dry-run -d 'write nothing: neither the state folder nor the journal'
+complete -c dlq-doctor -l config -r -F -d 'read this configuration'
+complete -c dlq-doctor -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
+complete -c dlq-doctor -l log-file -r -F -d 'also write messages to this file'
+complete -c dlq-doctor -l schema -d 'print the JSON Schema of the program\'s events'
+complete -c dlq-doctor -s v -l verbose -d 'report progress on standard error'
+complete -c dlq-doctor -s h -l help -d 'print this'
+complete -c dlq-doctor -l version -d 'print the version'
