@@ -14,12 +14,17 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 
 use super::error::innermost;
 use crate::edge::proxy::{Proxies, Proxy, SILENCE, unanswered};
 use crate::rules::tls::{CERTIFICATE, NOT_TLS, certificate_fault};
+
+/// Bytes of an answer: ten messages of 1 MiB in JSON, all of them escaped, have 60 MiB.
+const ANSWER_MAX: usize = 64 << 20;
 
 /// Returns the HTTP client of all scopes. Connectors depend on the timeouts only, so that clients
 /// can share them.
@@ -82,9 +87,36 @@ impl HttpConnector for RoutingConnector {
         };
         let sent = connector.call(request);
         HttpConnectorFuture::new(async move {
-            sent.await.map_err(|error| named(&error, endpoint, proxy))
+            match sent.await {
+                Ok(answer) => limited(answer).await.map_err(|cause| {
+                    let unanswered = unanswered(&endpoint, proxy.as_ref(), &cause);
+                    ConnectorError::other(Box::new(Unanswered(unanswered)), None)
+                }),
+                Err(error) => Err(named(&error, endpoint, proxy)),
+            }
         })
     }
+}
+
+/// Returns an answer whose body has at most [`ANSWER_MAX`] bytes. One that tells its length, as those of
+/// AWS do, is passed on as it is; any other is read here, because the SDK reads to the end whatever comes.
+async fn limited(mut answer: HttpResponse) -> Result<HttpResponse, String> {
+    let too_long = || format!("the answer has more than {} MiB", ANSWER_MAX >> 20);
+    match answer.headers().get("content-length").map(str::parse::<usize>) {
+        Some(Ok(length)) if length <= ANSWER_MAX => return Ok(answer),
+        Some(Ok(_)) => return Err(too_long()),
+        Some(Err(_)) | None => {}
+    }
+    let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
+    let (mut stream, mut bytes) = (ByteStream::new(body), Vec::new());
+    while let Some(part) = stream.next().await {
+        bytes.extend_from_slice(&part.map_err(|error| plain(&innermost(&error)))?);
+        if bytes.len() > ANSWER_MAX {
+            return Err(too_long());
+        }
+    }
+    *answer.body_mut() = SdkBody::from(bytes);
+    Ok(answer)
 }
 
 impl fmt::Debug for RoutingConnector {
@@ -150,6 +182,25 @@ fn plain(cause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answer_is_limited_with_and_without_a_length() {
+        let answer = |length: Option<usize>, body: Vec<u8>| {
+            let mut answer = HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body));
+            if let Some(length) = length {
+                answer.headers_mut().insert("content-length", length.to_string());
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let limited = runtime.block_on(limited(answer));
+            limited.map(|answer| answer.body().bytes().unwrap().len())
+        };
+        let too_long = Err("the answer has more than 64 MiB".to_owned());
+        assert_eq!(answer(None, vec![b'x'; 1000]), Ok(1000));
+        assert_eq!(answer(None, vec![b'x'; ANSWER_MAX]), Ok(ANSWER_MAX));
+        assert_eq!(answer(None, vec![b'x'; ANSWER_MAX + 1]), too_long);
+        assert_eq!(answer(Some(3), vec![b'x'; 3]), Ok(3));
+        assert_eq!(answer(Some(1 << 30), vec![b'x'; 3]), too_long);
+    }
 
     #[test]
     fn faults_of_tls_are_sentences() {
