@@ -20,6 +20,7 @@ use crate::config::{Agent, Channel};
 use crate::error::{Error, if_found};
 use crate::event::{Line, ToolName, Type, peek};
 use crate::ndjson;
+use crate::regular_file;
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::health::mask::Mask;
 use crate::rules::health::tar::tar;
@@ -31,6 +32,8 @@ use crate::time::Timestamp;
 /// Bytes at the end of the journal whose heads are taken, and the most heads.
 const TAIL: u64 = 2 << 20;
 const HEADS_MAX: usize = 1000;
+/// Bytes at the end of the file of messages that are taken.
+const MESSAGES_MAX: u64 = 256 << 10;
 /// Columns of the table.
 const WIDTH: usize = 100;
 /// The folder in the archive.
@@ -44,8 +47,9 @@ settings.json   settings in force; of a secret the kind of its source, of a comm
 checks.txt      the checks, as a table
 documents.json  documents of the state folder: version, size, age
 journal.ndjson  heads of the last events: time, type, program, severity
+messages.log    the last messages of the programs, where logging.file keeps them
 
-There are no messages, no bodies, no reports, no transcripts and no secrets in it.
+There are no dead letters, no bodies, no reports, no transcripts and no secrets in it.
 ";
 const HASHED: &str = "\
 Account ids, ARNs, and names of queues, channels, repositories and files are hashed: equal names have
@@ -73,6 +77,7 @@ pub fn write(
         ("checks.txt", table::table(&masked(results, &mask), WIDTH)),
         ("documents.json", pretty(documents(context, now))),
         ("journal.ndjson", heads(context, &mask)?),
+        ("messages.log", messages(context, &mask)),
     ];
     let files = files.map(|(name, text)| (format!("{FOLDER}/{name}"), text.into_bytes()));
     let seconds = u64::try_from(now.millis() / 1000).unwrap_or(0);
@@ -127,6 +132,23 @@ fn versions() -> Value {
         "kernel": first("/proc/sys/kernel/osrelease"),
         "distribution": os.map(|name| name.trim_matches('"')),
     })
+}
+
+/// Returns the last messages of the programs, without secrets and names.
+fn messages(context: &DoctorContext, mask: &Mask) -> String {
+    let Some(path) = &context.settings.logging.file else {
+        return "logging.file is not set: messages are not kept\n".into();
+    };
+    let text = match regular_file::read_end(path, MESSAGES_MAX) {
+        Ok(text) => text,
+        Err(error) => return format!("the file of messages cannot be read: {error}\n"),
+    };
+    // The first line may be the end of one.
+    let whole = match text.len() as u64 == MESSAGES_MAX {
+        true => text.split_once('\n').map_or("", |(_, rest)| rest),
+        false => &text,
+    };
+    whole.lines().map(|line| mask.text(line) + "\n").collect()
 }
 
 /// Names the kind of the source of a secret.
@@ -192,6 +214,7 @@ fn settings(context: &DoctorContext, mask: &Mask) -> Value {
             "dir": settings.state.dir.is_some(),
             "journal_max_mib": settings.state.journal_max_mib,
             "journal_keep": settings.state.journal_keep,
+            "journal_keep_days": settings.state.journal_keep_days,
             "archive_max_gib": settings.state.archive_max_gib,
         },
     })

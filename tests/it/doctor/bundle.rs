@@ -37,6 +37,11 @@ fn planted(sqs: &FakeSqs) -> Bench {
          pager: {{type: exec, command: [acme-corp-pager, hunter2]}}\n",
         token.display()
     ));
+    let file = bench.path("dlq.log").display().to_string();
+    bench.set("DLQ_LOGGING_FILE", &file);
+    let message = "dlq-peek[1]: warning: queue 'orders-dlq' of account 123456789012: \
+                   ghp_0123456789abcdefghijABCDEFGHIJ012345\n";
+    bench.write("dlq.log", message);
     poll(&bench, &[]);
     let line = r#"{"specversion":"1.0","id":"hunter2","source":"hunter2 210987654321","type":"customer 4711","subject":"payments-dlq","time":"2026-11-22T19:57:32Z","severitytext":"hunter2","incident":"payments-dlq","data":{"body":"customer 4711"}}"#;
     let mut journal = std::fs::read_to_string(bench.state("journal.ndjson")).unwrap();
@@ -59,8 +64,8 @@ fn archive_holds_no_secret_body_or_name() {
     let unpacked = bench.shell("tar xzf support.tar.gz && ls dlq-doctor && cat dlq-doctor/*");
     assert_eq!((unpacked.code(), unpacked.stderr.as_str()), (0, ""), "{unpacked:?}");
     let text = unpacked.text();
-    let names =
-        "README\nchecks.txt\ndocuments.json\njournal.ndjson\nsettings.json\nversions.json\n";
+    let names = "README\nchecks.txt\ndocuments.json\njournal.ndjson\nmessages.log\nsettings.json\n\
+         versions.json\n";
     assert!(text.starts_with(names), "{text}");
     for word in PLANTED {
         assert!(!text.contains(word), "'{word}' is in {text}");
@@ -78,6 +83,8 @@ fn archive_holds_no_secret_body_or_name() {
             .unwrap();
     let hashed = raised["about"].as_str().unwrap();
     assert!(read("checks.txt").contains(hashed) || heads.matches(hashed).count() > 1, "{heads}");
+    let messages = read("messages.log");
+    assert!(messages.contains("dlq-peek[1]: warning: queue "), "{messages}");
     // One that exists stays.
     let again = bench.run("dlq-doctor", &["--bundle", "support.tar.gz"], "");
     assert!(again.code() == 1 && again.stderr.contains("exists"), "{again:?}");
