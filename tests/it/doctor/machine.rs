@@ -100,22 +100,26 @@ fn modes_of_secrets_and_settings_are_checked() {
         let mode = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(bench.path(name), mode).unwrap();
     };
-    set("token", 0o644);
-    set(".env", 0o604);
-    set("config.yaml", 0o666);
-    let found = doctor(&bench, &[]);
-    let [_, detail, remedy] = found.check("files");
-    for (name, why) in [
-        ("token", "(0644): all users can read it"),
-        (".env", "(0604): all users can read it"),
-        ("config.yaml", "(0666): others can change it"),
-        ("token.missing", "no such file"),
+    // One fault at a time: the length of a finding is limited, that of a folder's name is not.
+    for (name, mode, why, advice) in [
+        ("token", 0o644, "(0644): all users can read it", "chmod 600 '"),
+        (".env", 0o604, "(0604): all users can read it", "chmod 600 '"),
+        ("config.yaml", 0o666, "(0666): others can change it", "chmod go-w '"),
+        ("token.missing", 0, "no such file", ""),
     ] {
+        bench.write("token.missing", "hunter2");
+        ["token", ".env", "config.yaml", "token.missing"].iter().for_each(|name| set(name, 0o600));
+        match mode {
+            0 => std::fs::remove_file(bench.path(name)).unwrap(),
+            mode => set(name, mode),
+        }
+        let found = doctor(&bench, &[]);
+        let [_, detail, remedy] = found.check("files");
         assert!(detail.contains(name) && detail.contains(why), "{name}: {found:#?}");
+        assert!(remedy.contains(advice), "{name}: {found:#?}");
+        found.assert_failed("files", "");
+        assert!(!found.event.to_string().contains("hunter2"), "{found:#?}");
     }
-    assert!(remedy.contains("chmod 600 '") && remedy.contains("chmod go-w '"), "{found:#?}");
-    found.assert_failed("files", "");
-    assert!(!found.event.to_string().contains("hunter2"), "{found:#?}");
 }
 
 #[test]
@@ -123,12 +127,16 @@ fn clones_and_programs_of_channels_are_looked_for() {
     let sqs = sqs();
     let mut bench = bench("doctor-clones", &sqs.url);
     let make = "git init -q -b main good && cd good && \
-                git -c user.name=a -c user.email=a@b.c commit -q --allow-empty -m x; mkdir ../plain";
+                git -c user.name=a -c user.email=a@b.c commit -q --allow-empty -m x";
     assert_eq!(bench.shell(make).code(), 0);
     let dir = bench.dir().display().to_string();
+    // The folder of the test may lie in a repository.
+    let outside = std::env::temp_dir().join(format!("dlq-doctor-{}", std::process::id()));
+    std::fs::create_dir_all(outside.join("plain")).unwrap();
+    let plain = outside.join("plain").display().to_string();
     bench.configure(&format!(
         "auto_investigation:\n  queues:\n    - {{match: a, repo: {dir}/good}}\n    \
-         - {{match: b, repo: {dir}/good, base: none}}\n    - {{match: c, repo: {dir}/plain}}\n    \
+         - {{match: b, repo: {dir}/good, base: none}}\n    - {{match: c, repo: {plain}}}\n    \
          - {{match: d, repo: {dir}/absent}}\n\
          notifications:\n  channels:\n    pager: {{type: exec, command: [no-such-pager]}}\n    \
          hook: {{type: webhook, url: {{env: NO_SUCH_URL}}}}\n"
@@ -148,4 +156,5 @@ fn clones_and_programs_of_channels_are_looked_for() {
         assert!(text.contains(part), "no '{part}' in {text}");
     }
     assert_eq!(output.code(), 1);
+    std::fs::remove_dir_all(outside).unwrap();
 }
