@@ -143,6 +143,18 @@ fn refusals_name_cause_and_remedy_and_change_nothing() {
     assert!(output.stderr.contains("nothing is installed in '"), "{output:?}");
 }
 
+/// A script with an unset variable must not remove the installation of another prefix.
+#[test]
+fn removal_refuses_an_empty_prefix() {
+    let (mut bench, _) = bench("install-empty-prefix");
+    bench.set("DESTDIR", bench.path("dest"));
+    for more in [&["--prefix="][..], &["--prefix", ""], &["--prefix"]] {
+        let output = script(&bench, "uninstall", more);
+        assert_eq!(output.code(), 2, "{more:?} {output:?}");
+        assert!(output.stderr.contains("option '--prefix' requires a value"), "{output:?}");
+    }
+}
+
 #[test]
 fn damaged_manifest_removes_nothing() {
     let (bench, prefix) = bench("manifest");
