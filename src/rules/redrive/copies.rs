@@ -20,10 +20,11 @@ pub struct SentContents {
 }
 
 impl SentContents {
-    /// Adds a message that is about to be sent.
+    /// Adds a message that is about to be sent. One that came meanwhile is not added: of several that
+    /// others write with one body, the next would be taken for a copy of it.
     pub fn add(&mut self, message: &Message, now: Timestamp) {
         self.begun_at.get_or_insert(now);
-        if self.bodies.len() < BODIES_MAX {
+        if self.bodies.len() < BODIES_MAX && !self.is_later(message) {
             self.bodies.insert(id_hash(&message.body));
         }
     }
@@ -54,6 +55,7 @@ mod tests {
         assert!(!sent.is_copy(&message("a", Some("2000"))), "nothing was sent");
         sent.add(&message("a", Some("10")), Timestamp::from_millis(1000));
         sent.add(&message("b", Some("20")), Timestamp::from_millis(3000));
+        sent.add(&message("d", Some("2500")), Timestamp::from_millis(3000));
         let rows = [
             ("copy", "a", Some("2000"), true),
             ("copy of the second", "b", Some("4000"), true),
@@ -61,6 +63,7 @@ mod tests {
             ("at the begin", "a", Some("1000"), false),
             ("another body", "c", Some("2000"), false),
             ("no time", "a", None, false),
+            ("the body of one that came meanwhile", "d", Some("4000"), false),
         ];
         for (rule, body, at, expected) in rows {
             assert_eq!(sent.is_copy(&message(body, at)), expected, "{rule}");
