@@ -1,6 +1,6 @@
 //! The features that need permissions of AWS, and the actions of each.
 //!
-//! One table stands behind the probes of `dlq-doctor` and its policy; the man page has the same table.
+//! The probes of `dlq-doctor` and its policy share this table, which the man page has, too.
 
 use crate::event::words;
 

@@ -76,7 +76,7 @@ mod tests {
         }
     }
 
-    /// What people need to find the place stays.
+    /// A citation is what people need to find the place.
     #[test]
     fn citation_and_sentence_without_a_secret_stay() {
         let texts = [

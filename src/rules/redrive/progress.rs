@@ -1,4 +1,4 @@
-//! How far each message of an archive has come. Pure.
+//! The progress of each message of an archive. Pure.
 //!
 //! Nearly all messages of a long redrive are sent and deleted: of those one set holds the ids, and only
 //! the others have a record each.

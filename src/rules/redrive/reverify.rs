@@ -1,7 +1,7 @@
 //! A verification after the end of a redrive: what it may settle. Pure.
 //!
-//! It moves nothing. A redrive that was stopped or killed keeps its open end, so that it can go on: the
-//! messages whose end is not known would be sent a second time by a new one.
+//! A verification moves nothing. A redrive that was stopped or killed keeps its open end, so that it can
+//! go on: the messages whose end is not known would be sent a second time by a new one.
 
 use super::document::{Move, MoveKind, MoveOutcome};
 
