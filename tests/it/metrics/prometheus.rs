@@ -1,7 +1,7 @@
 //! Prometheus itself: `promtool` judges the text and the rules, and a real Prometheus and Alertmanager
 //! fire and resolve an alert from a real run.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::documents::{dashboard_expressions, deployed, read};
 use super::{add, once, with_journal};
@@ -107,6 +107,7 @@ fn promtool_accepts_the_expressions_of_the_dashboard() {
 #[cfg(feature = "aws")]
 mod real {
     use std::net::{TcpListener, TcpStream};
+    use std::process::Stdio;
     use std::sync::{Arc, Mutex};
 
     use serde_json::{Value, json};
