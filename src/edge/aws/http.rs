@@ -143,7 +143,7 @@ impl std::error::Error for Unanswered {}
 fn named(error: &ConnectorError, endpoint: String, proxy: Option<Proxy>) -> ConnectorError {
     let cause = if error.is_timeout() { SILENCE.to_owned() } else { plain(&innermost(error)) };
     // Another attempt would end the same way.
-    let is_final = cause.contains("407") || cause.starts_with(CERTIFICATE);
+    let is_final = cause == PROXY_SIGN_IN || cause.starts_with(CERTIFICATE);
     let unanswered = Box::new(Unanswered(unanswered(&endpoint, proxy.as_ref(), &cause)));
     match (error.is_timeout(), error.is_io(), error.as_other()) {
         // Of no kind that is tried again.
@@ -154,6 +154,9 @@ fn named(error: &ConnectorError, endpoint: String, proxy: Option<Proxy>) -> Conn
         (_, _, kind) => ConnectorError::other(unanswered, kind),
     }
 }
+
+/// The cause that a proxy wants a user and a password.
+const PROXY_SIGN_IN: &str = "the proxy asks for credentials (HTTP 407)";
 
 /// The remedy for a certificate of an unknown issuer.
 const TRUST: &str = "set SSL_CERT_FILE to a PEM file of all issuers to trust (AWS_CA_BUNDLE has no effect \
@@ -168,7 +171,7 @@ fn plain(cause: &str) -> String {
         return certificate_fault(fault, TRUST);
     }
     let known = [
-        ("tunnel error: proxy auth", "the proxy asks for credentials (HTTP 407)"),
+        ("tunnel error: proxy auth", PROXY_SIGN_IN),
         ("tunnel error: unexpected end", "the proxy closed the connection"),
         ("tunnel error:", "the proxy refused the connection"),
         ("received corrupt message", NOT_TLS),

@@ -25,7 +25,7 @@ pub(super) fn no_instance_role(error: &CredentialsError) -> &'static str {
     let says = |part: &str| chain(error).any(|cause| cause.to_string().contains(part));
     if says("disabled by AWS_EC2_METADATA_DISABLED") {
         "AWS_EC2_METADATA_DISABLED switches it off"
-    } else if says("404") {
+    } else if says("received 404 from IMDS") || says("(code: 404)") {
         "it has no role for this instance"
     } else {
         "it did not answer"
@@ -167,4 +167,28 @@ fn plain(text: &str) -> Option<String> {
     }
     let marks = ["Some(", "Err(", "Error {", "{ ", "Error at offset", "error parsing XML"];
     (!marks.iter().any(|mark| text.contains(mark))).then(|| first_line(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_of_the_metadata_service_is_no_status() {
+        let error = |text: &str| CredentialsError::not_loaded(text.to_owned());
+        let silent = "dispatch failure: 127.0.0.1:40404 did not answer";
+        let rows = [
+            (silent, "it did not answer"),
+            ("received 404 from IMDS", "it has no role for this instance"),
+            ("error response from IMDS (code: 404). x", "it has no role for this instance"),
+            ("error response from IMDS (code: 500). x", "it did not answer"),
+            (
+                "IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`",
+                "AWS_EC2_METADATA_DISABLED switches it off",
+            ),
+        ];
+        for (text, sentence) in rows {
+            assert_eq!(no_instance_role(&error(text)), sentence, "{text}");
+        }
+    }
 }
