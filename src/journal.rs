@@ -354,11 +354,11 @@ mod tests {
     }
 
     /// An event a second for a year, 17 GB of lines. `DLQ_LONG`, as `scripts/check --long soak` sets
-    /// it, writes them; else those of 8 hours, in smaller segments.
+    /// it, writes them; else those of 40 minutes, in smaller segments.
     #[test]
     fn year_of_events_stays_within_the_limits() {
         let is_long = std::env::var_os("DLQ_LONG").is_some();
-        let (events, size_max) = if is_long { (31_536_000, 16 << 20) } else { (28_800, 64 << 10) };
+        let (events, size_max) = if is_long { (31_536_000, 16 << 20) } else { (2_400, 16 << 10) };
         let (journal, dir) = journal("year", size_max, 64);
         let (mut lines, mut most) = (Vec::new(), 0);
         for n in 0..events {
