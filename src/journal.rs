@@ -352,4 +352,33 @@ mod tests {
         assert_eq!(all(&journal), ["{\"n\":0}", "{\"n\":", "{\"n\":1}"]);
         let _ = std::fs::remove_dir_all(dir);
     }
+
+    /// An event a second for a year, 17 GB of lines. `DLQ_LONG`, as `scripts/check --long soak` sets
+    /// it, writes them; else those of 40 minutes, in smaller segments.
+    #[test]
+    fn year_of_events_stays_within_the_limits() {
+        let is_long = std::env::var_os("DLQ_LONG").is_some();
+        let (events, size_max) = if is_long { (31_536_000, 16 << 20) } else { (2_400, 16 << 10) };
+        let (journal, dir) = journal("year", size_max, 64);
+        let (mut lines, mut most) = (Vec::new(), 0);
+        for n in 0..events {
+            let filler = n % 97;
+            writeln!(
+                lines,
+                "{{\"id\":\"018f-{n:012}\",\"depth\":{filler},\"text\":\"{filler:0>500}\"}}"
+            )
+            .unwrap();
+            if lines.len() as u64 > size_max / 4 || n + 1 == events {
+                journal.append(&lines).unwrap();
+                lines.clear();
+                most = most.max(journal.sizes().unwrap().iter().sum());
+            }
+        }
+        let sizes = journal.sizes().unwrap();
+        println!("{events} events: {} segments, {} KiB at most", sizes.len(), most >> 10);
+        // The newest segment exceeds its size by one append before it is rotated.
+        assert!(sizes.len() <= 65 && most <= 65 * size_max + size_max / 2, "{most} {sizes:?}");
+        assert!(journal.cut().unwrap().is_some_and(|cut| cut <= clock::now()), "what went is told");
+        let _ = std::fs::remove_dir_all(dir);
+    }
 }

@@ -64,7 +64,9 @@ impl Bench {
         std::fs::create_dir_all(&dir).unwrap();
         let bins = bin("dlq-log").parent().unwrap().to_owned();
         let path = std::env::var("PATH").unwrap_or_default();
-        let env = vec![
+        // Where the programs of a coverage run write their profiles.
+        let profiles = std::env::var("LLVM_PROFILE_FILE");
+        let mut env = vec![
             ("PATH".to_owned(), format!("{}:{path}", bins.display())),
             ("DLQ_STATE_DIR".to_owned(), dir.join("state").display().to_string()),
             // A peek without prepared credentials ends at once.
@@ -72,6 +74,7 @@ impl Bench {
             // The machine may have the `aws` command.
             ("DLQ_EVIDENCE_LOGS".to_owned(), "off".to_owned()),
         ];
+        env.extend(profiles.map(|path| ("LLVM_PROFILE_FILE".to_owned(), path)));
         Bench { dir, env }
     }
 
