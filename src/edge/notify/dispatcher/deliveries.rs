@@ -221,6 +221,8 @@ impl Dispatcher {
         ended.record_at = clock::tick() + began.elapsed() * RECORD_SHARE;
         let recorded = recorded.map(|recorded| {
             self.is_plan_due |= recorded.is_plan_due;
+            recorded.unremoved.into_iter().for_each(|error| self.report_error(Err(error)));
+            recorded.unwritten.iter().for_each(|one| self.report_unwritten(one, clock::now()));
             for (number, entry) in recorded.for_console {
                 console::show(&entry.delivery.notice, self.style);
                 self.ended.push(Finished::told(number, entry, None));
@@ -285,14 +287,7 @@ impl Dispatcher {
         // What another process queues meanwhile, it also delivers.
         let leaves = self.drain.as_ref().is_some_and(Drain::leaves_entries);
         let state = self.state.as_ref().filter(|_| leaves);
-        let waiting = state.map(|state| state.waiting(&self.notifications));
-        let rest = match waiting.unwrap_or(Ok(0)) {
-            Ok(rest) => rest,
-            Err(error) => {
-                self.report_error(Err(error));
-                0
-            }
-        };
+        let rest = state.map_or(0, |state| state.waiting(&self.notifications));
         if rest > 0 {
             let waiting = waits(rest);
             log::warn(&format!("{waiting} in the outbox; the next run sends {}", them(rest)));
