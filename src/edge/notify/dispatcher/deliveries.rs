@@ -48,7 +48,8 @@ pub(super) struct EndedDeliveries {
     gone: Vec<String>,
     /// No record is made before this.
     record_at: Instant,
-    polled_at: Instant,
+    /// The last look at the attempts; None before the first.
+    polled_at: Option<Instant>,
     poll_pause: Duration,
 }
 
@@ -62,7 +63,7 @@ impl EndedDeliveries {
             unrecorded: Vec::new(),
             gone: Vec::new(),
             record_at: now,
-            polled_at: now,
+            polled_at: None,
             poll_pause: POLL_MIN,
         }
     }
@@ -94,9 +95,14 @@ impl EndedDeliveries {
 }
 
 impl Dispatcher {
-    /// Returns whether the attempts are to be looked at between two lines of the stream.
+    /// Returns whether the attempts are to be looked at between two lines of the stream. Before the first
+    /// look, the events that have come are planned: they may go before what waits.
     pub(super) fn is_poll_due(&self) -> bool {
-        self.is_busy() && self.ended.polled_at.elapsed() >= self.ended.poll_pause
+        let is_due = match self.ended.polled_at {
+            Some(at) => at.elapsed() >= self.ended.poll_pause,
+            None => self.arrived.is_empty(),
+        };
+        is_due && self.is_busy()
     }
 
     /// Returns the time until a delivery needs to be looked at.
@@ -124,7 +130,7 @@ impl Dispatcher {
         self.look_for_gone(out)?;
         let Some(drain) = &mut self.drain else { return Ok(()) };
         let results = drain.tick(wait);
-        self.ended.polled_at = clock::tick();
+        self.ended.polled_at = Some(clock::tick());
         self.ended.poll_pause = match results.is_empty() {
             true => (self.ended.poll_pause * 2).min(POLL_MAX),
             false => POLL_MIN,
