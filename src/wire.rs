@@ -7,13 +7,16 @@
 
 #![allow(clippy::disallowed_methods)] // The one place for them; see clippy.toml.
 
+mod beside;
 mod filter;
 
+pub use beside::run_filter_beside;
 pub use filter::{StreamFilter, failed_in_part, run_filter};
 
 use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -88,18 +91,18 @@ impl<F: AsFd> Input<F> {
         self.bad.get()
     }
 
-    /// Returns the next line. Flushes `out` before it waits, for `timeout` at most, which is asked for
+    /// Returns the next line. Calls `flush` before it waits, for `timeout` at most, which is asked for
     /// then only: nearly all lines are in the buffer.
     pub fn next(
         &mut self,
-        out: &mut Output,
+        mut flush: impl FnMut() -> Result<(), Error>,
         timeout: impl Fn() -> Option<Duration>,
     ) -> Result<Step<'_>, Error> {
         let (from, to) = loop {
             if let Some(line) = self.cut() {
                 break line;
             }
-            out.flush()?;
+            flush()?;
             if self.ended {
                 return Ok(Step::End);
             }
@@ -235,6 +238,11 @@ impl Output {
         Output { buffer: Vec::new(), shown: false, terminal: false }
     }
 
+    /// Returns another output to the same place, for another thread. Each writes whole lines.
+    pub fn another(&self) -> Self {
+        Output { buffer: Vec::new(), shown: self.shown, terminal: self.terminal }
+    }
+
     /// Adds a line, unchanged, with one LF.
     pub fn put(&mut self, line: &[u8]) -> Result<(), Error> {
         if !self.shown {
@@ -328,7 +336,15 @@ pub fn stdin_is_null() -> bool {
     is_device && input.st_rdev == null.st_rdev
 }
 
+/// Held while whole lines are written, so that those of two threads do not mix.
+static WRITING: Mutex<()> = Mutex::new(());
+
 fn write_all(mut bytes: &[u8]) -> Result<(), Error> {
+    if bytes.is_empty() {
+        // Who has nothing to write does not wait for a slow reader.
+        return Ok(());
+    }
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     while !bytes.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), bytes) {
             Ok(count) => bytes = &bytes[count..],
@@ -358,7 +374,7 @@ mod tests {
         });
         let (mut input, mut out, mut lines) = (Input::new(from), Output::hidden(), Vec::new());
         loop {
-            match input.next(&mut out, || None).unwrap() {
+            match input.next(|| out.flush(), || None).unwrap() {
                 Step::Line(line, _) => lines.push(line.len()),
                 Step::Refused | Step::Idle => {}
                 Step::End => break,
@@ -401,7 +417,7 @@ mod tests {
     fn input_is_idle_after_the_timeout() {
         let (from, _to) = UnixStream::pair().unwrap();
         let mut input = Input::new(from);
-        let step = input.next(&mut Output::hidden(), || Some(Duration::from_millis(1))).unwrap();
+        let step = input.next(|| Ok(()), || Some(Duration::from_millis(1))).unwrap();
         assert!(matches!(step, Step::Idle));
     }
 }

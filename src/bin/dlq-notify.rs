@@ -48,7 +48,12 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     }
     let hidden = wire::stdout_is_terminal() && !given.has("json");
     let mut out = if hidden { Output::hidden() } else { Output::new() };
-    wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher).map(ExitOutcome::from_failed)
+    let failed = match given.has("dry-run") {
+        // It writes no files, and what it prints has its place between the lines.
+        true => wire::run_filter(&mut Input::stdin(), &mut out, &mut dispatcher),
+        false => wire::run_filter_beside(Input::stdin(), &mut out, &mut dispatcher),
+    };
+    failed.map(ExitOutcome::from_failed)
 }
 
 /// Notifies people when no round has finished in time.

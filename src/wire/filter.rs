@@ -1,4 +1,4 @@
-//! The loop of all filters: read a line, pass it on, act on it; then finish.
+//! The loop of filters: read a line, pass it on, act on it; then finish.
 //!
 //! Promises: every line is put into the output, byte for byte, before anything is decided about it;
 //! refused lines are counted; output is flushed before every read that may wait.
@@ -48,9 +48,19 @@ pub fn run_filter<F: AsFd>(
     out: &mut Output,
     filter: &mut impl StreamFilter,
 ) -> Result<bool, Error> {
-    let finished = pass(input, out, filter).and_then(|()| filter.finish(out));
+    let passed = pass(input, out, filter).map(|()| input.bad() > 0);
+    conclude(passed, out, filter)
+}
+
+/// Finishes the work of a filter whose input has ended, with whether a line was refused, or aborts it.
+pub(super) fn conclude(
+    passed: Result<bool, Error>,
+    out: &mut Output,
+    filter: &mut impl StreamFilter,
+) -> Result<bool, Error> {
+    let finished = passed.and_then(|refused| Ok(filter.finish(out)? || refused));
     match finished.and_then(|failed| out.flush().map(|()| failed)) {
-        Ok(failed) => Ok(failed || input.bad() > 0),
+        Ok(failed) => Ok(failed),
         Err(error) => {
             filter.abort(&error)?;
             Err(error)
@@ -77,7 +87,7 @@ fn pass<F: AsFd>(
     filter: &mut impl StreamFilter,
 ) -> Result<(), Error> {
     loop {
-        match input.next(out, || filter.poll_timeout())? {
+        match input.next(|| out.flush(), || filter.poll_timeout())? {
             Step::Line(line, head) => {
                 out.put(line)?;
                 filter.on_line(head.as_ref(), line, out)?;

@@ -1,6 +1,7 @@
 //! `dlq-notify`: the filter and its channels.
 
 mod channels;
+mod closed_outbox;
 #[cfg(feature = "aws")]
 mod commands;
 mod console;

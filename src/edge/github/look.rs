@@ -102,6 +102,7 @@ impl PullRequestLook {
     ) -> Vec<PullRequestSearch> {
         self.reading.login = answer.login.or(self.reading.login.take());
         let why = answer.error;
+        self.note_error(&why);
         let mut more = Vec::new();
         let mut pages = answer.pages;
         for (at, search) in pending.iter().enumerate() {
@@ -169,6 +170,7 @@ impl PullRequestLook {
                 self.reading.login.clone_from(&answer.login);
                 given_up = None;
             }
+            self.note_error(&answer.error);
             let why =
                 answer.error.unwrap_or_else(|| "GitHub does not show it to this token".into());
             let before = self.reading.unread.len();
@@ -194,6 +196,10 @@ impl PullRequestLook {
     fn fail(&mut self, why: &str) {
         self.reading.is_whole = false;
         self.note(why);
+    }
+
+    fn note_error(&mut self, error: &Option<String>) {
+        self.reading.error = self.reading.error.take().or_else(|| error.clone());
     }
 
     /// Notes a pull request that could not be read; the first reason is told. Such a one is unknown, and

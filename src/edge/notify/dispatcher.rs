@@ -47,7 +47,7 @@ use crate::time::Timestamp;
 use crate::wire::Output;
 
 /// The number of events that are planned together: a storm of that many queues is one notice.
-const BATCH: usize = 4096;
+const BATCH: usize = 2048;
 /// The longest time for which events wait for the end of a round.
 const BATCH_TIME: Duration = Duration::from_secs(1);
 /// The number of events that wait while their plan cannot be written. The journal has the others.
@@ -210,10 +210,8 @@ impl Dispatcher {
         self.arrived.push(ArrivedEvent { facts, line: line.into(), channels, is_muted });
     }
 
-    /// Plans what people are told, and begins to tell them. The lines before go out first: who reads them
-    /// does not wait until the outbox is on disk.
+    /// Plans what people are told, and begins to tell them.
     fn flush(&mut self, is_final: bool, out: &mut Output) -> Result<(), Error> {
-        out.flush()?;
         self.take_up();
         self.look_for_gone(out)?;
         let arrived = std::mem::take(&mut self.arrived);

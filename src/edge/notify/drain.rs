@@ -90,7 +90,7 @@ impl Drain {
 
     /// Returns whether a channel has something to deliver, or may have.
     pub fn is_busy(&self) -> bool {
-        self.channels.iter().any(ChannelDrain::is_busy)
+        self.channels.iter().any(ChannelDrain::can_go_on)
     }
 
     /// Returns whether it knows of entries that are not delivered, those that a silence holds included.
@@ -110,7 +110,7 @@ impl Drain {
 
     /// Returns whether nothing can be delivered before `until`.
     pub fn is_pausing_until(&self, until: Timestamp) -> bool {
-        let mut busy = self.channels.iter().filter(|channel| channel.is_busy()).peekable();
+        let mut busy = self.channels.iter().filter(|one| one.can_go_on()).peekable();
         busy.peek().is_some()
             && busy.all(|channel| {
                 channel.under_way.is_empty() && channel.not_before.is_some_and(|at| at >= until)

@@ -1,9 +1,11 @@
 //! Entries that wait in the outbox for channels that are not configured any more, or that no record knows.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 
 use super::outbox::{ChannelOutbox, id_of, sequence_of};
 use super::records::DispatcherState;
+use super::records::take_up::ReadableOutbox;
 use crate::document::Keys;
 use crate::error::Error;
 use crate::rules::notification::notices::{Notices, QueuedDelivery};
@@ -22,8 +24,12 @@ pub struct GoneChannel {
 
 impl DispatcherState {
     /// Returns the channels of deliveries that are not configured, unless another process, which may
-    /// still have them in its configuration, delivers to them.
-    pub fn gone_channels(&self, notifications: &Notifications) -> Result<Vec<GoneChannel>, Error> {
+    /// still have them in its configuration, delivers to them. With the errors of what cannot be read of
+    /// them, which stays.
+    pub fn gone_channels(
+        &self,
+        notifications: &Notifications,
+    ) -> Result<(Vec<GoneChannel>, Vec<Error>), Error> {
         let notices: Notices = self.store.read(&Keys::none().with_all(Notices::DELIVERY))?;
         let mut ids: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
         for (id, queued) in &notices.queue {
@@ -31,28 +37,40 @@ impl DispatcherState {
                 ids.entry(&queued.channel).or_default().insert(id);
             }
         }
-        let mut gone = Vec::new();
+        let (mut gone, mut errors) = (Vec::new(), Vec::new());
         for (name, ids) in ids {
             let outbox = ChannelOutbox::new(&self.store, name);
-            let Some(lock) = outbox.lock()? else { continue };
-            let is_listed =
-                |file: &std::ffi::OsString| id_of(file).is_some_and(|id| ids.contains(id));
+            let listed = outbox.lock().and_then(|lock| {
+                let Some(lock) = lock else { return Ok(None) };
+                Ok(Some((lock, [outbox.drafts()?, outbox.names()?].concat())))
+            });
+            let (lock, files) = match listed {
+                Ok(Some(listed)) => listed,
+                Ok(None) => continue,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
+            let is_listed = |file: &&OsString| id_of(file).is_some_and(|id| ids.contains(id));
             let mut entries = Vec::new();
-            for file in outbox.drafts()?.into_iter().chain(outbox.names()?).filter(is_listed) {
-                entries.extend(outbox.read(&file)?);
+            for file in files.iter().filter(is_listed) {
+                match outbox.read(file) {
+                    Ok(entry) => entries.extend(entry),
+                    Err(error) => errors.push(error),
+                }
             }
             gone.push(GoneChannel { name: name.to_owned(), outbox, entries, lock });
         }
-        Ok(gone)
+        Ok((gone, errors))
     }
 
     /// Puts the entries of the outbox on the list of a document that begins, such as after people have
     /// moved a damaged one away, and counts on from them.
-    pub fn take_up_outbox(&self, notifications: &Notifications) -> Result<(), Error> {
+    pub(super) fn take_up_outbox(&self, outboxes: &[ReadableOutbox<'_>]) -> Result<(), Error> {
         let mut found = Vec::new();
-        for channel in &notifications.channels {
-            let names = ChannelOutbox::new(&self.store, &channel.name).names()?;
-            found.extend(names.into_iter().map(|name| (channel.name.clone(), name)));
+        for ReadableOutbox { channel, outbox } in outboxes {
+            found.extend(outbox.names()?.into_iter().map(|name| (channel.name.clone(), name)));
         }
         if found.is_empty() {
             return Ok(());

@@ -13,7 +13,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use crate::document::Keys;
-use crate::error::{Error, if_found};
+use crate::error::{Error, if_found, io_cause};
 use crate::event::derived_id;
 use crate::rules::notification::notices::Notices;
 use crate::rules::notification::outbox::{OutboxEntry, Withdrawal};
@@ -32,6 +32,8 @@ const SYNCED_AT_ONCE: usize = 4;
 /// The drafts from which on the file system is synced as a whole: 50 took 10 ms in place of 160 to 390, and
 /// 5,000 took 0.2 s in place of 1 to 11.
 pub const SYNCED_TOGETHER_FROM: usize = 16;
+/// The remedy where a file in the folder of a channel cannot be made or removed.
+pub const MAKE_WRITABLE: &str = "make that folder writable";
 /// The characters of a channel's name in the name of its folder.
 const NAME_MAX: usize = 32;
 
@@ -143,7 +145,12 @@ impl ChannelOutbox {
     }
 
     fn list(&self, wanted: &str) -> Result<Vec<OsString>, Error> {
-        let failed = |error: &std::io::Error| Error::file("read", &self.folder, error);
+        let failed = |error: &io::Error| {
+            let remedy = "make that folder readable, or move it away";
+            let cause =
+                format!("{}; {remedy}: its channel delivers nothing before", io_cause(error));
+            Error::failed("read", self.folder.display(), cause)
+        };
         let listed = match std::fs::read_dir(&self.folder) {
             // A file in the place of the folder keeps what is written away, and holds up no other channel.
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Vec::new()),
@@ -178,20 +185,20 @@ impl ChannelOutbox {
     pub fn remove(&self, entry: &OutboxEntry) -> Result<(), Error> {
         for ending in [DRAFT, ENTRY] {
             let path = self.path(entry, ending);
-            store::remove(&path).map_err(|error| Error::file("remove", &path, &error))?;
+            remove_in_folder(&path)?;
         }
         Ok(())
     }
 
     pub fn remove_file(&self, name: &OsStr) -> Result<(), Error> {
-        let path = self.folder.join(name);
-        store::remove(&path).map_err(|error| Error::file("remove", &path, &error))
+        remove_in_folder(&self.folder.join(name))
     }
 
     /// Takes the right to deliver to the channel, unless another process has it.
     pub fn lock(&self) -> Result<Option<Lock>, Error> {
         store::make_dir(&self.folder)?;
-        Lock::try_take(&self.folder.join("channel.lock"))
+        let locked = Lock::try_take(&self.folder.join("channel.lock"));
+        locked.map_err(|error| Error::Failed(format!("{error}; {MAKE_WRITABLE}")))
     }
 
     fn path(&self, entry: &OutboxEntry, ending: &str) -> PathBuf {
@@ -227,6 +234,12 @@ pub fn is_slot_taken(store: &Store, number: u32) -> Result<bool, Error> {
 
 fn slot_path(store: &Store, number: u32) -> PathBuf {
     store.dir().join(FOLDER).join(format!("console-{number}.lock"))
+}
+
+fn remove_in_folder(path: &Path) -> Result<(), Error> {
+    store::remove(path).map_err(|error| {
+        Error::failed("remove", path.display(), format!("{}; {MAKE_WRITABLE}", io_cause(&error)))
+    })
 }
 
 /// Returns the number of the delivery in the name of a file.

@@ -42,6 +42,10 @@ pub struct RecordedEnds {
     pub for_console: Vec<(usize, OutboxEntry)>,
     /// Whether a beginning was withdrawn, so that others with its cause may be due.
     pub is_plan_due: bool,
+    /// The errors of files that could not be removed or renamed. The record holds: the next run does it.
+    pub unremoved: Vec<Error>,
+    /// Deliveries that could not be written for a fallback.
+    pub unwritten: Vec<UnwrittenDelivery>,
 }
 
 /// The outbox of a delivery that has ended.
@@ -144,8 +148,11 @@ impl DispatcherState {
             let deliveries = std::mem::take(&mut plan.deliveries).into_iter();
             let entry_of = |one: PlannedDelivery| entry_of(&one, one.title(notices));
             let entries = deliveries.map(entry_of).map(|entry| self.in_slot(entry)).collect();
-            let (entries, unwritten) = self.draft_or_pass_on(notices, notifications, entries)?;
-            Ok((plan, entries, unwritten))
+            let (entries, unwritten) = self.draft_or_pass_on(notices, notifications, entries);
+            match unwritten.iter().find(|one| !one.is_passed_on) {
+                Some(lost) if entries.is_empty() => Err(lost.error.clone()),
+                _ => Ok((plan, entries, unwritten)),
+            }
         })
     }
 
@@ -159,8 +166,9 @@ impl DispatcherState {
         drain: &mut Drain,
     ) -> Result<RecordedEnds, Error> {
         let mut recorded = RecordedEnds::default();
-        let mut queued_anew = Vec::new();
-        self.store.update(&Keys::all(), |notices: &mut Notices| {
+        let keys = Keys::all();
+        let (queued_anew, unwritten) = self.store.update(&keys, |notices: &mut Notices| {
+            let mut queued_anew = Vec::new();
             gone.iter().for_each(|id| drop(notices.queue.remove(id)));
             let acked = finished.iter().filter(|one| one.is_acked).map(|one| &one.entry);
             let dropped = Amendment::Dropped(DropReason::Acked);
@@ -187,9 +195,10 @@ impl DispatcherState {
                 });
                 queued_anew.extend(further.into_iter().map(|entry| self.in_slot(entry)));
             }
-            self.draft(&queued_anew)
+            Ok(self.draft_or_pass_on(notices, notifications, queued_anew))
         })?;
-        finished.iter().try_for_each(|one| one.remove(drain))?;
+        recorded.unwritten = unwritten;
+        recorded.unremoved.extend(finished.iter().filter_map(|one| one.remove(drain).err()));
         for entry in queued_anew {
             let mut channels = notifications.channels.iter();
             let position = channels.position(|one| one.name == entry.channel);
@@ -198,7 +207,7 @@ impl DispatcherState {
                 recorded.for_console.push((number, entry));
                 continue;
             }
-            drain.outbox(number).release(&entry)?;
+            recorded.unremoved.extend(drain.outbox(number).release(&entry).err());
             drain.wake(number);
         }
         Ok(recorded)
@@ -232,12 +241,10 @@ impl DispatcherState {
         self.store.update(&Keys::all(), check).map(Some)
     }
 
-    /// Returns the number of entries in the outboxes of the configured channels. The list in
-    /// `notices.json` also has what another process has delivered and not yet struck off.
-    pub fn waiting(&self, notifications: &Notifications) -> Result<usize, Error> {
-        let channels = notifications.channels.iter();
-        channels
-            .map(|channel| Ok(ChannelOutbox::new(&self.store, &channel.name).names()?.len()))
-            .sum()
+    /// Returns the number of entries in the outboxes of the configured channels, as far as they can be read.
+    /// The list in `notices.json` also has what another process has delivered and not yet struck off.
+    pub fn waiting(&self, notifications: &Notifications) -> usize {
+        let names = |one: &Channel| ChannelOutbox::new(&self.store, &one.name).names();
+        notifications.channels.iter().filter_map(|one| Some(names(one).ok()?.len())).sum()
     }
 }

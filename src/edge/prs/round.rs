@@ -28,6 +28,9 @@ use crate::rules::pull_request::reminder::ReminderPolicy;
 use crate::rules::pull_request::round::{RoundOutcome, RoundReading, judge_round};
 use crate::time::Timestamp;
 
+/// The reason of a look that does not show what a pull request is, where the server gives none.
+const IN_PART: &str = "some pull requests could only be read in part";
+
 /// The result of a look.
 #[derive(Debug, Default)]
 pub(super) struct RoundResult {
@@ -146,11 +149,13 @@ impl Prs<'_> {
                 outcome.left_out
             ));
         }
+        let in_part = outcome.is_in_part.then(|| seen.reading.error.as_deref().unwrap_or(IN_PART));
+        let failure = seen.failure.as_deref().or(in_part).map(str::to_owned);
         let readings: Readings<'_> =
             seen.reading.read.iter().map(|one| (one.id.as_str(), one)).collect();
         let mut lines = news::lines(&outcome, &readings, prs, *now);
         lines.extend(self.reminders(&mut outcome, &readings, prs, sessions, acks, *now));
-        lines.extend(failure_line(prs.look.as_ref(), seen.failure.as_deref(), *now));
+        lines.extend(failure_line(prs.look.as_ref(), failure.as_deref(), *now));
         prs.watched.append(&mut outcome.records);
         outcome.dropped.iter().for_each(|id| drop(prs.watched.remove(id)));
         prs.forget_old(*now);
@@ -169,11 +174,11 @@ impl Prs<'_> {
         for place in &seen.reading.whole {
             prs.baselines.entry(baseline_key(server, place)).or_insert(*now);
         }
-        prs.look = Some(LookResult { at: *now, failure: seen.failure.clone() });
+        prs.look = Some(LookResult { at: *now, failure: failure.clone() });
         if !self.is_dry {
             self.journal.append(&lines.concat())?;
         }
-        Ok(RoundResult { lines, failure: seen.failure.clone() })
+        Ok(RoundResult { lines, failure })
     }
 
     /// Returns the reminders that are due.

@@ -317,6 +317,17 @@ mod tests {
         assert_eq!(clear_wait(&topic, five, at(70)), five * 2, "within an hour");
         assert_eq!(clear_wait(&topic, five, at(71)), five, "an hour later");
         assert_eq!(clear_wait(&topic, FLAP_SPAN * 3, at(20)), FLAP_SPAN * 3, "a longer wait");
+        let second = Duration::from_secs(1);
+        for flaps in [FLAPS_MAX, FLAPS_MAX + 1] {
+            let topic = Topic { flaps: vec![at(10); flaps], ..Topic::default() };
+            assert_eq!(clear_wait(&topic, second, at(20)), second * 1024, "{flaps} returns");
+        }
+        // What has called the channel waits longer, or less long.
+        for (called_by, minutes) in [(7, 14), (3, 10)] {
+            let clear_wait_ms = Some(called_by * 60_000);
+            let topic = Topic { flaps: vec![at(10)], clear_wait_ms, ..Topic::default() };
+            assert_eq!(clear_wait(&topic, five, at(20)), Duration::from_secs(60 * minutes));
+        }
     }
 
     #[test]
@@ -345,5 +356,15 @@ mod tests {
             let wait = clear_wait(&topic, Duration::from_secs(300), now);
             assert_eq!(wait, Duration::from_secs(60 * expected), "away for {away} minutes");
         }
+        // No number of returns lets a second become an hour.
+        let mut topic = Topic { ended_at: Some(at(100)), ..Topic::default() };
+        lengthen_wait(&mut topic, Duration::from_secs(1), at(160));
+        assert_eq!(topic.flaps.len(), FLAPS_MAX);
+        // The newest returns are remembered.
+        let flaps = (1..=FLAPS_MAX as u64).map(at).collect();
+        let mut topic = Topic { flaps, ended_at: Some(at(11)), ..Topic::default() };
+        flap(&mut topic, at(12));
+        let kept = (topic.flaps.len(), topic.flaps.first().copied(), topic.flaps.last().copied());
+        assert_eq!(kept, (FLAPS_MAX, Some(at(2)), Some(at(12))));
     }
 }

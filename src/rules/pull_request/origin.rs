@@ -35,21 +35,30 @@ words! {
     }
 }
 
-/// Returns the origin. `is_recorded`: `prs.json` says that it was opened from here; `login` is the
-/// account of the token, when it is known.
+/// Returns the origin; None when it depends on a part that is not known. `is_recorded`: `prs.json` says that
+/// it was opened from here; `login` is the account of the token.
 pub fn origin_of(
     reading: &PullRequestReading,
     is_recorded: bool,
     login: Option<&str>,
-) -> PullRequestOrigin {
+) -> Option<PullRequestOrigin> {
     let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    let lost = reading.lost;
     // The record may be lost. Anybody can name a branch like ours, but only the account of the token
     // can open a pull request as its author.
-    let is_by_token = login.is_some_and(|login| is_same_account(login, &reading.author.login));
-    let is_in_place = reading.head.repo.as_deref().is_some_and(|repo| same(repo, &reading.repo));
-    let is_own = is_by_token && is_in_place && reading.head.branch.starts_with(BRANCH_PREFIX);
-    if is_recorded || is_own {
-        return PullRequestOrigin::Ours;
+    let is_by_token =
+        login.filter(|_| !lost.author).map(|login| is_same_account(login, &reading.author.login));
+    let head_repo = reading.head.repo.as_deref();
+    let is_in_place =
+        (!lost.head_repo).then(|| head_repo.is_some_and(|repo| same(repo, &reading.repo)));
+    let is_branch = reading.head.branch.starts_with(BRANCH_PREFIX);
+    let is_own = match (is_by_token, is_in_place) {
+        (Some(true), Some(true)) => Some(is_branch),
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        _ => (!is_branch).then_some(false),
+    };
+    if is_recorded || is_own? {
+        return Some(PullRequestOrigin::Ours);
     }
     let author = plain_login(&reading.author.login);
     let is_automated = reading.author.is_app
@@ -61,7 +70,10 @@ pub fn origin_of(
             .labels
             .iter()
             .any(|label| AUTOMATED_LABELS.iter().any(|known| same(known, label)));
-    if is_automated { PullRequestOrigin::Automated } else { PullRequestOrigin::Person }
+    match is_automated {
+        true => Some(PullRequestOrigin::Automated),
+        false => (!lost.author && !lost.labels).then_some(PullRequestOrigin::Person),
+    }
 }
 
 /// Whether two logins name one account.
@@ -76,7 +88,7 @@ fn plain_login(login: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::{PullRequestAuthor, PullRequestHead};
+    use super::super::reading::{LostParts, PullRequestAuthor, PullRequestHead};
     use super::super::watch::fixtures::reading;
     use super::*;
 
@@ -138,11 +150,11 @@ mod tests {
                 title: title.into(),
                 ..reading()
             };
-            assert_eq!(origin_of(&reading, is_recorded, Some("robot")), expected, "{rule}");
+            assert_eq!(origin_of(&reading, is_recorded, Some("robot")), Some(expected), "{rule}");
         }
         let labelled = |label: &str| PullRequestReading { labels: vec![label.into()], ..reading() };
-        assert_eq!(origin_of(&labelled("Dependencies"), false, None), Automated);
-        assert_eq!(origin_of(&labelled("bug"), false, None), Person);
+        assert_eq!(origin_of(&labelled("Dependencies"), false, None), Some(Automated));
+        assert_eq!(origin_of(&labelled("bug"), false, None), Some(Person));
         let app = PullRequestReading {
             author: PullRequestAuthor { login: "our-app".into(), is_app: true },
             head: PullRequestHead {
@@ -152,7 +164,50 @@ mod tests {
             },
             ..reading()
         };
-        assert_eq!(origin_of(&app, false, Some("our-app[bot]")), Ours, "app of the token");
-        assert_eq!(origin_of(&app, false, None), Automated, "account unknown");
+        assert_eq!(origin_of(&app, false, Some("our-app[bot]")), Some(Ours), "app of the token");
+        assert_eq!(origin_of(&app, false, None), None, "account unknown");
+    }
+
+    #[test]
+    fn origin_is_unknown_only_where_a_lost_part_decides() {
+        use PullRequestOrigin::{Automated, Ours, Person};
+        let none = LostParts::default();
+        let author = LostParts { author: true, ..none };
+        let labels = LostParts { labels: true, ..none };
+        let head_repo = LostParts { head_repo: true, ..none };
+        let all = LostParts { author: true, labels: true, head_repo: true, renewals: true };
+        // (rule, recorded, lost, author, branch, origin)
+        let rows = [
+            ("recorded", true, all, "", "dlq/1-1", Some(Ours)),
+            ("author of a branch like ours", false, author, "", "dlq/1-1", None),
+            ("place of a branch like ours", false, head_repo, "robot", "dlq/1-1", None),
+            (
+                "place of a stranger's branch",
+                false,
+                head_repo,
+                "mallory",
+                "dlq/1-1",
+                Some(Automated),
+            ),
+            ("labels of ours", false, labels, "robot", "dlq/1-1", Some(Ours)),
+            ("author", false, author, "", "fix", None),
+            ("labels", false, labels, "ana", "fix", None),
+            ("place of another branch", false, head_repo, "ana", "fix", Some(Person)),
+            ("an automation by its branch", false, all, "", "renovate/x", Some(Automated)),
+        ];
+        for (rule, is_recorded, lost, login, branch, expected) in rows {
+            let here = reading();
+            let reading = PullRequestReading {
+                author: PullRequestAuthor { login: login.into(), is_app: false },
+                head: PullRequestHead {
+                    branch: branch.into(),
+                    repo: here.head.repo.clone().filter(|_| !lost.head_repo),
+                    ..here.head
+                },
+                lost,
+                ..here
+            };
+            assert_eq!(origin_of(&reading, is_recorded, Some("robot")), expected, "{rule}");
+        }
     }
 }

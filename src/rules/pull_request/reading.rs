@@ -39,13 +39,8 @@ pub struct LostParts {
     pub labels: bool,
     /// The repository of the branch.
     pub head_repo: bool,
-}
-
-impl LostParts {
-    /// Whether a part is missing by which the origin is judged.
-    pub fn hides_origin(self) -> bool {
-        self.author || self.labels || self.head_repo
-    }
+    /// The events that restart reminders.
+    pub renewals: bool,
 }
 
 /// The branch of a pull request.

@@ -1,7 +1,7 @@
 //! A round over all pull requests: what is looked at again, and the news of all of them.
 //!
 //! Promises: a pull request that the searches no longer find is asked for by its id before anything is
-//! said of it; without that answer it is unread. The first whole reading of a part of the scope, such as a
+//! said of it; without that answer it is unread. One that is not known yet is told when its origin is. The first whole reading of a part of the scope, such as a
 //! repository, is the baseline of that part.
 //! Pure.
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::origin::{PullRequestOrigin, origin_of};
-use super::reading::PullRequestReading;
+use super::reading::{PullRequestReading, PullRequestState};
 use super::watch::{
     PullRequestChange, PullRequestEnd, WatchedPullRequest, judge_reading, judge_unread,
 };
@@ -40,6 +40,8 @@ pub struct RoundReading {
     pub is_whole: bool,
     /// The account of the token.
     pub login: Option<String>,
+    /// The first error that an answer has beside its data, in the server's words.
+    pub error: Option<String>,
 }
 
 /// The outcome of a round.
@@ -54,6 +56,8 @@ pub struct RoundOutcome {
     pub dropped: Vec<String>,
     /// The pull requests that are not watched, because there are too many.
     pub left_out: usize,
+    /// Whether one that is not known yet waits for a look that shows what it is.
+    pub is_in_part: bool,
 }
 
 /// Returns the ids of the known pull requests that are asked for one by one: the open ones that the
@@ -99,12 +103,15 @@ pub fn judge_round(
         }
         let before = known.get(&reading.id);
         let is_recorded = is_ours(reading);
-        let is_kept = |one: &&WatchedPullRequest| {
-            one.origin == PullRequestOrigin::Ours || reading.lost.hides_origin() && !is_recorded
-        };
-        let origin = match before.filter(is_kept) {
-            Some(one) => one.origin,
-            None => origin_of(reading, is_recorded, round.login.as_deref()),
+        let origin = match (before, origin_of(reading, is_recorded, round.login.as_deref())) {
+            (Some(one), _) if one.origin == PullRequestOrigin::Ours => one.origin,
+            (Some(one), origin) => origin.unwrap_or(one.origin),
+            // Without the events that renew its turn, the turn would count from its creation.
+            (None, Some(origin)) if !reading.lost.renewals => origin,
+            (None, _) => {
+                outcome.is_in_part |= reading.state == PullRequestState::Open;
+                continue;
+            }
         };
         if before.is_none() && count >= WATCHED_MAX && origin != PullRequestOrigin::Ours {
             outcome.left_out += 1;

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use dlq::store::Lock;
 
@@ -230,6 +231,34 @@ fn lines_of_a_round_do_not_wait_for_its_record() {
         let output = running.finish();
         assert_eq!(output.code(), 0, "{document}: {}", output.stderr);
         assert!(output.stderr.contains("ERROR orders-dlq: "), "{document}: {}", output.stderr);
+    }
+}
+
+/// Also while a plan waits that no round has begun.
+#[test]
+fn lines_pass_while_notices_are_planned() {
+    // The stream is silent before the plan, or goes on.
+    for gap in [250, 20].map(Duration::from_millis) {
+        let bench = Bench::new("held-plan");
+        bench.run("dlq-notify", &[], error_lines(1));
+        let mut running = bench.start("dlq-notify", &["--json"]);
+        running.write("{}\n");
+        assert_eq!(running.line(), "{}\n");
+        let lock = Lock::try_take(&bench.state("notices.lock")).unwrap().unwrap();
+        let line = event("queue.odd", "late", "ERROR", "");
+        running.write(&line);
+        assert_eq!(running.line(), line);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(2500) {
+            std::thread::sleep(gap);
+            running.write("{}\n");
+            assert_eq!(running.line(), "{}\n", "{gap:?}");
+        }
+        assert!(!running.stderr().contains("ERROR orders-dlq"), "it was planned");
+        drop(lock);
+        let output = running.finish();
+        assert_eq!(output.code(), 0, "{}", output.stderr);
+        assert!(output.stderr.contains("ERROR orders-dlq: "), "{}", output.stderr);
     }
 }
 

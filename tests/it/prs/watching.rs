@@ -253,3 +253,34 @@ fn origin_stays_while_a_part_of_it_is_lost() {
     assert_eq!(facts(&site.machine.look(), "pr.merged"), expected);
     site.assert_allowed();
 }
+
+/// Of one that was never seen before, nothing is told until a look shows whose it is. A restored machine
+/// whose record is lost knows ours by these parts.
+#[test]
+fn pull_request_whose_origin_is_lost_waits_for_the_next_look() {
+    for part in ["s0/nodes/0/author", "s0/nodes/0/headRepository"] {
+        let Some(site) = Site::new("prs-unknown-origin", "") else { return };
+        site.act(
+            "pull",
+            json!({
+                "repo": REPO, "title": "Fix it", "head": "dlq/d15cc665f7b7-1", "login": "bot",
+                "files": {"fix.txt": "1\n"}, "body": "b", "draft": true,
+            }),
+        );
+        site.act("faults", json!({"path": "graphql", "null": [part], "times": 2}));
+        let ran = site.machine.look();
+        assert_eq!(ran.code, 1, "{part}: {ran:?}");
+        let data = ran.only("pr.unreadable");
+        assert_eq!(data["pr"], Value::Null, "{part}");
+        assert!(data["reason"].as_str().unwrap().contains("not accessible"), "{part}: {ran:?}");
+        assert!(ran.stderr.contains("could not all be read"), "{part}: {ran:?}");
+        assert_eq!(site.machine.document("prs.json")["watched"], json!({}), "{part}");
+        let again = site.machine.look();
+        assert_eq!((again.code, again.types().len()), (1, 0), "{part}: told twice: {again:?}");
+        let found = site.machine.look();
+        let pr = &found.only("pr.found")["pr"];
+        assert_eq!((&pr["ours"], &pr["author"]), (&json!(true), &json!("bot")), "{part}");
+        site.machine.look().assert_silent();
+        site.assert_allowed();
+    }
+}

@@ -48,7 +48,8 @@ pub(super) struct EndedDeliveries {
     gone: Vec<String>,
     /// No record is made before this.
     record_at: Instant,
-    polled_at: Instant,
+    /// The last look at the attempts; None before the first.
+    polled_at: Option<Instant>,
     poll_pause: Duration,
 }
 
@@ -62,7 +63,7 @@ impl EndedDeliveries {
             unrecorded: Vec::new(),
             gone: Vec::new(),
             record_at: now,
-            polled_at: now,
+            polled_at: None,
             poll_pause: POLL_MIN,
         }
     }
@@ -94,9 +95,14 @@ impl EndedDeliveries {
 }
 
 impl Dispatcher {
-    /// Returns whether the attempts are to be looked at between two lines of the stream.
+    /// Returns whether the attempts are to be looked at between two lines of the stream. Before the first
+    /// look, the events that have come are planned: they may go before what waits.
     pub(super) fn is_poll_due(&self) -> bool {
-        self.is_busy() && self.ended.polled_at.elapsed() >= self.ended.poll_pause
+        let is_due = match self.ended.polled_at {
+            Some(at) => at.elapsed() >= self.ended.poll_pause,
+            None => self.arrived.is_empty(),
+        };
+        is_due && self.is_busy()
     }
 
     /// Returns the time until a delivery needs to be looked at.
@@ -124,7 +130,7 @@ impl Dispatcher {
         self.look_for_gone(out)?;
         let Some(drain) = &mut self.drain else { return Ok(()) };
         let results = drain.tick(wait);
-        self.ended.polled_at = clock::tick();
+        self.ended.polled_at = Some(clock::tick());
         self.ended.poll_pause = match results.is_empty() {
             true => (self.ended.poll_pause * 2).min(POLL_MAX),
             false => POLL_MIN,
@@ -221,6 +227,8 @@ impl Dispatcher {
         ended.record_at = clock::tick() + began.elapsed() * RECORD_SHARE;
         let recorded = recorded.map(|recorded| {
             self.is_plan_due |= recorded.is_plan_due;
+            recorded.unremoved.into_iter().for_each(|error| self.report_error(Err(error)));
+            recorded.unwritten.iter().for_each(|one| self.report_unwritten(one, clock::now()));
             for (number, entry) in recorded.for_console {
                 console::show(&entry.delivery.notice, self.style);
                 self.ended.push(Finished::told(number, entry, None));
@@ -285,14 +293,7 @@ impl Dispatcher {
         // What another process queues meanwhile, it also delivers.
         let leaves = self.drain.as_ref().is_some_and(Drain::leaves_entries);
         let state = self.state.as_ref().filter(|_| leaves);
-        let waiting = state.map(|state| state.waiting(&self.notifications));
-        let rest = match waiting.unwrap_or(Ok(0)) {
-            Ok(rest) => rest,
-            Err(error) => {
-                self.report_error(Err(error));
-                0
-            }
-        };
+        let rest = state.map_or(0, |state| state.waiting(&self.notifications));
         if rest > 0 {
             let waiting = waits(rest);
             log::warn(&format!("{waiting} in the outbox; the next run sends {}", them(rest)));

@@ -17,14 +17,16 @@ impl Dispatcher {
         let is_open = self.gone.is_none() && self.drain.is_some();
         let Some(state) = self.state.as_ref().filter(|_| is_open) else { return Ok(()) };
         let found = state.gone_channels(&self.notifications);
-        let held = self.gone.get_or_insert_default();
-        let found = match found {
+        self.gone.get_or_insert_default();
+        let (found, unreadable) = match found {
             Ok(found) => found,
             Err(error) => {
                 self.report_error(Err(error));
                 return Ok(());
             }
         };
+        unreadable.into_iter().for_each(|error| self.report_error(Err(error)));
+        let held = self.gone.get_or_insert_default();
         let (now, mut sentences) = (clock::now(), Vec::new());
         for GoneChannel { name, outbox, entries, lock } in found {
             held.push(lock);

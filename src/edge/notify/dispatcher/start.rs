@@ -18,7 +18,7 @@ impl Dispatcher {
         match state.take_up(&self.notifications, &self.router) {
             Ok(TakenUp { unprinted, unreadable, judged }) => {
                 self.damage = None;
-                // The first look comes after the first lines: what they bring may go before what waits.
+                // No attempt was looked at: what the first lines bring may go before what waits.
                 self.ended = EndedDeliveries::new();
                 self.drain = self.unused_drain.take();
                 self.known = judged;

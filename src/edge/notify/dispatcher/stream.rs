@@ -108,10 +108,6 @@ impl StreamFilter for Dispatcher {
         if is_round {
             self.muted = !self.switches.now().notify;
         }
-        if live {
-            // The record of the round is a file, too.
-            out.flush()?;
-        }
         if live || (advances && self.live_at.is_some()) {
             self.live_at = Some(clock::tick());
             self.silent_at = clock::tick();

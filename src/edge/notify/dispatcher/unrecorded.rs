@@ -10,6 +10,7 @@ use crate::document::Keys;
 use crate::edge::notify::console;
 use crate::edge::notify::lines::failed_line;
 use crate::edge::notify::lines::{Moments, entry_of};
+use crate::edge::notify::outbox::MAKE_WRITABLE;
 use crate::edge::notify::records::UnwrittenDelivery;
 use crate::log;
 use crate::rules::notification::notices::Notices;
@@ -76,7 +77,7 @@ impl Dispatcher {
         };
         let channel = &entry.channel;
         self.warn_once(&format!(
-            "cannot notify channel '{channel}': {error}; make that folder writable. Until then {who}"
+            "cannot notify channel '{channel}': {error}; {MAKE_WRITABLE}. Until then {who}"
         ));
         self.ended.lines.push(failed_line(entry, &error.to_string(), now));
         if !is_passed_on {

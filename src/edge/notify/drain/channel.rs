@@ -44,6 +44,8 @@ pub(super) struct ChannelDrain {
     pub(super) outdated: HashSet<String>,
     /// Whether the folder may hold entries that are not in `waiting`.
     pub(super) is_stale: bool,
+    /// Whether the folder could not be read, or not locked, at the last look.
+    is_closed: bool,
     pub(super) not_before: Option<Timestamp>,
     pub(super) next_at: Instant,
 }
@@ -72,6 +74,7 @@ impl ChannelDrain {
             silenced: SilencedEntries::new(),
             outdated: HashSet::new(),
             is_stale: true,
+            is_closed: false,
             not_before: None,
             next_at: clock::tick(),
         }
@@ -80,6 +83,11 @@ impl ChannelDrain {
     pub(super) fn is_busy(&self) -> bool {
         self.thread.is_some()
             && (self.is_stale || !self.waiting.is_empty() || !self.under_way.is_empty())
+    }
+
+    /// Returns whether it is worth waiting for: of a folder that is closed nothing is delivered.
+    pub(super) fn can_go_on(&self) -> bool {
+        self.is_busy() && !self.is_closed
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -115,16 +123,18 @@ impl ChannelDrain {
             }
             Outcome::Later { cause, after, unknown } => {
                 let now = clock::now();
+                let mut rewritten = Ok(());
                 for entry in entries.iter_mut() {
                     entry.perhaps_sent |= unknown;
                     entry.postpone(after, now);
-                    self.outbox.rewrite(entry)?;
+                    rewritten = rewritten.and(self.outbox.rewrite(entry));
                 }
                 self.is_stale = true;
                 self.waiting.clear();
                 if let Some(at) = entries.iter().filter_map(|entry| entry.not_before).min() {
                     self.pause_until(at, now);
                 }
+                rewritten?;
                 Completion::Postponed { cause }
             }
         })
@@ -133,9 +143,11 @@ impl ChannelDrain {
     /// Returns the entry to deliver, which stays in the list as its first; None when there is none, or
     /// when another process delivers.
     pub(super) fn next_entry(&mut self) -> Result<Option<OutboxEntry>, Error> {
+        self.is_closed = true;
         if self.lock.is_none() {
             // Without entries no folder is made.
             if self.outbox.names()?.is_empty() {
+                self.is_closed = false;
                 self.is_stale = false;
                 self.waiting.clear();
                 return Ok(None);
@@ -143,12 +155,15 @@ impl ChannelDrain {
             self.lock = self.outbox.lock()?;
             self.is_stale = true;
         }
+        self.is_closed = false;
         if self.lock.is_none() {
             self.look_later();
             return Ok(None);
         }
         if self.waiting.is_empty() || self.is_stale {
+            self.is_closed = true;
             self.waiting = self.outbox.names()?.into();
+            self.is_closed = false;
             let is_over = |name: &OsString| {
                 outbox::id_of(name)
                     .is_some_and(|id| self.unrecorded.contains(id) || self.silenced.contains(id))

@@ -25,19 +25,14 @@ pub struct UnwrittenDelivery {
 }
 
 impl DispatcherState {
-    /// Writes entries as drafts, and syncs them all before any of them is attempted.
-    pub(super) fn draft(&self, entries: &[OutboxEntry]) -> Result<(), Error> {
-        self.draft_each(entries.to_vec()).1.into_iter().try_for_each(|(_, error)| Err(error))
-    }
-
-    /// Writes entries as drafts, those of a channel whose outbox cannot be written for its fallback. Returns
+    /// Writes entries as drafts, and syncs them all before any of them is attempted; those of a channel whose outbox cannot be written for its fallback. Returns
     /// what was written, and what was not.
     pub(super) fn draft_or_pass_on(
         &self,
         notices: &mut Notices,
         notifications: &Notifications,
         entries: Vec<OutboxEntry>,
-    ) -> Result<(Vec<OutboxEntry>, Vec<UnwrittenDelivery>), Error> {
+    ) -> (Vec<OutboxEntry>, Vec<UnwrittenDelivery>) {
         let (mut written, mut failed) = self.draft_each(entries);
         let mut unwritten = Vec::new();
         // A fallback that cannot be written either has one of its own, and none comes twice.
@@ -58,10 +53,7 @@ impl DispatcherState {
             written.extend(more);
             failed = rest;
         }
-        match unwritten.iter().find(|one| !one.is_passed_on) {
-            Some(lost) if written.is_empty() => Err(lost.error.clone()),
-            _ => Ok((written, unwritten)),
-        }
+        (written, unwritten)
     }
 
     /// Notes in an entry which process prints it, where it is for a console.

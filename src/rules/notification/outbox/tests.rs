@@ -283,6 +283,20 @@ fn time_under_a_silence_is_not_part_of_the_age() {
     prolonged.begin_silence(&silence(10, day), at(20));
     prolonged.begin_silence(&silence(day, 2 * day), at(day));
     assert_eq!(prolonged.silence.map(|span| span.from), Some(at(10)));
+    // A moment later it begins anew.
+    let mut later = entry(&["q"], &["i"], SendReason::New);
+    later.queued_at = at(0);
+    later.begin_silence(&silence(10, 100), at(20));
+    later.begin_silence(&silence(101, 200), at(101));
+    let (from, before) = (later.silence.map(|span| span.from), later.silenced_ms);
+    assert_eq!((from, before), (Some(at(101)), 90_000));
+    // Of several problems, the silence counts that ends first: they are looked at again then.
+    let mut several = entry(&["r", "q"], &["i", "j"], SendReason::New);
+    let other = Silence { glob: "r".into(), ..silence(0, 300).silences.remove(0) };
+    let mut both = silence(0, 200);
+    both.silences.insert(0, other);
+    several.begin_silence(&both, at(20));
+    assert_eq!(several.silence.map(|span| span.until), Some(at(200)));
 }
 
 #[test]

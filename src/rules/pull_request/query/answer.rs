@@ -198,6 +198,7 @@ fn reading(node: &Value, lost: &BTreeSet<String>, path: &[String]) -> Option<Pul
             author: is_lost("author"),
             labels: is_lost("labels"),
             head_repo: is_lost("headRepository"),
+            renewals: is_lost("timelineItems"),
         },
     })
 }

@@ -230,12 +230,13 @@ fn page_without_its_cursor_or_list_is_missing() {
 fn part_of_the_origin_is_lost_only_with_an_error() {
     use crate::rules::pull_request::reading::LostParts;
     let none = LostParts::default();
-    let rows: [(&str, &[&str], LostParts); 6] = [
+    let rows: [(&str, &[&str], LostParts); 7] = [
         ("author", &[], LostParts { author: true, ..none }),
         ("author", &["login"], LostParts { author: true, ..none }),
         ("labels", &[], LostParts { labels: true, ..none }),
         ("labels", &["nodes", "0", "name"], LostParts { labels: true, ..none }),
         ("headRepository", &[], LostParts { head_repo: true, ..none }),
+        ("timelineItems", &[], LostParts { renewals: true, ..none }),
         ("mergeable", &[], none),
     ];
     for (part, rest, lost) in rows {

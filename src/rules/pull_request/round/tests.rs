@@ -1,5 +1,5 @@
 use super::*;
-use crate::rules::pull_request::reading::PullRequestState;
+use crate::rules::pull_request::reading::PullRequestHead;
 use crate::rules::pull_request::watch::PullRequestEnd;
 use crate::rules::pull_request::watch::fixtures::reading;
 
@@ -158,7 +158,7 @@ fn too_many_pull_requests_are_counted_and_ours_are_kept() {
 /// A part that is lost says nothing: what was concluded from its last known value stays.
 #[test]
 fn origin_and_author_stay_while_a_part_of_them_is_lost() {
-    use crate::rules::pull_request::reading::{LostParts, PullRequestAuthor, PullRequestHead};
+    use crate::rules::pull_request::reading::{LostParts, PullRequestAuthor};
     let labelled = PullRequestReading { labels: vec!["automated".into()], ..reading() };
     let app = PullRequestReading {
         author: PullRequestAuthor { login: "some-app".into(), is_app: true },
@@ -213,4 +213,49 @@ fn origin_and_author_stay_while_a_part_of_them_is_lost() {
     let deleted = PullRequestReading { author: nobody(), ..reading() };
     let (known, _) = rounds(&[whole(vec![app]), whole(vec![deleted])]);
     assert_eq!(known["PR_1"].author, "", "a deleted account");
+}
+
+/// What cannot be concluded about a pull request that was never seen before is not told as a no.
+#[test]
+fn unknown_pull_request_waits_for_a_look_that_shows_what_it_is() {
+    use crate::rules::pull_request::reading::{LostParts, PullRequestAuthor};
+    let own = || {
+        let head = PullRequestHead { branch: "dlq/1-1".into(), ..reading().head };
+        PullRequestReading { head, ..reading() }
+    };
+    let of = |login: Option<&str>, read: PullRequestReading| RoundReading {
+        login: login.map(str::to_owned),
+        ..whole(vec![read])
+    };
+    let lose = |lost: LostParts, whole: PullRequestReading| {
+        let mut read = PullRequestReading { lost, ..whole };
+        if lost.author {
+            read.author = PullRequestAuthor { login: String::new(), is_app: false };
+        }
+        if lost.head_repo {
+            read.head.repo = None;
+        }
+        of(Some("ana"), read)
+    };
+    let none = LostParts::default();
+    let rows = [
+        ("author", lose(LostParts { author: true, ..none }, own())),
+        ("repository of the branch", lose(LostParts { head_repo: true, ..none }, own())),
+        ("labels", lose(LostParts { labels: true, ..none }, reading())),
+        ("events that renew its turn", lose(LostParts { renewals: true, ..none }, own())),
+        ("account of the token", of(None, own())),
+    ];
+    for (rule, in_part) in rows {
+        let (known, news) = rounds(&[in_part.clone(), of(Some("ana"), own()), in_part.clone()]);
+        assert_eq!(news.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0], "{rule}");
+        assert_eq!(known["PR_1"].origin, PullRequestOrigin::Ours, "{rule}");
+        let first = judge_round(&BTreeMap::new(), &in_part, &|_| false, &|_| true, at(0));
+        assert!(first.is_in_part && first.records.is_empty(), "{rule}");
+        let later = judge_round(&known, &in_part, &|_| false, &|_| true, at(4));
+        assert!(!later.is_in_part, "{rule}");
+        let mut over = in_part;
+        over.read[0].state = PullRequestState::Closed { at: at(0) };
+        let over = judge_round(&BTreeMap::new(), &over, &|_| false, &|_| true, at(0));
+        assert!(!over.is_in_part, "{rule}, and nobody's concern");
+    }
 }

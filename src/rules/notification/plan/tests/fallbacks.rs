@@ -1,6 +1,6 @@
 //! The notices of a fallback, the end among them.
 
-use super::stages::{CLEARED, LOST, RAISED, STARTED};
+use super::stages::{CLEARED, COMPLETED, LOST, RAISED, STARTED};
 use super::*;
 use crate::rules::notification::delivery::Action;
 use crate::rules::notification::fallback::fall_back;
@@ -167,4 +167,41 @@ fn refused_notice_is_a_delivery_of_its_own_for_the_fallback() {
     assert_eq!((&part.delivery.handle, part.not_before, part.attempts), (&None, None, 0));
     assert_eq!((part.perhaps_sent, part.silenced_ms, part.queued_at), (false, 0, at(90.0)));
     assert_eq!((part.channel.as_str(), &part.fallback), ("pager", &None), "slack has refused it");
+}
+
+#[test]
+fn refused_notice_keeps_its_text_and_has_the_key_of_the_problem_that_is_open() {
+    let entry_of = |story: &Story, minute: f64| {
+        let planned = &story.last[0];
+        let notice = compose(&planned.notices, None, &mut SeenScopes::default(), at(minute));
+        OutboxEntry::new(planned, notice, at(minute), at(minute))
+    };
+    let mut story = story(ChannelKind::PagerDuty);
+    story.round(0.0, &[RAISED]);
+    let own = entry_of(&story, 0.0).delivery;
+    let refused = &refuse(&mut story, 0, 0.0)[0].delivery;
+    assert_eq!((refused.notice.title(), &refused.key), (own.notice.title(), &own.key));
+    // A result is no part of the alert.
+    assert_eq!(story.round(1.0, &[COMPLETED]), told(&[("news", &["a"])]));
+    let own = entry_of(&story, 1.0).delivery.key;
+    assert_eq!(refuse(&mut story, 0, 1.0)[0].delivery.key, own);
+    // What the fallback was told of an earlier problem is over.
+    story.round(2.0, &[LOST]);
+    assert_eq!(story.round(60.0, &[("queue.raised", "a#2", "3")]), told(&[("again", &["a"])]));
+    assert_eq!(refuse(&mut story, 0, 60.0)[0].delivery.key, "incident-a#2");
+}
+
+#[test]
+fn merged_notice_whose_problems_are_not_all_known_stays_one() {
+    let mut story = story(ChannelKind::PagerDuty);
+    story.round(0.0, &each("queue.raised", "3"));
+    let planned = story.last[0].clone();
+    let notice = compose(&planned.notices, None, &mut SeenScopes::default(), at(0.0));
+    let mut entry = OutboxEntry::new(&planned, notice, at(0.0), at(0.0));
+    entry.subjects.truncate(2);
+    let queued = story.notices.queue.remove(&planned.id).unwrap();
+    let to = story.notifications.channels[1].clone();
+    let notices = &mut story.notices;
+    let told = fall_back(notices, &story.notifications, &to, &entry, &queued.topics, at(0.0));
+    assert_eq!(told.len(), 1);
 }

@@ -86,6 +86,24 @@ fn wait_of_a_problem_that_flaps_is_that_of_its_end() {
 }
 
 #[test]
+fn return_is_told_anew_after_a_day_by_queue_and_is_another_problem_after_a_week() {
+    let day = 1440.0;
+    let over: [Round<'_>; 3] =
+        [(0.0, &[RAISED], &["new"]), (1.0, &[CLEARED], &[]), (6.0, &[], &["ended"])];
+    let rows: [(&str, GroupBy, f64, &[&str]); 4] = [
+        ("a day later, by queue", GroupBy::Queue, day + 1.0, &[]),
+        ("more than a day", GroupBy::Queue, day + 1.1, &["again"]),
+        ("a week later", GroupBy::Incident, 7.0 * day + 1.0, &["again"]),
+        ("more than a week", GroupBy::Incident, 7.0 * day + 1.1, &["new"]),
+    ];
+    for (rule, group_by, minute, expected) in rows {
+        let story = Story::new(RoutePolicy { group_by, ..RoutePolicy::default() });
+        let back: Round<'_> = (minute, &[RAISED], expected);
+        assert_story(rule, story, &[&over[..], &[back]].concat());
+    }
+}
+
+#[test]
 fn growth_of_a_problem_that_has_come_back_is_told() {
     let back: [Round<'_>; 3] =
         [(0.0, &[RAISED], &["new"]), (1.0, &[CLEARED], &[]), (2.0, &[RAISED], &[])];
