@@ -7,6 +7,7 @@
 //! file system does; what it has started ends with it (`edge/marked_children.rs`); no secret is shown. A check changes nothing, but for
 //! a file and a lock of its own in the state folder. The meaning of the answers is in `rules/health/`.
 
+mod access;
 mod aws;
 pub mod bundle;
 mod channels;

@@ -14,12 +14,11 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::DoctorContext;
-use super::state::version;
+use super::state::{journal_of, version};
 use crate::clock;
 use crate::config::{Agent, Channel, Settings};
 use crate::error::{Error, if_found};
 use crate::event::{Line, ToolName, Type, peek};
-use crate::ndjson;
 use crate::regular_file;
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::health::mask::Mask;
@@ -76,7 +75,7 @@ pub fn write(
     let failed = |error| Error::file("write", path, &error);
     let evidence = &context.settings.evidence;
     let redactor = Redactor::new(&evidence.redact, &evidence.redact_allow).map_err(Error::wrong)?;
-    let events = last_events(context)?;
+    let (events, faults) = last_events(context);
     let names = names(context).into_iter().chain(subjects(&events));
     let mask = Mask::new(&salt().map_err(failed)?, redactor, names, keeps_names);
     let now = clock::now();
@@ -88,7 +87,7 @@ pub fn write(
         ("settings.json", pretty(settings(context, &mask))),
         ("checks.txt", table::table(&masked(results, &mask), WIDTH)),
         ("documents.json", pretty(documents(context, now))),
-        ("journal.ndjson", heads(&events, &mask)),
+        ("journal.ndjson", heads(&events, &faults, &mask)),
         ("messages.log", messages(context, &mask)),
     ];
     let files = files.map(|(name, text)| (format!("{FOLDER}/{name}"), text.into_bytes()));
@@ -128,11 +127,12 @@ fn names(context: &DoctorContext) -> Vec<String> {
     let settings = &context.settings;
     let (aws, monitoring, investigation) =
         (&settings.aws, &settings.monitoring, &settings.auto_investigation);
-    let accounts = aws.accounts.iter().flat_map(|one| [one.name.clone(), Some(one.profile.clone())]);
+    let accounts =
+        aws.accounts.iter().flat_map(|one| [one.name.clone(), Some(one.profile.clone())]);
     let rules = investigation.queues.iter();
     let repositories = rules.clone().filter_map(|rule| rule.github.as_deref());
     let repositories = repositories.chain(settings.github.repos.iter().map(String::as_str));
-    let clones = rules.clone().filter_map(|rule| Some(rule.repo.as_ref()?.file_name()?));
+    let clones = rules.clone().filter_map(|rule| rule.repo.as_ref()?.file_name());
     let patterns = rules.map(|rule| &rule.matching).chain([
         &investigation.target_queues,
         &monitoring.matching,
@@ -354,15 +354,22 @@ fn documents(context: &DoctorContext, now: Timestamp) -> Value {
     all.into_iter().collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Returns the last lines of the journal.
-fn last_events(context: &DoctorContext) -> Result<Vec<u8>, Error> {
-    let path = context.state.join("journal.ndjson");
-    let lines = if_found(ndjson::last_lines(&path, TAIL));
-    Ok(lines.map_err(|error| Error::file("read", &path, &error))?.unwrap_or_default())
+/// Returns the last lines of the journal, from before its last rotation, too, and why a segment cannot be
+/// read.
+fn last_events(context: &DoctorContext) -> (Vec<u8>, Vec<String>) {
+    let journal = journal_of(context);
+    let (mut lines, mut faults) = (Vec::new(), Vec::new());
+    for is_newest in [false, true] {
+        match journal.last_lines(is_newest, TAIL) {
+            Ok(more) => lines.extend(more),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    (lines, faults)
 }
 
 /// Returns the heads of the last events, without what they are about.
-fn heads(lines: &[u8], mask: &Mask) -> String {
+fn heads(lines: &[u8], faults: &[String], mask: &Mask) -> String {
     let all: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').collect();
     let last = &all[all.len().saturating_sub(HEADS_MAX + 1)..];
     let heads = last.iter().filter_map(|line| match peek(line) {
@@ -381,5 +388,6 @@ fn heads(lines: &[u8], mask: &Mask) -> String {
         }
         _ => None,
     });
-    heads.collect()
+    let faults = faults.iter().map(|why| format!("{}\n", json!({"unreadable": mask.text(why)})));
+    faults.chain(heads).collect()
 }
