@@ -39,6 +39,7 @@ fn unknown_answers_of_aws_are_never_ok() {
         ReadError::Network("'h': refused".into()),
         ReadError::TimedOut,
         ReadError::Credentials("expired".into()),
+        ReadError::Clock("the clock of this machine is 1d behind (X)".into()),
         other(),
     ];
     for error in errors {
@@ -49,6 +50,9 @@ fn unknown_answers_of_aws_are_never_ok() {
         assert_ne!(Probe::from_answer::<()>(Err(error.clone())), Probe::Allowed, "{text}");
     }
     assert_diagnosis("stand-in", &aws::identity(&Err(other()), Some("h")), Skipped, "unknown");
+    let skewed = Err(ReadError::Clock("the clock is 1d behind".into()));
+    let skewed = aws::identity(&skewed, None);
+    assert!(skewed.remedy.contains("NTP") && !skewed.remedy.contains("sign in"), "{skewed:?}");
     let silent = Err(ReadError::TimedOut);
     assert_diagnosis("silent stand-in", &aws::identity(&silent, Some("h")), Failed, "no answer");
     assert_diagnosis("empty", &aws::list(&Ok(0)), Warning, "no queue");
@@ -271,9 +275,8 @@ fn state_folder_is_judged() {
     assert_diagnosis("other user", &one(denied(false)), Failed, "it belongs to 'dlq', and 'ana'");
     assert!(one(denied(false)).remedy.contains("sudo -u dlq"), "{:?}", one(denied(false)));
     assert_diagnosis("own mode", &one(denied(true)), Failed, "its owner, 'ana'");
-    let folder = |denied: Option<DeniedAccess>| {
-        state::writable("/s", &Err("no".into()), denied.as_ref())
-    };
+    let folder =
+        |denied: Option<DeniedAccess>| state::writable("/s", &Err("no".into()), denied.as_ref());
     assert_diagnosis("folder of another", &folder(Some(access(false))), Failed, "belongs to 'dlq'");
     assert_diagnosis("full", &folder(None), Failed, "'/s' cannot be written: no");
     let segment = |denied| state::journal(&Err(("cannot open 'x'".into(), denied)));
