@@ -85,6 +85,8 @@ impl MetricsCollector {
         }
         if advance.gaps > 0 {
             metrics.add(Metric::JournalGaps, &[], advance.gaps);
+        }
+        if advance.is_cut {
             log::warn("the journal was rotated away before it was counted: events are missing");
         }
         Ok(())

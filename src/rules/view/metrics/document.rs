@@ -30,6 +30,9 @@ pub struct JournalPosition {
     pub segment: String,
     /// The bytes of the segment before the position, uncompressed.
     pub bytes: u64,
+    /// Whether there is damage at the position, or before it, which was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 /// Sums by the values of the labels.
