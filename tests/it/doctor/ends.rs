@@ -73,6 +73,26 @@ fn killed_run_leaves_no_process() {
     }
 }
 
+/// The programs of the desktop and of speech, as Linux and macOS have them.
+#[test]
+fn channels_whose_programs_hang_are_failed_checks() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
+    let mut bench = bench("doctor-channels", &sqs.url);
+    bench.configure(
+        "notifications: {channels: {desk: {type: desktop}, voice: {type: speech, engine: local}}}\n",
+    );
+    let programs = ["notify-send", "osascript", "espeak-ng", "espeak", "spd-say", "say"];
+    for program in programs {
+        bench.stub(program, &HANGS.replace("pids", &format!("{program}.pids")));
+    }
+    let found = doctor(&bench, &["--send"]);
+    found.assert_failed("channel desk", "");
+    found.assert_failed("channel voice", "");
+    let pids: Vec<i32> = programs.iter().flat_map(|one| noted(bench.dir(), one)).collect();
+    assert!(pids.len() >= 6, "{pids:?}");
+    wait_for("the end of what was started", || !pids.iter().any(|pid| is_alive(*pid)));
+}
+
 #[test]
 fn limit_is_an_option() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
@@ -124,5 +144,11 @@ fn wrong_configuration_ends_with_2() {
     let mut bench = Bench::new("doctor-wrong");
     bench.configure("aws: {regon: x}\n");
     assert_eq!(bench.run("dlq-doctor", &[], "").code(), 2);
-    assert_eq!(bench.run("dlq-doctor", &["--limit", "x"], "").code(), 2);
+    for limit in ["x", "0s", "0", "500ms", "2h", "99999999999999d"] {
+        let refused = bench.run("dlq-doctor", &["--limit", limit], "");
+        let expected =
+            format!("option '--limit': expected a duration from 1s to 1h, found '{limit}'");
+        assert_eq!(refused.code(), 2, "{refused:?}");
+        assert!(refused.stderr.contains(&expected), "{refused:?}");
+    }
 }
