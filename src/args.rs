@@ -227,6 +227,13 @@ fn checked(opt: &Opt, name: &str, value: String) -> Result<String, ParseExit> {
             why.map(|why| format!("option '{name}': {}", text::safe(&why)))
         }
         ValueKind::Span if time::parse_span(&value).is_none() => expected(time::SPAN),
+        ValueKind::SpanBetween(least, most) => {
+            let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+            let is_good =
+                time::parse_span(&value).is_some_and(|span| (least..=most).contains(&span));
+            let limits = format!("{} to {}", time::show_span(least), time::show_span(most));
+            if is_good { None } else { expected(&format!("a duration from {limits}")) }
+        }
         ValueKind::Least(least) if value.parse::<u64>().is_ok_and(|number| number >= least) => None,
         ValueKind::Least(least) => expected(&format!("a whole number of at least {least}")),
         ValueKind::Between(least, most)

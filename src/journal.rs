@@ -16,11 +16,12 @@ pub mod tail;
 pub use tail::Tail;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::error::{Error, if_found};
@@ -86,15 +87,47 @@ impl Journal {
         self.rotation.keep.max(100)
     }
 
-    /// Returns the sizes of all segments, oldest first; each is opened.
-    pub fn sizes(&self) -> Result<Vec<u64>, Error> {
+    /// Returns the sizes of all segments, oldest first; each is opened. The error names the segment.
+    pub fn sizes(&self) -> Result<Vec<u64>, (PathBuf, io::Error)> {
         let mut sizes = Vec::new();
         for path in self.segment_paths() {
-            let opened = if_found(File::open(&path).and_then(|file| file.metadata()));
-            let found = opened.map_err(|error| Error::file("open", &path, &error))?;
-            sizes.extend(found.map(|found| found.len()));
+            match if_found(regular_file::open(&path).and_then(|file| file.metadata())) {
+                Ok(found) => sizes.extend(found.map(|found| found.len())),
+                Err(error) => return Err((path, error)),
+            }
         }
         Ok(sizes)
+    }
+
+    /// Returns the lines that lie as a whole in the last bytes of the newest segment, each with its LF, or
+    /// of the segment before that. No lock is taken.
+    pub fn last_lines(&self, is_newest: bool, bytes_max: u64) -> Result<Vec<u8>, Error> {
+        if is_newest {
+            return ndjson::last_lines(&self.path, bytes_max)
+                .map_err(|error| Error::file("read", &self.path, &error));
+        }
+        let path = self.segment_path(1);
+        let failed = |error: io::Error| Error::file("read", &path, &error);
+        let Some(file) = if_found(regular_file::open(&path)).map_err(failed)? else {
+            return Ok(Vec::new());
+        };
+        let mut text = MultiGzDecoder::new(file);
+        let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        let (mut end, mut block, mut is_cut) = (Vec::new(), vec![0; 1 << 16], false);
+        loop {
+            let count = text.read(&mut block).map_err(failed)?;
+            end.extend_from_slice(&block[..count]);
+            if count == 0 || end.len() > most.saturating_mul(2) {
+                is_cut |= end.len() > most;
+                end.drain(..end.len().saturating_sub(most));
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        let begin = end.iter().position(|byte| *byte == b'\n').filter(|_| is_cut);
+        end.drain(..begin.map_or(0, |at| at + 1));
+        Ok(end)
     }
 
     /// Returns the path of the `n`-th older segment.
@@ -107,7 +140,7 @@ impl Journal {
         let failed = |error: io::Error| Error::file("rotate", &self.path, &error);
         let pack = || -> io::Result<()> {
             let mut gzip = GzEncoder::new(store::create_private(&packed)?, Compression::fast());
-            io::copy(&mut File::open(&self.path)?, &mut gzip)?;
+            io::copy(&mut regular_file::open(&self.path)?, &mut gzip)?;
             gzip.finish()?.sync_all()
         };
         pack().map_err(failed)?;
@@ -262,6 +295,51 @@ mod tests {
         let expected: Vec<String> = (0..40).map(|n| format!("{{\"n\":{n:>20}}}")).collect();
         assert_eq!(all(&journal), expected);
         let _ = std::fs::remove_dir_all(dir);
+    }
+
+    #[test]
+    fn last_lines_are_those_of_a_segment() {
+        let (journal, dir) = journal("last-lines", 100, 5);
+        let line = |n: u32| format!("{{\"n\":{n:>20}}}\n");
+        assert_eq!(journal.last_lines(true, 99).unwrap(), b"");
+        assert_eq!(journal.last_lines(false, 99).unwrap(), b"");
+        (0..9).for_each(|n| journal.append(line(n).as_bytes()).unwrap());
+        // Four lines a segment: the last one is alone.
+        let rows = [
+            (true, 1000, 8..9),
+            (false, 1000, 4..8),
+            (false, 60, 6..8),
+            (false, 5, 8..8),
+            (true, 5, 9..9),
+        ];
+        for (is_newest, most, lines) in rows {
+            let expected: String = lines.map(line).collect();
+            let found = journal.last_lines(is_newest, most).unwrap();
+            assert_eq!(String::from_utf8(found).unwrap(), expected, "{is_newest} {most}");
+        }
+        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    /// A FIFO in the place of a segment makes no reader wait.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn fifo_in_the_place_of_a_segment_is_an_error() {
+        for name in ["journal.ndjson", "journal.ndjson.1.gz"] {
+            let (journal, dir) = journal("fifo", 100, 5);
+            rustix::fs::mkfifoat(rustix::fs::CWD, dir.join(name), 0o600.into()).unwrap();
+            let (sender, ended) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let opened = journal.open_identified().map(drop).map_err(|error| error.to_string());
+                let sizes = journal.sizes().map(drop).map_err(|(_, error)| error.to_string());
+                sender.send([opened, sizes]).unwrap();
+            });
+            let found = ended.recv_timeout(Duration::from_secs(30)).expect("a reader waits");
+            for result in found {
+                let error = result.unwrap_err();
+                assert!(error.contains("it is a FIFO"), "{name}: {error}");
+            }
+            let _ = std::fs::remove_dir_all(dir);
+        }
     }
 
     #[test]

@@ -501,7 +501,7 @@ state folder and the machine, side by side, and names the remedy of what fails. 
     options: &[
         Opt::flag("send", "send a test notice through each channel").conflicts(&["dry-run"]),
         Opt::flag("json", "print the event health.checked instead of a table"),
-        Opt::valued("limit", "8s", ValueKind::Span, "the time for the checks"),
+        Opt::valued("limit", "8s", ValueKind::SpanBetween(1, 3600), "the time for the checks"),
         Opt::flag("policy", "print the IAM policy of the enabled features, and check nothing")
             .conflicts(&["send", "json", "dry-run", "bundle"]),
         Opt::valued(

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::error::if_found;
+
 /// The flags that open no link and wait for no writer.
 pub const FLAGS: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
 
@@ -39,6 +41,14 @@ pub fn read_end(path: &Path, max: u64) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Fails when anything but a regular file has this name, which a file is about to replace.
+pub fn check_replaceable(path: &Path) -> io::Result<()> {
+    match if_found(std::fs::symlink_metadata(path))?.as_ref().and_then(other_kind) {
+        None => Ok(()),
+        Some(kind) => Err(io::Error::other(format!("it is {kind}, not a file"))),
+    }
+}
+
 /// Returns the file when it is a regular one.
 pub fn checked(file: File) -> io::Result<File> {
     match other_kind(&file.metadata()?) {
@@ -61,6 +71,7 @@ fn other_kind(found: &Metadata) -> Option<&'static str> {
     let kind = found.file_type();
     match () {
         () if kind.is_file() => None,
+        () if kind.is_symlink() => Some("a symbolic link"),
         () if kind.is_dir() => Some("a folder"),
         () if kind.is_fifo() => Some("a FIFO"),
         () if kind.is_socket() => Some("a socket"),
@@ -86,6 +97,15 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), 0o600.into()).unwrap();
         let _listener = UnixListener::bind(at("socket")).unwrap();
         std::fs::File::create(at("sparse")).unwrap().set_len(1 << 40).unwrap();
+        for (name, is_replaced) in [
+            ("file", true),
+            ("missing", true),
+            ("link", false),
+            ("folder", false),
+            ("socket", false),
+        ] {
+            assert_eq!(check_replaceable(&at(name)).is_ok(), is_replaced, "{name}");
+        }
         let rows = [
             ("file", Ok("12345")),
             ("link", Err("it is a symbolic link, not a file")),

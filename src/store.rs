@@ -16,7 +16,7 @@ pub use files::{
     append_private, create_private, make_dir, read_json, remove, replace, replace_with,
     sync_file_system, sync_parent,
 };
-pub use lock::{Lock, is_locked};
+pub use lock::{Lock, is_locked, lock_holder};
 pub use wait::{BlockingWait, assert_may_wait, output_of, receive, sleep, wait_for_end};
 
 use std::path::{Path, PathBuf};

@@ -126,7 +126,7 @@ fn print(text: &str) -> Result<ExitOutcome, Error> {
 /// Loads the configuration, and applies its `logging` settings where no option overrides them, and
 /// the settings of options. An error of these names the option. `-v` reports the layers.
 pub fn settings(given: &Given) -> Result<(Settings, Env), Error> {
-    let mut env = config::process_env();
+    let mut env = config::process_env()?;
     let mut settings = config::load(given.text("config").as_deref().map(Path::new), &mut env)?;
     if !given.has("log-format") {
         log::set_format(settings.logging.format);

@@ -44,6 +44,8 @@ pub enum ValueKind {
     Glob,
     /// A duration, as the configuration takes it.
     Span,
+    /// A duration from the first to the second, in seconds.
+    SpanBetween(u64, u64),
     /// A whole number of at least this.
     Least(u64),
     /// A whole number from the first to the second.

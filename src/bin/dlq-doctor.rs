@@ -1,6 +1,6 @@
 //! dlq-doctor - checks everything that the programs need, and names the remedies
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,20 +36,24 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         return Ok(ExitOutcome::Done);
     }
     let dry_run = given.has("dry-run");
+    let bundle = given.text("bundle").map(PathBuf::from);
+    bundle.as_deref().map_or(Ok(()), doctor::bundle::check_path)?;
     let limit = given.span("limit").unwrap_or(LIMIT);
     let watchdog = ChildWatchdog::start();
     let results = context.clone().check(DoctorOptions { send: given.has("send"), dry_run, limit });
     watchdog.end_children();
     let line = doctor::event_line(&results);
     let is_recorded = dry_run || doctor::record(&context, line.clone());
+    // Before the output, whose reader may have gone.
+    let bundled = bundle.map_or(Ok(()), |path| {
+        doctor::bundle::write(&context, &results, &path, given.has("keep-names"))
+    });
     if given.has("json") {
         wire::print(&line)?;
     } else {
         let width = wire::stdout_width().unwrap_or(WIDTH);
         wire::print(table::table(&results, width).as_bytes())?;
     }
-    if let Some(path) = given.text("bundle") {
-        doctor::bundle::write(&context, &results, Path::new(&path), given.has("keep-names"))?;
-    }
+    bundled?;
     Ok(ExitOutcome::from_failed(has_failed(&results) || !is_recorded))
 }

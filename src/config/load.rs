@@ -4,6 +4,7 @@
 //! that is looked for may be missing, but is never skipped because it cannot be read; nothing over its
 //! limit is read.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -18,13 +19,32 @@ const MAX_ENV: u64 = 64 << 10;
 /// Longest name of an environment in `DLQ_ENV`, in bytes.
 const MAX_ENVIRONMENT: usize = 64;
 
-/// Returns the environment of this process. Names and values that are not UTF-8 are left out.
-pub fn process_env() -> Env {
-    Env::from_pairs(
-        std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }),
-    )
+/// Returns the environment of this process. Variables that are not UTF-8 are left out, but for those of
+/// these programs, which are an error: what they are to set would be something else.
+pub fn process_env() -> Result<Env, Error> {
+    env_of(std::env::vars_os())
+}
+
+fn env_of(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Env, Error> {
+    let mut pairs = Vec::new();
+    for (name, value) in variables {
+        let is_ours = name.as_encoded_bytes().starts_with(b"DLQ_");
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => pairs.push((name, value)),
+            (Ok(name), Err(_)) if is_ours => {
+                return Err(Error::wrong(format!("{name}: the value is not UTF-8")));
+            }
+            (Err(name), _) if is_ours => {
+                let name = name.to_string_lossy();
+                let shown = text::safe(&text::shorten(&name, MAX_ENVIRONMENT)).into_owned();
+                return Err(Error::wrong(format!(
+                    "{shown}: the name of the variable is not UTF-8"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(Env::from_pairs(pairs))
 }
 
 /// Finds and reads the configuration, and applies the environment to it. `explicit` is `--config`.
@@ -197,6 +217,34 @@ pub fn read_file(path: &Path, limit: u64) -> std::io::Result<Result<String, Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_of_ours_that_are_not_utf8_are_refused_by_name() {
+        use std::os::unix::ffi::OsStringExt;
+        let read = |name: &[u8], value: &[u8]| {
+            let os = |bytes: &[u8]| OsString::from_vec(bytes.to_owned());
+            let pairs = [(os(name), os(value)), (os(b"HOME"), os(b"/h"))];
+            env_of(pairs.into_iter()).map(|env| env.names().map(str::to_owned).collect::<Vec<_>>())
+        };
+        type Row<'a> = (&'a [u8], &'a [u8], Result<&'a [&'a str], &'a str>);
+        let rows: [Row<'_>; 5] = [
+            (b"DLQ_AWS_REGION", b"eu", Ok(&["DLQ_AWS_REGION", "HOME"])),
+            (b"LS_COLORS", b"\xff", Ok(&["HOME"])),
+            (b"N\xffME", b"x", Ok(&["HOME"])),
+            (b"DLQ_AWS_REGION", b"eu\xff", Err("DLQ_AWS_REGION: the value is not UTF-8")),
+            (
+                b"DLQ_\xff\x1b",
+                b"x",
+                Err("DLQ_\u{fffd}\\u{1b}: the name of the variable is not UTF-8"),
+            ),
+        ];
+        for (name, value, expected) in rows {
+            let found = read(name, value).map_err(|error| error.to_string());
+            let expected = expected.map_err(str::to_owned);
+            let expected = expected.map(|names| names.iter().map(|&n| n.to_owned()).collect());
+            assert_eq!(found, expected);
+        }
+    }
 
     #[test]
     fn search_order_is_nearest_first_and_needs_no_home() {

@@ -31,7 +31,7 @@ impl Switches {
             && self.read_at.elapsed() >= SWITCHES_AGE
         {
             self.read_at = clock::tick();
-            match load(Some(path), &mut process_env()) {
+            match process_env().and_then(|mut env| load(Some(path), &mut env)) {
                 Ok(settings) => self.now = settings.features,
                 Err(error) => log::warn(&format!(
                     "cannot reload the switches features.*, the old values stay: {error}"

@@ -36,7 +36,7 @@ pub struct CommandResult {
 }
 
 /// Runs a command to its end or its deadline, and reads up to `max` bytes of output.
-/// `environment`, if given, replaces the inherited one.
+/// `environment`, if given, replaces the inherited one, but for [`process::RUN_MARKER`].
 pub fn run(
     argv: &[String],
     environment: Option<&[(OsString, OsString)]>,
@@ -75,6 +75,9 @@ pub fn run_with_input(
     command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr);
     if let Some(environment) = environment {
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        // A run that ends all that it has started recognises it by this.
+        let mark = std::env::var_os(process::RUN_MARKER);
+        command.envs(mark.map(|mark| (process::RUN_MARKER, mark)));
     }
     let mut child = command.spawn().map_err(|cause| crate::error::io_cause(&cause))?;
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {

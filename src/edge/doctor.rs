@@ -7,6 +7,7 @@
 //! file system does; what it has started ends with it (`edge/marked_children.rs`); no secret is shown. A check changes nothing, but for
 //! a file and a lock of its own in the state folder. The meaning of the answers is in `rules/health/`.
 
+mod access;
 mod aws;
 pub mod bundle;
 mod channels;
@@ -85,7 +86,8 @@ impl DoctorContext {
     /// Makes all checks.
     pub fn check(self, options: DoctorOptions) -> Vec<CheckResult> {
         let context = Arc::new(self);
-        let send = options.send.then_some(options.limit);
+        // With time left to say that a channel has not answered.
+        let send = options.send.then_some(options.limit * 9 / 10);
         let mut groups = aws::groups(&context);
         groups.extend(investigator::groups(&context));
         groups.extend(github::groups(&context));

@@ -8,12 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, Command, Stdio};
 
 use crate::edge::private_program;
-use crate::edge::process::{self, Tree};
+use crate::edge::process::{self, RUN_MARKER as MARK, Tree};
 use crate::edge::supervisor::program::NAME;
 use crate::log;
 
-/// The variable that marks all processes of a run.
-const MARK: &str = "DLQ_DOCTOR_RUN";
 /// The word of `dlq-supervise` for the watchdog.
 pub const WORD: &str = "end-marked";
 

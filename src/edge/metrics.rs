@@ -71,11 +71,22 @@ impl MetricsCollector {
     }
 
     fn fold_into(&self, metrics: &mut Metrics) -> Result<(), Error> {
+        let (now, mut ahead) = (clock::now(), None);
         let from = metrics.state.position.clone();
-        let advance = self.journal.read_on(&from, &mut |line| fold(metrics, line))?;
+        let advance = self.journal.read_on(&from, &mut |line| {
+            ahead = fold(metrics, line, now).or(ahead);
+        })?;
         metrics.state.position = advance.position;
+        if let Some(at) = ahead {
+            log::warn(&format!(
+                "a round of dlq-poll finished at {at}, which is in the future: it is not taken for the \
+                 last one; check the clock of the machine that polls"
+            ));
+        }
         if advance.gaps > 0 {
             metrics.add(Metric::JournalGaps, &[], advance.gaps);
+        }
+        if advance.is_cut {
             log::warn("the journal was rotated away before it was counted: events are missing");
         }
         Ok(())
@@ -108,7 +119,8 @@ impl MetricsCollector {
 
     /// Returns the sentence for a pipeline whose rounds finish; otherwise the reason.
     fn readiness(&self) -> Result<Result<String, String>, Error> {
-        Ok(readiness(self.fold()?.last_round(), self.interval, clock::now()))
+        let now = clock::now();
+        Ok(readiness(self.fold()?.last_round(now), self.interval, now))
     }
 
     /// Folds what is new, and replaces the text file.
@@ -118,7 +130,7 @@ impl MetricsCollector {
         text_file::replace(path, &text)
     }
 
-    /// Returns the lines for CloudWatch, and notes what they tell.
+    /// Returns the lines for CloudWatch, and notes what they tell: none without a new round.
     fn embed(&mut self) -> Result<Vec<String>, Error> {
         let all = self.collect()?;
         self.store.update(&Keys::all(), |metrics: &mut Metrics| {

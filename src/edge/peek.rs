@@ -294,8 +294,7 @@ impl Peeker {
         pass: usize,
         error: &ReadError,
     ) -> Result<(), Error> {
-        use ReadError::{Credentials, Denied, Missing, NotAuthorized, Throttled};
-        if !matches!(error, Denied | NotAuthorized(_) | Throttled | Missing | Credentials(_)) {
+        if !error.is_refusal() {
             return Ok(());
         }
         self.store.update(&target.keys(), |doc: &mut Peeks| {

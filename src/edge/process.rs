@@ -29,6 +29,9 @@ use crate::store::{self, BlockingWait};
 /// the session's id is the same in every state folder that sees the incident.
 pub const MARKER: &str = "DLQ_SESSION_DIR";
 
+/// The variable that marks every process that one run of `dlq-doctor` has started.
+pub const RUN_MARKER: &str = "DLQ_DOCTOR_RUN";
+
 /// The variable that marks every process of one run of a command.
 const COMMAND_MARKER: &str = "DLQ_COMMAND_RUN";
 

@@ -18,8 +18,10 @@ use crate::rules::view::metrics::document::JournalPosition;
 pub struct JournalAdvance {
     /// The position behind the last line.
     pub position: JournalPosition,
-    /// The places where lines are missing.
+    /// The places where lines are missing. Damage at the position is one of them once.
     pub gaps: u64,
+    /// Whether segments were rotated away before they were read.
+    pub is_cut: bool,
 }
 
 impl Journal {
@@ -31,46 +33,64 @@ impl Journal {
         take: &mut dyn FnMut(&[u8]),
     ) -> Result<JournalAdvance, Error> {
         let (segments, _) = self.open_identified()?;
-        let mut advance = JournalAdvance { position: from.clone(), gaps: 0 };
-        let segments = find(segments, from, &mut advance.gaps);
-        if let Some(first) = segments.front().filter(|first| !first.again) {
+        let found = find(segments, from);
+        let mut damage = found.damage;
+        let mut position = JournalPosition { damaged: false, ..from.clone() };
+        if let Some(first) = found.segments.front().filter(|first| !first.again) {
             // Fewer bytes than before, when the segment has become shorter.
-            advance.position.bytes = first.read;
+            position.bytes = first.read;
         }
-        for mut segment in segments {
+        for mut segment in found.segments {
             loop {
                 match segment.advance() {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(error) => {
-                        log::warn(&error.to_string());
-                        advance.gaps += 1;
+                        damage.push(error);
                         break;
                     }
                 }
                 if segment.number == 1 {
-                    advance.position.segment = name(segment.line());
+                    position.segment = name(segment.line());
                 }
-                advance.position.bytes = segment.read;
+                position.bytes = segment.read;
                 take(segment.line());
             }
         }
-        Ok(advance)
+        let has_moved = (&position.segment, position.bytes) != (&from.segment, from.bytes);
+        let mut gaps = u64::from(found.is_cut);
+        if has_moved || !from.damaged {
+            damage.iter().for_each(|error| log::warn(&error.to_string()));
+            gaps += damage.len() as u64;
+        }
+        position.damaged = !damage.is_empty();
+        Ok(JournalAdvance { position, gaps, is_cut: found.is_cut })
     }
 }
 
-/// Returns the segments with lines behind the position, the first one at it.
-fn find(mut segments: Vec<Segment>, from: &JournalPosition, gaps: &mut u64) -> VecDeque<Segment> {
+/// The segments with lines behind a position, the first one at it.
+struct UnreadSegments {
+    segments: VecDeque<Segment>,
+    damage: Vec<Error>,
+    /// Whether the segment of the position is gone.
+    is_cut: bool,
+}
+
+/// Finds the segments with lines behind the position.
+fn find(mut segments: Vec<Segment>, from: &JournalPosition) -> UnreadSegments {
     let mut newer: VecDeque<Segment> = VecDeque::new();
     let mut newest_name = String::new();
+    let mut damage = Vec::new();
+    // The number of segments that are newer than the newest one without a name.
+    let mut behind_damage = None;
     while let Some(mut segment) = segments.pop() {
         let first = segment.advance().map(|found| found.then(|| name(segment.line())));
         let first = match first {
             Ok(Some(first)) => first,
             Ok(None) => continue,
             Err(error) => {
-                log::warn(&error.to_string());
-                *gaps += 1;
+                damage.push(error);
+                behind_damage = behind_damage.or(Some(newer.len()));
                 continue;
             }
         };
@@ -79,22 +99,31 @@ fn find(mut segments: Vec<Segment>, from: &JournalPosition, gaps: &mut u64) -> V
             continue;
         }
         if first == from.segment {
-            if let Err(error) = segment.skip_to(from.bytes) {
-                log::warn(&error.to_string());
-                *gaps += 1;
+            match segment.skip_to(from.bytes) {
+                Ok(()) => newer.push_front(segment),
+                Err(error) => {
+                    damage.push(error);
+                    // A compressed one that is damaged before the position has nothing that is new.
+                    if !segment.packed {
+                        newer.push_front(segment);
+                    }
+                }
             }
-            newer.push_front(segment);
-            return newer;
+            return UnreadSegments { segments: newer, damage, is_cut: false };
         }
         newest_name = first;
         segment.again = true;
         newer.push_front(segment);
     }
-    // Without any line there is nothing to miss yet.
-    if !from.segment.is_empty() && !newer.is_empty() {
-        *gaps += 1;
+    let is_begun = !from.segment.is_empty();
+    if let Some(count) = behind_damage.filter(|_| is_begun) {
+        // The segment of the position is one that has lost its name: what is older was read.
+        newer.drain(..newer.len() - count);
+        return UnreadSegments { segments: newer, damage, is_cut: false };
     }
-    newer
+    // Without any line there is nothing to miss yet.
+    let is_cut = is_begun && !newer.is_empty();
+    UnreadSegments { segments: newer, damage, is_cut }
 }
 
 /// Returns the name of a segment by its first line.
@@ -198,6 +227,46 @@ mod tests {
         assert_eq!(read(&journal, &mut position), (Vec::new(), 1));
         write(&journal, 5..6);
         assert_eq!(read(&journal, &mut position), (lines(5..6), 0));
+    }
+
+    /// The newest segment with lines is a compressed one until the first line after a rotation.
+    #[test]
+    fn damage_is_a_gap_once_and_repeats_no_line() {
+        type Damage = (&'static str, fn(&mut Vec<u8>));
+        let damages: [Damage; 3] = [
+            ("its first line", |bytes| bytes[3..].fill(0xff)),
+            ("its end", |bytes| bytes.truncate(bytes.len() - 12)),
+            ("all of it", |bytes| bytes.fill(b'x')),
+        ];
+        for (part, damage) in damages {
+            for is_read in [true, false] {
+                let (journal, dir) = journal("damage", 100, 9);
+                let mut position = JournalPosition::default();
+                write(&journal, 0..8);
+                if is_read {
+                    assert_eq!(read(&journal, &mut position), (lines(0..8), 0));
+                }
+                let path = dir.0.join("journal.ndjson.1.gz");
+                let mut bytes = std::fs::read(&path).unwrap();
+                damage(&mut bytes);
+                std::fs::write(&path, bytes).unwrap();
+                let (found, gaps) = read(&journal, &mut position);
+                let rule = format!("{part}, read before: {is_read}: {found:?}");
+                assert_eq!(gaps, 1, "{rule}");
+                match is_read {
+                    true => assert!(found.is_empty(), "{rule}"),
+                    false => assert_eq!(found[..4], lines(0..4), "{rule}"),
+                }
+                for _ in 0..3 {
+                    assert_eq!(read(&journal, &mut position), (Vec::new(), 0), "{rule}");
+                }
+                write(&journal, 8..10);
+                let (found, gaps) = read(&journal, &mut position);
+                assert_eq!(found, lines(8..10), "{rule}");
+                assert!(gaps <= 1, "{rule}");
+                assert_eq!(read(&journal, &mut position), (Vec::new(), 0), "{rule}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, if_found};
+use crate::regular_file;
 
 /// Bytes that are read at once.
 const BLOCK: usize = 64 * 1024;
@@ -33,7 +34,9 @@ pub struct Segment {
 impl Segment {
     pub(super) fn open(path: &Path, packed: bool) -> Result<Option<Self>, Error> {
         let failed = |error: io::Error| Error::file("read", path, &error);
-        let Some(file) = if_found(File::open(path)).map_err(failed)? else { return Ok(None) };
+        let Some(file) = if_found(regular_file::open(path)).map_err(failed)? else {
+            return Ok(None);
+        };
         let inode = file.metadata().map_err(failed)?.ino();
         let copy = if packed { None } else { Some(file.try_clone().map_err(failed)?) };
         let reader: Box<dyn BufRead> = if packed {

@@ -22,8 +22,10 @@ use crate::event::{CheckedPart, HealthChecked, words};
 use crate::text::{safe, shorten};
 use crate::time::show_span;
 
-/// Characters of a finding and of a remedy that are kept.
+/// Characters of a finding and of a remedy that are shown.
 const TEXT_MAX: usize = 400;
+/// Characters of both that are kept: what is not shown has to be there when secrets are looked for.
+const KEPT_MAX: usize = 64 << 10;
 /// Characters of both in an event whose line is too long.
 const SHORT_MAX: usize = 100;
 /// Bytes of the checks in an event; the envelope needs the rest of a line.
@@ -52,8 +54,13 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     fn new(status: CheckStatus, detail: &str, remedy: &str) -> Self {
-        let plain = |text: &str| safe(&shorten(text.trim(), TEXT_MAX)).into_owned();
+        let plain = |text: &str| safe(&shorten(text.trim(), KEPT_MAX)).into_owned();
         Diagnosis { status, detail: plain(detail), remedy: plain(remedy) }
+    }
+
+    /// Returns finding and remedy as they are shown.
+    fn shown(&self) -> [String; 2] {
+        [&self.detail, &self.remedy].map(|text| shorten(text, TEXT_MAX).into_owned())
     }
 
     pub fn ok(detail: impl AsRef<str>) -> Self {

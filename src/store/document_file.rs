@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::files::replace_with;
 use crate::document::{Document, Versioned};
 use crate::error::{Error, if_found};
-use crate::log;
+use crate::{log, regular_file};
 
 /// Bytes that are read or written at once.
 const BLOCK: usize = 64 * 1024;
@@ -22,7 +22,7 @@ const BLOCK: usize = 64 * 1024;
 /// Reads the document; an empty one when there is no file, or a cache is damaged.
 pub(super) fn read<D: Document>(path: &Path) -> Result<D, Error> {
     let failed = |error: &io::Error| Error::file("read", path, error);
-    let opened = if_found(File::open(path)).map_err(|error| failed(&error))?;
+    let opened = if_found(regular_file::open(path)).map_err(|error| failed(&error))?;
     let Some(file) = opened else { return Ok(D::default()) };
     match parse(&file).map_err(|error| failed(&error))? {
         Ok(document) => Ok(document),
@@ -115,7 +115,7 @@ pub(super) fn write<D: Document>(path: &Path, document: &D) -> Result<(), Error>
 
 /// Compares the file with the text of a document, up to the first difference.
 fn holds<T: serde::Serialize>(path: &Path, document: &T) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = regular_file::open(path) else { return false };
     let mut comparison = Comparison { file: BufReader::with_capacity(BLOCK, file) };
     // Serde writes many short pieces.
     let mut text = BufWriter::with_capacity(BLOCK / 8, &mut comparison);

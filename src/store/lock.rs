@@ -54,7 +54,7 @@ impl Lock {
     /// writers can hold the lock.
     pub fn wait_to_read(path: &Path) -> Result<Option<Self>, Error> {
         match append_private(path) {
-            Err(error) if is_refused(error.kind()) => match File::open(path) {
+            Err(error) if is_refused(error.kind()) => match regular_file::open(path) {
                 Ok(file) => Lock::wait_with(file, path, WARN_AFTER, WAIT_MAX).map(Some),
                 Err(error) if is_refused(error.kind()) => Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -131,6 +131,11 @@ fn try_exclusive(file: &File, path: &Path) -> Result<bool, Error> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(error) => Err(Error::file("lock", path, &error)),
     }
+}
+
+/// Names the holder of the lock of this path, as far as the system tells.
+pub fn lock_holder(path: &Path) -> String {
+    regular_file::open(path).map_or_else(|_| "another process".to_owned(), |file| holder(&file))
 }
 
 /// Names the holder of a lock, as far as the system tells.

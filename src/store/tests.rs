@@ -68,6 +68,24 @@ fn planted_links_are_not_followed() {
     assert!(!link("elsewhere").exists());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn fifo_in_the_place_of_a_document_is_an_error() {
+    let dir = Folder::new("fifo");
+    let store = Store::open(&dir.0).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, dir.0.join("count.json"), 0o600.into()).unwrap();
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let read = store.read::<Counts>(&Keys::all()).map(drop);
+        sender.send([read, add(&store, "a", 1).map(drop)]).unwrap();
+    });
+    let results = ended.recv_timeout(Duration::from_secs(30)).expect("a reader waits");
+    for result in results {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("it is a FIFO, not a file"), "{error}");
+    }
+}
+
 #[test]
 fn missing_document_is_empty_and_an_update_stays() {
     let folder = Folder::new("fresh");

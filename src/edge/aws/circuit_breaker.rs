@@ -34,10 +34,10 @@ impl CircuitBreaker {
 
     /// Counts the result of a request. A refusal by the service is an answer, too.
     pub(super) fn record<T>(&self, result: &Result<T, ReadError>) {
-        use ReadError::{Credentials, Network, TimedOut};
+        use ReadError::{Clock, Credentials, Network, TimedOut};
         let mut failures = self.failures();
         match result {
-            Err(error @ (Network(_) | TimedOut | Credentials(_))) => {
+            Err(error @ (Network(_) | TimedOut | Credentials(_) | Clock(_))) => {
                 failures.iter_mut().for_each(|failures| failures.push(error.clone()));
             }
             _ => *failures = None,

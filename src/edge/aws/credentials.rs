@@ -23,6 +23,7 @@ use super::Scope;
 use super::access_key::{PARTS, VARIABLES, flaw};
 use super::credential_process;
 use super::endpoints;
+use super::error::sign_in_fault;
 use super::profiles::{self, Base, Chain};
 use super::sign_in_error::{no_instance_role, none_found, refusal};
 use crate::clock;
@@ -52,7 +53,7 @@ pub(super) async fn sign_in(
     let asking = Mutex::new("their provider".into());
     let sign_in = SignIn { scope, config, provider, asking };
     let credentials = match tokio::time::timeout(SIGN_IN, sign_in.credentials()).await {
-        Ok(result) => result.map_err(ReadError::Credentials)?,
+        Ok(result) => result.map_err(sign_in_fault)?,
         Err(_) => {
             let (who, span) = (sign_in.asked(), show_span(SIGN_IN));
             let remedy = if who.contains("credential process") {

@@ -15,6 +15,8 @@ use crate::rules::queue::reading::ReadError;
 use crate::text::{safe, shorten};
 use crate::time::{Timestamp, show_span};
 
+/// The beginning of a sentence about a wrong clock.
+const CLOCK: &str = "the clock of this machine";
 /// The longest text that is taken from a server, in characters.
 const TEXT_MAX: usize = 200;
 
@@ -159,7 +161,15 @@ pub(super) fn clock_fault(
         _ => None,
     });
     let found = found.unwrap_or_else(|| "is wrong, or requests arrive minutes late".into());
-    Some(format!("the clock of this machine {found} ({code})"))
+    Some(format!("{CLOCK} {found} ({code})"))
+}
+
+/// Returns the error of a sign-in that has failed for this reason.
+pub(super) fn sign_in_fault(reason: String) -> ReadError {
+    match reason.starts_with(CLOCK) {
+        true => ReadError::Clock(reason),
+        false => ReadError::Credentials(reason),
+    }
 }
 
 /// Parses `20230101T000000Z`.
@@ -204,7 +214,7 @@ where
                 clock_fault(code, message.unwrap_or_default(), date(raw), clock::now())
             });
             match about_time {
-                Some(fault) => ReadError::Credentials(fault),
+                Some(fault) => ReadError::Clock(fault),
                 None => answer_error(code, message, status(raw)),
             }
         }

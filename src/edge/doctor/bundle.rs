@@ -14,12 +14,11 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::DoctorContext;
-use super::state::version;
+use super::state::{journal_of, version};
 use crate::clock;
-use crate::config::{Agent, Channel};
+use crate::config::{Agent, Channel, Settings};
 use crate::error::{Error, if_found};
 use crate::event::{Line, ToolName, Type, peek};
-use crate::ndjson;
 use crate::regular_file;
 use crate::rules::evidence::redact::Redactor;
 use crate::rules::health::mask::Mask;
@@ -56,6 +55,16 @@ Account ids, ARNs, and names of queues, channels, repositories and files are has
 equal hashes in this archive, and others in the next.
 ";
 
+/// Fails when the archive could not be written, before any check is made.
+pub fn check_path(path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::file("write", path, &error);
+    if if_found(path.symlink_metadata()).map_err(failed)?.is_some() {
+        return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::read_dir(folder.unwrap_or(Path::new("."))).map(drop).map_err(failed)
+}
+
 /// Writes the archive.
 pub fn write(
     context: &DoctorContext,
@@ -66,7 +75,9 @@ pub fn write(
     let failed = |error| Error::file("write", path, &error);
     let evidence = &context.settings.evidence;
     let redactor = Redactor::new(&evidence.redact, &evidence.redact_allow).map_err(Error::wrong)?;
-    let mask = Mask::new(&salt().map_err(failed)?, redactor, keeps_names);
+    let (events, faults) = last_events(context);
+    let names = names(context).into_iter().chain(subjects(&events));
+    let mask = Mask::new(&salt().map_err(failed)?, redactor, names, keeps_names);
     let now = clock::now();
     let pretty = |value: Value| format!("{value:#}\n");
     let readme = if keeps_names { README.to_owned() } else { format!("{README}{HASHED}") };
@@ -76,7 +87,7 @@ pub fn write(
         ("settings.json", pretty(settings(context, &mask))),
         ("checks.txt", table::table(&masked(results, &mask), WIDTH)),
         ("documents.json", pretty(documents(context, now))),
-        ("journal.ndjson", heads(context, &mask)?),
+        ("journal.ndjson", heads(&events, &faults, &mask)),
         ("messages.log", messages(context, &mask)),
     ];
     let files = files.map(|(name, text)| (format!("{FOLDER}/{name}"), text.into_bytes()));
@@ -103,6 +114,57 @@ fn salt() -> std::io::Result<[u8; 16]> {
     let mut salt = [0; 16];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut salt)?;
     Ok(salt)
+}
+
+/// Returns the model, unless it is the built-in one: another may be named after its owner.
+fn own_model(settings: &Settings) -> Option<&str> {
+    let model = settings.auto_investigation.claude.model.as_str();
+    (model != Settings::default().auto_investigation.claude.model).then_some(model)
+}
+
+/// Returns the names of the configuration that may stand in a text without quotes.
+fn names(context: &DoctorContext) -> Vec<String> {
+    let settings = &context.settings;
+    let (aws, monitoring, investigation) =
+        (&settings.aws, &settings.monitoring, &settings.auto_investigation);
+    let accounts =
+        aws.accounts.iter().flat_map(|one| [one.name.clone(), Some(one.profile.clone())]);
+    let rules = investigation.queues.iter();
+    let repositories = rules.clone().filter_map(|rule| rule.github.as_deref());
+    let repositories = repositories.chain(settings.github.repos.iter().map(String::as_str));
+    let clones = rules.clone().filter_map(|rule| rule.repo.as_ref()?.file_name());
+    let patterns = rules.map(|rule| &rule.matching).chain([
+        &investigation.target_queues,
+        &monitoring.matching,
+        &monitoring.exclude,
+    ]);
+    let single = [aws.profile.clone(), own_model(settings).map(str::to_owned)];
+    let single = single.into_iter().chain(accounts).flatten();
+    let user = ["USER", "LOGNAME"].into_iter().filter_map(|name| context.env.get(name));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    single
+        .chain(repositories.flat_map(|name| name.split('/')).map(str::to_owned))
+        .chain(settings.github.orgs.iter().cloned())
+        .chain(clones.map(|name| name.to_string_lossy().into_owned()))
+        .chain(patterns.flat_map(|globs| globs.patterns().to_vec()))
+        .chain(settings.notifications.channels.iter().map(|one| one.name.clone()))
+        .chain(user.filter(|name| *name != "root").map(str::to_owned))
+        .chain(host.map(|name| name.trim().to_owned()))
+        .collect()
+}
+
+/// Returns the subjects of events: names of queues, and of pull requests.
+fn subjects(events: &[u8]) -> Vec<String> {
+    let lines = events.split(|byte| *byte == b'\n');
+    let mut all: Vec<String> = lines
+        .filter_map(|line| match peek(line) {
+            Line::Event(head) => head.subject.map(|subject| subject.into_owned()),
+            _ => None,
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Returns the results without names; the name of a check may end with one.
@@ -242,7 +304,8 @@ fn investigation(context: &DoctorContext, mask: &Mask) -> Value {
             Agent::Triage => "triage",
             Agent::Command(..) => "command",
         },
-        "model": settings.claude.model,
+        "model": own_model(&context.settings)
+            .map_or_else(|| settings.claude.model.clone(), |name| mask.name("model", name)),
         "sandbox": settings.claude.sandbox.as_str(),
         "auth": source(settings.claude.auth.as_ref()),
         "max_concurrent": settings.max_concurrent,
@@ -291,11 +354,22 @@ fn documents(context: &DoctorContext, now: Timestamp) -> Value {
     all.into_iter().collect::<serde_json::Map<_, _>>().into()
 }
 
+/// Returns the last lines of the journal, from before its last rotation, too, and why a segment cannot be
+/// read.
+fn last_events(context: &DoctorContext) -> (Vec<u8>, Vec<String>) {
+    let journal = journal_of(context);
+    let (mut lines, mut faults) = (Vec::new(), Vec::new());
+    for is_newest in [false, true] {
+        match journal.last_lines(is_newest, TAIL) {
+            Ok(more) => lines.extend(more),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    (lines, faults)
+}
+
 /// Returns the heads of the last events, without what they are about.
-fn heads(context: &DoctorContext, mask: &Mask) -> Result<String, Error> {
-    let path = context.state.join("journal.ndjson");
-    let lines = if_found(ndjson::last_lines(&path, TAIL));
-    let lines = lines.map_err(|error| Error::file("read", &path, &error))?.unwrap_or_default();
+fn heads(lines: &[u8], faults: &[String], mask: &Mask) -> String {
     let all: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').collect();
     let last = &all[all.len().saturating_sub(HEADS_MAX + 1)..];
     let heads = last.iter().filter_map(|line| match peek(line) {
@@ -314,5 +388,6 @@ fn heads(context: &DoctorContext, mask: &Mask) -> Result<String, Error> {
         }
         _ => None,
     });
-    Ok(heads.collect())
+    let faults = faults.iter().map(|why| format!("{}\n", json!({"unreadable": mask.text(why)})));
+    faults.chain(heads).collect()
 }

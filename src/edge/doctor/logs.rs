@@ -61,7 +61,10 @@ fn check(context: &DoctorContext, scope: &Scope) -> Diagnosis {
             Err(why) => Probe::Unknown(why),
             Ok(ran) => match ran.status {
                 None => Probe::Unknown("aws has not answered in time".into()),
-                Some(status) if status.success() => Probe::Allowed,
+                Some(status) if status.success() && is_json(&ran.output) => Probe::Allowed,
+                Some(status) if status.success() => {
+                    Probe::Unknown("the answer of aws is not JSON".into())
+                }
                 Some(_) => refused(&String::from_utf8_lossy(&ran.errors), operation),
             },
         }
@@ -107,6 +110,12 @@ fn groups(context: &DoctorContext, call: &CallScope) -> Vec<Option<Vec<String>>>
 
 fn sources(context: &DoctorContext) -> impl Iterator<Item = &LogSource> {
     context.settings.auto_investigation.queues.iter().filter_map(|rule| rule.logs.as_ref())
+}
+
+/// Whether an output is one of `--output=json`, which is empty for an empty answer.
+fn is_json(output: &[u8]) -> bool {
+    output.trim_ascii().is_empty()
+        || serde_json::from_slice::<serde::de::IgnoredAny>(output).is_ok()
 }
 
 /// Reads a refusal. A group that is not there was looked for with the permission.

@@ -5,9 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::Access;
 use serde_json::value::RawValue;
 
 use super::DoctorContext;
+use super::access::{closed, denied, held_locks};
 use super::run::CheckGroup;
 use crate::clock;
 use crate::config::Channel;
@@ -16,12 +18,13 @@ use crate::edge::archive::Archives;
 use crate::error::{Error, if_found, io_cause};
 use crate::event::{Line, Type, peek};
 use crate::journal::Journal;
-use crate::ndjson;
 use crate::regular_file;
 use crate::rules::evidence::peek_limit::Peeks;
 use crate::rules::health::Diagnosis;
 use crate::rules::health::machine::{self, CheckedFile};
-use crate::rules::health::state::{self as judge, DocumentReading, DocumentState, FreeSpace};
+use crate::rules::health::state::{
+    self as judge, DeniedAccess, DocumentReading, DocumentState, FreeSpace, LastRound,
+};
 use crate::rules::investigation::budget::Budget;
 use crate::rules::investigation::document::Sessions;
 use crate::rules::notification::ack::Acks;
@@ -33,12 +36,14 @@ use crate::rules::pull_request::document::PullRequests;
 use crate::rules::queue::discovery_cache::DiscoveryDoc;
 use crate::rules::queue::document::Watched;
 use crate::rules::redrive::document::Redrives;
+use crate::rules::view::metrics::document::Metrics;
 use crate::secret::Secret;
 use crate::store::{self, Lock, Store};
-use crate::time::Timestamp;
 
 /// The file whose lock is tried. It stays: a lock file is never deleted.
 const LOCK: &str = "doctor.lock";
+/// The lock of the journal.
+const JOURNAL_LOCK: &str = "journal.lock";
 /// The file that is written and removed.
 const WRITTEN: &str = "doctor.tmp";
 /// Bytes at the end of the journal in which the last round is looked for.
@@ -65,7 +70,8 @@ pub fn groups(context: &Arc<DoctorContext>, dry_run: bool) -> Vec<CheckGroup> {
         groups.push(CheckGroup::new(names, move |reporter| {
             let written = write(&own.state);
             let folder = own.state.display().to_string();
-            reporter.report(judge::writable(&folder, &written));
+            let denied = written.as_ref().err().and_then(|_| denied_folder(&own.state));
+            reporter.report(judge::writable(&folder, &written, denied.as_ref()));
             reporter.report(match written {
                 Ok(()) => judge::locks(&try_locks(&own.state)),
                 Err(_) => Diagnosis::skipped("not tried: nothing can be written"),
@@ -95,6 +101,13 @@ fn write(folder: &Path) -> Result<(), String> {
     });
     let removed = store::remove(&path);
     written.and(removed).map_err(|error| io_cause(&error))
+}
+
+/// Returns by whom the folder, or the nearest one above it, is closed to this user.
+fn denied_folder(folder: &Path) -> Option<DeniedAccess> {
+    let found = existing(folder);
+    let is_open = rustix::fs::access(&found, Access::WRITE_OK.union(Access::EXEC_OK)).is_ok();
+    (!is_open).then(|| closed(&found))
 }
 
 /// Takes a lock, and returns whether it is seen.
@@ -129,7 +142,7 @@ fn space(context: &DoctorContext) -> Diagnosis {
 
 fn documents(context: &DoctorContext) -> Diagnosis {
     let store = Store::at(&context.state);
-    judge::documents(&[
+    let all = [
         reading::<Watched>(&store),
         reading::<DiscoveryDoc>(&store),
         reading::<Sessions>(&store),
@@ -141,17 +154,26 @@ fn documents(context: &DoctorContext) -> Diagnosis {
         reading::<Heartbeat>(&store),
         reading::<Acks>(&store),
         reading::<Silences>(&store),
-    ])
+        reading::<Metrics>(&store),
+    ];
+    let locks = all.iter().map(|one| format!("{}.lock", one.name)).collect();
+    held(context, locks).unwrap_or_else(|| judge::documents(&all))
+}
+
+/// Returns the diagnosis of locks that are held all the time. One that cannot be looked at is told with
+/// the file that it protects.
+fn held(context: &DoctorContext, locks: Vec<String>) -> Option<Diagnosis> {
+    judge::held(&held_locks(&context.state, locks).ok()?)
 }
 
 fn reading<D: Document>(store: &Store) -> DocumentState {
     let path = store.dir().join(format!("{}.json", D::NAME));
     let damaged = |why: String| DocumentReading::Damaged { why, is_cache: D::WITHOUT.is_none() };
     let reading = match version(&path) {
+        // The text of a cache that is damaged would be a warning of the store.
+        Err(why) => denied(&path).map_or_else(|| damaged(why), DocumentReading::Denied),
         Ok(None) => DocumentReading::Absent,
         Ok(Some(found)) if found > D::VERSION => DocumentReading::Newer(found, D::VERSION),
-        // The text of a cache that is damaged would be a warning of the store.
-        Err(why) => damaged(why),
         Ok(Some(_)) => match store.read::<D>(&Keys::none()) {
             Ok(_) => DocumentReading::Readable,
             Err(error) => damaged(error.to_string()),
@@ -181,50 +203,52 @@ fn archives(context: &DoctorContext) -> Diagnosis {
     }
 }
 
-fn journal_of(context: &DoctorContext) -> Journal {
+pub(super) fn journal_of(context: &DoctorContext) -> Journal {
     Journal::new(&Store::at(&context.state), context.settings.state.rotation())
 }
 
 fn journal(context: &DoctorContext) -> Diagnosis {
-    let remedy = "move the segment away that cannot be read; the events in it are lost";
-    match journal_of(context).sizes() {
-        Err(error) => Diagnosis::failed(error.to_string(), remedy),
-        Ok(sizes) if sizes.is_empty() => Diagnosis::ok("none yet"),
-        Ok(sizes) => {
-            let bytes: u64 = sizes.iter().sum();
-            let segments = crate::text::count(sizes.len() as u64, "segment");
-            Diagnosis::ok(format!("{segments}, {} MiB", bytes >> 20))
-        }
+    if let Some(diagnosis) = held(context, vec![JOURNAL_LOCK.to_owned()]) {
+        return diagnosis;
     }
+    judge::journal(&journal_of(context).sizes().map_err(|(path, error)| {
+        let is_denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        (Error::file("open", &path, &error).to_string(), is_denied.then(|| closed(&path)))
+    }))
 }
 
 fn polling(context: &DoctorContext) -> Diagnosis {
     match last_round(context) {
         Err(cause) => Diagnosis::failed(format!("unknown: {cause}"), "see the check 'journal'"),
-        Ok(at) => {
-            let age = at.map(|at| clock::now().since(at));
-            judge::last_round(age, context.settings.monitoring.check_interval)
+        Ok(last) => {
+            judge::last_round(last, context.settings.monitoring.check_interval, clock::now())
         }
     }
 }
 
 /// Returns the end of the last round, as the journal or the document of the heartbeat has it.
-fn last_round(context: &DoctorContext) -> Result<Option<Timestamp>, String> {
-    let path = context.state.join("journal.ndjson");
-    let lines = ndjson::last_lines(&path, TAIL).map_err(|error| io_cause(&error))?;
-    let newest = lines.rsplit(|byte| *byte == b'\n').find_map(|line| match peek(line) {
-        Line::Event(head) if head.known == Some(Type::PollFinished) => head.time(),
-        _ => None,
-    });
-    if newest.is_some() {
-        return Ok(newest);
+fn last_round(context: &DoctorContext) -> Result<LastRound, String> {
+    let (journal, now) = (journal_of(context), clock::now());
+    let mut found = LastRound::default();
+    // The newest segment is empty just after a rotation.
+    for is_newest in [true, false] {
+        let lines = journal.last_lines(is_newest, TAIL).map_err(|error| error.to_string())?;
+        let times = lines.rsplit(|byte| *byte == b'\n').filter_map(|line| match peek(line) {
+            Line::Event(head) if head.known == Some(Type::PollFinished) => head.time(),
+            _ => None,
+        });
+        let last = LastRound::find(times, now);
+        found = LastRound { at: last.at, ahead: found.ahead.or(last.ahead) };
+        if found != LastRound::default() {
+            return Ok(found);
+        }
     }
     let store = Store::at(&context.state);
     // One that is damaged is told by the check of the documents.
     let beats = version(&store.dir().join("heartbeat.json")).ok().flatten();
     let known = beats.filter(|version| *version == Heartbeat::VERSION);
     let heartbeat = known.and_then(|_| store.read::<Heartbeat>(&Keys::all()).ok());
-    Ok(heartbeat.and_then(|heartbeat| heartbeat.all.last))
+    Ok(LastRound { at: heartbeat.and_then(|heartbeat| heartbeat.all.last), ahead: None })
 }
 
 fn memory(context: &DoctorContext) -> Diagnosis {
@@ -232,7 +256,7 @@ fn memory(context: &DoctorContext) -> Diagnosis {
     machine::memory(machine::memory_available(&text), context.investigates())
 }
 
-/// Checks the configuration, the `.env` file beside it, and the files of secrets.
+/// Checks the state folder, the configuration and its folder, the `.env` file beside it, and the files of secrets.
 fn files(context: &DoctorContext) -> Diagnosis {
     let mode = |path: &Path| match std::fs::metadata(path) {
         Ok(found) => Ok(found.permissions().mode()),
@@ -245,8 +269,14 @@ fn files(context: &DoctorContext) -> Diagnosis {
             files.push(file);
         }
     };
+    if context.state.is_dir() {
+        add(&context.state, false);
+    }
     if let Some(path) = &context.settings.origin.path {
         add(path, false);
+        // Who can change the folder can put another configuration into it.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        add(folder.unwrap_or(Path::new(".")), false);
         let beside = path.with_file_name(".env");
         if beside.is_file() {
             add(&beside, true);

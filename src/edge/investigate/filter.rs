@@ -9,7 +9,6 @@ use crate::edge::sessions::{SessionRunner, UpdateResult};
 use crate::error::Error;
 use crate::event::stream_time::StreamClock;
 use crate::event::{Head, Type};
-use crate::log;
 use crate::rules::investigation::incident;
 use crate::rules::investigation::incident::IncidentChange;
 use crate::store::{self, BlockingWait};
@@ -48,9 +47,6 @@ impl Filter {
         resumed: Option<String>,
     ) -> Self {
         let clock = StreamClock::new(dry_run);
-        if let Some(session) = &resumed {
-            log::info(&format!("session {session} is started"));
-        }
         Filter {
             runner,
             clock,
@@ -76,9 +72,6 @@ impl Filter {
         let result = self.runner.update(std::mem::take(&mut self.changes), evaluate_at)?;
         self.busy = !result.plan.running.is_empty();
         self.failed |= result.failed;
-        for session in &result.started {
-            log::info(&format!("session {session} is started"));
-        }
         self.own.extend(result.started.iter().cloned());
         self.own.retain(|session| result.plan.running.contains(session));
         for line in result.lines.split_inclusive(|byte| *byte == b'\n') {

@@ -12,7 +12,6 @@ use crate::error::{Error, io_cause};
 use crate::event::{Head, Type};
 use crate::log;
 use crate::store::{self, BlockingWait};
-use crate::time::Timestamp;
 use crate::wire::{Output, StreamFilter};
 
 /// The shortest time between two updates: a replay has thousands of heartbeats.
@@ -44,8 +43,6 @@ pub struct MetricsExporter {
     /// Whether a heartbeat has come since the last update.
     is_due: bool,
     updated_at: Option<Instant>,
-    /// The newest round that CloudWatch was told of.
-    told_round: Option<Timestamp>,
     /// The problems that were reported: each one once.
     told: BTreeSet<String>,
     failed: bool,
@@ -59,7 +56,6 @@ impl MetricsExporter {
             server: None,
             is_due: true,
             updated_at: None,
-            told_round: None,
             told: BTreeSet::new(),
             failed: false,
         }
@@ -107,17 +103,9 @@ impl MetricsExporter {
         Ok(())
     }
 
-    /// Prints lines for CloudWatch when a round has finished since the last ones. The outer error is
-    /// that of the output.
+    /// Prints lines for CloudWatch when a round has finished since the last ones of any process. The
+    /// outer error is that of the output.
     fn print_embedded(&mut self, out: &mut Output) -> Result<Result<(), Error>, Error> {
-        let round = match self.collector.fold() {
-            Ok(metrics) => metrics.last_round(),
-            Err(error) => return Ok(Err(error)),
-        };
-        if round.is_none() || round == self.told_round {
-            return Ok(Ok(()));
-        }
-        self.told_round = round;
         match self.collector.embed() {
             Ok(lines) => lines.iter().try_for_each(|line| out.put_text(line)).map(Ok),
             Err(error) => Ok(Err(error)),

@@ -19,6 +19,9 @@ use crate::rules::queue::document::Watched;
 use crate::rules::redrive::document::{MoveKind, Redrives};
 use crate::rules::view::metrics::gauges::{AgentsUsage, StateReading, WaitingNotices};
 
+/// The label of the folder itself, beside those of its documents.
+const FOLDER: &str = "folder";
+
 impl MetricsCollector {
     /// Reads all documents, and probes what runs.
     pub(super) fn read_state(&mut self) -> StateReading {
@@ -35,7 +38,9 @@ impl MetricsCollector {
         }
         reading.outbox = notices.and_then(|all| self.outbox(&all).ok());
         reading.moves = redrives.and_then(|all| self.moves(&all).ok());
-        reading.system = system::figures(self.store.dir(), &mut self.size);
+        let size = self.size.bytes(self.store.dir());
+        reading.documents.push((FOLDER, size.is_ok()));
+        reading.system = system::figures(self.store.dir(), size.ok().flatten());
         reading
     }
 

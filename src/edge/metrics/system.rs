@@ -1,10 +1,12 @@
 //! Figures of the system: this process, and the space of the state. What cannot be read, as the process
 //! on macOS, is unknown.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::error::if_found;
 use crate::rules::view::metrics::gauges::SystemFigures;
 
 /// The time for which the size of the state is kept: its files are looked at one by one.
@@ -12,17 +14,17 @@ const KEPT: Duration = Duration::from_secs(60);
 /// The most files that are looked at; the size of more is unknown.
 const FILES_MAX: usize = 200_000;
 
-/// The size of the state as it was last computed.
+/// The size of the state as it was last computed, or the reason why a part of it cannot be read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StateSize(Option<(Instant, Option<u64>)>);
+pub(super) struct StateSize(Option<(Instant, Result<Option<u64>, ErrorKind>)>);
 
 impl StateSize {
-    /// Returns the sum of the sizes of all files, at most a minute old.
-    fn bytes(&mut self, folder: &Path) -> Option<u64> {
+    /// Returns the sum of the sizes of all files, at most a minute old; None when there are too many.
+    pub(super) fn bytes(&mut self, folder: &Path) -> Result<Option<u64>, ErrorKind> {
         match self.0 {
             Some((at, bytes)) if at.elapsed() < KEPT => bytes,
             _ => {
-                let bytes = size(folder);
+                let bytes = size(folder).map_err(|error| error.kind());
                 self.0 = Some((clock::tick(), bytes));
                 bytes
             }
@@ -30,33 +32,34 @@ impl StateSize {
     }
 }
 
-/// Returns the sum of the sizes of the files of a folder; links are not followed. A file that goes
-/// meanwhile has none.
-fn size(folder: &Path) -> Option<u64> {
+/// Returns the sum of the sizes of the files of a folder; links are not followed. What goes meanwhile has
+/// none.
+fn size(folder: &Path) -> io::Result<Option<u64>> {
     let (mut sum, mut files) = (0_u64, 0);
     let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).ok().into_iter().flatten().flatten() {
+        for entry in if_found(std::fs::read_dir(&folder))?.into_iter().flatten() {
+            let entry = entry?;
             files += 1;
             if files > FILES_MAX {
-                return None;
+                return Ok(None);
             }
-            match entry.metadata() {
-                Ok(meta) if meta.is_dir() => folders.push(entry.path()),
-                Ok(meta) if meta.is_file() => sum = sum.saturating_add(meta.len()),
+            match if_found(entry.metadata())? {
+                Some(meta) if meta.is_dir() => folders.push(entry.path()),
+                Some(meta) if meta.is_file() => sum = sum.saturating_add(meta.len()),
                 _ => {}
             }
         }
     }
-    Some(sum)
+    Ok(Some(sum))
 }
 
 /// Reads all figures.
-pub(super) fn figures(folder: &Path, state_size: &mut StateSize) -> SystemFigures {
+pub(super) fn figures(folder: &Path, state_bytes: Option<u64>) -> SystemFigures {
     let free = rustix::fs::statvfs(folder).ok();
     let free_bytes = free.and_then(|found| found.f_bavail.checked_mul(found.f_frsize));
     let mut figures = SystemFigures {
-        state_bytes: state_size.bytes(folder),
+        state_bytes,
         free_bytes,
         descriptors: std::fs::read_dir("/proc/self/fd").ok().map(|found| found.count() as u64),
         ..SystemFigures::default()
@@ -88,6 +91,30 @@ fn add_process(stat: &str, machine: &str, figures: &mut SystemFigures) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Unknown is never 0, and never a part of the sum.
+    #[test]
+    fn size_of_a_folder_that_cannot_be_read_is_unknown() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("dlq-state-size-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("closed")).unwrap();
+        std::fs::write(folder.join("file"), "12345").unwrap();
+        std::fs::write(folder.join("closed/file"), "678").unwrap();
+        assert_eq!(size(&folder).unwrap(), Some(8));
+        assert_eq!(size(&folder.join("missing")).unwrap(), Some(0));
+        assert!(size(&folder.join("file")).is_err());
+        let mode = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.join("closed"), mode).unwrap();
+        };
+        if !rustix::process::geteuid().is_root() {
+            mode(0);
+            assert!(size(&folder).is_err());
+            mode(0o700);
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn process_figures_are_read_from_the_files_of_the_system() {

@@ -8,6 +8,7 @@ use crate::document::Keys;
 use crate::edge::supervisor::{Plan, files};
 use crate::error::Error;
 use crate::event;
+use crate::log;
 use crate::money::Usd;
 use crate::rules::investigation::budget::{self, Budget};
 use crate::rules::investigation::claim::{self, WaitedFor};
@@ -107,8 +108,10 @@ impl SessionRunner {
             let newest = parts.last().map_or(&ended.id, |last| &last.id);
             let session = self.next_part(ended, &first, newest);
             let plan = self.plan_of_next(ended, &session, spent)?;
+            let _scope = log::about(Some(&session.incident));
             let lock = self.spawn(&plan, &session)?;
             let id = session.id.clone();
+            log::info(&format!("session {id} is started"));
             sessions.sessions.push(Session { lock, ..session });
             Ok(id)
         })

@@ -97,6 +97,7 @@ impl SessionRunner {
                 log::warn(&format!("no investigation of queue '{}': {error}", session.queue_name));
                 acts.failed.push(*index);
             } else {
+                log::info(&format!("session {} is started", session.id));
                 acts.started.push((*index, session.id.clone()));
             }
         }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::regular_file;
 use crate::store;
 
 /// Longest transcript, in bytes.
@@ -26,7 +27,8 @@ impl RunningAgent {
     /// Gives a child its prompt, and begins to copy its output. Both of its pipes have to be there.
     pub(super) fn attach(mut child: Child, prompt: &Path, transcript: File) -> Result<Self, Error> {
         let failed = |error| Error::file("read", prompt, &error);
-        let mut prompt = File::open(prompt).map_err(failed)?;
+        // The agent of an earlier run may have put something else in its place.
+        let mut prompt = regular_file::open(prompt).map_err(failed)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         std::thread::spawn(move || {
             // An agent may end before it has read all of it.
@@ -68,5 +70,38 @@ fn copy(mut output: impl Read, mut transcript: File) -> io::Result<()> {
         if count <= TRANSCRIPT_MAX && kept.is_ok() {
             kept = transcript.write_all(&block[..read]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    fn cat() -> Child {
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// An agent of an earlier run could write into the folder of its session.
+    #[test]
+    fn prompt_is_a_file_and_nothing_else_in_its_place() {
+        let folder = std::env::temp_dir().join(format!("dlq-prompt-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let at = |name: &str| folder.join(name);
+        std::fs::write(at("prompt.md"), "a prompt").unwrap();
+        std::os::unix::fs::symlink(at("prompt.md"), at("link")).unwrap();
+        let error = match RunningAgent::attach(cat(), &at("link"), File::create(at("no")).unwrap())
+        {
+            Ok(_) => panic!("a link was read"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.ends_with("it is a symbolic link, not a file"), "{error}");
+        let transcript = File::create(at("transcript")).unwrap();
+        let agent = RunningAgent::attach(cat(), &at("prompt.md"), transcript).unwrap();
+        let (mut child, copied) = agent.split();
+        assert!(store::wait_for_end(&mut child).unwrap().success() && copied().is_none());
+        assert_eq!(std::fs::read_to_string(at("transcript")).unwrap(), "a prompt");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

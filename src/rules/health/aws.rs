@@ -19,6 +19,7 @@ const PAGE: usize = 1000;
 const NETWORK: &str = "check network, proxy variables and aws.endpoint_url";
 const SIGN_IN: &str =
     "sign in again, or correct aws.profile; 'aws sts get-caller-identity' tries the same";
+const SET_CLOCK: &str = "set the clock, and let NTP keep it (systemd-timesyncd or chrony)";
 const GRANT: &str = "grant it: 'dlq-doctor --policy' prints the policy";
 
 /// Returns the remedy for an error.
@@ -29,6 +30,7 @@ fn remedy(error: &ReadError) -> &'static str {
         ReadError::Missing => "check aws.region and aws.profile",
         ReadError::Network(_) | ReadError::TimedOut => NETWORK,
         ReadError::Credentials(_) => SIGN_IN,
+        ReadError::Clock(_) => SET_CLOCK,
         ReadError::Other(_) => "see what answers in the place of AWS: a proxy, or another server",
     }
 }
@@ -153,12 +155,11 @@ pub fn clock(server: Option<Timestamp>, here: Timestamp) -> Diagnosis {
     let (ahead, behind) = (here.since(server), server.since(here));
     let (span, word) = if ahead > behind { (ahead, "ahead") } else { (behind, "behind") };
     let detail = format!("{} {word}", show_span(Duration::from_secs(span.as_secs())));
-    let remedy = "set the clock, and let NTP keep it (systemd-timesyncd or chrony)";
     match span {
         _ if span > SKEW_FAILED => {
-            Diagnosis::failed(format!("{detail}; AWS refuses the signatures"), remedy)
+            Diagnosis::failed(format!("{detail}; AWS refuses the signatures"), SET_CLOCK)
         }
-        _ if span > SKEW_WARNING => Diagnosis::warning(detail, remedy),
+        _ if span > SKEW_WARNING => Diagnosis::warning(detail, SET_CLOCK),
         _ => Diagnosis::ok("within a minute of the server's"),
     }
 }

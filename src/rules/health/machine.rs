@@ -36,7 +36,7 @@ pub fn memory(available: Option<u64>, investigates: bool) -> Diagnosis {
     }
 }
 
-/// A file whose mode matters, and the mode; `Err` with the reason when it cannot be read.
+/// A file or folder whose mode matters, and the mode; `Err` with the reason when it cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedFile {
     pub path: String,

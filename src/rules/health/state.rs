@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::Diagnosis;
 use super::machine::span;
+use crate::event::stream_time::DRIFT;
 use crate::text::count;
+use crate::time::Timestamp;
 
 const MIB: u64 = 1 << 20;
 /// Space below which documents cannot be replaced for long.
@@ -18,14 +20,91 @@ const ARCHIVE_WARNING: u64 = 80;
 const ROUND_WARNING: Duration = Duration::from_secs(15 * 60);
 const ROUND_FAILED: Duration = Duration::from_secs(86_400);
 
-/// Judges the attempt to write a file into the folder.
-pub fn writable(folder: &str, written: &Result<(), String>) -> Diagnosis {
-    match written {
-        Ok(()) => Diagnosis::ok(format!("'{folder}' can be written")),
-        Err(why) => Diagnosis::failed(
-            format!("'{folder}' cannot be written: {why}"),
-            "run it as the user of the pipeline, free space, or set DLQ_STATE_DIR",
+/// The owner of a file, and this user, who has no permission for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedAccess {
+    pub owner: String,
+    pub user: String,
+    pub is_owner: bool,
+}
+
+impl DeniedAccess {
+    fn detail(&self) -> String {
+        let DeniedAccess { owner, user, is_owner } = self;
+        match is_owner {
+            true => format!("its mode gives no permission to its owner, '{user}'"),
+            false => format!("it belongs to '{owner}', and '{user}' has no permission"),
+        }
+    }
+
+    fn remedy(&self) -> String {
+        match self.is_owner {
+            true => "give the permission back: 'chmod -R u+rwX' for the state folder".into(),
+            false => format!(
+                "run it as the user of the pipeline, such as 'sudo -u {} dlq-doctor', or set \
+                 DLQ_STATE_DIR to a folder of your own",
+                self.owner
+            ),
+        }
+    }
+}
+
+/// A lock that is held all the time, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLock {
+    pub name: String,
+    pub holder: String,
+    /// The time for which it was looked at.
+    pub span: Duration,
+}
+
+/// Judges locks that are held all the time; None without any.
+pub fn held(locks: &[HeldLock]) -> Option<Diagnosis> {
+    let first = locks.first()?;
+    let names: Vec<String> =
+        locks.iter().map(|one| format!("'{}' by {}", one.name, one.holder)).collect();
+    let names = names.join(", ");
+    Some(Diagnosis::failed(
+        format!("held for more than {}: {names}; other programs wait for it", span(first.span)),
+        "see what that process waits for, or end it; a lock file is never deleted",
+    ))
+}
+
+/// Judges the attempt to write a file into the folder. `denied`: by whom the folder is closed.
+pub fn writable(
+    folder: &str,
+    written: &Result<(), String>,
+    denied: Option<&DeniedAccess>,
+) -> Diagnosis {
+    match (written, denied) {
+        (Ok(()), _) => Diagnosis::ok(format!("'{folder}' can be written")),
+        (Err(why), Some(denied)) => Diagnosis::failed(
+            format!("'{folder}' cannot be written: {why}; {}", denied.detail()),
+            denied.remedy(),
         ),
+        (Err(why), None) => Diagnosis::failed(
+            format!("'{folder}' cannot be written: {why}"),
+            "free space, or set DLQ_STATE_DIR to a folder that can be written",
+        ),
+    }
+}
+
+/// Judges the segments of the journal, by their sizes; `Err`: why one cannot be opened, and by whom it is
+/// closed.
+pub fn journal(sizes: &Result<Vec<u64>, (String, Option<DeniedAccess>)>) -> Diagnosis {
+    match sizes {
+        Err((why, Some(denied))) => {
+            Diagnosis::failed(format!("{why}; {}", denied.detail()), denied.remedy())
+        }
+        Err((why, None)) => Diagnosis::failed(
+            why,
+            "move the segment away that cannot be read; the events in it are lost",
+        ),
+        Ok(sizes) if sizes.is_empty() => Diagnosis::ok("none yet"),
+        Ok(sizes) => {
+            let bytes: u64 = sizes.iter().sum();
+            Diagnosis::ok(format!("{}, {} MiB", count(sizes.len() as u64, "segment"), bytes / MIB))
+        }
     }
 }
 
@@ -75,6 +154,8 @@ pub enum DocumentReading {
     Readable,
     /// Version of the document, and the one that the program knows.
     Newer(u64, u64),
+    /// A file that this user may not read.
+    Denied(DeniedAccess),
     /// Text that does not parse, or a file that cannot be opened. `is_cache`: the next run makes it anew.
     Damaged {
         why: String,
@@ -86,9 +167,14 @@ pub enum DocumentReading {
 pub fn documents(all: &[DocumentState]) -> Diagnosis {
     let readable = all.iter().filter(|one| one.reading == DocumentReading::Readable).count();
     let (mut failed, mut warned, mut is_newer) = (Vec::new(), Vec::new(), false);
+    let mut denied = None;
     for DocumentState { name, reading } in all {
         match reading {
             DocumentReading::Absent | DocumentReading::Readable => {}
+            DocumentReading::Denied(access) => {
+                failed.push(format!("'{name}.json': {}", access.detail()));
+                denied = Some(access);
+            }
             DocumentReading::Newer(found, known) => {
                 is_newer = true;
                 failed
@@ -99,6 +185,9 @@ pub fn documents(all: &[DocumentState]) -> Diagnosis {
             }
             DocumentReading::Damaged { why, .. } => failed.push(format!("'{name}.json': {why}")),
         }
+    }
+    if let Some(access) = denied {
+        return Diagnosis::failed(failed.join("; "), access.remedy());
     }
     if is_newer {
         let remedy = "use the programs of the newer release with this state folder";
@@ -130,9 +219,37 @@ pub fn archives(used: u64, most: u64) -> Diagnosis {
     }
 }
 
+/// The newest rounds of a journal: by its clock, and one of the future, which a wrong clock has written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LastRound {
+    pub at: Option<Timestamp>,
+    pub ahead: Option<Timestamp>,
+}
+
+impl LastRound {
+    /// Looks for it in events, the newest one first. One of the future counts while nothing newer is known.
+    pub fn find(times: impl Iterator<Item = Timestamp>, now: Timestamp) -> Self {
+        let mut found = LastRound::default();
+        for at in times {
+            if at <= now.plus(DRIFT) {
+                found.at = Some(at);
+                break;
+            }
+            found.ahead = found.ahead.or(Some(at));
+        }
+        found
+    }
+}
+
 /// Judges the age of the last round of `dlq-poll`. `interval` is that of the configuration.
-pub fn last_round(age: Option<Duration>, interval: Duration) -> Diagnosis {
-    let Some(age) = age else {
+pub fn last_round(last: LastRound, interval: Duration, now: Timestamp) -> Diagnosis {
+    if let Some(ahead) = last.ahead {
+        return Diagnosis::failed(
+            format!("a round has finished at {ahead}, which is in the future"),
+            "set the clock of the machine that polls, and let NTP keep it",
+        );
+    }
+    let Some(age) = last.at.map(|at| now.since(at)) else {
         return Diagnosis::warning("no round of dlq-poll is on record", "start the pipeline");
     };
     let detail = format!("{} ago", span(age));

@@ -19,9 +19,10 @@ pub fn table(results: &[CheckResult], width: usize) -> String {
     for one in results {
         let status = one.diagnosis.status.as_str();
         let head = format!("{}  {}  ", padded(&one.name, names), padded(status, states));
-        let mut lines = wrap(&one.diagnosis.detail, room);
-        if !one.diagnosis.remedy.is_empty() {
-            lines.extend(wrap(&format!("remedy: {}", one.diagnosis.remedy), room));
+        let [detail, remedy] = one.diagnosis.shown();
+        let mut lines = wrap(&detail, room);
+        if !remedy.is_empty() {
+            lines.extend(wrap(&format!("remedy: {remedy}"), room));
         }
         if lines.is_empty() {
             lines.push(String::new());

@@ -7,7 +7,9 @@ use super::feature::AwsFeature;
 use super::github::{self, TokenKind};
 use super::investigator::{self, DryStart};
 use super::machine::{self, CheckedFile};
-use super::state::{self, DocumentReading, DocumentState, FreeSpace};
+use super::state::{
+    self, DeniedAccess, DocumentReading, DocumentState, FreeSpace, HeldLock, LastRound,
+};
 use super::*;
 use crate::event::{Event, LINE_MAX};
 use crate::rules::http::HttpAnswer;
@@ -37,6 +39,7 @@ fn unknown_answers_of_aws_are_never_ok() {
         ReadError::Network("'h': refused".into()),
         ReadError::TimedOut,
         ReadError::Credentials("expired".into()),
+        ReadError::Clock("the clock of this machine is 1d behind (X)".into()),
         other(),
     ];
     for error in errors {
@@ -47,6 +50,9 @@ fn unknown_answers_of_aws_are_never_ok() {
         assert_ne!(Probe::from_answer::<()>(Err(error.clone())), Probe::Allowed, "{text}");
     }
     assert_diagnosis("stand-in", &aws::identity(&Err(other()), Some("h")), Skipped, "unknown");
+    let skewed = Err(ReadError::Clock("the clock is 1d behind".into()));
+    let skewed = aws::identity(&skewed, None);
+    assert!(skewed.remedy.contains("NTP") && !skewed.remedy.contains("sign in"), "{skewed:?}");
     let silent = Err(ReadError::TimedOut);
     assert_diagnosis("silent stand-in", &aws::identity(&silent, Some("h")), Failed, "no answer");
     assert_diagnosis("empty", &aws::list(&Ok(0)), Warning, "no queue");
@@ -238,6 +244,11 @@ fn investigator_and_sandbox_are_judged() {
     assert_diagnosis("off", &sandbox(SandboxMode::Off, false, true), Warning, "'off'");
 }
 
+fn access(is_owner: bool) -> DeniedAccess {
+    let owner = if is_owner { "ana" } else { "dlq" };
+    DeniedAccess { owner: owner.into(), user: "ana".into(), is_owner }
+}
+
 #[test]
 fn state_folder_is_judged() {
     use CheckStatus::{Failed, Ok as Good, Warning};
@@ -260,10 +271,39 @@ fn state_folder_is_judged() {
     assert_diagnosis("archives", &state::archives(79 * mib, 100 * mib), Good, "79 of 100");
     assert_diagnosis("archives", &state::archives(80 * mib, 100 * mib), Warning, "80 of 100");
     assert_diagnosis("archives", &state::archives(100 * mib, 100 * mib), Failed, "nothing is");
-    let round = |minutes: Option<u64>, interval: u64| {
-        let age = minutes.map(|n| Duration::from_secs(n * 60));
-        state::last_round(age, Duration::from_secs(interval))
+    let denied = |is_owner| DocumentReading::Denied(access(is_owner));
+    assert_diagnosis("other user", &one(denied(false)), Failed, "it belongs to 'dlq', and 'ana'");
+    assert!(one(denied(false)).remedy.contains("sudo -u dlq"), "{:?}", one(denied(false)));
+    assert_diagnosis("own mode", &one(denied(true)), Failed, "its owner, 'ana'");
+    let folder =
+        |denied: Option<DeniedAccess>| state::writable("/s", &Err("no".into()), denied.as_ref());
+    assert_diagnosis("folder of another", &folder(Some(access(false))), Failed, "belongs to 'dlq'");
+    assert_diagnosis("full", &folder(None), Failed, "'/s' cannot be written: no");
+    let segment = |denied| state::journal(&Err(("cannot open 'x'".into(), denied)));
+    assert!(segment(Some(access(false))).remedy.contains("sudo -u dlq"));
+    assert!(segment(None).remedy.contains("move the segment away"));
+    let lock = |name: &str| HeldLock {
+        name: name.into(),
+        holder: "process 7 ('x')".into(),
+        span: Duration::from_secs(3),
     };
+    assert_eq!(state::held(&[]), None);
+    let held = state::held(&[lock("a.lock"), lock("b.lock")]).unwrap();
+    assert_diagnosis("held", &held, Failed, "'a.lock' by process 7 ('x'), 'b.lock' by");
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let round = |minutes: Option<u64>, interval: u64| {
+        let at = minutes.map(|n| now.minus(Duration::from_secs(n * 60)));
+        let last = LastRound { at, ahead: None };
+        state::last_round(last, Duration::from_secs(interval), now)
+    };
+    let times = |minutes: &[i64]| {
+        let times = minutes.iter().map(|n| Timestamp::from_millis(now.millis() - n * 60_000));
+        state::last_round(LastRound::find(times, now), Duration::from_secs(30), now)
+    };
+    assert_diagnosis("newest of all", &times(&[2, 700]), Good, "2m ago");
+    assert_diagnosis("within the drift", &times(&[-4]), Good, "0s ago");
+    assert_diagnosis("wrong clock, since set", &times(&[2, -9999, 3]), Good, "2m ago");
+    assert_diagnosis("wrong clock", &times(&[-9999, 2]), Failed, "in the future");
     assert_diagnosis("now", &round(Some(0), 30), Good, "0s ago");
     assert_diagnosis("cron", &round(Some(15), 30), Good, "15m ago");
     assert_diagnosis("late", &round(Some(16), 30), Warning, "16m ago");

@@ -81,6 +81,13 @@ pub fn judge(service: Service, answer: &HttpAnswer, now: Timestamp) -> Outcome {
                 (Effect::Unknown, "the answer is not one of Slack's".to_owned())
             }
         },
+        // A proxy that wants a person to sign in answers with a page and 200: the notice went nowhere.
+        Service::SlackWebhook if by_status == Effect::Delivered && is_page(&answer.body) => {
+            (Effect::Unknown, "the answer is not one of Slack's".to_owned())
+        }
+        Service::PagerDuty if by_status == Effect::Delivered && is_page(&answer.body) => {
+            (Effect::Unknown, "the answer is not one of PagerDuty's".to_owned())
+        }
         Service::SlackApi | Service::SlackWebhook => match slack_word(answer) {
             Some(word) if by_status != Effect::Delivered => slack(&word, by_status),
             _ => (by_status, String::new()),
@@ -190,6 +197,11 @@ fn slack_word(answer: &HttpAnswer) -> Option<String> {
     (is_word(text) && text != "ok").then(|| text.to_owned())
 }
 
+/// Whether a body is a page for a browser.
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
 fn is_word(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=WORD_MAX).contains(&text.len()) && text.bytes().all(fits)
@@ -240,7 +252,10 @@ mod tests {
         let posted = r#"{"ok":true,"channel":"C01","ts":"1503435956.000247","message":{}}"#;
         let rows = [
             (SlackWebhook, 200, "ok", "delivered "),
-            (SlackWebhook, 200, "<html>", "delivered "),
+            (SlackWebhook, 200, "", "delivered "),
+            (SlackWebhook, 200, " <html>", "later? 0: the answer is not one of Slack's"),
+            (PagerDuty, 200, "<html>", "later? 0: the answer is not one of PagerDuty's"),
+            (Webhook, 200, "<html>", "delivered "),
             (SlackWebhook, 400, "invalid_payload", "refused: answer 400: invalid_payload"),
             (SlackWebhook, 400, "user_not_found", "refused: answer 400: user_not_found"),
             (

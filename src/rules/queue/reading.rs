@@ -65,8 +65,18 @@ pub enum ReadError {
     TimedOut,
     /// No credentials, or they are not valid.
     Credentials(String),
+    /// The clock of this machine is wrong: AWS refuses the signatures.
+    Clock(String),
     /// Something else, in the service's words.
     Other(String),
+}
+
+impl ReadError {
+    /// Whether the service has refused the request, which had no effect then.
+    pub fn is_refusal(&self) -> bool {
+        use ReadError::{Clock, Credentials, Denied, Missing, NotAuthorized, Throttled};
+        matches!(self, Denied | NotAuthorized(_) | Throttled | Missing | Credentials(_) | Clock(_))
+    }
 }
 
 impl fmt::Display for ReadError {
@@ -79,7 +89,7 @@ impl fmt::Display for ReadError {
             ReadError::Network(what) => write!(f, "network: {what}"),
             ReadError::TimedOut => f.write_str("no answer in time"),
             ReadError::Credentials(what) => write!(f, "credentials: {what}"),
-            ReadError::Other(what) => f.write_str(what),
+            ReadError::Clock(what) | ReadError::Other(what) => f.write_str(what),
         }
     }
 }

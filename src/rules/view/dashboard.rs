@@ -102,6 +102,11 @@ pub struct SourceState {
 }
 
 impl SourceState {
+    /// Returns whether no event was taken while a part could not be read: there may be some.
+    pub fn is_unknown(&self) -> bool {
+        self.newest.is_none() && (!self.problems.is_empty() || self.damaged > 0)
+    }
+
     /// Returns whether there are events and none was taken: the clock is behind, or that of their writer
     /// ahead.
     pub fn is_ahead_of_clock(&self) -> bool {

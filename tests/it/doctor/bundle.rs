@@ -9,7 +9,7 @@ use crate::support::sqs_api::FakeSqs;
 use crate::support::workbench::Bench;
 
 /// What must not be in an archive.
-const PLANTED: [&str; 10] = [
+const PLANTED: [&str; 14] = [
     "hunter2",
     "123456789012",
     "210987654321",
@@ -20,6 +20,10 @@ const PLANTED: [&str; 10] = [
     "acme-corp",
     "ops-room",
     "AKIAIOSFODNN7EXAMPLE",
+    "ghp_9876543210",
+    "acme-model",
+    "alice",
+    "o'brien",
 ];
 
 fn planted(sqs: &FakeSqs) -> Bench {
@@ -31,8 +35,9 @@ fn planted(sqs: &FakeSqs) -> Bench {
          github: {{token: {{file: {}}}}}\n\
          aws: {{region: us-east-1}}\n\
          auto_investigation:\n  enabled: true\n  agent: [acme-corp-agent, --token, hunter2]\n  \
+         model: acme-model\n  \
          target_queues: [orders-dlq]\n  \
-         queues: [{{match: orders-dlq, github: acme-corp/orders, test_command: [run, hunter2], repo: /no/acme-corp}}]\n\
+         queues: [{{match: orders-dlq, github: acme-corp/orders, test_command: [run, hunter2], repo: \"/no/acme-corp/o'brien's code\"}}]\n\
          notifications:\n  channels:\n    ops-room: {{type: webhook, url: 'http://127.0.0.1:9/acme-corp/hunter2'}}\n    \
          pager: {{type: exec, command: [acme-corp-pager, hunter2]}}\n",
         token.display()
@@ -40,7 +45,9 @@ fn planted(sqs: &FakeSqs) -> Bench {
     let file = bench.path("dlq.log").display().to_string();
     bench.set("DLQ_LOGGING_FILE", &file);
     let message = "dlq-peek[1]: warning: queue 'orders-dlq' of account 123456789012: \
-                   ghp_0123456789abcdefghijABCDEFGHIJ012345\n";
+                   ghp_0123456789abcdefghijABCDEFGHIJ012345\n\
+                   dlq-prs[1]: warning: cannot read /home/alice/x of alice@acme-corp.example, orders-dlq \
+                   and payments-dlq, for it answered ghp_9876543210…\n";
     bench.write("dlq.log", message);
     poll(&bench, &[]);
     let line = r#"{"specversion":"1.0","id":"hunter2","source":"hunter2 210987654321","type":"customer 4711","subject":"payments-dlq","time":"2026-11-22T19:57:32Z","severitytext":"hunter2","incident":"payments-dlq","data":{"body":"customer 4711"}}"#;
@@ -85,9 +92,21 @@ fn archive_holds_no_secret_body_or_name() {
     assert!(read("checks.txt").contains(hashed) || heads.matches(hashed).count() > 1, "{heads}");
     let messages = read("messages.log");
     assert!(messages.contains("dlq-peek[1]: warning: queue "), "{messages}");
-    // One that exists stays.
-    let again = bench.run("dlq-doctor", &["--bundle", "support.tar.gz"], "");
-    assert!(again.code() == 1 && again.stderr.contains("exists"), "{again:?}");
+}
+
+#[test]
+fn archive_is_written_whoever_reads_the_output_and_replaces_nothing() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 3)]);
+    let bench = bench("doctor-bundle-pipe", &sqs.url);
+    let piped = bench.shell("dlq-doctor --bundle b.tgz | true; tar tzf b.tgz");
+    assert!(piped.text().contains("dlq-doctor/checks.txt"), "{piped:?}");
+    let requests = sqs.state().requests.len();
+    for path in ["b.tgz", ".", "missing/b.tgz"] {
+        let refused = bench.run("dlq-doctor", &["--bundle", path], "");
+        assert_eq!((refused.code(), refused.text().as_str()), (1, ""), "{refused:?}");
+        assert!(refused.stderr.contains(&format!("cannot write '{path}'")), "{refused:?}");
+    }
+    assert_eq!(sqs.state().requests.len(), requests, "no check was made before");
 }
 
 #[test]

@@ -14,13 +14,17 @@ const HANGS: &str = "#!/bin/sh\necho $$ >> pids\n\
                      setsid sh -c 'echo $$ >> pids; sleep 600 & echo $! >> pids; wait' &\n\
                      sleep 600 & echo $! >> pids\nwait\n";
 
+/// What the checks start: with the environment of the program, and git and bwrap with another one.
+const PROGRAMS: [&str; 5] = ["claude", "secretive", "pager", "git", "bwrap"];
+
 fn hanging(name: &str, sqs: &FakeSqs) -> Bench {
     let mut bench = bench(name, &sqs.url);
     bench.configure(
-        "auto_investigation: {enabled: true, agent: claude, auth: {command: [secretive]}}\n\
+        "auto_investigation: {enabled: true, agent: claude, auth: {command: [secretive]}, \
+         queues: [{match: '*', repo: .}]}\n\
          notifications: {channels: {pager: {type: exec, command: [pager]}}}\n",
     );
-    for program in ["claude", "secretive", "pager"] {
+    for program in PROGRAMS {
         bench.stub(program, &HANGS.replace("pids", &format!("{program}.pids")));
     }
     bench
@@ -33,7 +37,7 @@ fn noted(folder: &Path, program: &str) -> Vec<i32> {
 }
 
 fn all_noted(bench: &Bench) -> Vec<i32> {
-    ["claude", "secretive", "pager"].iter().flat_map(|one| noted(bench.dir(), one)).collect()
+    PROGRAMS.iter().flat_map(|one| noted(bench.dir(), one)).collect()
 }
 
 #[test]
@@ -44,8 +48,11 @@ fn commands_that_hang_are_failed_checks_and_leave_no_process() {
     found.assert_failed("investigator", "does not end");
     found.assert_failed("investigator.credential", "no result within 8s");
     found.assert_failed("channel pager", "");
+    for program in PROGRAMS {
+        let pids = noted(bench.dir(), program);
+        assert!(pids.len() >= 3, "{program}: {pids:?}");
+    }
     let pids = all_noted(&bench);
-    assert!(pids.len() >= 9, "{pids:?}");
     wait_for("the end of what was started", || !pids.iter().any(|pid| is_alive(*pid)));
 }
 
@@ -55,13 +62,35 @@ fn killed_run_leaves_no_process() {
     for name in ["KILL", "TERM", "INT"] {
         let bench = hanging("doctor-killed", &sqs);
         let mut running = bench.start("dlq-doctor", &["--send"]);
-        wait_for("the commands", || all_noted(&bench).len() >= 12);
+        wait_for("the commands", || {
+            PROGRAMS.iter().all(|program| noted(bench.dir(), program).len() >= 4)
+        });
         signal(name, running.pid());
         let output = running.finish();
         assert!(output.status.code().is_none(), "a death by signal: {output:?}");
         let pids = all_noted(&bench);
         wait_for("the end of what was started", || !pids.iter().any(|pid| is_alive(*pid)));
     }
+}
+
+/// The programs of the desktop and of speech, as Linux and macOS have them.
+#[test]
+fn channels_whose_programs_hang_are_failed_checks() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
+    let mut bench = bench("doctor-channels", &sqs.url);
+    bench.configure(
+        "notifications: {channels: {desk: {type: desktop}, voice: {type: speech, engine: local}}}\n",
+    );
+    let programs = ["notify-send", "osascript", "espeak-ng", "espeak", "spd-say", "say"];
+    for program in programs {
+        bench.stub(program, &HANGS.replace("pids", &format!("{program}.pids")));
+    }
+    let found = doctor(&bench, &["--send"]);
+    found.assert_failed("channel desk", "");
+    found.assert_failed("channel voice", "");
+    let pids: Vec<i32> = programs.iter().flat_map(|one| noted(bench.dir(), one)).collect();
+    assert!(pids.len() >= 6, "{pids:?}");
+    wait_for("the end of what was started", || !pids.iter().any(|pid| is_alive(*pid)));
 }
 
 #[test]
@@ -115,5 +144,11 @@ fn wrong_configuration_ends_with_2() {
     let mut bench = Bench::new("doctor-wrong");
     bench.configure("aws: {regon: x}\n");
     assert_eq!(bench.run("dlq-doctor", &[], "").code(), 2);
-    assert_eq!(bench.run("dlq-doctor", &["--limit", "x"], "").code(), 2);
+    for limit in ["x", "0s", "0", "500ms", "2h", "99999999999999d"] {
+        let refused = bench.run("dlq-doctor", &["--limit", limit], "");
+        let expected =
+            format!("option '--limit': expected a duration from 1s to 1h, found '{limit}'");
+        assert_eq!(refused.code(), 2, "{refused:?}");
+        assert!(refused.stderr.contains(&expected), "{refused:?}");
+    }
 }

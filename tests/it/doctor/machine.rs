@@ -84,6 +84,109 @@ fn last_round_is_looked_for_in_the_journal() {
     let year = &text.split("\"time\":\"").nth(1).unwrap()[..4];
     std::fs::write(&path, text.replace(&format!("\"time\":\"{year}"), "\"time\":\"2020")).unwrap();
     doctor(&bench, &[]).assert_failed("polling", "ago");
+    std::fs::write(&path, text.replace(&format!("\"time\":\"{year}"), "\"time\":\"2999")).unwrap();
+    doctor(&bench, &[]).assert_failed("polling", "in the future");
+    // Just after a rotation the newest segment has no round yet, or is not there.
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(bench.shell("gzip -c state/journal.ndjson > state/journal.ndjson.1.gz").code(), 0);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(doctor(&bench, &["-n"]).check("polling")[0], "ok");
+    assert_eq!(doctor(&bench, &["--bundle", "b.tgz"]).check("polling")[0], "ok");
+    let heads = bench.shell("tar xOzf b.tgz dlq-doctor/journal.ndjson").text();
+    assert!(heads.contains("poll.finished") && heads.contains("health.checked"), "{heads}");
+    // What cannot be read of it is told, and the archive is written all the same.
+    std::fs::write(bench.state("journal.ndjson.1.gz"), "no gzip").unwrap();
+    doctor(&bench, &["--bundle", "damaged.tgz"]);
+    let heads = bench.shell("tar xOzf damaged.tgz dlq-doctor/journal.ndjson").text();
+    assert!(heads.contains("unreadable") && heads.contains("health.checked"), "{heads}");
+}
+
+#[test]
+fn documents_of_the_state_are_all_checked() {
+    let sqs = sqs();
+    let bench = bench("doctor-every", &sqs.url);
+    let root = env!("CARGO_MANIFEST_DIR");
+    let named = bench.shell(&format!(
+        "grep -rhA3 '^impl Document for' {root}/src/rules | sed -n 's/.*const NAME: &str = \"\\(.*\\)\".*/\\1/p'"
+    ));
+    let names: Vec<String> = named.text().lines().map(str::to_owned).collect();
+    assert!(names.len() >= 12 && names.contains(&"metrics".to_owned()), "{names:?}");
+    std::fs::create_dir_all(bench.state("")).unwrap();
+    for name in names {
+        let path = bench.state(&format!("{name}.json"));
+        std::fs::write(&path, "nonsense").unwrap();
+        let found = doctor(&bench, &[]);
+        let [status, detail, _] = found.check("state.documents");
+        assert!(status != "ok" && detail.contains(&name), "{name}: {found:#?}");
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn state_of_another_user_is_named_with_both_users() {
+    let sqs = sqs();
+    let bench = bench("doctor-other", &sqs.url);
+    poll(&bench, &[]);
+    let mode = std::fs::Permissions::from_mode;
+    let (wrapper, user) = match rustix::process::geteuid().is_root() {
+        true => ("setpriv --reuid=1234 --regid=1234 --clear-groups", "'#1234' has no permission"),
+        false => ("env", "gives no permission to its owner"),
+    };
+    let program = bin("dlq-doctor").display().to_string();
+    if bench.shell(&format!("{wrapper} {program} --version")).code() != 0 {
+        return;
+    }
+    let file = bench.state("queues.json");
+    std::fs::set_permissions(&file, mode(0)).unwrap();
+    std::fs::set_permissions(bench.state(""), mode(0o755)).unwrap();
+    let found = doctor_under(&bench, wrapper);
+    std::fs::set_permissions(&file, mode(0o600)).unwrap();
+    found.assert_failed("state.documents", user);
+    assert!(!found.check("state.documents")[2].contains("move the file away"), "{found:#?}");
+    if rustix::process::geteuid().is_root() {
+        std::fs::set_permissions(bench.state(""), mode(0o700)).unwrap();
+        let found = doctor_under(&bench, wrapper);
+        for check in ["state.writable", "state.documents", "journal"] {
+            found.assert_failed(check, "belongs to 'root', and '#1234' has no permission");
+            assert!(found.check(check)[2].contains("sudo -u root"), "{check}: {found:#?}");
+        }
+    }
+}
+
+#[test]
+fn locks_that_are_held_all_the_time_are_named() {
+    let sqs = sqs();
+    let bench = bench("doctor-held", &sqs.url);
+    poll(&bench, &[]);
+    let take = |name: &str| dlq::store::Lock::wait(&bench.state(name)).unwrap();
+    let held = ["journal.lock", "queues.lock"].map(take);
+    let found = doctor(&bench, &[]);
+    drop(held);
+    found.assert_failed("journal", "'journal.lock' by ");
+    found.assert_failed("state.documents", "'queues.lock' by ");
+}
+
+#[test]
+fn folders_that_others_can_change_are_named() {
+    let sqs = sqs();
+    let mut bench = bench("doctor-folders", &sqs.url);
+    bench.configure("features: {notify: true}\n");
+    poll(&bench, &[]);
+    let set = |name: &str, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(bench.path(name), mode).unwrap();
+    };
+    set("state", 0o700);
+    set("", 0o755);
+    assert_eq!(doctor(&bench, &[]).check("files")[0], "ok");
+    // The sticky bit keeps nobody from adding a file.
+    for (name, mode, found_mode) in [("state", 0o777, "(0777)"), ("", 0o1777, "(1777)")] {
+        set(name, mode);
+        let found = doctor(&bench, &[]);
+        found.assert_failed("files", &format!("{found_mode}: others can change it"));
+        assert!(found.check("files")[2].contains("chmod go-w '"), "{found:#?}");
+        set(name, 0o700);
+    }
 }
 
 #[test]

@@ -87,6 +87,8 @@ const FAULTS: [Fault; 6] = [
 fn with_servers(name: &str, url: &str) -> Bench {
     let mut bench = bench(name, url);
     bench.write("token", "ghp_0123456789");
+    bench.set("HOOK", format!("{url}/services/T/B/x"));
+    bench.set("TOKEN", "0123456789abcdef0123456789abcdef");
     bench.write("key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     let secrets = "chmod 600 token key";
     assert_eq!(bench.shell(secrets).code(), 0);
@@ -95,7 +97,10 @@ fn with_servers(name: &str, url: &str) -> Bench {
         "github: {{endpoint: '{url}', token: {{file: {dir}/token}}}}\n\
          auto_investigation:\n  queues: [{{match: '*', repo: {dir}/repo, github: acme/web}}]\n\
          notifications:\n  channels:\n    hook: {{type: webhook, url: '{url}/hook', secret: {{file: {dir}/key}}}}\n\
-         \x20   slow: {{type: exec, command: [/bin/true]}}\n",
+         \x20   slow: {{type: exec, command: [/bin/true]}}\n\
+         \x20   slackhook: {{type: slack, url: {{env: HOOK}}}}\n\
+         \x20   slackbot: {{type: slack, token: {{env: TOKEN}}, channel: '#ops', endpoint: '{url}/api'}}\n\
+         \x20   pagerduty: {{type: pagerduty, key: {{env: TOKEN}}, endpoint: '{url}'}}\n",
         dir = bench.dir().display(),
     ));
     bench
@@ -112,6 +117,16 @@ fn assert_each_failed(found: &Findings, fault: &str) {
             // The memory of this machine is not filled with it.
             ("aws.list", "sends a gibibyte") => found.assert_failed(name, "more than 64 MiB"),
             _ => found.assert_failed(name, ""),
+        }
+    }
+    for name in ["channel slackhook", "channel slackbot", "channel pagerduty"] {
+        match fault {
+            "sends nothing" | "sends a gibibyte" | "sends half" if name != "channel slackbot" => {}
+            _ => {
+                found.assert_failed(name, "");
+                let remedy = found.check(name)[2];
+                assert!(remedy.contains("notifications.channels"), "{name} {fault}: {found:#?}");
+            }
         }
     }
     assert_ne!(found.check("aws.identity")[0], "ok", "{fault}: {found:#?}");
@@ -189,6 +204,24 @@ fn clock_is_compared_with_the_server() {
     }
 }
 
+/// AWS refuses the signatures of a machine whose clock is wrong; the credentials are good.
+#[test]
+fn wrong_clock_is_no_fault_of_the_credentials() {
+    let server = HttpServer::start(|_, reply| {
+        let error = "<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code>\
+                     <Message>Signature expired: 20260101T120000Z is now earlier than \
+                     20260101T121500Z (20260101T123000Z - 15 min.)</Message></Error></ErrorResponse>";
+        reply.send_with(403, "text/xml", &[("date", "Thu, 01 Jan 2026 12:30:00 GMT")], error)
+    });
+    let bench = bench("doctor-skew", &server.url);
+    let found = doctor(&bench, &[]);
+    found.assert_failed("aws.identity", "the clock of this machine is ");
+    assert!(found.check("aws.identity")[2].contains("NTP"), "{found:#?}");
+    let [_, list, _] = found.check("aws.list");
+    assert_eq!(list, "not tried: the clock is wrong");
+    assert!(!found.event.to_string().contains("sign in again"), "{found:#?}");
+}
+
 #[test]
 fn logs_are_asked_by_the_aws_command() {
     let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 0)]);
@@ -208,6 +241,8 @@ fn logs_are_asked_by_the_aws_command() {
     assert!(detail.starts_with("missing: logs:FilterLogEvents (logs)"), "{found:#?}");
     let calls = std::fs::read_to_string(bench.path("calls")).unwrap();
     assert_eq!(calls.lines().count(), 3, "{calls}");
+    bench.stub("aws", "#!/bin/sh\necho '<html>sign in</html>'\n");
+    doctor(&bench, &[]).assert_failed("aws.logs", "the answer of aws is not JSON");
     bench.stub("aws", "#!/bin/sh\nexec sleep 600\n");
     doctor(&bench, &[]).assert_failed("aws.logs", "");
 }

@@ -65,6 +65,20 @@ esac"#;
     assert_no_process_left(&bench);
 }
 
+/// Each message about an incident names it, also the one that a session is started.
+#[test]
+fn start_of_a_session_is_logged_with_its_incident() {
+    let mut bench = Bench::new("start-logged");
+    agent(&mut bench, QUICK_AGENT, "");
+    let input = raised("orders", "aaaaaaaa-1", seconds_ago(0), None);
+    let output = bench.run("dlq-investigate", &["-v", "--log-format", "json"], &input);
+    assert_eq!(output.code(), 0, "{output:?}");
+    let session = sessions(&bench)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let about = output.stderr.lines().find(|line| line.contains("is started")).unwrap();
+    assert!(about.contains(&session), "{about}");
+    assert!(about.contains("\"incident\":\"aaaaaaaa-1\""), "{about}");
+}
+
 #[test]
 fn missing_agent_starts_no_cooldown() {
     let mut bench = Bench::new("missing-agent");

@@ -144,6 +144,13 @@ fn embedded_lines_replace_the_events_and_tell_growth() {
     let lines: Vec<Value> =
         output.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().all(|line| line["_aws"].is_object() && line["specversion"].is_null()));
+    // Without a new round there is nothing to tell, by whatever process.
+    let again = bench.run("dlq-metrics", &["--once", "--emf"], "");
+    assert_eq!((again.code(), again.text().as_str()), (0, ""), "{again:?}");
+    add(&bench, &heartbeat(dlq::time::Timestamp::parse("2999-01-01T00:00:00Z").unwrap()));
+    let ahead = bench.run("dlq-metrics", &["--once", "--emf"], "");
+    assert_eq!((ahead.code(), ahead.text().as_str()), (0, ""), "{ahead:?}");
+    assert!(ahead.stderr.contains("which is in the future"), "{ahead:?}");
     let raised: f64 = lines.iter().filter_map(|line| line[RAISED].as_f64()).sum();
     let events: f64 = lines
         .iter()

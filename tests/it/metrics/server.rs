@@ -100,6 +100,37 @@ fn readiness_follows_the_rounds() {
     running.kill();
 }
 
+/// A scrape waits for the state; whether the process lives is asked for all the same.
+#[test]
+fn health_is_answered_while_metrics_wait_for_the_state() {
+    let bench = with_journal("metrics-waiting");
+    let (mut running, address) = listening(&bench, &[]);
+    assert!(get(&address, "/metrics").starts_with("HTTP/1.1 200"));
+    let lock = dlq::store::Lock::wait(&bench.state("metrics.lock")).unwrap();
+    let scrapes: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    // Those that are too many do not wait.
+    let answer = get(&address, "/metrics");
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("wait for the state"),
+        "{answer}"
+    );
+    drop(lock);
+    for mut stream in scrapes.into_iter().take(2) {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    assert_eq!(running.finish().code(), 0);
+}
+
 #[test]
 fn clients_that_misbehave_stop_neither_filter_nor_server() {
     let bench = with_journal("metrics-hostile");

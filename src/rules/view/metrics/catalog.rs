@@ -193,7 +193,7 @@ metrics! {
         "Messages that are only in an archive, because they died again twice.";
     MovesRunning = "dlq_moves_running" GAUGE &["kind"], "moves", "Moves that are under way.";
     DocumentUnreadable = "dlq_state_document_unreadable" GAUGE &["document"], "1",
-        "1 when a document of the state cannot be read.";
+        "1 when a document of the state, or its folder, cannot be read.";
     StateBytes = "dlq_state_bytes" GAUGE &[], "bytes", "Size of the files of the state.";
     StateFreeBytes = "dlq_state_free_bytes" GAUGE &[], "bytes",
         "Space that is free where the state is.";

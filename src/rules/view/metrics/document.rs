@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::catalog::{Metric, MetricKind};
 use super::{OTHER, label_value};
 use crate::document::{Document, RecordKind, SetOperation};
+use crate::event::stream_time::DRIFT;
 use crate::money::Usd;
 use crate::time::Timestamp;
 
@@ -29,6 +30,9 @@ pub struct JournalPosition {
     pub segment: String,
     /// The bytes of the segment before the position, uncompressed.
     pub bytes: u64,
+    /// Whether there is damage at the position, or before it, which was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 /// Sums by the values of the labels.
@@ -79,6 +83,9 @@ pub struct FoldState {
     pub recent: VecDeque<u64>,
     /// The begin of the newest round.
     pub round_began: Option<Timestamp>,
+    /// The newest round that CloudWatch was told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_round: Option<Timestamp>,
 }
 
 /// The document `metrics.json`.
@@ -146,9 +153,15 @@ impl Metrics {
         true
     }
 
+    /// Returns the newest rounds by what they asked, without those of the future: a clock was wrong.
+    pub fn rounds_until(&self, now: Timestamp) -> impl Iterator<Item = (&String, &StoredRound)> {
+        let latest = now.plus(DRIFT);
+        self.rounds.iter().filter(move |(_, round)| round.at <= latest)
+    }
+
     /// Returns the end of the newest round of any selection.
-    pub fn last_round(&self) -> Option<Timestamp> {
-        self.rounds.values().map(|round| round.at).max()
+    pub fn last_round(&self, now: Timestamp) -> Option<Timestamp> {
+        self.rounds_until(now).map(|(_, round)| round.at).max()
     }
 }
 

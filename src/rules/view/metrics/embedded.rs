@@ -26,9 +26,15 @@ pub const LINES_MAX: usize = 300;
 /// The names and the values of the dimensions of a line.
 type Dimensions = (Vec<&'static str>, Vec<String>);
 
-/// Returns the lines, each with its LF, and notes the counters as reported. The first call notes them
-/// only: the history of the journal is not of this moment.
+/// Returns the lines, each with its LF, and notes the counters and the last round as reported. Without a
+/// round since then there are none. The first call notes the counters only: the history of the journal is
+/// not of this moment.
 pub fn embed(metrics: &mut Metrics, gauges: &[MetricSample], now: Timestamp) -> Vec<String> {
+    let round = metrics.last_round(now);
+    if round.is_none() || round == metrics.state.told_round {
+        return Vec::new();
+    }
+    metrics.state.told_round = round;
     let grown = growth(metrics);
     metrics.reported.clone_from(&metrics.counters);
     let mut groups: BTreeMap<Dimensions, Vec<(Metric, f64)>> = BTreeMap::new();

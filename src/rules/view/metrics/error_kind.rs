@@ -6,6 +6,7 @@ const KINDS: &[(&str, &[&str])] = &[
         "access_denied",
         &["access denied", "accessdenied", "not authorized", "forbidden", "permission"],
     ),
+    ("clock", &["the clock of this machine"]),
     ("credentials", &["credential", "expired token", "expiredtoken", "token", "sign in", "sso"]),
     ("throttled", &["throttl", "too many requests", "rate limit", "slow down", "429"]),
     ("timeout", &["timed out", "timeout", "no answer", "deadline"]),
@@ -31,6 +32,7 @@ mod tests {
         let rows = [
             ("access denied", "access_denied"),
             ("profile 'x': the SSO session has expired, run 'aws sso login'", "credentials"),
+            ("the clock of this machine is 1d behind (RequestExpired)", "clock"),
             ("Throttling: rate exceeded", "throttled"),
             ("no answer within 3s", "timeout"),
             ("the certificate is not trusted", "tls"),

@@ -9,6 +9,7 @@ use super::document::{Metrics, StoredRound};
 use super::error_kind::error_kind;
 use super::incident_steps::gone;
 use super::{OTHER, label_value};
+use crate::event::stream_time::DRIFT;
 use crate::event::{self, AnyPayload, Head, Line, Payload, PollFinished, Type};
 use crate::money::Usd;
 use crate::rules::queue::asked::FORGOTTEN_AFTER;
@@ -20,38 +21,46 @@ use crate::time::Timestamp;
 const SELECTIONS_MAX: usize = 16;
 
 /// Adds a line (without its LF) to the sums. An event that was just counted is not counted again; a
-/// line that is no event is only counted as such.
-pub fn fold(metrics: &mut Metrics, line: &[u8]) {
+/// line that is no event is only counted as such. Returns the moment of a round that is in the future:
+/// a clock was wrong, and such a round is counted without becoming the last one.
+pub fn fold(metrics: &mut Metrics, line: &[u8], now: Timestamp) -> Option<Timestamp> {
     let head = match event::peek(line) {
         Line::Event(head) => head,
-        Line::Object | Line::Bad(_) => return metrics.add(Metric::JournalBadLines, &[], 1),
+        Line::Object | Line::Bad(_) => {
+            metrics.add(Metric::JournalBadLines, &[], 1);
+            return None;
+        }
     };
     let Some(known) = head.known else {
         if metrics.is_new(hash(&head)) {
             metrics.add(Metric::Events, &[OTHER], 1);
         }
-        return;
+        return None;
     };
     // Others have ids of their own, and a crash repeats none of them.
     let is_repeatable =
         !matches!(known, Type::PollFinished | Type::QueuePolled | Type::InvestigationProgressed);
     if is_repeatable && !metrics.is_new(hash(&head)) {
-        return;
+        return None;
     }
     metrics.add(Metric::Events, &[known.as_str()], 1);
-    let Some(payload) = AnyPayload::read(known, line) else { return };
+    let payload = AnyPayload::read(known, line)?;
     let context = EventContext {
         incident: head.incident.as_deref(),
         at: head.time().unwrap_or_default(),
         noun: known.as_str().split('.').next().unwrap_or_default(),
         verb: known.as_str().split('.').next_back().unwrap_or_default(),
     };
+    if let AnyPayload::PollFinished(data) = &payload {
+        return take_round(metrics, context.at, data, now);
+    }
     if !take_queue(metrics, &context, &payload)
         && !take_investigation(metrics, &context, &payload)
         && !take_move(metrics, &payload)
     {
         take_other(metrics, &context, &payload);
     }
+    None
 }
 
 /// The head of an event, as far as the sums need it.
@@ -71,7 +80,6 @@ fn hash(head: &Head<'_>) -> u64 {
 fn take_queue(metrics: &mut Metrics, context: &EventContext<'_>, payload: &AnyPayload) -> bool {
     let &EventContext { incident, at, .. } = context;
     match payload {
-        AnyPayload::PollFinished(data) => take_round(metrics, at, data),
         AnyPayload::PollFailed(data) => metrics.add_error(context, &data.reason),
         AnyPayload::QueueUnreadable(data) => metrics.add_error(context, &data.reason),
         AnyPayload::QueuePolled(data) => {
@@ -112,10 +120,23 @@ fn take_queue(metrics: &mut Metrics, context: &EventContext<'_>, payload: &AnyPa
     true
 }
 
-fn take_round(metrics: &mut Metrics, at: Timestamp, data: &PollFinished) {
+/// Takes a round. Returns its moment when that is in the future.
+fn take_round(
+    metrics: &mut Metrics,
+    at: Timestamp,
+    data: &PollFinished,
+    now: Timestamp,
+) -> Option<Timestamp> {
     metrics.add(Metric::Rounds, &[], 1);
     metrics.add(Metric::AwsRequests, &[], data.api_calls);
     metrics.observe(Metric::RoundDuration, &[], data.duration_ms);
+    let latest = now.plus(DRIFT);
+    if at > latest {
+        metrics.add(Metric::Errors, &["poll", "clock"], 1);
+        return Some(at);
+    }
+    // The clock may have been wrong when this was counted, too.
+    metrics.rounds.retain(|_, round| round.at <= latest);
     let round = StoredRound {
         at,
         queues: data.queues,
@@ -128,16 +149,17 @@ fn take_round(metrics: &mut Metrics, at: Timestamp, data: &PollFinished) {
     if round.at >= known.at {
         *known = round;
     }
-    let newest = metrics.last_round().unwrap_or(at);
+    let newest = metrics.last_round(now).unwrap_or(at);
     metrics.rounds.retain(|_, round| newest.since(round.at) <= FORGOTTEN_AFTER);
     while metrics.rounds.len() > SELECTIONS_MAX {
         let oldest = metrics.rounds.iter().min_by_key(|(_, round)| round.at);
-        let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
+        let key = oldest.map(|(key, _)| key.clone())?;
         metrics.rounds.remove(&key);
     }
     if newest == at {
         metrics.state.round_began = Some(at.minus(Duration::from_millis(data.duration_ms)));
     }
+    None
 }
 
 /// Takes an event of `dlq-investigate`. Returns whether it is one.

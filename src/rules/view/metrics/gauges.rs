@@ -66,7 +66,7 @@ pub fn gauges(metrics: &Metrics, reading: &StateReading, now: Timestamp) -> Vec<
         let value = if *is_read { 0.0 } else { 1.0 };
         samples.push(MetricSample::new(Metric::DocumentUnreadable, &[name], value));
     }
-    round_samples(metrics, &mut samples);
+    round_samples(metrics, now, &mut samples);
     if let Some(watched) = &reading.watched {
         queue_samples(watched, now, &mut samples);
     }
@@ -92,8 +92,8 @@ pub fn gauges(metrics: &Metrics, reading: &StateReading, now: Timestamp) -> Vec<
     samples
 }
 
-fn round_samples(metrics: &Metrics, samples: &mut Vec<MetricSample>) {
-    for (selection, round) in &metrics.rounds {
+fn round_samples(metrics: &Metrics, now: Timestamp, samples: &mut Vec<MetricSample>) {
+    for (selection, round) in metrics.rounds_until(now) {
         let mut add = |metric, value| {
             samples.push(MetricSample { metric, labels: vec![label_value(selection)], value });
         };

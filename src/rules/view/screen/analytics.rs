@@ -263,7 +263,7 @@ fn source(page: &mut PageLines) {
     let source = &state.source;
     let when = |at: Option<Timestamp>| match at {
         Some(at) => format!("{}, {} ago", amounts::instant(at, now), amounts::age(now.since(at))),
-        None if source.is_ahead_of_clock() => "unknown".into(),
+        None if source.is_ahead_of_clock() || source.is_unknown() => "unknown".into(),
         None => "no event yet".into(),
     };
     page.field("begins", &when(source.begins), Tone::Plain);

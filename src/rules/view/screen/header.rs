@@ -108,11 +108,14 @@ fn source(ui: &Ui, look: &Look, is_long: bool, is_live: bool) -> StyledLine {
         return line;
     }
     let Some(newest) = state.source.newest else {
-        let text = match (is_long, state.source.is_ahead_of_clock()) {
-            (true, true) => format!("{name}: clock is behind"),
-            (true, false) => format!("{name}: no event yet"),
-            (false, true) => "clock behind".into(),
-            (false, false) => "no event".into(),
+        let source = &state.source;
+        let text = match (is_long, source.is_ahead_of_clock(), source.is_unknown()) {
+            (true, true, _) => format!("{name}: clock is behind"),
+            (true, false, true) => format!("{name}: not read"),
+            (true, false, false) => format!("{name}: no event yet"),
+            (false, true, _) => "clock behind".into(),
+            (false, false, true) => "not read".into(),
+            (false, false, false) => "no event".into(),
         };
         part(&text, Tone::Warning);
         return line;

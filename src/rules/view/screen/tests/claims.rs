@@ -250,6 +250,13 @@ fn views_claim_nothing_without_an_event() {
         }
         assert!(!part(StatusPart::Spend, state).contains("no investigation has"));
     }
+    for view in ScreenView::ALL {
+        for width in [80, 130] {
+            let shown = shown(&unread, view, width, 24);
+            assert!(shown.lines().next().unwrap().ends_with("journal: not read"), "{shown}");
+            assert!(!shown.contains("no event yet"), "{shown}");
+        }
+    }
 }
 
 #[test]
