@@ -100,7 +100,8 @@ install_npm() {
 # find_programs PROGRAM...: prints the folder that holds them: $DLQ_BIN when set, else the folder
 # where PATH has dlq-poll, else the release build, else the debug build.
 find_programs() {
-    local folder program
+    local folder program remedy="try 'cargo build --release', or set DLQ_BIN"
+    [ -f "$root/Cargo.toml" ] || remedy="install again, or set DLQ_BIN"
     if [ -n "${DLQ_BIN:-}" ]; then
         folder=$DLQ_BIN
     elif have dlq-poll; then
@@ -112,7 +113,7 @@ find_programs() {
     fi
     for program in "$@"; do
         [ -x "$folder/$program" ] ||
-            die 2 "no '$program' in '$folder'; try 'cargo build --release', or set DLQ_BIN"
+            die 2 "no '$program' in '$folder'; $remedy"
     done
     (cd "$folder" && pwd)
 }

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod archive;
+mod interrupted;
+mod links;
 mod prefix;
 
 use std::collections::BTreeSet;
