@@ -19,8 +19,9 @@ case ${CARGO_TARGET_DIR:-} in
 esac
 
 # say SEVERITY MESSAGE: prints one line on stderr, in the form that the programs use.
+# A standard error that nobody reads is no failure of the caller.
 say() {
-    printf '%s: %s: %s\n' "$tool" "$1" "$2" >&2
+    printf '%s: %s: %s\n' "$tool" "$1" "$2" >&2 2>/dev/null || :
 }
 
 # die STATUS MESSAGE: ends the script; 1 when running again may help, 2 when it will not.
