@@ -5,6 +5,7 @@ mod archive;
 mod interrupted;
 mod links;
 mod prefix;
+mod previous;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
