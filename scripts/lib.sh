@@ -19,8 +19,9 @@ case ${CARGO_TARGET_DIR:-} in
 esac
 
 # say SEVERITY MESSAGE: prints one line on stderr, in the form that the programs use.
+# A standard error that nobody reads is no failure of the caller.
 say() {
-    printf '%s: %s: %s\n' "$tool" "$1" "$2" >&2
+    printf '%s: %s: %s\n' "$tool" "$1" "$2" >&2 2>/dev/null || :
 }
 
 # die STATUS MESSAGE: ends the script; 1 when running again may help, 2 when it will not.
@@ -100,7 +101,8 @@ install_npm() {
 # find_programs PROGRAM...: prints the folder that holds them: $DLQ_BIN when set, else the folder
 # where PATH has dlq-poll, else the release build, else the debug build.
 find_programs() {
-    local folder program
+    local folder program remedy="try 'cargo build --release', or set DLQ_BIN"
+    [ -f "$root/Cargo.toml" ] || remedy="install again, or set DLQ_BIN"
     if [ -n "${DLQ_BIN:-}" ]; then
         folder=$DLQ_BIN
     elif have dlq-poll; then
@@ -112,7 +114,7 @@ find_programs() {
     fi
     for program in "$@"; do
         [ -x "$folder/$program" ] ||
-            die 2 "no '$program' in '$folder'; try 'cargo build --release', or set DLQ_BIN"
+            die 2 "no '$program' in '$folder'; $remedy"
     done
     (cd "$folder" && pwd)
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::args::{Given, Opt, ParseExit, help};
 use crate::config::{self, Env, Settings};
 use crate::edge::log_file::LogFile;
+use crate::edge::process;
 use crate::error::Error;
 use crate::event::{self, ToolName};
 use crate::log::{self, Format, Level};
@@ -93,6 +94,7 @@ pub fn run_private(
 
 fn begin(name: &'static str) {
     log::set_name(name);
+    process::limit_core_dumps();
     // With a handler, a write over the limit on file sizes fails and is reported. Without one the
     // signal ends the program silently. The flag itself is never read.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());

@@ -73,6 +73,17 @@ pub fn follow_parent(parent: i32) -> io::Result<()> {
     Ok(rustix::process::setrlimit(Resource::Fsize, limit)?)
 }
 
+/// Keeps the memory of this process, which may hold secrets, out of core dumps, and that of its children
+/// unless they raise the limit again. With a limit of 1 Linux neither writes a dump nor gives one to the
+/// program that collects them; with 0 that program still gets it.
+pub fn limit_core_dumps() {
+    let maximum = rustix::process::getrlimit(Resource::Core).maximum;
+    let limit =
+        rustix::process::Rlimit { current: Some(maximum.map_or(1, |most| most.min(1))), maximum };
+    // It is no reason not to run.
+    let _ = rustix::process::setrlimit(Resource::Core, limit);
+}
+
 /// Replaces this program by `argv`. Returns only on failure. `pipe` is a variable and a FIFO: the
 /// FIFO is opened for reading, and the variable holds the number of its descriptor.
 pub fn become_program(argv: &[String], pipe: Option<(&str, &Path)>) -> io::Error {

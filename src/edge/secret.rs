@@ -1,7 +1,7 @@
 //! Fetches a secret from the source that its reference names: a variable, a file or a command.
 //!
 //! Promises: a command gets no shell and no input, ten seconds and 64 KiB; a file that all users
-//! can read is refused; no error shows any of the secret.
+//! can read or change is refused; no error shows any of the secret.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -41,10 +41,16 @@ fn from_file(path: &Path) -> Result<SecretValue, Error> {
     if !meta.is_file() {
         return Err(Error::failed("read secret", path.display(), "not a regular file"));
     }
-    if meta.permissions().mode() & 0o004 != 0 {
+    let may = match meta.permissions().mode() {
+        mode if mode & 0o004 != 0 => Some("all users can read it"),
+        mode if mode & 0o002 != 0 => Some("all users can write it"),
+        mode if mode & 0o020 != 0 => Some("its group can write it"),
+        _ => None,
+    };
+    if let Some(may) = may {
         let path = path.display();
         return Err(Error::wrong(format!(
-            "cannot read secret '{path}': all users can read it; run chmod 600 '{path}'"
+            "cannot read secret '{path}': {may}; run chmod 600 '{path}'"
         )));
     }
     let mut bytes = Vec::new();
@@ -141,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn world_readable_file_is_refused_with_the_remedy() {
+    fn file_that_others_can_read_or_write_is_refused_with_the_remedy() {
         let dir = std::env::temp_dir().join(format!("dlq-secret-file-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join("token");
@@ -150,8 +156,16 @@ mod tests {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
             Secret::File(path.clone()).resolve(&Env::default())
         };
-        let error = mode(0o644).unwrap_err();
-        assert!(error.to_string().contains("chmod 600"), "{error}");
+        let refused = [
+            (0o644, "all users can read it"),
+            (0o604, "all users can read it"),
+            (0o602, "all users can write it"),
+            (0o620, "its group can write it"),
+        ];
+        for (bits, why) in refused {
+            let error = mode(bits).unwrap_err().to_string();
+            assert!(error.contains(&format!("{why}; run chmod 600")), "{bits:o}: {error}");
+        }
         assert_eq!(mode(0o640).unwrap().expose(), "hunter2");
         assert_eq!(mode(0o600).unwrap().expose(), "hunter2");
         assert!(Secret::File(dir.clone()).resolve(&Env::default()).is_err());

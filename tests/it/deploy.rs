@@ -231,6 +231,79 @@ fn cron_line_that_overlaps_ends_in_silence() {
     assert_eq!(read(bench.path("started")), "start\n");
 }
 
+/// Returns the examples of a part of dlq-service(7), as lines of shell.
+#[cfg(target_os = "linux")]
+fn examples(part: &str) -> String {
+    let page = read(concat!(env!("CARGO_MANIFEST_DIR"), "/man/dlq-service.7"));
+    let part = page.split(&format!("\n.Ss {part}\n")).nth(1).unwrap();
+    let part = part.split("\n.Ss ").next().unwrap();
+    let blocks = part.split("\n.Bd -literal -offset indent\n").skip(1);
+    let blocks = blocks.map(|block| block.split("\n.Ed").next().unwrap().replace("\\e\n", "\\\n"));
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn commands_of_the_manual_make_the_user_of_the_cron_lines() {
+    use std::os::unix::fs::MetadataExt;
+    if !is_root() {
+        return;
+    }
+    let mut bench = Bench::new("cron-user");
+    let prefix = installed(&mut bench);
+    for folder in ["etc", "lib"] {
+        std::fs::create_dir_all(bench.path(folder)).unwrap();
+    }
+    std::fs::create_dir_all(bench.path("etc/cron.d")).unwrap();
+    for name in ["passwd", "group", "shadow", "gshadow", "login.defs", "nsswitch.conf"] {
+        let _ = std::fs::copy(Path::new("/etc").join(name), bench.path("etc").join(name));
+    }
+    let commands = examples("cron").replace("/usr/local", &prefix.display().to_string());
+    assert!(commands.contains("useradd "), "{commands}");
+    // Folders of the bench in the place of those of this machine.
+    let line = format!("set -e\nmount --bind etc /etc\nmount --bind lib /var/lib\n{commands}");
+    let mut command = bench.command("unshare", &["-m", "sh", "-c", &line]);
+    let output = Running::spawn(command.stdin(Stdio::null())).finish();
+    assert_eq!(output.code(), 0, "{commands}: {output:?}");
+    let users = read(bench.path("etc/passwd"));
+    let user = users.lines().find(|line| line.starts_with("dlq:")).expect(&users);
+    let fields: Vec<&str> = user.split(':').collect();
+    assert_eq!(fields[5], "/var/lib/dlq");
+    let home = std::fs::metadata(bench.path("lib/dlq")).unwrap();
+    assert_eq!((home.uid().to_string().as_str(), home.mode() & 0o777), (fields[2], 0o700));
+    for (user, _) in cron_lines(&read(bench.path("etc/cron.d/dlq-tools"))) {
+        assert_eq!(user, "dlq");
+    }
+}
+
+#[test]
+fn sudo_accepts_the_example_and_keeps_the_environment_of_the_services() {
+    let path = deploy("sudoers/dlq-oncall");
+    let text = read(&path);
+    for (alias, all) in [("DLQ_LOOK", false), ("DLQ_ACT", true)] {
+        assert!(text.contains(&format!("\nDefaults!{alias} env_keep += \"DLQ_ENV\"\n")), "{alias}");
+        let commands = text.split(&format!("Cmnd_Alias {alias} = ")).nth(1).unwrap();
+        let commands = commands.split("\n\n").next().unwrap().split("Cmnd_Alias").next().unwrap();
+        let has_all = commands.replace("\\\n", "").split(',').any(|one| !one.trim().contains(' '));
+        assert_eq!(has_all, all, "{alias}: a command without a pattern takes all arguments");
+    }
+    let version = Command::new("visudo").arg("--version").output();
+    if !is_met(version.is_ok(), "visudo is not installed; install the package sudo") {
+        return;
+    }
+    let output = Command::new("visudo").args(["-c", "-f"]).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn manual_names_each_folder_of_files_for_services() {
+    let page = read(concat!(env!("CARGO_MANIFEST_DIR"), "/man/dlq-service.7")).to_lowercase();
+    for folder in files(&deploy("")) {
+        let name = folder.trim_end_matches("ers").trim_end_matches("er");
+        assert!(page.contains(name), "{folder}");
+    }
+}
+
 #[test]
 fn compose_file_gives_few_rights() {
     let text = read(deploy("container/compose.yaml"));

@@ -2,7 +2,10 @@
 
 #[cfg(feature = "aws")]
 mod archive;
+mod interrupted;
+mod links;
 mod prefix;
+mod previous;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods)]
 
+#[cfg(feature = "aws")]
+mod aws_account;
 mod claude;
 mod completions;
 mod dash;

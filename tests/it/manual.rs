@@ -45,6 +45,38 @@ fn documents() -> Vec<PathBuf> {
     all
 }
 
+/// Lines of examples that cannot be broken: lines of JSON, and what a program prints as a line.
+const WIDE: [(&str, &str); 6] = [
+    ("dlq-agent.7", "{\"type\":\"assistant\""),
+    ("dlq-events.5", "{\"specversion\""),
+    ("dlq-log.1", "$ dlq-log "),
+    ("dlq-notify.1", "14:03Z ERROR orders-dlq: 11 expiring"),
+    ("dlq-notify.1", "    "),
+    ("dlq-status.1", "\\(cq dlq: 3 open"),
+];
+
+/// A page of 80 columns is indented by 5, a block by its offset.
+#[test]
+fn examples_of_the_manual_fit_80_columns() {
+    let mut wide = Vec::new();
+    for page in documents().iter().filter(|page| page.extension().is_none_or(|kind| kind != "md")) {
+        let name = page.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(page).unwrap();
+        for block in text.split("\n.Bd -literal").skip(1) {
+            let block = block.split("\n.Ed").next().unwrap();
+            let (head, lines) = block.split_once('\n').unwrap();
+            let indent = 5 + if head.contains("indent") { 6 } else { 2 };
+            for line in lines.lines().map(|line| line.replace("\\e", "\\").replace("\\&", "")) {
+                let is_known = WIDE.iter().any(|(on, with)| *on == name && line.starts_with(with));
+                if indent + line.chars().count() > 80 && !is_known {
+                    wide.push(format!("{name}: {line}"));
+                }
+            }
+        }
+    }
+    assert_eq!(wide, [""; 0]);
+}
+
 #[test]
 fn manual_examples_run() {
     let mut ran = 0;

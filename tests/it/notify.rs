@@ -17,4 +17,6 @@ mod outbox;
 mod pollers;
 mod recovery;
 mod restarts;
+#[cfg(all(feature = "aws", target_os = "linux"))]
+mod secret_recipes;
 mod withdrawn;

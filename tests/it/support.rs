@@ -21,6 +21,8 @@ pub mod http;
 pub mod investigate;
 pub mod json_schema;
 #[cfg(feature = "aws")]
+pub mod moto;
+#[cfg(feature = "aws")]
 pub mod peek;
 #[cfg(feature = "aws")]
 pub mod poll;

@@ -50,6 +50,13 @@ fn archive_depends_on_commit_and_programs_alone() {
         assert!(names.contains(&name), "{name}: {list}");
     }
     assert!(!list.contains("target/"), "{list}");
+    let name = list.lines().find(|line| line.ends_with("/README.md")).unwrap();
+    let readme = Command::new("tar").arg("xOf").arg(&first).arg(name).output().unwrap();
+    let readme = String::from_utf8(readme.stdout).unwrap();
+    let links = readme.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let local: Vec<&str> = links.filter(|link| !link.contains("://")).collect();
+    assert_eq!(local, ["CHANGELOG.md", "LICENSE"]);
+    assert!(readme.contains("- HACKING.md: how to change the code"), "{readme}");
 }
 
 /// A folder outside of the checkout, which another user may not be able to reach.

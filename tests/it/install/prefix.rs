@@ -8,7 +8,7 @@ use super::{OTHER, as_user, binaries, is_root, programs, root, script, tree};
 use crate::support::workbench::{Bench, Output, Running};
 
 /// A bench with programs to install, and an empty prefix.
-fn bench(name: &str) -> (Bench, PathBuf) {
+pub fn bench(name: &str) -> (Bench, PathBuf) {
     let mut bench = Bench::new(name);
     bench.set("HOME", bench.path("home"));
     programs(&bench, "built", Path::new("/bin/sleep"));
@@ -17,13 +17,13 @@ fn bench(name: &str) -> (Bench, PathBuf) {
 }
 
 #[track_caller]
-fn install(bench: &Bench, more: &[&str]) -> Output {
+pub fn install(bench: &Bench, more: &[&str]) -> Output {
     let built = bench.path("built").display().to_string();
     script(bench, "install", &[&["--bin-dir", &built], more].concat())
 }
 
 #[track_caller]
-fn install_into(bench: &Bench, prefix: &Path) {
+pub fn install_into(bench: &Bench, prefix: &Path) {
     let output = install(bench, &["--prefix", &prefix.display().to_string()]);
     assert_eq!(output.code(), 0, "{output:?}");
     assert_eq!(output.stderr, "");
@@ -58,6 +58,11 @@ fn installation_has_everything_and_is_removed_without_a_trace() {
     let help = bench.command(prefix.join("bin/dlq-pipeline"), &["--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.starts_with("dlq-pipeline: ") && help.contains("\n    dlq-pipeline [--since"));
+    // An installation has no checkout.
+    assert!(
+        !help.contains("target/") && help.contains("$DLQ_BIN, else those beside it."),
+        "{help}"
+    );
     let wrong = bench.command(prefix.join("bin/dlq-pipeline"), &["--no"]).output().unwrap();
     let message = "dlq-pipeline: error: unexpected argument '--no'; try 'dlq-pipeline --help'\n";
     assert_eq!(String::from_utf8(wrong.stderr).unwrap(), message);

@@ -1,47 +1,16 @@
 //! Causes from logs, by the real `aws` command: against the server of moto, and against a stand-in.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::secrets;
 use crate::support::aws_logs::{FakeAws, Log, MESSAGE, Setup, VISIBILITY, aws_v1, aws_v2};
 use crate::support::claude_stub::{INIT_LINE, bench_with_stub, result_line, verdict};
+use crate::support::moto::Moto;
 use crate::support::peek::peek;
 use crate::support::poll::bench;
 use crate::support::workbench::Bench;
-
-/// Server of moto with three dead letters and their log.
-struct Moto {
-    child: Child,
-    facts: Value,
-}
-
-impl Moto {
-    fn start(python: &Path) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/moto_server.py");
-        let mut child = Command::new(python)
-            .args(["-I", "-W", "ignore", script])
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Moto { child, facts: serde_json::from_str(&line).unwrap() }
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// Returns a bench whose PATH begins with a folder of the `aws` command.
 fn bench_with(name: &str, url: &str, aws: &Path) -> Bench {

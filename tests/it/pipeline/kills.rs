@@ -1,4 +1,4 @@
-//! Real pipeline, killed at a hundred moments while new queues are raised: no notice is lost and no
+//! Real pipeline, killed again and again while new queues are raised: no notice is lost and no
 //! investigation starts twice.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::dice::{Dice, campaigns};
+use crate::support::dice::{Dice, campaigns, is_long};
 use crate::support::investigate::{
     QUICK_AGENT, agent, assert_no_process_left, investigate, read_text,
 };
@@ -17,10 +17,33 @@ use crate::support::workbench::{
     Bench, Running, arguments_of, bin, processes_of, signal, wait_for,
 };
 
-const KILLS: usize = 100;
+/// The stages of the pipeline that run on, dlq-poll first.
+const STAGES: usize = 7;
+
+/// What happens just before a kill.
+#[derive(Clone, Copy)]
+enum Moment {
+    Any,
+    /// The newest raise is in the journal and not yet printed.
+    Raised,
+    /// dlq-poll has read the depth of the new queue and not yet reported it.
+    Counted,
+}
+
+/// Returns each kind of kill, a moment and a victim, once and in a random order.
+fn kinds(dice: &mut Dice) -> Vec<(Moment, usize)> {
+    let each = |moment| (0..STAGES).map(move |victim| (moment, victim));
+    let mut kinds: Vec<_> = each(Moment::Any).chain(each(Moment::Raised)).collect();
+    kinds.push((Moment::Counted, 0));
+    for at in 1..kinds.len() {
+        let other = usize::try_from(dice.roll(at as u64 + 1)).unwrap();
+        kinds.swap(at, other);
+    }
+    kinds
+}
 
 /// Returns the processes of the stages once all of them run.
-fn stage_pids(bench: &Bench) -> Option<[i32; 7]> {
+fn stage_pids(bench: &Bench) -> Option<[i32; STAGES]> {
     let all: Vec<(i32, String)> =
         processes_of(bench).into_iter().map(|pid| (pid, arguments_of(pid))).collect();
     let find = |name: &str, more: &str| {
@@ -43,8 +66,8 @@ fn stage_pids(bench: &Bench) -> Option<[i32; 7]> {
     Some([poll, purge, investigate, prs, redrive, notify, metrics])
 }
 
-/// `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more campaigns: a longer one would
-/// take quadratic time, because each restart replays the journal.
+/// Every kind of kill comes at least once. `DLQ_LONG`, as `scripts/check --long kills` sets it, runs more
+/// campaigns of 100 kills: a longer one would take quadratic time, because each restart replays the journal.
 #[test]
 fn kills_of_stages_lose_no_notice_and_start_nothing_twice() {
     for seed in 0..campaigns() {
@@ -68,11 +91,14 @@ fn campaign(mut dice: Dice) {
     bench.set("DLQ_BIN", bin("dlq-poll").parent().unwrap());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/pipeline");
     let mut stderr = String::new();
-    // The pause before a restart doubles, so the pipeline itself is restarted now and then.
-    let mut roll = |sides: u64| dice.roll(sides);
+    // A multiple of the kills of one pipeline, and at least as many as there are kinds.
+    let kills: usize = if is_long() { 100 } else { 16 };
+    let mut left = Vec::new();
     // Each kill comes with a new queue, which has messages from the first poll on.
-    let mut queues: usize = 0;
-    while queues < KILLS {
+    let mut queues: usize = 1;
+    sqs.state().queue("q000-dlq").depth(3);
+    // The pause before a restart doubles, so the pipeline itself is restarted now and then.
+    while queues <= kills {
         let mut command = bench.command(script, &["--interval", "1s", "--", "--refresh"]);
         let mut pipeline = Running::spawn(command.stdin(Stdio::null()));
         for _ in 0..4 {
@@ -81,27 +107,26 @@ fn campaign(mut dice: Dice) {
                 found = stage_pids(&bench);
                 found.is_some()
             });
-            let moment = roll(4);
-            let (mut span, mut victim) = (60, usize::try_from(roll(7)).unwrap());
-            // Half of the kills come when the newest raise is in the journal and not yet printed.
-            if let Some(newest) = queues.checked_sub(1).filter(|_| moment < 2) {
-                let line = format!("\"queue.raised\",\"subject\":\"q{newest:03}-dlq\"");
+            if left.is_empty() {
+                left = kinds(&mut dice);
+            }
+            let (moment, victim) = left.pop().unwrap();
+            if matches!(moment, Moment::Raised) {
+                let line = format!("\"queue.raised\",\"subject\":\"q{:03}-dlq\"", queues - 1);
                 wait_for("the raise is in the journal", || {
                     read_text(&bench, "state/journal.ndjson").contains(&line)
                 });
-                span = 20;
             }
             let name = format!("q{queues:03}-dlq");
             sqs.state().queue(&name).depth(3);
             queues += 1;
-            // A quarter of the kills come when dlq-poll has read the depth and not yet reported it.
-            if moment == 2 {
+            if matches!(moment, Moment::Counted) {
                 wait_for("its messages are counted", || {
                     sqs.state().requests.iter().any(|one| one.queue == name)
                 });
-                (span, victim) = (20, 0);
             }
-            let until = Instant::now() + Duration::from_millis(roll(span));
+            let span = if matches!(moment, Moment::Any) { 60 } else { 20 };
+            let until = Instant::now() + Duration::from_millis(dice.roll(span));
             while Instant::now() < until {
                 std::hint::spin_loop();
             }

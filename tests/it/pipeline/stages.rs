@@ -58,6 +58,26 @@ fn status_2_of_stage_ends_pipeline() {
     assert!(started(&bench, "dlq-poll") <= 1);
 }
 
+/// A message that reaches nobody changes no status: the pipeline would restart for ever.
+#[test]
+fn status_2_ends_pipeline_without_a_standard_error() {
+    for end in ["closed", "without a reader"] {
+        for (args, starts) in [("--bad", 0), ("", 1)] {
+            let bench = stages("no-stderr", &[("dlq-notify", "exit 2")]);
+            let closed = if end == "closed" { "2>&-" } else { "" };
+            // A pipeline that restarts for ever is stopped.
+            let line = format!("exec timeout 20 '{SCRIPT}' {args} {closed}");
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut command = bench.command("bash", &["-c", &line]);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+            assert_eq!(command.status().unwrap().code(), Some(2), "{end}: {args}");
+            assert!(started(&bench, "dlq-poll") <= starts);
+            assert_no_process_left(&bench);
+        }
+    }
+}
+
 #[test]
 fn replay_of_8_days_or_more_is_refused() {
     let bench = stages("since", &[("dlq-poll", "exit 0")]);

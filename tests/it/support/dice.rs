@@ -11,7 +11,12 @@ impl Dice {
     }
 }
 
-/// Returns the number of campaigns: several where `DLQ_LONG` is set, as `scripts/check --long` does.
+/// Returns whether `DLQ_LONG` is set, as `scripts/check --long` does.
+pub fn is_long() -> bool {
+    std::env::var_os("DLQ_LONG").is_some()
+}
+
+/// Returns the number of campaigns.
 pub fn campaigns() -> u64 {
-    if std::env::var_os("DLQ_LONG").is_some() { 5 } else { 1 }
+    if is_long() { 5 } else { 1 }
 }

@@ -80,3 +80,11 @@ pub fn has_jq() -> bool {
     let version = std::process::Command::new("jq").arg("--version").output();
     is_met(version.is_ok(), "jq is not installed; install the package jq")
 }
+
+/// Returns whether the password store and GnuPG can be run.
+#[cfg(all(feature = "aws", target_os = "linux"))]
+pub fn has_pass() -> bool {
+    let run = |name: &str| std::process::Command::new(name).arg("--version").output();
+    let present = run("pass").is_ok() && run("gpg").is_ok();
+    is_met(present, "pass or gpg is not installed; install the package pass")
+}
