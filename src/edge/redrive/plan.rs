@@ -127,7 +127,7 @@ impl Redriver {
         let is_ending = || signals.is_ending();
         let limits = SweepLimits::of_cost(cost, &is_ending);
         let target = SweepTarget { scope: source.target.scope, url: &queue.url, name: &queue.name };
-        let now = clock::now();
+        let now = self.sqs().now(source.target.scope);
         let mut late = 0;
         let outcome = sweep(self.sqs(), target, &limits, &mut |batch| {
             for received in batch {
