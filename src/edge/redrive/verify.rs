@@ -18,9 +18,10 @@ use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::{Breaker, Trip};
+use crate::rules::redrive::consumption;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
 use crate::rules::redrive::reverify;
-use crate::rules::redrive::verification::{self, VerificationState};
+use crate::rules::redrive::verification::VerificationState;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -102,7 +103,7 @@ impl Redriver {
             added.map_err(|error| Error::failed("read destination", &to, error))?;
             if let Some(route) = source.routes.0.get_mut(&to) {
                 let (recorded, depth) = (baselines.get(&to).copied(), route.consumption.before());
-                let before = verification::baseline(recorded, count, depth);
+                let before = consumption::baseline(recorded, count, depth);
                 route.consumption = route.consumption.clone().since(before);
                 route.consumption.add_sent(count);
                 // Of a clock that was set back meanwhile nothing is known.

@@ -12,7 +12,8 @@ use crate::edge::stop_signals::StopSignals;
 use crate::log;
 use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::breaker::{Breaker, DepthCheck, Trip};
-use crate::rules::redrive::verification::{self, Consumption, VerificationState};
+use crate::rules::redrive::consumption::{Consumption, READINGS_MIN};
+use crate::rules::redrive::verification::{self, VerificationState};
 use crate::time::show_span;
 
 /// The time between two checks for a signal.
@@ -133,7 +134,7 @@ impl RedriveWatch {
         let window = self.window(mover);
         let last = mover.routes.0.values().filter_map(|route| route.sent_at).max();
         let until = last.unwrap_or_else(clock::tick) + window;
-        let backlog_until = until + verification::backlog_wait(window);
+        let backlog_until = until.max(clock::tick()) + verification::backlog_wait(window);
         let pause = verification::pause(window);
         log::info(&format!(
             "watching for {} whether messages die again, and whether they are consumed",
@@ -149,11 +150,11 @@ impl RedriveWatch {
             readings += 1;
             self.check(mover, record, 0)?;
             let now = clock::tick();
-            let is_over = now >= until && readings >= verification::READINGS_MIN;
-            match state(mover, is_over) {
+            let is_over = now >= until && readings >= READINGS_MIN;
+            match state(mover, window, is_over) {
                 VerificationState::Watching => {}
                 VerificationState::Verified => return self.conclude(mover, record),
-                VerificationState::Backlog(_) if now < backlog_until => {}
+                moving if moving.is_moving() && now < backlog_until => {}
                 state => return Ok(state),
             }
             record.update()?;
@@ -169,15 +170,17 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
     for (to, route) in used {
         let own = route::read(sqs, route.scope, &route.url)
             .map_err(|error| MoveStop::Destination { to: to.clone(), error })?;
-        route.consumption.add(own.counts);
+        let sent_at = route.sent_at;
+        let after = sent_at.map_or(Duration::ZERO, |at| clock::tick().saturating_duration_since(at));
+        route.consumption.add(own.counts, after);
     }
     Ok(())
 }
 
-fn state(mover: &Mover<'_>, is_over: bool) -> VerificationState {
+fn state(mover: &Mover<'_>, window: Duration, is_over: bool) -> VerificationState {
     let used = mover.routes.0.values().map(|route| &route.consumption);
     let used: Vec<&Consumption> = used.filter(|one| one.sent() > 0).collect();
-    verification::judge(&used, is_over)
+    verification::judge(&used, window, is_over)
 }
 
 /// Records the messages that have died into another queue.
