@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::consumption::{Consumption, ConsumptionState, NEWEST};
-use crate::text::count;
+use crate::text::{count, safe};
 
 /// The time between readings: this part of the window, within these limits.
 const READINGS: u32 = NEWEST as u32;
@@ -73,15 +73,21 @@ pub enum VerificationState {
     Backlog(u64),
     /// No message was sent.
     NothingSent,
-    /// A return may be among messages that could not be looked at.
-    ReturnsUnknown,
+    /// A return may be among messages that could not be looked at: those of the named queue, which cannot be
+    /// read, or some of the dead-letter queue.
+    ReturnsUnknown(Option<String>),
 }
 
 impl fmt::Display for VerificationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             VerificationState::Watching => f.write_str("the time for a return has not passed"),
-            VerificationState::ReturnsUnknown => f.write_str(
+            VerificationState::ReturnsUnknown(Some(queue)) => write!(
+                f,
+                "messages that die again go to '{}', which cannot be read",
+                safe(queue)
+            ),
+            VerificationState::ReturnsUnknown(None) => f.write_str(
                 "not all of the dead-letter queue could be looked at, and a message that has died again \
                  may be in it",
             ),
