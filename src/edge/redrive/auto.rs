@@ -22,6 +22,8 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::document::PullRequests;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::due::{self, DueRedrive, QueueOfCause};
+use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::reverify;
 use crate::store::Store;
 use crate::text;
 use crate::wire::{Output, StreamFilter, failed_in_part};
@@ -290,13 +292,19 @@ impl Redriver {
     fn tell_killed(&self, killed: &Move, out: &mut Output) -> Result<bool, Error> {
         let Some(_lock) = self.archives.lock(&killed.queue.arn)? else { return Ok(false) };
         let archive = killed.archive.as_deref().map(Path::new);
-        let state = archive.and_then(|path| ArchiveReader::state(path).ok()).unwrap_or_default();
+        let (state, is_read) = match archive.map(ArchiveReader::state) {
+            Some(Ok(state)) => (state, true),
+            Some(Err(_)) => (ArchiveState::default(), false),
+            None => (ArchiveState::default(), true),
+        };
         let moved = killed.moved.max(state.count(|one| one.is_sent && one.is_deleted));
         let unsettled = state.unsettled();
         let remedy = MoveStop::Interrupted.remedy(&killed.id, killed.plan.is_some());
         let detail = format!(
             "its process was killed, {} not known; {remedy}",
             match unsettled {
+                _ if !is_read =>
+                    "its archive cannot be read, and the end of its messages is".to_owned(),
                 1 => "and the end of 1 message is".to_owned(),
                 more => format!("and the end of {more} messages is"),
             }
