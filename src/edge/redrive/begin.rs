@@ -230,7 +230,7 @@ impl Redriver {
             Some(Interrupted { state, archive }) => {
                 let read = ArchiveReader::state(&archive)?;
                 self.add_sent_before(&mut source, &archive, &state.baselines)?;
-                let state = Move { finished_at: None, outcome: None, step: None, ..state };
+                let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)
             }
             None => self.first(&source, request, hash, planned)?,
