@@ -181,6 +181,8 @@ struct Findings {
     due: Vec<DueRedrive>,
     /// The redrives that a kill has interrupted.
     killed: Vec<Move>,
+    /// The redrives that have stopped before their end.
+    stopped: Vec<Move>,
 }
 
 impl Findings {
@@ -197,8 +199,23 @@ impl Findings {
                 code.iter().find(|rule| rule.matching.matches(queue))?.github.as_deref()
             }),
             killed: due::interrupted(&redrives, is_running),
+            stopped: due::stopped(&prs, &redrives).cloned().collect(),
         })
     }
+}
+
+/// Warns of redrives that have stopped, when nothing else is due: a person decides. Returns whether there
+/// are any.
+fn tell_stopped(stopped: &[Move]) -> bool {
+    for one in stopped {
+        log::warn(&format!(
+            "the redrive of queue '{}' for '{}' has not come to its end, and what has the same cause waits: {}",
+            text::safe(&one.queue.name),
+            text::safe(one.pull_request.as_deref().unwrap_or_default()),
+            reverify::go_on(one),
+        ));
+    }
+    !stopped.is_empty()
 }
 
 fn quoted_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -210,6 +227,9 @@ impl Redriver {
     /// killed. Returns whether a part failed.
     pub fn redrive_due(&self, request: &RedriveRequest, out: &mut Output) -> Result<bool, Error> {
         let found = Findings::read(&self.store, &self.code)?;
+        if found.due.is_empty() && found.killed.is_empty() {
+            return Ok(tell_stopped(&found.stopped));
+        }
         let mut failed = false;
         for killed in found.killed.iter().filter(|_| !self.dry_run) {
             failed |= self.tell_killed(killed, out)?;
