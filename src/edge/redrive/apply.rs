@@ -160,7 +160,8 @@ impl RedriveRun<'_, '_> {
         let mover = &*self.mover;
         let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
         log::warn(&format!(
-            "as many messages have moved as queue '{}' had at the begin, and more have come meanwhile: {} in it",
+            "{} of queue '{}' moved: all that it had at the begin, or more; others have come meanwhile: {} in it",
+            text::count(mover.counts.sent, "message"),
             mover.queue.name,
             match own.counts.depth() {
                 1 => "1 message is".to_owned(),
