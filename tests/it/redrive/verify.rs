@@ -44,7 +44,7 @@ fn redrive_that_was_killed_stays_open() {
     let_die(&mut sqs, &source, &dlq, &bodies(30));
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let bench = bench("redrive-verify-killed", &server.url);
-    let args = [&ALL[..], &["--rate", "2", "--hold", "1s", "orders-dlq"]].concat();
+    let args = [&ALL[..], &["--rate", "5", "--hold", "1s", "orders-dlq"]].concat();
     let mut running = bench.start("dlq-redrive", &args);
     wait_for("some are consumed", || consumer.consumed().len() >= 10);
     running.kill();
