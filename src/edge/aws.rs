@@ -117,6 +117,12 @@ impl Sqs {
         &self.clients.scopes[scope].region
     }
 
+    /// Returns the present time of the server of a scope, with which times of its messages are compared:
+    /// the clock of this machine may be off.
+    pub fn now(&self, scope: usize) -> crate::time::Timestamp {
+        self.clients.scopes[scope].answers.server_time()
+    }
+
     /// Returns the name of a scope's account; empty when it has a number only.
     pub fn account(&self, scope: usize) -> &str {
         &self.clients.scopes[scope].scope.account

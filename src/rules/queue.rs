@@ -14,6 +14,7 @@ pub mod monitor;
 pub mod reading;
 pub mod redrive_graph;
 pub mod schedule;
+pub mod server_clock;
 pub mod survey_gap;
 pub mod threshold;
 pub mod unmatched_pattern;

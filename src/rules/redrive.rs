@@ -14,13 +14,15 @@
 //! - [`ramp`]: canary, ramp, rest: the number of messages of each step.
 //! - [`rate`]: how many messages travel at once, and within a second.
 //! - [`breaker`]: when dead letters that arrive stop a redrive.
-//! - [`verification`]: how long returns are looked for, and whether a consumer is at work.
+//! - [`consumption`]: whether what was sent was consumed, by the counts of a destination.
+//! - [`verification`]: how long returns are looked for, and what the end is.
 //! - [`parking`]: which message has died too often to be sent again.
 //! - [`due`]: which fixes are live, so that their messages may go home without a person.
 
 pub mod archive;
 pub mod batch;
 pub mod breaker;
+pub mod consumption;
 pub mod copies;
 pub mod dedup_id;
 pub mod destination;

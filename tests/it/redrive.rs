@@ -13,6 +13,7 @@ mod places;
 mod plan;
 mod refusals;
 mod restore;
+mod resume;
 mod service;
 mod sources;
 mod unknown;

@@ -14,7 +14,10 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 
+use super::error::date;
 use crate::clock;
+use crate::rules::queue::server_clock::ServerClock;
+use crate::time::Timestamp;
 
 /// A scope that has answered nothing for this long is not asked again by the same request.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
@@ -30,6 +33,10 @@ struct AnswerState {
     answered: AtomicBool,
     /// The URL that is asked.
     url: OnceLock<String>,
+    /// The clock of the server.
+    clock: Mutex<ServerClock>,
+    /// The moment from which its answers are timed.
+    origin: OnceLock<Instant>,
 }
 
 impl Answers {
@@ -47,6 +54,22 @@ impl Answers {
     /// Returns the URL of the first request; `None` before it.
     pub(super) fn url(&self) -> Option<&str> {
         self.0.url.get().map(String::as_str)
+    }
+
+    /// Returns the time of the server, by the dates of its answers.
+    pub(super) fn server_time(&self) -> Timestamp {
+        let at = self.age();
+        self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).now(at, clock::now())
+    }
+
+    fn hear(&self, date: Timestamp) {
+        let at = self.age();
+        self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).hear(date, at);
+    }
+
+    fn age(&self) -> Duration {
+        let now = clock::tick();
+        now.saturating_duration_since(*self.0.origin.get_or_init(|| now))
     }
 
     fn is_silent(&self) -> bool {
@@ -77,10 +100,13 @@ impl Intercept for RequestCounter {
 
     fn read_after_transmit(
         &self,
-        _: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if let Some(date) = date(context.response()) {
+            self.1.hear(date);
+        }
         self.1.0.answered.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -226,7 +226,7 @@ where
 }
 
 /// Returns the time of an answer.
-fn date(answer: &HttpResponse) -> Option<Timestamp> {
+pub(super) fn date(answer: &HttpResponse) -> Option<Timestamp> {
     let text = answer.headers().get("date")?;
     let millis = DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?.to_millis().ok()?;
     Some(Timestamp::from_millis(millis))

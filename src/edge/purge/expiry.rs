@@ -35,6 +35,8 @@ struct Archived {
     known: u64,
     /// The messages that have come after the begin.
     late: u64,
+    /// The begin, on the clock of SQS.
+    begun: Timestamp,
     oldest_sent_at: Option<Timestamp>,
 }
 
@@ -62,7 +64,9 @@ impl Purger {
         let _lock = self.lock(target, "archive queue")?;
         let known = self.archives.known_ids(&target.queue.arn)?;
         let mut record = MoveRecord::begin(&self.store, state)?;
-        let (mut archived, head) = (Archived::default(), head_of(&record.state));
+        let begun = self.sqs().now(target.scope);
+        let (mut archived, head) =
+            (Archived { begun, ..Archived::default() }, head_of(&record.state));
         let at_once = at_once(before.depth(), target.queue.fifo);
         let cost = cost(before.depth(), target.queue.fifo, at_once);
         let stop = || signals.is_ending();
@@ -108,7 +112,8 @@ impl Purger {
         let oldest = messages().filter_map(sent_at).min();
         archived.oldest_sent_at = archived.oldest_sent_at.into_iter().chain(oldest).min();
         let new: Vec<_> = messages().filter(|one| !known.contains(&id_hash(&one.id))).collect();
-        let late = |one: &&Message| purge::has_come_after(one, head.at);
+        let begun = archived.begun;
+        let late = |one: &&Message| purge::has_come_after(one, begun);
         archived.late += messages().filter(late).count() as u64;
         archived.known += (batch.len() - new.len()) as u64;
         if !new.is_empty() {

@@ -92,7 +92,7 @@ impl Purger {
         self.refuse_investigated(target)?;
         let archive = self.archives.create(&head_of(&state))?;
         state.archive = Some(archive.path().display().to_string());
-        let begun = state.begun_at;
+        let begun = self.sqs().now(target.scope);
         let record = MoveRecord::begin(&self.store, state)?;
         let mut purge = Purge {
             purger: self,
@@ -164,7 +164,8 @@ impl Purge<'_> {
     /// Archives the chosen messages of a batch, and deletes them.
     fn take(&mut self, batch: &[Received]) -> Result<BatchFate, Error> {
         let now = clock::now();
-        let prints: Vec<Option<String>> = batch.iter().map(|one| self.chosen(one, now)).collect();
+        let there = self.purger.sqs().now(self.target.scope);
+        let prints: Vec<Option<String>> = batch.iter().map(|one| self.chosen(one, there)).collect();
         let chosen = || batch.iter().zip(&prints).filter(|(_, print)| print.is_some());
         // One that was deleted before is in the archive already.
         let new: Vec<_> = chosen()

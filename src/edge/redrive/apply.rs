@@ -117,9 +117,17 @@ impl RedriveRun<'_, '_> {
         self.watch.verify(self.mover, self.record).map(Some)
     }
 
-    /// Waits for the result of the steps that an interrupted run may have been waiting for.
+    /// Looks for returns of what an interrupted run has sent, and waits for the result of the steps that it
+    /// may have been waiting for, before anything else is sent.
     fn prove_earlier(&mut self) -> Result<(), MoveStop> {
+        if self.mover.counts.sent == 0 {
+            return Ok(());
+        }
+        let is_known = self.watch.look_late(self.mover, self.record, self.pace.hold)?;
         let ramp = self.pace.ramp;
+        if !is_known && ramp.canary > 0 {
+            return Err(MoveStop::NotConsumed(self.watch.unknown_returns()));
+        }
         for route in self.mover.routes.0.values_mut() {
             route.proven = ramp.proven_before(route.consumption.sent());
         }
@@ -152,7 +160,8 @@ impl RedriveRun<'_, '_> {
         let mover = &*self.mover;
         let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
         log::warn(&format!(
-            "as many messages have moved as queue '{}' had at the begin, and more have come meanwhile: {} in it",
+            "{} of queue '{}' moved: all that it had at the begin, or more; others have come meanwhile: {} in it",
+            text::count(mover.counts.sent, "message"),
             mover.queue.name,
             match own.counts.depth() {
                 1 => "1 message is".to_owned(),

@@ -22,6 +22,8 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::document::PullRequests;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::due::{self, DueRedrive, QueueOfCause};
+use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::reverify;
 use crate::store::Store;
 use crate::text;
 use crate::wire::{Output, StreamFilter, failed_in_part};
@@ -179,6 +181,8 @@ struct Findings {
     due: Vec<DueRedrive>,
     /// The redrives that a kill has interrupted.
     killed: Vec<Move>,
+    /// The redrives that have stopped before their end.
+    stopped: Vec<Move>,
 }
 
 impl Findings {
@@ -195,8 +199,23 @@ impl Findings {
                 code.iter().find(|rule| rule.matching.matches(queue))?.github.as_deref()
             }),
             killed: due::interrupted(&redrives, is_running),
+            stopped: due::stopped(&prs, &redrives).cloned().collect(),
         })
     }
+}
+
+/// Warns of redrives that have stopped, when nothing else is due: a person decides. Returns whether there
+/// are any.
+fn tell_stopped(stopped: &[Move]) -> bool {
+    for one in stopped {
+        log::warn(&format!(
+            "the redrive of queue '{}' for '{}' has not come to its end, and what has the same cause waits: {}",
+            text::safe(&one.queue.name),
+            text::safe(one.pull_request.as_deref().unwrap_or_default()),
+            reverify::go_on(one),
+        ));
+    }
+    !stopped.is_empty()
 }
 
 fn quoted_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -208,6 +227,9 @@ impl Redriver {
     /// killed. Returns whether a part failed.
     pub fn redrive_due(&self, request: &RedriveRequest, out: &mut Output) -> Result<bool, Error> {
         let found = Findings::read(&self.store, &self.code)?;
+        if found.due.is_empty() && found.killed.is_empty() {
+            return Ok(tell_stopped(&found.stopped));
+        }
         let mut failed = false;
         for killed in found.killed.iter().filter(|_| !self.dry_run) {
             failed |= self.tell_killed(killed, out)?;
@@ -290,13 +312,19 @@ impl Redriver {
     fn tell_killed(&self, killed: &Move, out: &mut Output) -> Result<bool, Error> {
         let Some(_lock) = self.archives.lock(&killed.queue.arn)? else { return Ok(false) };
         let archive = killed.archive.as_deref().map(Path::new);
-        let state = archive.and_then(|path| ArchiveReader::state(path).ok()).unwrap_or_default();
+        let (state, is_read) = match archive.map(ArchiveReader::state) {
+            Some(Ok(state)) => (state, true),
+            Some(Err(_)) => (ArchiveState::default(), false),
+            None => (ArchiveState::default(), true),
+        };
         let moved = killed.moved.max(state.count(|one| one.is_sent && one.is_deleted));
         let unsettled = state.unsettled();
         let remedy = MoveStop::Interrupted.remedy(&killed.id, killed.plan.is_some());
         let detail = format!(
             "its process was killed, {} not known; {remedy}",
             match unsettled {
+                _ if !is_read =>
+                    "its archive cannot be read, and the end of its messages is".to_owned(),
                 1 => "and the end of 1 message is".to_owned(),
                 more => format!("and the end of {more} messages is"),
             }

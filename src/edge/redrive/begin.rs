@@ -93,21 +93,27 @@ impl Redriver {
         let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
         let Some(open) = all.interrupted_redrive(&queue.arn) else { return Ok(()) };
         let Some(archive) = open.archive.as_deref().map(Path::new) else { return Ok(()) };
+        let failed = |why| Err(Error::failed("redrive queue", &queue.name, why));
         let unsettled = match ArchiveReader::state(archive) {
             Ok(state) => state.unsettled(),
-            Err(_) if !archive.exists() => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => {
+                return failed(format!(
+                    "redrive {id} was interrupted, and its archive tells what it has sent: {error}; when \
+                     that can be read, 'dlq-redrive apply --resume {id}' goes on with it; --force begins \
+                     anew, which may send messages twice",
+                    id = open.id,
+                ));
+            }
         };
         if unsettled == 0 {
             return Ok(());
         }
-        let why = format!(
+        failed(format!(
             "redrive {id} was interrupted with {messages} whose end is not known: 'dlq-redrive apply \
              --resume {id}' goes on with it; --force begins anew, which may send them twice",
             id = open.id,
             messages = text::count(unsettled, "message"),
-        );
-        Err(Error::failed("redrive queue", &queue.name, why))
+        ))
     }
 
     /// Goes on with an interrupted redrive.
@@ -224,7 +230,7 @@ impl Redriver {
             Some(Interrupted { state, archive }) => {
                 let read = ArchiveReader::state(&archive)?;
                 self.add_sent_before(&mut source, &archive, &state.baselines)?;
-                let state = Move { finished_at: None, outcome: None, step: None, ..state };
+                let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)
             }
             None => self.first(&source, request, hash, planned)?,

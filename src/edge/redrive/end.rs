@@ -46,21 +46,23 @@ impl RedriveRun<'_, '_> {
         match (result, right) {
             (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
             (Ok(found), LateVerification::Tells) => {
+                let found = match state.returned {
+                    0 => found.to_string(),
+                    returned => Trip::Returned(returned).to_string(),
+                };
                 log::warn(&format!(
                     "{sent} of redrive {id}: {found}; the redrive has not come to its end: {}",
                     reverify::go_on(state)
                 ));
                 Ok(true)
             }
-            (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), right) => {
-                let outcome = match right {
-                    LateVerification::Tells => MoveOutcome::Aborted,
-                    LateVerification::Settles => {
-                        state.verified = Some(false);
-                        MoveOutcome::Unverified
-                    }
-                };
-                self.abort(&stop, outcome).map(|()| true)
+            (Err(MoveStop::Tripped(Trip::Returned(count))), LateVerification::Settles) => {
+                state.returned = state.returned.max(count);
+                // It has come to its end before; what is seen now is in its numbers.
+                self.complete(Some(VerificationState::Verified), begun)
+            }
+            (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), LateVerification::Tells) => {
+                self.abort(&stop, MoveOutcome::Aborted).map(|()| true)
             }
             (Err(stop), _) => {
                 log::warn(&format!(
@@ -138,6 +140,7 @@ impl RedriveRun<'_, '_> {
         };
         let detail = stop.to_string();
         let remedy = stop.remedy(&state.id, state.plan.is_some());
+        state.remedy = Some(remedy.clone());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",
             state.queue.name,

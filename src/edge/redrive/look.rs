@@ -15,8 +15,8 @@ use crate::rules::redrive::breaker::{Breaker, DepthCheck, LookProgress, QueueLoo
 use crate::rules::redrive::destination;
 
 /// The most messages that a look receives, and the time for which it hides them.
-const LOOK_MAX: u64 = 2000;
-const LOOK_HOLD: Duration = Duration::from_secs(60);
+pub(super) const LOOK_MAX: u64 = 2000;
+pub(super) const LOOK_HOLD: Duration = Duration::from_secs(60);
 /// The most messages that are held at once during a look.
 const LOOK_HELD_MAX: u64 = 10_000;
 
@@ -30,6 +30,8 @@ pub(super) struct LookPlace<'a> {
     pub(super) in_flight: u64,
     /// Whether its own redrive policy moves messages on, for which a receive counts.
     pub(super) moves_on: bool,
+    /// The time for which messages are hidden: after a kill for as long.
+    pub(super) hold: Duration,
 }
 
 impl<'a> LookPlace<'a> {
@@ -38,7 +40,7 @@ impl<'a> LookPlace<'a> {
         let queue = mover.queue;
         let target = SweepTarget { scope: mover.scope, url: &queue.url, name: &queue.name };
         let moves_on = mover.own_receives_max.is_some();
-        LookPlace { target, depth, in_flight, moves_on }
+        LookPlace { target, depth, in_flight, moves_on, hold: LOOK_HOLD }
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) fn look(
     }
     let stop = || signals.is_ending();
     let limits = SweepLimits {
-        hold: LOOK_HOLD,
+        hold: place.hold,
         held_max: LOOK_HELD_MAX,
         most: Some(LOOK_MAX),
         deadline: None,
@@ -99,8 +101,8 @@ pub(super) struct OtherGraves(BTreeMap<String, Option<OtherGrave>>);
 
 impl OtherGraves {
     /// Adds the queues that the messages of the destinations go to when they die again, before one is
-    /// sent there. `is_late` when some were sent before.
-    pub(super) fn open(&mut self, mover: &Mover<'_>, is_late: bool) {
+    /// sent there. The depth of one shows nothing about messages that were sent before.
+    pub(super) fn open(&mut self, mover: &Mover<'_>) {
         for (to, route) in &mover.routes.0 {
             let other = route.dies_into.as_ref().filter(|arn| **arn != mover.queue.arn);
             let Some(arn) = other.filter(|arn| !self.0.contains_key(*arn)) else { continue };
@@ -112,6 +114,10 @@ impl OtherGraves {
                         "messages that die again in '{to}' go to '{name}', which is watched as well"
                     ));
                     let depth = read.counts.depth();
+                    let mut sources = mover.routes.0.values();
+                    let is_late = sources.any(|route| {
+                        route.dies_into.as_ref() == Some(arn) && route.consumption.sent() > 0
+                    });
                     let breaker = if is_late { Breaker::late(depth) } else { Breaker::new(depth) };
                     let moves_on = read.redrive.is_some();
                     Some(OtherGrave { scope: route.scope, url, name, moves_on, breaker })
@@ -146,6 +152,12 @@ impl OtherGraves {
         Ok(())
     }
 
+    /// Returns the name of one that cannot be read.
+    pub(super) fn unreadable(&self) -> Option<String> {
+        let (arn, _) = self.0.iter().find(|(_, grave)| grave.is_none())?;
+        Some(destination::queue_name(arn).unwrap_or(arn).to_owned())
+    }
+
     /// Looks at the end of a step. Returns whether it is known that no message has died into one of them.
     pub(super) fn conclude(
         &self,
@@ -170,7 +182,7 @@ impl OtherGraves {
 impl OtherGrave {
     fn place(&self, depth: u64) -> LookPlace<'_> {
         let target = SweepTarget { scope: self.scope, url: &self.url, name: &self.name };
-        LookPlace { target, depth, in_flight: 0, moves_on: self.moves_on }
+        LookPlace { target, depth, in_flight: 0, moves_on: self.moves_on, hold: LOOK_HOLD }
     }
 }
 

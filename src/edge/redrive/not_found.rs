@@ -17,10 +17,7 @@ pub(super) fn tell(
     for id in &unseen {
         log::warn(&format!("message '{id}' was not found in queue '{queue}'"));
     }
-    // An age chooses nothing on a good day.
-    let is_choice = selection.body.is_some() || !selection.attributes.is_empty();
-    let is_nothing =
-        (is_choice || !selection.fingerprints.is_empty()) && !has_any && unseen.is_empty();
+    let is_nothing = selection.has_conditions() && !has_any && unseen.is_empty();
     if is_nothing {
         let causes: Vec<&str> = selection.fingerprints.iter().map(String::as_str).collect();
         let why = match causes.as_slice() {

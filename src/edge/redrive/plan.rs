@@ -127,7 +127,7 @@ impl Redriver {
         let is_ending = || signals.is_ending();
         let limits = SweepLimits::of_cost(cost, &is_ending);
         let target = SweepTarget { scope: source.target.scope, url: &queue.url, name: &queue.name };
-        let now = clock::now();
+        let now = self.sqs().now(source.target.scope);
         let mut late = 0;
         let outcome = sweep(self.sqs(), target, &limits, &mut |batch| {
             for received in batch {
@@ -234,13 +234,21 @@ impl Redriver {
     ) -> Result<bool, Error> {
         let depth = source.attributes.counts.depth();
         let cost = sweep_cost::cost(depth, source.target.queue.fifo, 1);
-        let mut destinations: BTreeMap<String, u64> = BTreeMap::new();
+        let (mut destinations, mut refused) =
+            (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
         for index in plan.iter().flat_map(|plan| plan.planned.ids.values()) {
             let planned = plan.and_then(|plan| plan.planned.arns.get(*index as usize));
-            let arn = source.destinations.given.as_ref().or(planned);
-            *destinations.entry(arn.cloned().unwrap_or_default()).or_default() += 1;
+            // The origin of a message is known when it is received; before that, where its queue has others.
+            match source.destinations.foresee(planned.map(String::as_str)) {
+                Ok(arn) => *destinations.entry(arn).or_default() += 1,
+                Err(why) => *refused.entry(why.to_string()).or_default() += 1,
+            }
         }
-        let messages = plan.map_or(depth, |plan| plan.planned.ids.len() as u64);
+        for (why, count) in &refused {
+            log::warn(&format!("{} of the plan refused: {why}", text::count(*count, "message")));
+        }
+        let refusals: u64 = refused.values().sum();
+        let messages = plan.map_or(depth, |plan| plan.planned.ids.len() as u64 - refusals);
         let data = RedrivePlanned {
             queue: source.target.queue.clone(),
             plan: plan.map(|plan| plan.hash.clone()),
@@ -251,7 +259,7 @@ impl Redriver {
             reason: request.reason.clone(),
         };
         out.line(&planned_line(source, clock::now(), data))?;
-        Ok(false)
+        Ok(refusals > 0)
     }
 }
 

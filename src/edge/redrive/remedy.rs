@@ -2,6 +2,8 @@
 
 use super::stop::{MoveStop, UnseenMessages};
 use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::verification::VerificationState;
+use crate::text::safe;
 
 impl MoveStop {
     /// Returns what a person can do, as a clause. A redrive `of_a_plan` goes on with the same plan.
@@ -24,6 +26,10 @@ impl MoveStop {
             MoveStop::Unseen(UnseenMessages::Behind(_)) => {
                 "begin anew, and choose the earlier messages of their groups as well".to_owned()
             }
+            MoveStop::NotConsumed(VerificationState::ReturnsUnknown(Some(queue))) => format!(
+                "allow this program to read '{}'; then {resume}, or with --canary 0 without that knowledge",
+                safe(queue)
+            ),
             MoveStop::KnownId { .. } => format!("five minutes later {resume}"),
             MoveStop::File(_) => format!("when the file can be written {resume}"),
             _ => resume,

@@ -6,8 +6,9 @@ use std::time::Instant;
 use crate::edge::aws::Sqs;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError};
+use crate::rules::redrive::consumption::Consumption;
 use crate::rules::redrive::ramp::DestinationProgress;
-use crate::rules::redrive::verification::{Consumption, DestinationSettings};
+use crate::rules::redrive::verification::DestinationSettings;
 
 /// The size that a queue accepts when it does not say it, in bytes.
 const SIZE_MAX: u64 = 1_048_576;

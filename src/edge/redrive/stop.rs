@@ -57,7 +57,7 @@ impl MoveStop {
         match self {
             MoveStop::Tripped(trip) => trip.word(),
             MoveStop::Interrupted => "interrupted",
-            MoveStop::NotConsumed(VerificationState::ReturnsUnknown) => "returns_unknown",
+            MoveStop::NotConsumed(VerificationState::ReturnsUnknown(_)) => "returns_unknown",
             MoveStop::NotConsumed(_) => "not_consumed",
             MoveStop::Refused { .. } => "destination_refused",
             MoveStop::FewReceives { .. } => "receives",

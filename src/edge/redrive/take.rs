@@ -7,7 +7,7 @@ use super::stop::MoveStop;
 use crate::edge::aws::Received;
 use crate::edge::sweep::{BatchFate, Fate};
 use crate::error::Error;
-use crate::rules::redrive::verification;
+use crate::rules::redrive::consumption;
 
 impl RedriveRun<'_, '_> {
     /// Moves the messages of a batch that are meant, `quota` at most, and so many at once. What it does
@@ -83,7 +83,7 @@ impl RedriveRun<'_, '_> {
         let mut is_new = false;
         for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
             let recorded = known.get(arn).copied();
-            let before = verification::baseline(recorded, 0, route.consumption.before());
+            let before = consumption::baseline(recorded, 0, route.consumption.before());
             route.consumption = route.consumption.clone().since(before);
             is_new |= known.insert(arn.clone(), before).is_none();
         }

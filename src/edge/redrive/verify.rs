@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apply::{Pace, RedriveRun};
-use super::look::{LookPlace, look};
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::record::RedriveRecord;
@@ -17,10 +16,11 @@ use crate::edge::archive::ArchiveReader;
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::breaker::{Breaker, Trip};
+use crate::rules::redrive::breaker::Breaker;
+use crate::rules::redrive::consumption;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
 use crate::rules::redrive::reverify;
-use crate::rules::redrive::verification::{self, VerificationState};
+use crate::rules::redrive::verification::VerificationState;
 use crate::time::Timestamp;
 use crate::wire::Output;
 
@@ -59,7 +59,6 @@ impl Redriver {
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         watch.breaker = Breaker::late(source.attributes.counts.depth());
-        watch.open_graves(&mover);
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
             ramp: request.ramp,
@@ -83,8 +82,7 @@ impl Redriver {
             is_thorough,
             unseen,
         };
-        let depth = source.attributes.counts.depth();
-        let result = redrive.look_and_verify(depth);
+        let result = redrive.look_and_verify();
         let failed = redrive.finish_late(result, right, begun)?;
         signals.end();
         Ok(failed)
@@ -102,7 +100,7 @@ impl Redriver {
             added.map_err(|error| Error::failed("read destination", &to, error))?;
             if let Some(route) = source.routes.0.get_mut(&to) {
                 let (recorded, depth) = (baselines.get(&to).copied(), route.consumption.before());
-                let before = verification::baseline(recorded, count, depth);
+                let before = consumption::baseline(recorded, count, depth);
                 route.consumption = route.consumption.clone().since(before);
                 route.consumption.add_sent(count);
                 // Of a clock that was set back meanwhile nothing is known.
@@ -136,12 +134,9 @@ impl Redriver {
 
 impl RedriveRun<'_, '_> {
     /// Looks for returns that have come before, then watches.
-    fn look_and_verify(&mut self, depth: u64) -> Result<VerificationState, MoveStop> {
+    fn look_and_verify(&mut self) -> Result<VerificationState, MoveStop> {
         self.record.enter(MoveStep::Verify)?;
-        let look = look(self.mover, LookPlace::own(self.mover, depth, 0), &self.watch.signals)?;
-        if look.returned > 0 {
-            return Err(MoveStop::Tripped(Trip::Returned(look.returned)));
-        }
+        self.watch.look_late(self.mover, self.record, self.pace.hold)?;
         self.watch.verify(self.mover, self.record)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::look::{LookPlace, OtherGraves, look};
+use super::look::{LOOK_HOLD, LOOK_MAX, LookPlace, OtherGraves, look};
 use super::mover::Mover;
 use super::record::RedriveRecord;
 use super::route::{self, MoveRoute};
@@ -12,9 +12,12 @@ use crate::edge::stop_signals::StopSignals;
 use crate::log;
 use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::breaker::{Breaker, DepthCheck, Trip};
-use crate::rules::redrive::verification::{self, Consumption, VerificationState};
+use crate::rules::redrive::consumption::{Consumption, READINGS_MIN};
+use crate::rules::redrive::verification::{self, VerificationState};
 use crate::time::show_span;
 
+/// The pause before a queue is looked at again, while others hide messages of it.
+const HIDDEN_PAUSE: Duration = Duration::from_secs(1);
 /// The time between two checks for a signal.
 const SIGNAL_CHECK: Duration = Duration::from_millis(200);
 
@@ -45,7 +48,35 @@ impl RedriveWatch {
 
     /// Adds the queues that messages of the destinations die into, before one is sent there.
     pub(super) fn open_graves(&mut self, mover: &Mover<'_>) {
-        self.graves.open(mover, mover.counts.sent > 0);
+        self.graves.open(mover);
+    }
+
+    /// Looks for returns of what an earlier run has sent: in this queue, whose messages it hides for a
+    /// `hold` at most, and in those that messages of the destinations die into. Returns whether all of the
+    /// latter can be read.
+    pub(super) fn look_late(
+        &mut self,
+        mover: &Mover<'_>,
+        record: &mut RedriveRecord<'_>,
+        hold: Option<Duration>,
+    ) -> Result<bool, MoveStop> {
+        self.open_graves(mover);
+        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
+        let mut place = LookPlace::own(mover, own.counts.depth(), 0);
+        place.hold = hold.map_or(LOOK_HOLD, |hold| hold.min(LOOK_HOLD));
+        record.hold_for(place.hold)?;
+        let look = look(mover, place, &self.signals)?;
+        let others = match look.returned {
+            0 => self.graves.conclude(mover, &self.signals),
+            count => Err(MoveStop::Tripped(Trip::Returned(count))),
+        };
+        note_return(record, others)?;
+        Ok(self.graves.unreadable().is_none())
+    }
+
+    /// Returns the state of a step whose returns are not known.
+    pub(super) fn unknown_returns(&self) -> VerificationState {
+        VerificationState::ReturnsUnknown(self.graves.unreadable())
     }
 
     /// Reads the depth of the queue and compares it with what it must be.
@@ -78,6 +109,7 @@ impl RedriveWatch {
         let DepthCheck::Look(arrivals) = self.breaker.check(own.counts.depth(), deleted) else {
             return Ok(());
         };
+        record.hold_for(LOOK_HOLD)?;
         let place = LookPlace::own(mover, own.counts.depth(), in_flight);
         let look = look(mover, place, &self.signals)?;
         record.document.state.returned = record.document.state.returned.max(look.returned);
@@ -90,16 +122,29 @@ impl RedriveWatch {
         mover: &Mover<'_>,
         record: &mut RedriveRecord<'_>,
     ) -> Result<VerificationState, MoveStop> {
-        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
-        let depth = own.counts.depth();
-        let look = look(mover, LookPlace::own(mover, depth, 0), &self.signals)?;
-        record.document.state.returned = record.document.state.returned.max(look.returned);
         let deleted = mover.counts.deleted - self.deleted_before;
-        let is_known = self.breaker.conclude(depth, deleted, look).map_err(MoveStop::Tripped)?;
+        let until = clock::tick() + LOOK_HOLD;
+        record.hold_for(LOOK_HOLD)?;
+        let is_known = loop {
+            let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
+            let counts = own.map_err(MoveStop::Queue)?.counts;
+            let depth = counts.depth();
+            let look = look(mover, LookPlace::own(mover, depth, 0), &self.signals)?;
+            record.document.state.returned = record.document.state.returned.max(look.returned);
+            let is_known =
+                self.breaker.conclude(depth, deleted, look).map_err(MoveStop::Tripped)?;
+            // A look that was killed has hidden them; of too many no look sees all.
+            let is_hidden =
+                counts.in_flight > 0 && depth <= LOOK_MAX && mover.own_receives_max.is_none();
+            if is_known || !is_hidden || clock::tick() >= until {
+                break is_known;
+            }
+            self.pause(mover, HIDDEN_PAUSE);
+        };
         let others = self.graves.conclude(mover, &self.signals);
         match note_return(record, others)? && is_known {
             true => Ok(VerificationState::Verified),
-            false => Ok(VerificationState::ReturnsUnknown),
+            false => Ok(self.unknown_returns()),
         }
     }
 
@@ -133,7 +178,7 @@ impl RedriveWatch {
         let window = self.window(mover);
         let last = mover.routes.0.values().filter_map(|route| route.sent_at).max();
         let until = last.unwrap_or_else(clock::tick) + window;
-        let backlog_until = until + verification::backlog_wait(window);
+        let backlog_until = until.max(clock::tick()) + verification::backlog_wait(window);
         let pause = verification::pause(window);
         log::info(&format!(
             "watching for {} whether messages die again, and whether they are consumed",
@@ -149,11 +194,11 @@ impl RedriveWatch {
             readings += 1;
             self.check(mover, record, 0)?;
             let now = clock::tick();
-            let is_over = now >= until && readings >= verification::READINGS_MIN;
-            match state(mover, is_over) {
+            let is_over = now >= until && readings >= READINGS_MIN;
+            match state(mover, window, is_over) {
                 VerificationState::Watching => {}
                 VerificationState::Verified => return self.conclude(mover, record),
-                VerificationState::Backlog(_) if now < backlog_until => {}
+                moving if moving.is_moving() && now < backlog_until => {}
                 state => return Ok(state),
             }
             record.update()?;
@@ -169,15 +214,18 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
     for (to, route) in used {
         let own = route::read(sqs, route.scope, &route.url)
             .map_err(|error| MoveStop::Destination { to: to.clone(), error })?;
-        route.consumption.add(own.counts);
+        let sent_at = route.sent_at;
+        let after =
+            sent_at.map_or(Duration::ZERO, |at| clock::tick().saturating_duration_since(at));
+        route.consumption.add(own.counts, after);
     }
     Ok(())
 }
 
-fn state(mover: &Mover<'_>, is_over: bool) -> VerificationState {
+fn state(mover: &Mover<'_>, window: Duration, is_over: bool) -> VerificationState {
     let used = mover.routes.0.values().map(|route| &route.consumption);
     let used: Vec<&Consumption> = used.filter(|one| one.sent() > 0).collect();
-    verification::judge(&used, is_over)
+    verification::judge(&used, window, is_over)
 }
 
 /// Records the messages that have died into another queue.

@@ -102,8 +102,10 @@ impl Trip {
 impl fmt::Display for Trip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trip::Returned(1) => f.write_str("1 message has died again after it was sent"),
-            Trip::Returned(n) => write!(f, "{n} messages have died again after they were sent"),
+            Trip::Returned(1) => f.write_str("at least 1 message has died again after it was sent"),
+            Trip::Returned(n) => {
+                write!(f, "at least {n} messages have died again after they were sent")
+            }
             Trip::Arrivals(n) => write!(
                 f,
                 "{} arrived in the dead-letter queue, and not all of it could be \

@@ -14,13 +14,13 @@ const BODIES_MAX: usize = 2000;
 /// The contents that a run of a redrive has sent.
 #[derive(Debug, Clone, Default)]
 pub struct SentContents {
-    /// The moment before the first send.
+    /// The moment before the first send, on the clock of SQS.
     begun_at: Option<Timestamp>,
     bodies: HashSet<IdHash>,
 }
 
 impl SentContents {
-    /// Adds a message that is about to be sent. One that came meanwhile is not added: of several that
+    /// Adds a message that is about to be sent, when the clock of SQS shows `now`. One that came meanwhile is not added: of several that
     /// others write with one body, the next would be taken for a copy of it.
     pub fn add(&mut self, message: &Message, now: Timestamp) {
         self.begun_at.get_or_insert(now);
@@ -42,7 +42,10 @@ impl SentContents {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::rules::queue::server_clock::ServerClock;
 
     fn message(body: &str, sent: Option<&str>) -> Message {
         let system = sent.map(|at| ("SentTimestamp".to_owned(), at.to_owned()));
@@ -67,6 +70,23 @@ mod tests {
         ];
         for (rule, body, at, expected) in rows {
             assert_eq!(sent.is_copy(&message(body, at)), expected, "{rule}");
+        }
+    }
+
+    /// The clock of a machine may be ten minutes off: what is a copy does not depend on it.
+    #[test]
+    fn copies_are_told_by_the_time_of_the_server() {
+        let ms = Duration::from_millis;
+        for skew in [-600_000, 0, 600_000] {
+            let mut server = ServerClock::default();
+            server.hear(Timestamp::from_millis(1_000_000), ms(500));
+            let own = Timestamp::from_millis(1_000_600 + skew);
+            let mut sent = SentContents::default();
+            sent.add(&message("a", Some("10")), server.now(ms(700), own));
+            let rows = [("999000", false), ("1005000", true), ("1300000", true), ("400000", false)];
+            for (at, expected) in rows {
+                assert_eq!(sent.is_copy(&message("a", Some(at))), expected, "{skew} {at}");
+            }
         }
     }
 }

@@ -75,6 +75,13 @@ pub fn origin(message: &Message) -> Option<&str> {
 }
 
 impl Destinations {
+    /// Foresees where a plan sends a message whose origin is not known yet: to one of the sources.
+    pub fn foresee(&self, planned: Option<&str>) -> Result<String, NoDestination> {
+        let is_source =
+            |arn: &&str| self.sources.is_empty() || self.sources.iter().any(|one| one == arn);
+        self.judge(planned.filter(is_source), planned)
+    }
+
     /// Decides where a message goes, by its origin and by what a plan says of it.
     pub fn judge(
         &self,
@@ -213,5 +220,28 @@ mod tests {
         let unknown = NoDestination::Unknown { sources: 2 };
         assert_eq!(unknown.to_string(), "it has no origin, and its queue has 2 sources; give --to");
         assert!(unknown.is_of_one_message());
+    }
+
+    #[test]
+    fn plan_is_foreseen_to_go_to_a_source_only() {
+        let edited =
+            |planned: &str| Err(NoDestination::Edited { planned: planned.into(), origin: None });
+        // given, sources, planned
+        type Row<'a> =
+            (&'a str, Option<&'a str>, &'a [&'a str], &'a str, Result<String, NoDestination>);
+        let rows: [Row<'_>; 6] = [
+            ("a source", None, &[A, B], B, Ok(B.into())),
+            ("the only source", None, &[A], A, Ok(A.into())),
+            ("no source", None, &[A], B, edited(B)),
+            ("none of several", None, &[A, B], FIFO, edited(FIFO)),
+            ("the sources are not known", None, &[], B, Ok(B.into())),
+            ("given", Some(B), &[A], A, Ok(B.into())),
+        ];
+        for (rule, given, sources, planned, expected) in rows {
+            let given = given.map(str::to_owned);
+            let sources = sources.iter().map(|arn| (*arn).to_owned()).collect();
+            let all = Destinations { own: DLQ.into(), given, sources };
+            assert_eq!(all.foresee(Some(planned)), expected, "{rule}");
+        }
     }
 }

@@ -128,11 +128,18 @@ pub struct Move {
     pub verify_until: Option<Timestamp>,
     /// Whether the messages were seen to be consumed and to stay gone; null when nobody has watched.
     pub verified: Option<bool>,
+    /// The remedy after it has stopped, as a clause; null otherwise, and after a kill.
+    pub remedy: Option<String>,
     /// Whether the pull request has a comment about the end.
     pub commented: bool,
 }
 
 impl Move {
+    /// Returns its record when it goes on after it has stopped.
+    pub fn reopened(self) -> Self {
+        Move { finished_at: None, outcome: None, step: None, remedy: None, ..self }
+    }
+
     /// Whether messages leave the queue by it.
     pub fn deletes(&self) -> bool {
         !matches!(self.kind, MoveKind::Expiry | MoveKind::Restore)

@@ -25,7 +25,7 @@ pub enum NotRestored {
     Doubtful,
     /// The message was sent to its destination.
     Sent,
-    /// The message was not deleted from its queue.
+    /// The move has not deleted the message; others may have.
     NotDeleted,
 }
 
@@ -44,7 +44,7 @@ impl NotRestored {
             ),
             NotRestored::Sent => Some("sent to their destination; --force restores them as well"),
             NotRestored::NotDeleted => {
-                Some("never deleted from their queue; --force restores them as well")
+                Some("not known to be deleted from their queue; --force restores them as well")
             }
         }
     }

@@ -32,9 +32,10 @@ pub fn judge(state: &Move, sent: u64) -> Result<LateVerification, String> {
 /// Returns how an open redrive goes on, as a clause.
 pub fn go_on(state: &Move) -> String {
     let plan = if state.plan.is_some() { " PLAN" } else { "" };
-    match state.returned {
-        0 => format!("'dlq-redrive apply --resume {}{plan}' goes on with it", state.id),
-        _ => "look for the cause before another redrive".to_owned(),
+    match (&state.remedy, state.returned) {
+        (Some(remedy), _) => remedy.clone(),
+        (None, 0) => format!("'dlq-redrive apply --resume {}{plan}' goes on with it", state.id),
+        (None, _) => "look for the cause before another redrive".to_owned(),
     }
 }
 
@@ -77,7 +78,9 @@ mod tests {
         assert_eq!(go_on(&state), "'dlq-redrive apply --resume m' goes on with it");
         let planned = Move { plan: Some("0".into()), ..state.clone() };
         assert_eq!(go_on(&planned), "'dlq-redrive apply --resume m PLAN' goes on with it");
-        let returned = Move { returned: 1, ..state };
+        let returned = Move { returned: 1, ..state.clone() };
         assert_eq!(go_on(&returned), "look for the cause before another redrive");
+        let refused = Move { remedy: Some("begin anew, with --to".into()), ..state };
+        assert_eq!(go_on(&refused), "begin anew, with --to");
     }
 }

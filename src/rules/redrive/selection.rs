@@ -50,13 +50,16 @@ pub enum LeftOut {
 impl Selection {
     /// Returns whether every message meets the conditions.
     pub fn takes_all(&self) -> bool {
-        self.fingerprints.is_empty()
-            && self.ids.is_empty()
-            && self.body.is_none()
-            && self.attributes.is_empty()
-            && self.older.is_none()
-            && self.newer.is_none()
-            && self.blocked.is_empty()
+        !self.has_conditions() && self.ids.is_empty() && self.blocked.is_empty()
+    }
+
+    /// Whether it chooses by what messages are, not by their ids.
+    pub fn has_conditions(&self) -> bool {
+        !self.fingerprints.is_empty()
+            || self.body.is_some()
+            || !self.attributes.is_empty()
+            || self.older.is_some()
+            || self.newer.is_some()
     }
 
     /// Judges a message by its fingerprint, and by its age at `now`.

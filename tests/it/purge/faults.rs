@@ -186,3 +186,21 @@ fn messages_that_come_meanwhile_do_not_stand_for_those_that_others_read() {
     let data = &output.single("purge.completed")["data"];
     assert_eq!((output.code, &data["left"]), (1, &json!(3)), "{output:?}");
 }
+
+/// Times of messages are those of SQS.
+#[test]
+fn clock_that_is_behind_makes_no_message_late() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 1)]);
+    let minutes = |count: u64| std::time::Duration::from_secs(count * 60);
+    let sent = dlq::clock::now().plus(minutes(9)).millis();
+    let message = json!({
+        "MessageId": "m0", "ReceiptHandle": "m0", "Body": "a",
+        "Attributes": {"SentTimestamp": sent.to_string()},
+    });
+    let body = json!({"Messages": [message]}).to_string();
+    sqs.state().receive = Behavior::Body(body.leak());
+    sqs.state().ahead = Some(minutes(10));
+    let output = confirmed(&bench("purge-clock", &sqs.url), "orders-dlq");
+    let data = &output.single("purge.completed")["data"];
+    assert_eq!((output.code, &data["messages"]), (0, &json!(1)), "{output:?}");
+}

@@ -135,21 +135,21 @@ fn filling_queue_is_emptied_without_chasing() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let (source, dlq) = create_pair(&mut sqs, "orders");
-    let_die(&mut sqs, &source, &dlq, &bodies(200));
+    let_die(&mut sqs, &source, &dlq, &bodies(60));
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let bench = bench("redrive-filling", &server.url);
     let mut running =
         bench.start("dlq-redrive", &[&["apply"], &QUICK[..], &["orders-dlq"]].concat());
     crate::support::poll::read_until(&mut running, "redrive.started");
     // Dead letters of another cause, and of another sender.
-    for n in 0..60 {
+    for n in 0..20 {
         sqs.send(&dlq, &format!("other {n}"));
     }
     let output = running.finish();
     let moved = consumer.consumed().len() as u64;
     let left = sqs.depth(&dlq);
-    assert_eq!((output.code(), moved + left), (0, 260), "{}", output.stderr);
-    assert!(moved >= 200, "{moved}");
+    assert_eq!((output.code(), moved + left), (0, 80), "{}", output.stderr);
+    assert!(moved >= 60, "{moved}");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn stopped_consumer_is_no_success() {
         (all.code, &completed["verified"], &completed["moved"]),
         (1, &json!(false), &json!(4))
     );
-    assert!(all.stderr.contains("its consumer has stopped or is behind"), "{}", all.stderr);
+    assert!(all.stderr.contains("its consumer has stopped"), "{}", all.stderr);
     assert_eq!(last_move(&bench)["outcome"], "unverified");
     // The consumer is back: the redrive can be verified afterwards.
     consumer.switch(Mode::Succeeds);

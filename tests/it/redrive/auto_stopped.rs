@@ -12,7 +12,7 @@ use crate::support::poll::bench;
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{Bench, Output, event, is_alive, processes_of, signal, wait_for};
 
-const AUTO: [&str; 3] = ["--auto", "--wait", "2s"];
+const AUTO: [&str; 3] = ["--auto", "--wait", "1s"];
 
 fn events(output: &Output, kind: &str) -> Vec<Value> {
     let all = output
@@ -107,11 +107,12 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
     let Some(server) = SqsServer::start() else { return };
     let mut sqs = server.client();
     let rows = [
-        ("whole", Mode::Succeeds, "acme/shop"),
-        ("broken", Mode::Fails, "acme/shop"),
-        ("elsewhere", Mode::Succeeds, "acme/bills"),
+        ("whole", Mode::Succeeds, Mode::Succeeds, "acme/shop"),
+        ("broken", Mode::Fails, Mode::Succeeds, "acme/shop"),
+        ("second", Mode::Succeeds, Mode::Fails, "acme/shop"),
+        ("elsewhere", Mode::Succeeds, Mode::Succeeds, "acme/bills"),
     ];
-    for (name, mode, repository) in rows {
+    for (name, mode, second_mode, repository) in rows {
         let (source, dlq) = create_pair(&mut sqs, "orders");
         let (other, other_dlq) = create_pair(&mut sqs, "bills");
         for url in [&source, &dlq, &other, &other_dlq] {
@@ -120,7 +121,7 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
         let_die(&mut sqs, &source, &dlq, &bodies(3));
         let_die(&mut sqs, &other, &other_dlq, &bodies(2));
         let first = Consumer::start(&server, &source, mode);
-        let second = Consumer::start(&server, &other, Mode::Succeeds);
+        let second = Consumer::start(&server, &other, second_mode);
         let mut bench = bench(&format!("redrive-auto-queues-{name}"), &server.url);
         let (queue, fingerprint) = planned(&bench);
         record_fix(&bench, &queue, &fingerprint, "opened", json!("2026-11-29T11:00:00Z"));
@@ -147,6 +148,16 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
                 assert_eq!((output.code(), ends), (0, vec![own, others]), "{}", output.stderr);
                 assert_eq!((first.consumed().len(), second.consumed().len()), (3, 2));
             }
+            "second" => {
+                assert_eq!((output.code(), ends), (1, vec![own, others]), "{}", output.stderr);
+                let expected = [("orders-dlq", "completed", 3), ("bills-dlq", "aborted", 1)];
+                assert_eq!(
+                    recorded(&bench),
+                    expected
+                        .map(|(name, end, moved)| { (name.to_owned(), json!(end), json!(moved)) })
+                );
+                assert_eq!((first.consumed().len(), second.consumed().len()), (3, 0));
+            }
             "elsewhere" => {
                 assert_eq!((output.code(), ends), (0, vec![own]), "{}", output.stderr);
                 let told =
@@ -158,7 +169,55 @@ fn queues_with_the_cause_of_a_fix_follow_one_after_the_other() {
                 assert_eq!((output.code(), ends), (1, vec![own]), "{}", output.stderr);
                 assert!(output.stderr.contains(waiting), "{}", output.stderr);
                 assert_eq!((second.consumed().len(), sqs.depth(&other_dlq)), (0, 2));
+                let again = bench.run("dlq-redrive", &["--due"], "");
+                let told =
+                    "the redrive of queue 'orders-dlq' for 'acme/shop#12' has not come to its end";
+                assert!(again.code() == 1 && again.stderr.contains(told), "{}", again.stderr);
             }
         }
     }
+}
+
+/// Returns queue, outcome and number of moved messages of each redrive, in their order.
+fn recorded(bench: &Bench) -> Vec<(String, Value, Value)> {
+    let text = std::fs::read_to_string(bench.state("redrives.json")).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let moves = all["moves"].as_array().unwrap().iter();
+    let name = |one: &Value| one["queue"]["name"].as_str().unwrap().to_owned();
+    moves.map(|one| (name(one), one["outcome"].clone(), one["moved"].clone())).collect()
+}
+
+#[test]
+fn kill_at_the_second_queue_of_a_fix_leaves_the_first_verified() {
+    const OTHER: &str = "11111111-2222-8333-8444-777777777777";
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let (other, other_dlq) = create_pair(&mut sqs, "bills");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let_die(&mut sqs, &other, &other_dlq, &bodies(2));
+    let first = Consumer::start(&server, &source, Mode::Succeeds);
+    let mut bench = bench("redrive-auto-second-killed", &server.url);
+    let (queue, fingerprint) = planned(&bench);
+    record_fix(&bench, &queue, &fingerprint, "opened", json!("2026-11-29T11:00:00Z"));
+    add_incident(&bench, OTHER, "bills-dlq", &queue, &fingerprint);
+    bench.configure(
+        "features: {auto_redrive: true}\n\
+         auto_investigation: {queues: [{match: bills-*, github: acme/shop}]}\n",
+    );
+    let mut filter = bench.start("dlq-redrive", &AUTO);
+    filter.write(deployed());
+    wait_for("the canary of the second queue travels", || sqs.depth(&other) == 1);
+    signal("KILL", i32::try_from(last_move(&bench)["pid"].as_i64().unwrap()).unwrap());
+    let output = filter.finish();
+    let name = |one: &Value| one["data"]["queue"]["name"].as_str().unwrap().to_owned();
+    let names = |kind: &str| events(&output, kind).iter().map(name).collect::<Vec<_>>();
+    assert_eq!(names("redrive.completed"), ["orders-dlq"], "{}", output.stderr);
+    assert_eq!((output.code(), names("redrive.aborted")), (1, vec!["bills-dlq".to_owned()]));
+    let ends: Vec<_> = recorded(&bench).into_iter().map(|one| (one.0, one.1)).collect();
+    let expected = [("orders-dlq", "completed"), ("bills-dlq", "aborted")];
+    assert_eq!(ends, expected.map(|(name, end)| (name.to_owned(), json!(end))));
+    let again = bench.run("dlq-redrive", &AUTO, deployed());
+    assert_eq!((again.code(), again.text()), (0, deployed()), "{}", again.stderr);
+    assert_eq!((first.consumed().len(), sqs.depth(&other)), (3, 1), "nothing else has moved");
 }

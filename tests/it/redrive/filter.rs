@@ -9,6 +9,7 @@ use super::{bodies, create_pair, last_move, let_die};
 use crate::support::consumer::{Consumer, Mode};
 use crate::support::event_lines::{heartbeat, seconds_ago};
 use crate::support::poll::{bench, parse_output};
+use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::{Bench, Running, event, is_alive, processes_of, signal, wait_for};
 
@@ -181,4 +182,30 @@ fn redrive_that_could_not_begin_is_tried_again_while_lines_flow() {
     let output = filter.finish();
     assert_eq!((output.code(), sqs.depth(&dlq)), (1, 0), "a part has failed: {}", output.stderr);
     assert_eq!(last_move(&bench)["outcome"], "completed");
+}
+
+/// What is due was read before another process has redriven it.
+#[test]
+fn redrive_that_was_made_meanwhile_is_not_made_again() {
+    let sqs = FakeSqs::start().with_queues(&[("orders", 0), ("orders-dlq", 2)]);
+    let mut bench = bench("redrive-due-meanwhile", &sqs.url);
+    let plan = bench.run("dlq-redrive", &["plan", "--to", "orders", "orders-dlq"], "").text();
+    let lines: Vec<Value> = plan.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (queue, fingerprint) = (&lines[0]["queue"], lines[1]["fingerprint"].as_str().unwrap());
+    record_fix(&bench, queue, fingerprint, "opened", json!("2026-11-29T11:00:00Z"));
+    bench.configure("features: {auto_redrive: true}");
+    sqs.state().requests.clear();
+    sqs.state().queue("orders-dlq").behavior = Behavior::Hold;
+    let mut running = bench.start("dlq-redrive", &["--due"]);
+    wait_for("it reads the queue", || sqs.state().count("GetQueueAttributes") > 0);
+    let at = "2026-11-29T12:00:00Z";
+    let made = json!({
+        "id": "made", "kind": "redrive", "queue": queue, "session": SESSION, "begun_at": at,
+        "updated_at": at, "finished_at": at, "outcome": "completed",
+    });
+    bench.write("state/redrives.json", json!({"version": 1, "moves": [made]}).to_string());
+    sqs.state().queue("orders-dlq").behavior = Behavior::Normal;
+    let output = running.finish();
+    assert_eq!((output.code(), output.text()), (0, String::new()), "{}", output.stderr);
+    assert_eq!(sqs.state().count("ReceiveMessage"), 0, "nothing is received");
 }

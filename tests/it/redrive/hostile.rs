@@ -9,7 +9,7 @@ use crate::support::peek::{create_dlq_with, peek};
 use crate::support::poll::bench;
 use crate::support::pty::Pty;
 use crate::support::sqs_api::FakeSqs;
-use crate::support::sqs_server::SqsServer;
+use crate::support::sqs_server::{Client, SqsServer};
 use crate::support::workbench::{Bench, bin};
 
 /// What a terminal must never get from a pattern: a title, a colour, a bell, a line that is overwritten.
@@ -111,18 +111,14 @@ fn move_that_cannot_be_recorded_moves_nothing() {
     }
 }
 
-/// A message that was looked at before the one that shows the cause is looked at again.
-#[test]
-fn messages_before_the_example_of_their_cause_travel_as_well() {
-    let Some(server) = SqsServer::start() else { return };
-    let mut sqs = server.client();
+/// Makes the newest of the dead letters the only example of a cause that a log has told. Returns the URL of
+/// their source.
+fn sample_cause(sqs: &mut Client, bench: &Bench) -> String {
     let opaque: Vec<String> = (0..4).map(|n| format!("an opaque message of order {n}")).collect();
     let opaque: Vec<&str> = opaque.iter().map(String::as_str).collect();
-    create_dlq_with(&mut sqs, "orders-dlq", &opaque);
+    create_dlq_with(sqs, "orders-dlq", &opaque);
     let source = sqs.call("GetQueueUrl", &json!({"QueueName": "orders"}));
-    let source = source["QueueUrl"].as_str().unwrap().to_owned();
-    let bench = bench("redrive-logged", &server.url);
-    let sampled = peek(&bench, &["orders-dlq"]);
+    let sampled = peek(bench, &["orders-dlq"]);
     let bundle = sampled.single("queue.sampled")["data"]["bundle"].as_str().unwrap().to_owned();
     let path = format!("{bundle}/fingerprints.json");
     let mut groups: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -130,9 +126,38 @@ fn messages_before_the_example_of_their_cause_travel_as_well() {
     let last = group["messages"].as_array().unwrap().last().unwrap().clone();
     (group["id"], group["messages"]) = (json!("feedfacefeedface"), json!([last]));
     std::fs::write(&path, groups.to_string()).unwrap();
+    source["QueueUrl"].as_str().unwrap().to_owned()
+}
+
+/// A message that was looked at before the one that shows the cause is looked at again.
+#[test]
+fn messages_before_the_example_of_their_cause_travel_as_well() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let bench = bench("redrive-logged", &server.url);
+    let source = sample_cause(&mut sqs, &bench);
     let choice = ["--fingerprint", "feedfacefeedface", "--to", "orders"];
     let args = [&["apply", "--canary", "0", "--no-verify"], &choice[..], &["orders-dlq"]].concat();
     let output = redrive(&bench, &args);
     assert_eq!(output.single("redrive.completed")["data"]["moved"], 4, "{}", output.stderr);
     assert_eq!(sqs.depth(&source), 4);
+}
+
+/// The messages of a cause that a log has told do not carry it themselves.
+#[test]
+fn messages_that_the_evidence_gives_to_a_blocked_cause_are_left() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let bench = bench("redrive-logged-blocked", &server.url);
+    let source = sample_cause(&mut sqs, &bench);
+    let (queue, _) = planned(&bench);
+    record_advice(&bench, &queue, "feedfacefeedface", "do_not");
+    let plan = bench.run("dlq-redrive", &["plan", "--to", "orders", "orders-dlq"], "");
+    assert!(plan.code() == 1 && plan.stderr.contains(" not planned: a verdict"), "{plan:?}");
+    let args = ["apply", "--canary", "0", "--no-verify", "--to", "orders", "orders-dlq"];
+    let output = redrive(&bench, &args);
+    assert!(output.stderr.contains("left in queue 'orders-dlq': a verdict"), "{}", output.stderr);
+    // Those that were looked at before the example travel: nothing had shown yet that they are alike.
+    let left = sqs.depth(&source.replace("/orders", "/orders-dlq"));
+    assert!(output.code == 1 && left >= 1 && left + sqs.depth(&source) == 4, "{left}");
 }

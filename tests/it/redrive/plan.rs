@@ -64,6 +64,13 @@ fn edited_plan_moves_nothing() {
     assert_eq!((output.code, &aborted["reason"]), (1, &json!("destination_refused")));
     assert!(aborted["detail"].as_str().unwrap().contains("give --to if that is meant"));
     assert_eq!((sqs.depth(&thief), sqs.depth(&source), sqs.depth(&dlq)), (0, 0, 3));
+    let foreseen = redrive(&bench, &["apply", "-n", "plan.ndjson"]);
+    let planned = &foreseen.single("redrive.planned")["data"];
+    assert_eq!((&planned["messages"], &planned["destinations"]), (&json!(0), &json!([])));
+    assert!(foreseen.code == 1 && foreseen.stderr.contains("3 messages of the plan refused"));
+    let verified = redrive(&bench, &["verify", "orders-dlq"]);
+    let remedy = "begin anew, with a plan as it was printed, or with --to and another queue";
+    assert!(verified.stderr.contains(remedy), "{}", verified.stderr);
     // On its own command line it may be said.
     let meant = redrive(&bench, &[&args[..4], &["--to", "thief"], &args[4..]].concat());
     assert_eq!((meant.code, sqs.depth(&thief)), (0, 3), "{}", meant.stderr);

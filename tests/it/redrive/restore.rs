@@ -64,7 +64,8 @@ fn restore_of_kept_messages_says_that_they_need_force() {
     sqs.messages(&dlq);
     let none = redrive(&bench, &["restore", path]);
     assert_eq!((none.code, messages(&none), sqs.depth(&dlq)), (1, 0, 2));
-    let why = "2 messages not restored: never deleted from their queue; --force restores them";
+    let why =
+        "2 messages not restored: not known to be deleted from their queue; --force restores them";
     assert!(none.stderr.contains(why), "{}", none.stderr);
     assert_eq!(none.single("archive.restored")["severitytext"], "WARN");
     assert_eq!(redrive(&bench, &["restore", "-n", path]).code, 1);

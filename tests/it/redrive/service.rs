@@ -149,6 +149,9 @@ fn named_messages_and_causes_that_are_not_there_are_told() {
     let typo = apply(&["--fingerprint", "feedfacefeedface"]);
     assert_eq!(typo.code, 1);
     assert!(typo.stderr.contains("none is of 'feedfacefeedface'"), "{}", typo.stderr);
+    let old = apply(&["--older", "30d"]);
+    let told = "no message of queue 'orders-dlq' has been chosen: none matches";
+    assert!(old.code == 1 && old.stderr.contains(told), "{}", old.stderr);
     sqs.state().requests.clear();
     let args = ["plan", "--to", "orders", "--id", "nope", "orders-dlq"];
     let planned = bench.run("dlq-redrive", &args, "");

@@ -12,7 +12,7 @@ fn create_two(sqs: &mut Client) -> (String, String, String) {
     let policy = json!({"deadLetterTargetArn": sqs.arn("first-dlq"), "maxReceiveCount": 1});
     let attributes = json!({"RedrivePolicy": policy.to_string(), "VisibilityTimeout": "1"});
     let second = sqs.create("second", &attributes);
-    let of = |name: &str| (0..20).map(|n| format!("{name} {n}")).collect::<Vec<_>>();
+    let of = |name: &str| (0..12).map(|n| format!("{name} {n}")).collect::<Vec<_>>();
     let_die(sqs, &first, &dlq, &of("first"));
     let_die(sqs, &second, &dlq, &of("second"));
     (first, second, dlq)
@@ -31,7 +31,7 @@ fn stopped_consumer_of_one_source_gets_its_canary_alone() {
     assert_eq!((output.code, &aborted["reason"]), (1, &json!("not_consumed")), "{}", output.stderr);
     assert_eq!(sqs.depth(&second), 1, "the canary of this source alone has travelled");
     let consumed = consumers[0].consumed().len() as u64;
-    assert_eq!(sqs.depth(&dlq), 39 - consumed, "{consumed} of the other one");
+    assert_eq!(sqs.depth(&dlq), 23 - consumed, "{consumed} of the other one");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn messages_of_all_sources_come_home() {
     let bench = bench("redrive-two-home", &server.url);
     let output = redrive(&bench, &["apply", "--wait", "1s", "first-dlq"]);
     let completed = &output.single("redrive.completed")["data"];
-    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(40), &json!(true)));
-    assert_eq!(consumers.map(|one| one.consumed().len()), [20, 20]);
+    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(24), &json!(true)));
+    assert_eq!(consumers.map(|one| one.consumed().len()), [12, 12]);
     assert_eq!((output.code, sqs.depth(&dlq)), (0, 0), "{}", output.stderr);
 }

@@ -108,6 +108,16 @@ fn redrive_does_not_begin_anew_beside_an_interrupted_one() {
     assert_eq!((again.code, sqs.state().count("SendMessageBatch")), (1, 1));
     let expected = format!("5 messages whose end is not known: 'dlq-redrive apply --resume {id}'");
     assert!(again.stderr.contains(&expected), "{}", again.stderr);
+    // Without its archive nobody knows what it has sent.
+    let archived = last_move(&bench)["archive"].as_str().unwrap().to_owned();
+    let elsewhere = format!("{archived}.moved");
+    std::fs::rename(&archived, &elsewhere).unwrap();
+    let blind = redrive(&bench, &[&ALL[..], &["orders-dlq"]].concat());
+    assert_eq!((blind.code, sqs.state().count("SendMessageBatch")), (1, 1), "{}", blind.stderr);
+    let expected =
+        format!("when that can be read, 'dlq-redrive apply --resume {id}' goes on with it");
+    assert!(blind.stderr.contains(&expected), "{}", blind.stderr);
+    std::fs::rename(&elsewhere, &archived).unwrap();
     let planned = redrive(&bench, &["apply", "-n", "--resume", &id]);
     assert_eq!(planned.single("redrive.planned")["data"]["messages"], 5);
     assert_eq!(sqs.state().count("SendMessageBatch"), 1, "a dry run moves nothing");

@@ -44,7 +44,7 @@ fn redrive_that_was_killed_stays_open() {
     let_die(&mut sqs, &source, &dlq, &bodies(30));
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let bench = bench("redrive-verify-killed", &server.url);
-    let args = [&ALL[..], &["--rate", "2", "--hold", "1s", "orders-dlq"]].concat();
+    let args = [&ALL[..], &["--rate", "5", "--hold", "1s", "orders-dlq"]].concat();
     let mut running = bench.start("dlq-redrive", &args);
     wait_for("some are consumed", || consumer.consumed().len() >= 10);
     running.kill();
@@ -116,8 +116,11 @@ fn return_that_was_seen_is_not_forgotten() {
     assert_eq!(redrive(&bench, &[&ALL[..], &["orders-dlq"]].concat()).code, 0);
     super::die(&mut sqs, &source, &dlq, 3);
     let returned = redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
-    let aborted = &returned.single("redrive.aborted")["data"];
-    assert_eq!((&aborted["reason"], &aborted["regression"]), (&json!("returned"), &json!(true)));
+    let completed = &returned.single("redrive.completed")["data"];
+    assert_eq!((returned.code, &completed["verified"]), (1, &json!(false)));
+    assert!(completed["returned"].as_u64().unwrap() >= 1, "{completed}");
+    assert!(returned.events_of("redrive.aborted").is_empty(), "it has come to its end before");
+    assert!(returned.stderr.contains("is not verified: at least "), "{}", returned.stderr);
     // Somebody deletes them: they had died again all the same.
     super::drain(&mut sqs, &dlq);
     let verified = redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
@@ -128,4 +131,22 @@ fn return_that_was_seen_is_not_forgotten() {
     let resumed =
         parse_output(bench.run("dlq-redrive", &["apply", "--resume", &last_id(&bench)], ""));
     assert!(resumed.stderr.contains("it has ended"), "{}", resumed.stderr);
+}
+
+#[test]
+fn return_that_has_stopped_a_redrive_is_told_by_a_look() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let consumer = Consumer::start(&server, &source, Mode::Fails);
+    let bench = bench("redrive-verify-regression", &server.url);
+    let stopped = redrive(&bench, &["apply", "--wait", "3s", "orders-dlq"]);
+    assert_eq!(stopped.single("redrive.aborted")["data"]["reason"], "returned");
+    super::drain(&mut sqs, &dlq);
+    let verified = redrive(&bench, &[&["verify"], &QUICK[..], &["orders-dlq"]].concat());
+    let told = "at least 1 message has died again after it was sent; the redrive has not come to its end: \
+                look for the cause";
+    assert!(verified.code == 1 && verified.stderr.contains(told), "{}", verified.stderr);
+    drop(consumer);
 }

@@ -66,8 +66,12 @@ fn arrivals_of_others_stop_neither_redrive_nor_signal() {
     let args = ["apply", "--wait", "60s", "orders-dlq"];
     let mut running =
         bench.start("dlq-redrive", &[&args[..3], &["--to", "orders"], &args[3..]].concat());
-    wait_for("the canary travels", || sqs.depth(&source) == 1);
-    std::thread::sleep(Duration::from_secs(3));
+    wait_for("it watches", || {
+        let newest = super::last_move(&bench);
+        newest["outcome"].is_null() && !newest["verify_until"].is_null()
+    });
+    let before = sqs.depth(&dlq);
+    wait_for("others fill the queue meanwhile", || sqs.depth(&dlq) >= before + 5);
     let begun = Instant::now();
     signal("INT", running.pid());
     let output = running.finish();
@@ -155,4 +159,46 @@ fn copy_that_a_consumer_sends_back_is_a_return() {
     assert_eq!((&aborted["reason"], &aborted["moved"]), (&json!("returned"), &json!(1)));
     drop(copier);
     assert_eq!(sqs.depth(&dlq), 40);
+}
+
+/// A consumer that takes what it has received before it receives again, beside others that send.
+fn busy(server: &SqsServer, url: &str) -> [Repeated; 2] {
+    let (to, from, mut held) = (url.to_owned(), url.to_owned(), Vec::new());
+    let others = Repeated::start(server, Duration::from_millis(100), move |sqs| {
+        sqs.send(&to, "live");
+    });
+    let consumer = Repeated::start(server, Duration::from_millis(20), move |sqs| {
+        let receive = json!({
+            "QueueUrl": from, "MaxNumberOfMessages": 10, "VisibilityTimeout": 30,
+        });
+        let received = sqs.call("ReceiveMessage", &receive);
+        held.extend(received["Messages"].as_array().into_iter().flatten().cloned());
+        // Some are always under way.
+        for one in held.drain(..held.len().saturating_sub(2)) {
+            let handle = &one["ReceiptHandle"];
+            sqs.call("DeleteMessage", &json!({"QueueUrl": from, "ReceiptHandle": handle}));
+        }
+    });
+    [others, consumer]
+}
+
+#[test]
+fn busy_consumer_is_no_stopped_one() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(14));
+    let [others, consumer] = busy(&server, &source);
+    wait_for("live messages are under way", || sqs.in_flight(&source) > 0);
+    let bench = bench("redrive-busy", &server.url);
+    let output = redrive(&bench, &["apply", "--wait", "1s", "orders-dlq"]);
+    let completed = &output.single("redrive.completed")["data"];
+    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(14), &json!(true)));
+    drop(consumer);
+    // Nobody consumes now, and live messages arrive.
+    (0..2).for_each(|_| sqs.send(&dlq, "{}"));
+    let output = redrive(&bench, &["apply", "--wait", "2s", "--to", "orders", "orders-dlq"]);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("not_consumed")), "{}", output.stderr);
+    drop(others);
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -107,6 +107,8 @@ pub struct SqsState {
     pub purge: Behavior,
     /// Results of ListMessageMoveTasks for any queue.
     pub move_tasks: Vec<Value>,
+    /// The time by which the dates of the answers are ahead of this machine; None: no dates.
+    pub ahead: Option<Duration>,
     pub requests: Vec<SqsRequest>,
 }
 
@@ -168,6 +170,7 @@ impl FakeSqs {
             purge: Behavior::Normal,
             tasks: Behavior::Normal,
             move_tasks: Vec::new(),
+            ahead: None,
             requests: Vec::new(),
         }));
         let shared = state.clone();
@@ -236,7 +239,13 @@ fn respond(
                 continue;
             }
         };
-        return reply.send(status, "application/x-amz-json-1.0", &text);
+        let ahead = state.lock().unwrap().ahead;
+        let date = ahead.map(|ahead| {
+            let date = chrono::DateTime::<chrono::Utc>::from(SystemTime::now() + ahead);
+            date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        });
+        let headers: Vec<_> = date.iter().map(|date| ("date", date.as_str())).collect();
+        return reply.send_with(status, "application/x-amz-json-1.0", &headers, &text);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Choosing the messages of a batch: what is meant, where it goes, and what is left.
 
 use super::{Choice, Mover, Sorted};
-use crate::clock;
 use crate::edge::aws::Received;
 use crate::edge::redrive::stop::MoveStop;
 use crate::log;
@@ -20,7 +19,7 @@ impl Mover<'_> {
     /// Decides about each message of a batch.
     pub(super) fn sort(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {
         let mut sorted = Sorted::default();
-        let now = clock::now();
+        let now = self.sqs.now(self.scope);
         for (at, received) in batch.iter().enumerate() {
             let message = &received.message;
             let key = id_hash(&message.id);

@@ -25,7 +25,7 @@ impl Mover<'_> {
         deletable: &mut Vec<usize>,
     ) -> Result<(), MoveStop> {
         let mut by_queue: BTreeMap<&str, Vec<&Choice>> = BTreeMap::new();
-        let now = clock::now();
+        let now = self.sqs.now(self.scope);
         for one in choices {
             self.contents.add(&batch[one.at].message, now);
             by_queue.entry(&one.to).or_default().push(one);

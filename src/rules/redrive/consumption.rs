@@ -1,0 +1,201 @@
+//! Consumption: whether the messages that were sent to a destination were consumed, by its counts. Pure.
+//!
+//! Counts are approximate, and others send and consume as well. So one reading decides nothing: what counts
+//! is what the newest one shows, and two more of the newest eight. Messages were consumed in either case:
+//!
+//! - as many have left as stood there before and were sent; or
+//! - nothing waited, since then a window has passed, in which a message could die again, and nothing waits
+//!   now: a consumer is at work, and what it had not consumed would wait again, or be dead. Because a consumer
+//!   may hold messages, the depth has to fall to what it was before, or by as many as there were then.
+//!
+//! A consumer that has stopped shows neither: what was sent waits.
+
+use std::time::Duration;
+
+use crate::rules::queue::reading::Counts;
+
+/// The readings that a result is seen in, among the newest ones.
+pub const READINGS_MIN: usize = 3;
+pub const NEWEST: usize = 8;
+/// The share of the messages that may still be there.
+const REST_SHARE: u64 = 20;
+/// The difference of two readings that shows nothing: this many, or this share of the depth.
+const WOBBLE: u64 = 2;
+const WOBBLE_SHARE: u64 = 20;
+
+/// The messages of a destination, followed since something was sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumption {
+    /// The depth before the first message was sent.
+    before: u64,
+    /// The messages among them whose delay had not passed: no consumer can take them.
+    delayed_before: u64,
+    sent: u64,
+    /// The newest readings, oldest first.
+    readings: Vec<ConsumptionReading>,
+    /// The growth between two readings, which messages of others have caused, or late counts of ours.
+    grown: u64,
+    /// The first reading at which nothing waited.
+    taken: Option<ConsumptionReading>,
+    /// The fall between two readings since then, by which at least so many have left.
+    left: u64,
+}
+
+/// A reading of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ConsumptionReading {
+    depth: u64,
+    /// The messages that no consumer has taken.
+    waiting: u64,
+    /// The messages that may be among those sent, when the oldest are consumed first.
+    open: u64,
+    /// The time since the last send.
+    after: Duration,
+}
+
+/// The end of the messages that were sent to a destination, as far as its counts show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumptionState {
+    Consumed,
+    /// The number of those sent that are still there, while nothing is consumed.
+    Stuck(u64),
+    /// The number of those sent that are still there, while a consumer takes some.
+    Slow(u64),
+    /// Some have left. Those sent may be among the messages that are there.
+    Backlog(u64),
+    /// Too few readings.
+    Unknown,
+}
+
+/// Returns the depth that a destination had before the first message was sent to it. The record of the
+/// move says it, also to a later run; until something was sent it is the present depth.
+pub fn baseline(recorded: Option<u64>, sent: u64, depth: u64) -> u64 {
+    match (recorded, sent) {
+        (Some(recorded), _) => recorded,
+        (None, 0) => depth,
+        // What was there is unknown, and counts as not consumed.
+        (None, _) => 0,
+    }
+}
+
+impl Consumption {
+    pub fn new(before: u64) -> Self {
+        let (readings, taken) = (Vec::new(), None);
+        Consumption { before, delayed_before: 0, sent: 0, readings, grown: 0, taken, left: 0 }
+    }
+
+    /// Returns what is known before the first message is sent.
+    pub fn of_counts(counts: Counts) -> Self {
+        Consumption { delayed_before: counts.delayed, ..Consumption::new(counts.depth()) }
+    }
+
+    /// Replaces the depth before the first message by one that an earlier run has read.
+    pub fn since(mut self, before: u64) -> Self {
+        self.before = before;
+        self
+    }
+
+    pub fn before(&self) -> u64 {
+        self.before
+    }
+
+    /// Adds messages that were sent. Earlier readings say nothing about them.
+    pub fn add_sent(&mut self, count: u64) {
+        self.sent += count;
+        self.readings.clear();
+        self.grown = 0;
+        (self.taken, self.left) = (None, 0);
+    }
+
+    /// Returns how many messages were sent.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Adds a reading, so long after the last send.
+    pub fn add(&mut self, counts: Counts, after: Duration) {
+        let depth = counts.depth();
+        if let Some(last) = self.readings.last() {
+            let growth = depth.saturating_sub(last.depth);
+            self.grown += if growth > wobble(last.depth) { growth } else { 0 };
+            self.left += self.taken.map_or(0, |_| last.depth.saturating_sub(depth));
+        }
+        // A count that lags behind a send grows by messages of ours.
+        let arrived = self.grown.saturating_sub(self.sent);
+        let present = depth - counts.delayed.min(self.delayed_before);
+        let waiting = present.saturating_sub(counts.in_flight);
+        if self.readings.len() == NEWEST {
+            self.readings.remove(0);
+        }
+        let open = present.saturating_sub(arrived);
+        let reading = ConsumptionReading { depth, waiting, open, after };
+        self.readings.push(reading);
+        let rest = self.rest();
+        if waiting <= rest {
+            self.taken.get_or_insert(reading);
+        } else if self.readings.iter().rev().take(READINGS_MIN).all(|one| one.waiting > rest) {
+            // They wait again: the consumer has stopped meanwhile, and may be back later.
+            (self.taken, self.left) = (None, 0);
+        }
+    }
+
+    /// The number of messages that may still be there.
+    fn rest(&self) -> u64 {
+        self.sent / REST_SHARE
+    }
+
+    /// Returns the value that as many readings as are needed do not exceed; None when there are too few.
+    fn level(&self, value: fn(&ConsumptionReading) -> u64) -> Option<u64> {
+        let mut values: Vec<u64> = self.readings.iter().map(value).collect();
+        values.sort_unstable();
+        values.get(READINGS_MIN - 1).copied()
+    }
+
+    /// Whether a value has fallen from one reading to a later one, by more than a count may wobble.
+    fn has_fallen(&self, value: fn(&ConsumptionReading) -> u64) -> bool {
+        let mut highest = 0;
+        self.readings.iter().map(value).any(|now| {
+            highest = highest.max(now);
+            highest - now > wobble(highest)
+        })
+    }
+
+    /// Returns whether the messages were consumed, when one can die again within a `window`.
+    pub fn state(&self, window: Duration) -> ConsumptionState {
+        let rest = self.rest();
+        let (Some(depth), Some(waiting), Some(open), Some(newest)) = (
+            self.level(|one| one.depth),
+            self.level(|one| one.waiting),
+            self.level(|one| one.open),
+            self.readings.last(),
+        ) else {
+            return ConsumptionState::Unknown;
+        };
+        let remaining = depth.saturating_sub(self.before).min(self.sent);
+        let is_gone = open.max(newest.open) <= rest;
+        let is_idle = waiting.max(newest.waiting) <= rest;
+        let is_through = self.taken.is_some_and(|taken| {
+            // What is always held looks the same in each reading.
+            let varies = self.readings.windows(2).any(|two| two[1].depth < two[0].depth);
+            let is_over = newest.after >= taken.after.saturating_add(window);
+            let is_replaced = self.left >= taken.depth + wobble(taken.depth);
+            is_idle && is_over && (is_replaced || (remaining <= rest && varies))
+        });
+        let is_at_work = waiting <= rest
+            || self.has_fallen(|one| one.depth)
+            || self.has_fallen(|one| one.waiting);
+        match () {
+            () if is_gone || is_through => ConsumptionState::Consumed,
+            () if remaining <= rest => ConsumptionState::Backlog(newest.open.max(1)),
+            () if is_at_work => ConsumptionState::Slow(remaining),
+            () => ConsumptionState::Stuck(remaining),
+        }
+    }
+}
+
+fn wobble(depth: u64) -> u64 {
+    WOBBLE.max(depth / WOBBLE_SHARE)
+}
+
+#[cfg(test)]
+mod tests;

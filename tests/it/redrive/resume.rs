@@ -1,0 +1,103 @@
+//! `--resume`: what it looks at before it sends anything.
+
+use serde_json::json;
+
+use super::{bodies, create_pair, die, last_move, let_die, redrive};
+use crate::support::consumer::{Consumer, Mode};
+use crate::support::poll::bench;
+use crate::support::sqs_server::{Client, SqsServer};
+use crate::support::workbench::{Bench, wait_for};
+
+const SHORT: [&str; 4] = ["--wait", "1s", "--hold", "1s"];
+
+fn last_id(bench: &Bench) -> String {
+    last_move(bench)["id"].as_str().unwrap().to_owned()
+}
+
+/// Creates a queue with 20 dead letters, and another pair that they are to be sent to. Returns the URLs of
+/// the queue, and of that pair.
+fn create_other(sqs: &mut Client) -> (String, String, String) {
+    let (source, dlq) = create_pair(sqs, "orders");
+    let_die(sqs, &source, &dlq, &bodies(20));
+    let (other, its_dlq) = create_pair(sqs, "other");
+    (dlq, other, its_dlq)
+}
+
+#[test]
+fn death_in_another_queue_is_seen_before_anything_is_sent() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (_, other, its_dlq) = create_other(&mut sqs);
+    // Within the steps, and past them.
+    let rows = [
+        ("canary", &["--wait", "60s"][..], 1),
+        ("rest", &["--canary", "0", "--rate", "5"][..], 12),
+    ];
+    for (name, args, least) in rows {
+        let bench = bench(&format!("redrive-resume-{name}"), &server.url);
+        let begin = ["apply", "--to", "other", "--hold", "1s"];
+        let mut running = bench.start("dlq-redrive", &[&begin[..], args, &["orders-dlq"]].concat());
+        wait_for("messages travel", || sqs.depth(&other) >= least);
+        running.kill();
+        let sent = sqs.depth(&other);
+        die(&mut sqs, &other, &its_dlq, sent);
+        let resumed =
+            redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &last_id(&bench)]].concat());
+        let aborted = &resumed.single("redrive.aborted")["data"];
+        let found = (resumed.code, &aborted["reason"]);
+        assert_eq!(found, (1, &json!("returned")), "{name}: {}", resumed.stderr);
+        assert_eq!((sqs.depth(&other), sqs.depth(&its_dlq)), (0, sent), "{name}");
+        sqs.call("PurgeQueue", &json!({"QueueUrl": its_dlq}));
+    }
+}
+
+#[test]
+fn other_queue_that_cannot_be_read_holds_each_resume() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (_, other, its_dlq) = create_other(&mut sqs);
+    let consumer = Consumer::start(&server, &other, Mode::Succeeds);
+    sqs.call("DeleteQueue", &json!({"QueueUrl": its_dlq}));
+    let bench = bench("redrive-resume-unreadable", &server.url);
+    let begin = [&["apply", "--to", "other"], &SHORT[..], &["orders-dlq"]].concat();
+    let first = redrive(&bench, &begin);
+    let id = last_id(&bench);
+    let resume = [&["apply"], &SHORT[..], &["--resume", &id]].concat();
+    for output in [first, redrive(&bench, &resume)] {
+        let aborted = &output.single("redrive.aborted")["data"];
+        assert_eq!((output.code, &aborted["reason"]), (1, &json!("returns_unknown")));
+        assert_eq!((&aborted["moved"], consumer.consumed().len()), (&json!(1), 1));
+        let remedy = format!(
+            "messages that die again go to 'other-dlq', which cannot be read; allow this program to read \
+             'other-dlq'; then 'dlq-redrive apply --resume {id}' goes on with it, or with --canary 0"
+        );
+        assert!(output.stderr.contains(&remedy), "{}", output.stderr);
+    }
+    let resumed = redrive(&bench, &[&resume[..], &["--canary", "0"]].concat());
+    let completed = &resumed.single("redrive.completed")["data"];
+    assert_eq!((resumed.code, &completed["verified"]), (1, &json!(false)), "{}", resumed.stderr);
+    assert_eq!((&completed["moved"], consumer.consumed().len()), (&json!(20), 20));
+}
+
+/// A look that was killed hides messages for a while.
+#[test]
+fn messages_that_a_killed_look_has_hidden_are_waited_for() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let bench = bench("redrive-resume-hidden", &server.url);
+    let mut running =
+        bench.start("dlq-redrive", &["apply", "--wait", "60s", "--hold", "1s", "orders-dlq"]);
+    wait_for("the canary travels", || sqs.depth(&source) == 1);
+    wait_for("it watches", || !last_move(&bench)["verify_until"].is_null());
+    running.kill();
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    wait_for("the canary is consumed", || consumer.consumed().len() == 1);
+    let held: Vec<String> = (0..2).filter_map(|_| sqs.receive(&dlq, 6)).collect();
+    let resumed =
+        redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &last_id(&bench)]].concat());
+    assert_eq!((resumed.code, held.len()), (0, 2), "{}", resumed.stderr);
+    let completed = &resumed.single("redrive.completed")["data"];
+    assert_eq!((&completed["moved"], &completed["verified"]), (&json!(3), &json!(true)));
+}
