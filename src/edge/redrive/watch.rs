@@ -178,6 +178,8 @@ impl RedriveWatch {
         let window = self.window(mover);
         let last = mover.routes.0.values().filter_map(|route| route.sent_at).max();
         let until = last.unwrap_or_else(clock::tick) + window;
+        // A consumer may be woken by the messages.
+        let stuck_until = until.max(clock::tick()) + window;
         let backlog_until = until.max(clock::tick()) + verification::backlog_wait(window);
         let pause = verification::pause(window);
         log::info(&format!(
@@ -198,6 +200,7 @@ impl RedriveWatch {
             match state(mover, window, is_over) {
                 VerificationState::Watching => {}
                 VerificationState::Verified => return self.conclude(mover, record),
+                VerificationState::NotConsumed(_) if now < stuck_until => {}
                 moving if moving.is_moving() && now < backlog_until => {}
                 state => return Ok(state),
             }
