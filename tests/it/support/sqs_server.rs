@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -42,7 +43,8 @@ impl SqsServer {
         let host = self.url.trim_start_matches("http://").to_owned();
         let stream = TcpStream::connect(&host).unwrap();
         stream.set_nodelay(true).unwrap();
-        Client { host, key: "test".into(), region: region.into(), stream: BufReader::new(stream) }
+        let stream = BufReader::new(stream);
+        Client { host, key: "test".into(), region: region.into(), stream, used_at: Instant::now() }
     }
 }
 
@@ -53,12 +55,16 @@ impl Drop for SqsServer {
     }
 }
 
-/// Client with one connection that is kept open.
+/// The time after which a client takes a new connection.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+
+/// Client with one connection that is kept open. The server closes one that is idle for some seconds.
 pub struct Client {
     host: String,
     key: String,
     region: String,
     stream: BufReader<TcpStream>,
+    used_at: Instant,
 }
 
 impl Client {
@@ -87,6 +93,10 @@ impl Client {
             body.len()
         );
         let request = [head.as_bytes(), body.as_bytes()].concat();
+        if self.used_at.elapsed() > IDLE_MAX {
+            self.stream = BufReader::new(TcpStream::connect(&self.host).unwrap());
+        }
+        self.used_at = Instant::now();
         self.stream.get_mut().write_all(&request).unwrap();
         self.answer()
     }
@@ -222,6 +232,7 @@ impl Client {
             key: self.key.clone(),
             region: self.region.clone(),
             stream: BufReader::new(stream),
+            used_at: Instant::now(),
         };
         let (status, answer) = client.answer();
         assert_eq!(status, 200, "{answer}");
