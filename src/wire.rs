@@ -9,6 +9,7 @@
 
 mod beside;
 mod filter;
+mod line_writer;
 
 pub use beside::run_filter_beside;
 pub use filter::{StreamFilter, failed_in_part, run_filter};
@@ -16,9 +17,10 @@ pub use filter::{StreamFilter, failed_in_part, run_filter};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use line_writer::LineWriter;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, io_cause};
@@ -215,6 +217,8 @@ pub struct Output {
     buffer: Vec<u8>,
     shown: bool,
     terminal: bool,
+    /// Writes the blocks, if the program must not wait for a reader.
+    writer: Option<Arc<LineWriter>>,
 }
 
 impl Default for Output {
@@ -230,17 +234,27 @@ impl Output {
             buffer: Vec::with_capacity(BLOCK + 4096),
             shown: true,
             terminal: stdout_is_terminal(),
+            writer: None,
         }
     }
 
     /// Returns an output that drops every line.
     pub fn hidden() -> Self {
-        Output { buffer: Vec::new(), shown: false, terminal: false }
+        Output { buffer: Vec::new(), shown: false, terminal: false, writer: None }
     }
 
     /// Returns another output to the same place, for another thread. Each writes whole lines.
-    pub fn another(&self) -> Self {
-        Output { buffer: Vec::new(), shown: self.shown, terminal: self.terminal }
+    fn another(&self) -> Self {
+        let (shown, terminal) = (self.shown, self.terminal);
+        Output { buffer: Vec::new(), shown, terminal, writer: None }
+    }
+
+    /// Returns another output to the same place that waits for no reader before [`Output::finish`], which
+    /// also tells of a failure.
+    fn unhurried(&self) -> Result<Self, Error> {
+        let mut own = self.another();
+        own.writer = Some(LineWriter::start()?);
+        Ok(own)
     }
 
     /// Adds a line, unchanged, with one LF.
@@ -282,9 +296,19 @@ impl Output {
     }
 
     pub fn flush(&mut self) -> Result<(), Error> {
+        if let Some(writer) = &self.writer {
+            writer.add(&mut self.buffer);
+            return Ok(());
+        }
         let result = write_all(&self.buffer);
         self.buffer.clear();
         result
+    }
+
+    /// Returns when all lines are written.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        self.writer.as_ref().map_or(Ok(()), |writer| writer.finish())
     }
 }
 
@@ -292,7 +316,7 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         // The failure before it is the one that is reported.
-        let _ = self.flush();
+        let _ = self.finish();
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Promises: a line is written before the filter gets it, and waits for the filter only while the queue between
 //! the two is full; the filter gets every line that was passed on, in order, also after the reader has closed
-//! the pipe.
+//! the pipe, unless its own work fails; it does not wait for a reader that hangs before the end.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -35,7 +35,9 @@ pub fn run_filter_beside<F: AsFd + Send + 'static>(
         stream.queue.end(end);
     });
     started.map_err(|error| Error::failed("start", "a thread", io_cause(&error)))?;
-    conclude(work(&queue, out, filter), out, filter)
+    // A failure of its own lines ends nothing: the stream meets it, too, at its next line.
+    let mut own = out.unhurried()?;
+    conclude(work(&queue, &mut own, filter), &mut own, filter)
 }
 
 /// Gives a filter what was passed on. Returns whether a line was refused.

@@ -59,8 +59,8 @@ pub(super) fn conclude(
     filter: &mut impl StreamFilter,
 ) -> Result<bool, Error> {
     let finished = passed.and_then(|refused| Ok(filter.finish(out)? || refused));
-    match finished.and_then(|failed| out.flush().map(|()| failed)) {
-        Ok(failed) => Ok(failed),
+    match finished {
+        Ok(failed) => out.finish().map(|()| failed),
         Err(error) => {
             filter.abort(&error)?;
             Err(error)

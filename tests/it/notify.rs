@@ -15,6 +15,7 @@ mod kills;
 mod outbox;
 #[cfg(feature = "aws")]
 mod pollers;
+mod readers;
 mod recovery;
 mod restarts;
 #[cfg(all(feature = "aws", target_os = "linux"))]
