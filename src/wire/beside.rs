@@ -18,6 +18,8 @@ use crate::event::{self, Line};
 
 /// The bytes of lines that wait for the filter: 7,000 lines of 300 bytes. The longest line has 1 MiB.
 const QUEUE_MAX: usize = 2 << 20;
+/// What a block takes beside its lines: slow lines come in blocks of one.
+const BLOCK_COST: usize = 64;
 /// The wait for a first line before the filter begins: what is there already goes before its own work.
 const FIRST_LINE: Duration = Duration::from_millis(1);
 
@@ -153,10 +155,11 @@ impl LineQueue {
 
     /// Adds lines, as soon as there is room for them.
     fn push(&self, block: Vec<u8>) {
-        let is_full = |state: &mut QueueState| state.bytes + block.len() > QUEUE_MAX;
+        let bytes = block.len() + BLOCK_COST;
+        let is_full = |state: &mut QueueState| state.bytes + bytes > QUEUE_MAX;
         let waited = self.changed.wait_while(self.state(), is_full);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.bytes += block.len();
+        state.bytes += bytes;
         state.blocks.push_back(block);
         state.has_begun = true;
         self.changed.notify_all();
@@ -195,7 +198,7 @@ impl LineQueue {
         let Some(block) = state.blocks.pop_front() else {
             return state.end.take().map_or(Passed::Nothing, Passed::End);
         };
-        state.bytes -= block.len();
+        state.bytes -= block.len() + BLOCK_COST;
         self.changed.notify_all();
         Passed::Lines(block)
     }
