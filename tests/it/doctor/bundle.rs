@@ -9,7 +9,7 @@ use crate::support::sqs_api::FakeSqs;
 use crate::support::workbench::Bench;
 
 /// What must not be in an archive.
-const PLANTED: [&str; 14] = [
+const PLANTED: [&str; 15] = [
     "hunter2",
     "123456789012",
     "210987654321",
@@ -24,6 +24,7 @@ const PLANTED: [&str; 14] = [
     "acme-model",
     "alice",
     "o'brien",
+    "dlq-acme-pager",
 ];
 
 fn planted(sqs: &FakeSqs) -> Bench {
@@ -39,13 +40,14 @@ fn planted(sqs: &FakeSqs) -> Bench {
          target_queues: [orders-dlq]\n  \
          queues: [{{match: orders-dlq, github: acme-corp/orders, test_command: [run, hunter2], repo: \"/no/acme-corp/o'brien's code\"}}]\n\
          notifications:\n  channels:\n    ops-room: {{type: webhook, url: 'http://127.0.0.1:9/acme-corp/hunter2'}}\n    \
-         pager: {{type: exec, command: [acme-corp-pager, hunter2]}}\n",
+         dlq-acme-pager: {{type: exec, command: [acme-corp-pager, hunter2]}}\n",
         token.display()
     ));
     let file = bench.path("dlq.log").display().to_string();
     bench.set("DLQ_LOGGING_FILE", &file);
     let message = "dlq-peek[1]: warning: queue 'orders-dlq' of account 123456789012: \
                    ghp_0123456789abcdefghijABCDEFGHIJ012345\n\
+                   dlq-notify[1]: warning: channel 'dlq-acme-pager' is down\n\
                    dlq-prs[1]: warning: cannot read /home/alice/x of alice@acme-corp.example, orders-dlq \
                    and payments-dlq, for it answered ghp_9876543210…\n";
     bench.write("dlq.log", message);
