@@ -48,12 +48,14 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let bundled = bundle.map_or(Ok(()), |path| {
         doctor::bundle::write(&context, &results, &path, given.has("keep-names"))
     });
-    if given.has("json") {
-        wire::print(&line)?;
+    let printed = if given.has("json") {
+        wire::print(&line)
     } else {
         let width = wire::stdout_width().unwrap_or(WIDTH);
-        wire::print(table::table(&results, width).as_bytes())?;
-    }
+        wire::print(table::table(&results, width).as_bytes())
+    };
+    // Without its archive the run has failed, whether or not anybody reads the table.
     bundled?;
+    printed?;
     Ok(ExitOutcome::from_failed(has_failed(&results) || !is_recorded))
 }

@@ -102,8 +102,13 @@ fn archive_is_written_whoever_reads_the_output_and_replaces_nothing() {
     let bench = bench("doctor-bundle-pipe", &sqs.url);
     let piped = bench.shell("dlq-doctor --bundle b.tgz | true; tar tzf b.tgz");
     assert!(piped.text().contains("dlq-doctor/checks.txt"), "{piped:?}");
+    // No file can be made there, though root may write to the folder.
+    let lost = bench.shell("(dlq-doctor --bundle /proc/b.tgz; echo $? >status) | true; cat status");
+    assert_eq!(lost.text(), "1\n", "{lost:?}");
+    assert!(lost.stderr.contains("cannot write '/proc/b.tgz'"), "{lost:?}");
+    bench.write("file", "");
     let requests = sqs.state().requests.len();
-    for path in ["b.tgz", ".", "missing/b.tgz"] {
+    for path in ["b.tgz", ".", "missing/b.tgz", "file/b.tgz"] {
         let refused = bench.run("dlq-doctor", &["--bundle", path], "");
         assert_eq!((refused.code(), refused.text().as_str()), (1, ""), "{refused:?}");
         assert!(refused.stderr.contains(&format!("cannot write '{path}'")), "{refused:?}");
