@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dlq::args::Given;
+use dlq::clock;
 use dlq::edge::aws;
 use dlq::edge::doctor::{self, DoctorContext, DoctorOptions};
 use dlq::edge::marked_children::{ChildWatchdog, become_marked};
@@ -39,6 +40,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let bundle = given.text("bundle").map(PathBuf::from);
     bundle.as_deref().map_or(Ok(()), doctor::bundle::check_path)?;
     let limit = given.span("limit").unwrap_or(LIMIT);
+    let until = clock::tick() + limit;
     let watchdog = ChildWatchdog::start();
     let results = context.clone().check(DoctorOptions { send: given.has("send"), dry_run, limit });
     watchdog.end_children();
@@ -46,7 +48,8 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let is_recorded = dry_run || doctor::record(&context, line.clone());
     // Before the output, whose reader may have gone.
     let bundled = bundle.map_or(Ok(()), |path| {
-        doctor::bundle::write(&context, &results, &path, given.has("keep-names"))
+        let left = until.saturating_duration_since(clock::tick());
+        doctor::write_bundle(&context, &results, &path, given.has("keep-names"), left)
     });
     let printed = if given.has("json") {
         wire::print(&line)
