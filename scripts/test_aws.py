@@ -24,6 +24,7 @@ LEFT_BEHIND = 3600
 PRICE = 0.40 / 1_000_000
 # The most requests of a program that does not report them, for three messages.
 AT_MOST = {"dlq-peek": 20, "dlq-redrive": 60, "dlq-purge": 30}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 requests = {"this script": 0}
 
 
@@ -64,8 +65,12 @@ def ours(sqs):
                 made = sqs.list_queue_tags(QueueUrl=url).get("Tags", {}).get(TAG)
             except ClientError:
                 continue  # Just deleted: the list lags behind.
-            if made is not None:
+            if made is None:
+                continue
+            try:
                 found.append((url, float(made)))
+            except ValueError:
+                say("warning", f"{url} is left: its tag {TAG} is '{made}', and not a time; this script did not make it")
     return found
 
 
@@ -116,10 +121,16 @@ def wait_for(what, condition, every=1):
 def run(name, *arguments):
     """Runs a program to its end, and returns its events."""
     command = [f"{PROGRAMS}/{name}", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600, check=False)
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600, check=False)
+    except (OSError, UnicodeError) as error:
+        raise Failed(f"cannot run {name}: {error}") from error
     if ran.returncode != 0:
         raise Failed(f"{name} ended with {ran.returncode}: {ran.stderr.strip()}")
-    events = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    try:
+        events = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    except ValueError as error:
+        raise Failed(f"{name} printed a line that is no event: {error}") from error
     reported = [event["data"]["api_calls"] for event in events if event["type"] == "poll.finished"]
     requests[name] = requests.get(name, 0) + (sum(reported) if reported else AT_MOST.get(name, 0))
     return events
@@ -178,17 +189,19 @@ def print_cost():
     print(f"at most ${total * PRICE:.6f}, at $0.40 a million requests and without the free ones of the month")
 
 
+def ignore_signals():
+    for name in SIGNALS:
+        signal.signal(name, signal.SIG_IGN)
+
+
 def stop(number, _):
     # Once: what follows deletes the queues.
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
+    ignore_signals()
     raise Failed("stopped", 128 + number)
 
 
-def main():
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, stop)
-    status, made, sqs = 0, [], None
+def steps(made):
+    """Deletes what earlier runs have left, and makes the trial; returns the exit status."""
     try:
         check_account()
         sqs = client("sqs")
@@ -201,24 +214,45 @@ def main():
             trial(sqs, made)
     except Failed as error:
         say("error", error)
-        status = error.status
+        return error.status
     except (BotoCoreError, ClientError, subprocess.TimeoutExpired) as error:
         say("error", error)
-        status = 1
+        return 1
+    return 0
+
+
+def clean_up(made):
+    """Deletes the queues of this run; returns the exit status."""
+    if not made:
+        return 0
     try:
+        sqs = client("sqs")
         urls = [url for url in (address(sqs, name) for name in made) if url]
         delete(sqs, urls)
         if urls:
-            print(f"deleted {len(urls)} queues")
+            print(f"deleted {len(urls)} queues", flush=True)
     except Failed as error:
         say("error", error)
-        status = status or 1
+        return 1
     except (BotoCoreError, ClientError) as error:
         say("error", f"{error}; run --clean, later")
-        status = status or 1
-    if sqs:
+        return 1
+    return 0
+
+
+def main():
+    for name in SIGNALS:
+        signal.signal(name, stop)
+    made, left = [], 0
+    try:
+        status = steps(made)
+    finally:
+        # Also after an error that nobody has thought of.
+        ignore_signals()
+        left = clean_up(made)
+    if status != 2:
         print_cost()
-    return status
+    return status or left
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use dlq::args::Given;
+use dlq::clock;
 use dlq::edge::aws;
 use dlq::edge::doctor::{self, DoctorContext, DoctorOptions};
 use dlq::edge::marked_children::{ChildWatchdog, become_marked};
@@ -39,6 +40,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let bundle = given.text("bundle").map(PathBuf::from);
     bundle.as_deref().map_or(Ok(()), doctor::bundle::check_path)?;
     let limit = given.span("limit").unwrap_or(LIMIT);
+    let until = clock::tick() + limit;
     let watchdog = ChildWatchdog::start();
     let results = context.clone().check(DoctorOptions { send: given.has("send"), dry_run, limit });
     watchdog.end_children();
@@ -46,14 +48,17 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
     let is_recorded = dry_run || doctor::record(&context, line.clone());
     // Before the output, whose reader may have gone.
     let bundled = bundle.map_or(Ok(()), |path| {
-        doctor::bundle::write(&context, &results, &path, given.has("keep-names"))
+        let left = until.saturating_duration_since(clock::tick());
+        doctor::write_bundle(&context, &results, &path, given.has("keep-names"), left)
     });
-    if given.has("json") {
-        wire::print(&line)?;
+    let printed = if given.has("json") {
+        wire::print(&line)
     } else {
         let width = wire::stdout_width().unwrap_or(WIDTH);
-        wire::print(table::table(&results, width).as_bytes())?;
-    }
+        wire::print(table::table(&results, width).as_bytes())
+    };
+    // Without its archive the run has failed, whether or not anybody reads the table.
     bundled?;
+    printed?;
     Ok(ExitOutcome::from_failed(has_failed(&results) || !is_recorded))
 }

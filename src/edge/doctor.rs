@@ -3,8 +3,8 @@
 //! - `run.rs`: threads, limits, and results.
 //! - the other files: one subject each.
 //!
-//! Promises: it ends within its limit, and a second for the record, whatever a server, a command or a
-//! file system does; what it has started ends with it (`edge/marked_children.rs`); no secret is shown. A check changes nothing, but for
+//! Promises: it ends within its limit, a second for the record and two for the archive, whatever a server, a
+//! command or a file system does; what it has started ends with it (`edge/marked_children.rs`); no secret is shown. A check changes nothing, but for
 //! a file and a lock of its own in the state folder. The meaning of the answers is in `rules/health/`.
 
 mod access;
@@ -20,7 +20,7 @@ mod repositories;
 mod run;
 mod state;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -33,9 +33,12 @@ use crate::log;
 use crate::rules::health::feature::AwsFeature;
 use crate::rules::health::{self, CheckResult};
 use crate::store::{self, Store};
+use crate::time::show_span;
 
 /// The time for the line in the journal.
 const RECORD: Duration = Duration::from_secs(1);
+/// The least time for the archive.
+const BUNDLE_MIN: Duration = Duration::from_secs(2);
 
 /// Settings, environment and state folder, which all checks read.
 #[derive(Debug, Clone)]
@@ -110,22 +113,65 @@ pub fn event_line(results: &[CheckResult]) -> Vec<u8> {
 pub fn record(context: &DoctorContext, line: Vec<u8>) -> bool {
     let rotation = context.settings.state.rotation();
     let folder = context.state.clone();
-    let (sender, result) = mpsc::channel();
-    std::thread::spawn(move || {
-        let store = Store::open(&folder);
-        let done = store.and_then(|store| Journal::new(&store, rotation).append(&line));
-        // The receiver is gone after its time.
-        let _ = sender.send(done);
+    let done = within(RECORD, move || {
+        let store = Store::open(&folder)?;
+        Journal::new(&store, rotation).append(&line)
     });
-    match store::receive(&result, RECORD) {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
+    match done {
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
             log::warn(&format!("the result is not recorded: {error}"));
             false
         }
-        Err(_) => {
+        None => {
             log::warn("the result is not recorded: the journal does not answer");
             false
         }
+    }
+}
+
+/// Writes the archive, in the time that is left of the limit for all checks, and in no less than two seconds.
+pub fn write_bundle(
+    context: &DoctorContext,
+    results: &[CheckResult],
+    path: &Path,
+    keeps_names: bool,
+    left: Duration,
+) -> Result<(), Error> {
+    let (context, results, to) = (context.clone(), results.to_owned(), path.to_owned());
+    let limit = left.max(BUNDLE_MIN);
+    let written = within(limit, move || bundle::write(&context, &results, &to, keeps_names));
+    written.unwrap_or_else(|| {
+        let limit = show_span(Duration::from_secs(limit.as_secs()));
+        let remedy = "set DLQ_STATE_DIR to another folder, or give it more time with --limit";
+        let cause = format!("the files for it do not answer within {limit}; {remedy}");
+        Err(Error::failed("write", path.display(), cause))
+    })
+}
+
+/// Returns the result of some work in a thread of its own; None after the limit, when the thread is left
+/// behind and ends with the process.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, result) = mpsc::channel();
+    std::thread::spawn(move || {
+        // The receiver is gone after its time.
+        let _ = sender.send(work());
+    });
+    store::receive(&result, limit).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::BlockingWait;
+
+    #[test]
+    fn work_that_hangs_is_left_behind() {
+        assert_eq!(within(Duration::from_secs(60), || 1), Some(1));
+        let hang = || store::sleep(BlockingWait::Network, Duration::from_secs(600));
+        assert_eq!(within(Duration::from_millis(20), hang), None);
     }
 }

@@ -1,5 +1,6 @@
 //! `scripts/test-aws`, with the SQS server of the tests and moto's STS in the place of an account.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
@@ -96,6 +97,26 @@ fn interrupted_run_deletes_its_queues_and_no_others() {
     assert_eq!(output.code(), 0, "{output:?}");
     assert!(output.text().starts_with("deleted 2 queues of earlier runs\n"), "{output:?}");
     assert_eq!(queues(&server), ["dlq-tools-test-of-somebody"]);
+}
+
+/// Whatever a program prints, and whoever has tagged a queue so.
+#[test]
+fn run_whose_programs_fail_deletes_its_queues() {
+    let Some((mut bench, _moto, server)) = account("account-broken") else { return };
+    let tagged = json!({"QueueName": "dlq-tools-test-tagged", "tags": {"dlq-tools-test": "yes"}});
+    server.client().call("CreateQueue", &tagged);
+    std::fs::create_dir(bench.path("broken")).unwrap();
+    for name in ["dlq-poll", "dlq-peek", "dlq-redrive", "dlq-purge", "dlq-status"] {
+        let path = bench.write(&format!("broken/{name}"), "#!/bin/sh\necho '{broken'\n");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    bench.set("DLQ_BIN", bench.path("broken"));
+    let output = Running::spawn(&mut bench.command(SCRIPT, &[ACCOUNT])).finish();
+    assert_eq!(output.code(), 1, "{output:?}");
+    assert!(output.text().contains("deleted 2 queues\n"), "{output:?}");
+    assert!(output.stderr.contains("dlq-tools-test-tagged is left: its tag"), "{output:?}");
+    assert!(output.stderr.contains("dlq-poll printed a line that is no event"), "{output:?}");
+    assert_eq!(queues(&server), ["dlq-tools-test-tagged"]);
 }
 
 /// More than a minute: dlq-poll clears a queue after one without a message.

@@ -62,7 +62,10 @@ pub fn check_path(path: &Path) -> Result<(), Error> {
         return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    std::fs::read_dir(folder.unwrap_or(Path::new("."))).map(drop).map_err(failed)
+    // Of a file that stands in its place, too.
+    let folder = folder.unwrap_or(Path::new(".")).join(".");
+    let access = rustix::fs::Access::WRITE_OK.union(rustix::fs::Access::EXEC_OK);
+    rustix::fs::access(&folder, access).map_err(|error| failed(error.into()))
 }
 
 /// Writes the archive.

@@ -1,6 +1,6 @@
 //! The reading of the state folder for the gauges, without a lock on a document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MetricsCollector, system};
 use crate::document::{Document, Keys};
@@ -18,6 +18,7 @@ use crate::rules::pull_request::document::PullRequests;
 use crate::rules::queue::document::Watched;
 use crate::rules::redrive::document::{MoveKind, Redrives};
 use crate::rules::view::metrics::gauges::{AgentsUsage, StateReading, WaitingNotices};
+use crate::time::Timestamp;
 
 /// The label of the folder itself, beside those of its documents.
 const FOLDER: &str = "folder";
@@ -36,7 +37,7 @@ impl MetricsCollector {
         if let Some((running, agents)) = sessions.and_then(|all| self.running(&all).ok()) {
             (reading.running, reading.agents) = (Some(running), Some(agents));
         }
-        reading.outbox = notices.and_then(|all| self.outbox(&all).ok());
+        reading.outbox = notices.map(|all| self.outbox(&all));
         reading.moves = redrives.and_then(|all| self.moves(&all).ok());
         let size = self.size.bytes(self.store.dir());
         reading.documents.push((FOLDER, size.is_ok()));
@@ -67,25 +68,27 @@ impl MetricsCollector {
         Ok((running, agents))
     }
 
-    /// Counts the entries of the outbox, those of configured channels also when there are none.
-    fn outbox(&self, all: &Notices) -> Result<WaitingNotices, Error> {
+    /// Counts the entries of the outbox, those of configured channels also when there are none. A channel
+    /// whose folder cannot be read is unknown, and hides no other.
+    fn outbox(&self, all: &Notices) -> WaitingNotices {
         let mut waiting = WaitingNotices::default();
         let queued = all.queue.values().map(|one| &one.channel);
-        for channel in queued.chain(&self.channels) {
-            if waiting.channels.contains_key(channel) {
-                continue;
-            }
-            let outbox = ChannelOutbox::new(&self.store, channel);
-            let names = outbox.names()?;
-            waiting.channels.insert(channel.clone(), names.len() as u64);
-            // The first one is the oldest decision.
-            if let Some(first) = names.first()
-                && let Some(entry) = outbox.read(first)?
-            {
-                waiting.oldest = waiting.oldest.into_iter().chain([entry.queued_at]).min();
-            }
+        let channels: BTreeSet<&String> = queued.chain(&self.channels).collect();
+        for channel in channels {
+            let Ok((count, oldest)) = self.queued(channel) else { continue };
+            waiting.channels.insert(channel.clone(), count);
+            waiting.oldest = waiting.oldest.into_iter().chain(oldest).min();
         }
-        Ok(waiting)
+        waiting
+    }
+
+    /// Returns the number of entries of a channel, and the moment of the oldest one.
+    fn queued(&self, channel: &str) -> Result<(u64, Option<Timestamp>), Error> {
+        let outbox = ChannelOutbox::new(&self.store, channel);
+        let names = outbox.names()?;
+        // The first one is the oldest decision.
+        let oldest = names.first().map_or(Ok(None), |first| outbox.read(first))?;
+        Ok((names.len() as u64, oldest.map(|entry| entry.queued_at)))
     }
 
     /// Counts the moves that run, by kind.

@@ -7,6 +7,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::event::ToolName;
 use crate::rules::evidence::redact::Redactor;
 
 /// Hexadecimal digits of a hash.
@@ -190,10 +191,10 @@ impl Mask {
     }
 }
 
-/// Whether a text is a command of ours, or a word that is well known.
+/// Whether a text is the name of a program of ours, or a word that is well known. A text that only begins
+/// like one may be the name of a queue.
 fn is_plain(text: &str) -> bool {
-    let is_ours = text.starts_with("dlq-") && !text.contains('/');
-    is_ours || PLAIN.contains(&text.split(' ').next().unwrap_or(text))
+    ToolName::parse(text).is_some() || PLAIN.contains(&text)
 }
 
 /// Whether a character may be a part of a name.
@@ -215,7 +216,7 @@ mod tests {
     use super::*;
 
     fn mask(keeps_names: bool) -> Mask {
-        let known = ["orders-dlq", "orders", "ab", "claude"].map(str::to_owned);
+        let known = ["orders-dlq", "orders", "ab", "claude", "dlq-orders"].map(str::to_owned);
         Mask::new(b"salt", Redactor::default(), known, keeps_names)
     }
 
@@ -229,6 +230,15 @@ mod tests {
             (
                 "'dlq-tools/orders' is a clone",
                 format!("'{}' is a clone", mask.name("name", "dlq-tools/orders")),
+            ),
+            (
+                "queue dlq-orders is raised; 'dlq-acme' and 'fix acme-web' are not",
+                format!(
+                    "queue {} is raised; '{}' and '{}' are not",
+                    mask.name("name", "dlq-orders"),
+                    mask.name("name", "dlq-acme"),
+                    mask.name("name", "fix acme-web")
+                ),
             ),
             ("it's 'orders-dlq', isn't it", format!("it's '{orders}', isn't it")),
             (

@@ -9,7 +9,7 @@ use crate::support::sqs_api::FakeSqs;
 use crate::support::workbench::Bench;
 
 /// What must not be in an archive.
-const PLANTED: [&str; 14] = [
+const PLANTED: [&str; 15] = [
     "hunter2",
     "123456789012",
     "210987654321",
@@ -24,6 +24,7 @@ const PLANTED: [&str; 14] = [
     "acme-model",
     "alice",
     "o'brien",
+    "dlq-acme-pager",
 ];
 
 fn planted(sqs: &FakeSqs) -> Bench {
@@ -39,13 +40,14 @@ fn planted(sqs: &FakeSqs) -> Bench {
          target_queues: [orders-dlq]\n  \
          queues: [{{match: orders-dlq, github: acme-corp/orders, test_command: [run, hunter2], repo: \"/no/acme-corp/o'brien's code\"}}]\n\
          notifications:\n  channels:\n    ops-room: {{type: webhook, url: 'http://127.0.0.1:9/acme-corp/hunter2'}}\n    \
-         pager: {{type: exec, command: [acme-corp-pager, hunter2]}}\n",
+         dlq-acme-pager: {{type: exec, command: [acme-corp-pager, hunter2]}}\n",
         token.display()
     ));
     let file = bench.path("dlq.log").display().to_string();
     bench.set("DLQ_LOGGING_FILE", &file);
     let message = "dlq-peek[1]: warning: queue 'orders-dlq' of account 123456789012: \
                    ghp_0123456789abcdefghijABCDEFGHIJ012345\n\
+                   dlq-notify[1]: warning: channel 'dlq-acme-pager' is down\n\
                    dlq-prs[1]: warning: cannot read /home/alice/x of alice@acme-corp.example, orders-dlq \
                    and payments-dlq, for it answered ghp_9876543210…\n";
     bench.write("dlq.log", message);
@@ -100,8 +102,13 @@ fn archive_is_written_whoever_reads_the_output_and_replaces_nothing() {
     let bench = bench("doctor-bundle-pipe", &sqs.url);
     let piped = bench.shell("dlq-doctor --bundle b.tgz | true; tar tzf b.tgz");
     assert!(piped.text().contains("dlq-doctor/checks.txt"), "{piped:?}");
+    // No file can be made there, though root may write to the folder.
+    let lost = bench.shell("(dlq-doctor --bundle /proc/b.tgz; echo $? >status) | true; cat status");
+    assert_eq!(lost.text(), "1\n", "{lost:?}");
+    assert!(lost.stderr.contains("cannot write '/proc/b.tgz'"), "{lost:?}");
+    bench.write("file", "");
     let requests = sqs.state().requests.len();
-    for path in ["b.tgz", ".", "missing/b.tgz"] {
+    for path in ["b.tgz", ".", "missing/b.tgz", "file/b.tgz"] {
         let refused = bench.run("dlq-doctor", &["--bundle", path], "");
         assert_eq!((refused.code(), refused.text().as_str()), (1, ""), "{refused:?}");
         assert!(refused.stderr.contains(&format!("cannot write '{path}'")), "{refused:?}");

@@ -75,6 +75,19 @@ fn installation_has_everything_and_is_removed_without_a_trace() {
 }
 
 #[test]
+fn sentence_at_the_end_names_a_command_that_a_shell_can_run() {
+    let (bench, _) = bench("install-words");
+    let prefix = bench.path("a b'c/p");
+    let output = install(&bench, &["--prefix", &prefix.display().to_string()]);
+    assert_eq!(output.code(), 0, "{output:?}");
+    let text = output.text();
+    let (_, rest) = text.split_once("; remove it with ").unwrap();
+    let removed = bench.shell(rest.lines().next().unwrap());
+    assert_eq!(removed.code(), 0, "{removed:?}");
+    assert!(!prefix.exists(), "{:?}", tree(&prefix));
+}
+
+#[test]
 fn removal_keeps_what_others_have_put_there() {
     let (bench, prefix) = bench("install-beside");
     bench.write("prefix/bin/other", "#!/bin/sh\n");

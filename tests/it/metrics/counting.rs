@@ -124,6 +124,19 @@ fn unknown_values_have_no_samples() {
     assert!(value(&text, "dlq_state_free_bytes") > 0.0 && value(&text, "dlq_state_bytes") > 100.0);
 }
 
+/// The others are not hidden by it, so that an alert about their oldest notice can fire.
+#[test]
+fn channel_whose_outbox_cannot_be_read_is_unknown_alone() {
+    let mut bench = with_journal("metrics-outbox");
+    bench.configure("notifications: {channels: {a: {type: console}, b: {type: console}}}\n");
+    std::fs::create_dir_all(bench.state("outbox")).unwrap();
+    // For root, too.
+    std::os::unix::fs::symlink("b", bench.state("outbox/b")).unwrap();
+    let text = once(&bench);
+    assert_eq!(found(&text, "dlq_outbox_notices{channel=\"a\"}"), Some(0.0), "{text}");
+    assert_eq!(found(&text, "dlq_outbox_notices{channel=\"b\"}"), None, "{text}");
+}
+
 #[test]
 fn embedded_lines_replace_the_events_and_tell_growth() {
     let bench = with_journal("metrics-emf");

@@ -180,7 +180,7 @@ metrics! {
     NoticeAttempts = "dlq_notice_attempts_total" COUNTER &["channel"], "attempts",
         "Attempts to deliver the notices that were sent or have failed.";
     OutboxWaiting = "dlq_outbox_notices" GAUGE &["channel"], "notices",
-        "Notices that are not delivered yet.";
+        "Notices that are not delivered yet; absent for a channel that cannot be read.";
     OutboxOldest = "dlq_outbox_oldest_timestamp_seconds" GAUGE &[], "seconds",
         "Moment since which the oldest of them waits; absent without one.";
     Moves = "dlq_moves_total" COUNTER &["kind", "outcome"], "moves",
