@@ -202,7 +202,7 @@ impl RedriveWatch {
                 VerificationState::Verified => return self.conclude(mover, record),
                 VerificationState::NotConsumed(_) if now < stuck_until => {}
                 moving if moving.is_moving() && now < backlog_until => {}
-                state => return Ok(state),
+                state => return Ok(verification::conclude(state, &used(mover))),
             }
             record.update()?;
             self.pause(mover, pause);
@@ -226,9 +226,13 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
 }
 
 fn state(mover: &Mover<'_>, window: Duration, is_over: bool) -> VerificationState {
-    let used = mover.routes.0.values().map(|route| &route.consumption);
-    let used: Vec<&Consumption> = used.filter(|one| one.sent() > 0).collect();
-    verification::judge(&used, window, is_over)
+    verification::judge(&used(mover), window, is_over)
+}
+
+/// Returns the destinations that something was sent to.
+fn used<'m>(mover: &'m Mover<'_>) -> Vec<&'m Consumption> {
+    let all = mover.routes.0.values().map(|route| &route.consumption);
+    all.filter(|one| one.sent() > 0).collect()
 }
 
 /// Records the messages that have died into another queue.

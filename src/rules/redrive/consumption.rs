@@ -39,6 +39,8 @@ pub struct Consumption {
     taken: Option<ConsumptionReading>,
     /// The fall between two readings since then, by which at least so many have left.
     left: u64,
+    /// Whether a count was lower than the one before, by however little.
+    fell: bool,
 }
 
 /// A reading of a destination.
@@ -81,7 +83,16 @@ pub fn baseline(recorded: Option<u64>, sent: u64, depth: u64) -> u64 {
 impl Consumption {
     pub fn new(before: u64) -> Self {
         let (readings, taken) = (Vec::new(), None);
-        Consumption { before, delayed_before: 0, sent: 0, readings, grown: 0, taken, left: 0 }
+        Consumption {
+            before,
+            delayed_before: 0,
+            sent: 0,
+            readings,
+            grown: 0,
+            taken,
+            left: 0,
+            fell: false,
+        }
     }
 
     /// Returns what is known before the first message is sent.
@@ -104,7 +115,7 @@ impl Consumption {
         self.sent += count;
         self.readings.clear();
         self.grown = 0;
-        (self.taken, self.left) = (None, 0);
+        (self.taken, self.left, self.fell) = (None, 0, false);
     }
 
     /// Returns how many messages were sent.
@@ -115,15 +126,16 @@ impl Consumption {
     /// Adds a reading, so long after the last send.
     pub fn add(&mut self, counts: Counts, after: Duration) {
         let depth = counts.depth();
+        let present = depth - counts.delayed.min(self.delayed_before);
+        let waiting = present.saturating_sub(counts.in_flight);
         if let Some(last) = self.readings.last() {
+            self.fell |= depth < last.depth || waiting < last.waiting;
             let growth = depth.saturating_sub(last.depth);
             self.grown += if growth > wobble(last.depth) { growth } else { 0 };
             self.left += self.taken.map_or(0, |_| last.depth.saturating_sub(depth));
         }
         // A count that lags behind a send grows by messages of ours.
         let arrived = self.grown.saturating_sub(self.sent);
-        let present = depth - counts.delayed.min(self.delayed_before);
-        let waiting = present.saturating_sub(counts.in_flight);
         if self.readings.len() == NEWEST {
             self.readings.remove(0);
         }
@@ -137,6 +149,12 @@ impl Consumption {
             // They wait again: the consumer has stopped meanwhile, and may be back later.
             (self.taken, self.left) = (None, 0);
         }
+    }
+
+    /// Whether any count has fallen since the last send: then it cannot be said that nothing is consumed,
+    /// though it may be a wobble.
+    pub fn fell(&self) -> bool {
+        self.fell
     }
 
     /// The number of messages that may still be there.
@@ -181,7 +199,8 @@ impl Consumption {
             let is_replaced = self.left >= taken.depth + wobble(taken.depth);
             is_idle && is_over && (is_replaced || (remaining <= rest && varies))
         });
-        let is_at_work = waiting <= rest
+        // Taken late, it waits in most of the readings.
+        let is_at_work = waiting.min(newest.waiting) <= rest
             || self.has_fallen(|one| one.depth)
             || self.has_fallen(|one| one.waiting);
         match () {

@@ -25,11 +25,12 @@ fn read(before: u64, sent: u64, readings: &[Counts]) -> Consumption {
 fn quiet_queue_has_to_lose_what_was_sent() {
     // before, sent, messages that wait
     type Row<'a> = (&'a str, u64, u64, &'a [u64], ConsumptionState);
-    let rows: [Row<'_>; 19] = [
+    let rows: [Row<'_>; 20] = [
         ("no reading", 0, 1, &[], Unknown),
         ("two readings only", 0, 1, &[0, 0], Unknown),
         ("consumed", 0, 1, &[1, 0, 0, 0], Consumed),
         ("stopped", 0, 1, &[1, 1, 1], Stuck(1)),
+        ("taken late, with readings that are few", 0, 1, &[1, 1, 0, 0], Slow(1)),
         ("stopped with a backlog", 7, 10, &[17, 17, 17], Stuck(10)),
         ("a stopped one with arrivals", 0, 1, &[1, 2, 3, 4, 5, 6, 7, 8, 9], Stuck(1)),
         ("arrivals in bursts", 0, 1, &[1, 1, 6, 6, 6, 11, 11, 16], Stuck(1)),
