@@ -22,10 +22,10 @@ use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::destination::Destinations;
+use crate::rules::redrive::document::Ramp;
 use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
-use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::selection::Selection;
 
 /// The messages of a plan: the destination of each, as an index.

@@ -61,7 +61,7 @@ impl Redriver {
         watch.breaker = Breaker::late(source.attributes.counts.depth());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
-            ramp: request.ramp,
+            ramp: request.ramp.unwrap_or_default(),
             limit: None,
             bound: u64::MAX,
             rate: None,
