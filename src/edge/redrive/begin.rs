@@ -9,6 +9,7 @@ use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
 use super::record::RedriveRecord;
+use super::verify::sent_contents;
 use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
@@ -244,6 +245,7 @@ impl Redriver {
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
         let mut mover =
             Mover::new(at, (archive, archive_state), (source.destinations, source.routes));
+        mover.contents = sent_contents(mover.archive.path(), &mover.state, state.sent_from)?;
         mover.plan = plan.map(|plan| plan.planned);
         mover.selection = request.selection.clone();
         mover.chains = chains;
