@@ -34,6 +34,9 @@ impl RedriveRun<'_, '_> {
         let mut chosen = self.mover.choose(batch, quota)?;
         self.record_baselines()?;
         self.watch.open_graves(self.mover);
+        if self.pace.verifies || self.pace.ramp.canary > 0 {
+            self.watch.check_retention(self.mover)?;
+        }
         let mut is_first = true;
         loop {
             let waits = !chosen.is_empty() && self.wait_for_rate();

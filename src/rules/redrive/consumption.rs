@@ -8,6 +8,9 @@
 //!   now: a consumer is at work, and what it had not consumed would wait again, or be dead. Because a consumer
 //!   may hold messages, the depth has to fall to what it was before, or by as many as there were then.
 //!
+//! The second one holds only where a message dies: without a redrive policy a consumer that fails at ours, and
+//! deletes those of others, looks the same for ever.
+//!
 //! A consumer that has stopped shows neither: what was sent waits.
 
 use std::time::Duration;
@@ -31,6 +34,8 @@ pub struct Consumption {
     /// The messages among them whose delay had not passed: no consumer can take them.
     delayed_before: u64,
     sent: u64,
+    /// Whether a message that was not consumed is never dead: it waits again, and others may leave meanwhile.
+    is_deathless: bool,
     /// The newest readings, oldest first.
     readings: Vec<ConsumptionReading>,
     /// The growth between two readings, which messages of others have caused, or late counts of ours.
@@ -86,6 +91,7 @@ impl Consumption {
         Consumption {
             before,
             delayed_before: 0,
+            is_deathless: false,
             sent: 0,
             readings,
             grown: 0,
@@ -98,6 +104,11 @@ impl Consumption {
     /// Returns what is known before the first message is sent.
     pub fn of_counts(counts: Counts) -> Self {
         Consumption { delayed_before: counts.delayed, ..Consumption::new(counts.depth()) }
+    }
+
+    /// Returns it for a destination without a redrive policy: there what is not consumed is never dead.
+    pub fn deathless(self) -> Self {
+        Consumption { is_deathless: true, ..self }
     }
 
     /// Replaces the depth before the first message by one that an earlier run has read.
@@ -197,7 +208,10 @@ impl Consumption {
             let varies = self.readings.windows(2).any(|two| two[1].depth < two[0].depth);
             let is_over = newest.after >= taken.after.saturating_add(window);
             let is_replaced = self.left >= taken.depth + wobble(taken.depth);
-            is_idle && is_over && (is_replaced || (remaining <= rest && varies))
+            !self.is_deathless
+                && is_idle
+                && is_over
+                && (is_replaced || (remaining <= rest && varies))
         });
         // Taken late, it waits in most of the readings.
         let is_at_work = waiting.min(newest.waiting) <= rest

@@ -193,6 +193,26 @@ fn busy_queue_has_to_show_a_consumer_at_work() {
     }
 }
 
+/// A consumer that fails at ours holds them again and again, and deletes what arrives.
+#[test]
+fn destination_where_nothing_dies_has_to_lose_what_was_sent() {
+    let busy = [2, 1, 3, 2, 2, 1, 2, 2, 2, 1].map(|in_flight| Counts { in_flight, ..waiting(0) });
+    let quiet = [1, 0, 0, 0].map(waiting);
+    let rows: [(&str, &[Counts], _, _); 2] =
+        [("busy", &busy, Consumed, Backlog(1)), ("quiet", &quiet, Consumed, Consumed)];
+    for (rule, readings, with_policy, without) in rows {
+        assert_eq!(read(2, 1, readings).state(WINDOW), with_policy, "{rule}");
+        let mut one = Consumption::new(2).deathless();
+        one.add_sent(1);
+        let mut after = Duration::ZERO;
+        for counts in readings {
+            one.add(*counts, after);
+            after += PAUSE;
+        }
+        assert_eq!(one.state(WINDOW), without, "{rule}");
+    }
+}
+
 #[test]
 fn wobbling_counts_of_a_stopped_consumer_add_up_to_nothing() {
     for (before, sent) in [(0, 1), (0, 10), (5, 1), (60, 10)] {
