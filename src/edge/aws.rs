@@ -123,6 +123,12 @@ impl Sqs {
         self.clients.scopes[scope].answers.server_time()
     }
 
+    /// Returns a time that is not later than the present one of the server of a scope: what has a later time
+    /// came later.
+    pub fn earliest_now(&self, scope: usize) -> crate::time::Timestamp {
+        self.clients.scopes[scope].answers.earliest_server_time()
+    }
+
     /// Returns the name of a scope's account; empty when it has a number only.
     pub fn account(&self, scope: usize) -> &str {
         &self.clients.scopes[scope].scope.account

@@ -39,8 +39,7 @@ use crate::edge::aws::Sqs;
 use crate::edge::peek::Peeker;
 use crate::error::Error;
 use crate::journal::Journal;
-use crate::rules::redrive::document::Redrives;
-use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::document::{Ramp, Redrives};
 use crate::rules::redrive::selection::{Selection, SelectionWords};
 use crate::store::Store;
 
@@ -55,7 +54,8 @@ pub struct RedriveRequest {
     pub to: Option<String>,
     /// Whether causes that a verdict advises against are moved, too.
     pub force: bool,
-    pub ramp: Ramp,
+    /// The numbers of messages of the first steps; None: the usual ones, or those of the run before.
+    pub ramp: Option<Ramp>,
     pub rate: Option<u64>,
     pub hold: Option<Duration>,
     /// The time for returns after each step, instead of that of the destination.

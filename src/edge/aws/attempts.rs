@@ -62,6 +62,12 @@ impl Answers {
         self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).now(at, clock::now())
     }
 
+    /// Returns a time that is not later than that of the server.
+    pub(super) fn earliest_server_time(&self) -> Timestamp {
+        let at = self.age();
+        self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).earliest(at, clock::now())
+    }
+
     fn hear(&self, date: Timestamp) {
         let at = self.age();
         self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).hear(date, at);

@@ -15,8 +15,7 @@ use crate::edge::sweep::{
 use crate::error::Error;
 use crate::log;
 use crate::rules::redrive::breaker::LookProgress;
-use crate::rules::redrive::document::MoveStep;
-use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::document::{MoveStep, Ramp};
 use crate::rules::redrive::rate::{self, RateWindow, StepSize};
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
 use crate::rules::redrive::verification::VerificationState;
@@ -124,12 +123,11 @@ impl RedriveRun<'_, '_> {
             return Ok(());
         }
         let is_known = self.watch.look_late(self.mover, self.record, self.pace.hold)?;
-        let ramp = self.pace.ramp;
-        if !is_known && ramp.canary > 0 {
+        if !is_known && self.pace.ramp.canary > 0 {
             return Err(MoveStop::NotConsumed(self.watch.unknown_returns()));
         }
-        for route in self.mover.routes.0.values_mut() {
-            route.proven = ramp.proven_before(route.consumption.sent());
+        for (to, route) in &mut self.mover.routes.0 {
+            route.proven = self.record.document.state.proven.get(to).copied().unwrap_or(0);
         }
         if self.has_unproven() { self.verify_step() } else { Ok(()) }
     }
@@ -180,10 +178,12 @@ impl RedriveRun<'_, '_> {
     fn verify_step(&mut self) -> Result<(), MoveStop> {
         match self.watch.verify(self.mover, self.record)? {
             VerificationState::Verified => {
-                for route in self.mover.routes.0.values_mut() {
+                let proven = &mut self.record.document.state.proven;
+                for (to, route) in &mut self.mover.routes.0 {
                     route.proven = route.consumption.sent();
+                    proven.insert(to.clone(), route.proven);
                 }
-                Ok(())
+                self.record.document.write().map_err(MoveStop::File)
             }
             state => Err(MoveStop::NotConsumed(state)),
         }

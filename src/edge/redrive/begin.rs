@@ -9,6 +9,7 @@ use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
 use super::record::RedriveRecord;
+use super::verify::sent_contents;
 use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver};
 use crate::clock;
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::event::{Queue, RedriveStarted};
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Breaker;
-use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Ramp, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::purge;
@@ -226,7 +227,7 @@ impl Redriver {
         let planned = plan.as_ref().map(|plan| plan.planned.ids.len() as u64);
         self.check_planned(&mut source, plan.as_ref())?;
         let is_resumed = interrupted.is_some();
-        let (state, archive, archive_state) = match interrupted {
+        let (mut state, archive, archive_state) = match interrupted {
             Some(Interrupted { state, archive }) => {
                 let read = ArchiveReader::state(&archive)?;
                 self.add_sent_before(&mut source, &archive, &state.baselines)?;
@@ -235,6 +236,8 @@ impl Redriver {
             }
             None => self.first(&source, request, hash, planned)?,
         };
+        let ramp = request.ramp.or(state.ramp).unwrap_or_default();
+        state.ramp = Some(ramp);
         let recorded = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
         let (id, queue) = (state.id.clone(), source.target.queue.clone());
         let chains = self.chains(&queue.arn, archive.path())?;
@@ -242,14 +245,15 @@ impl Redriver {
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
         let mut mover =
             Mover::new(at, (archive, archive_state), (source.destinations, source.routes));
+        mover.contents = sent_contents(mover.archive.path(), &mover.state, state.sent_from)?;
         mover.plan = plan.map(|plan| plan.planned);
         mover.selection = request.selection.clone();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
-        mover.ramp = request.ramp;
+        mover.ramp = ramp;
         let bound = purge::most(state.depth.unwrap_or(depth).max(planned.unwrap_or(0)));
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
-        record.emit(started(&record.document.state, request))?;
+        record.emit(started(&record.document.state, ramp))?;
         let begun = clock::tick();
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
@@ -262,14 +266,7 @@ impl Redriver {
             mover: &mut mover,
             record: &mut record,
             watch,
-            pace: Pace {
-                ramp: request.ramp,
-                limit: request.limit,
-                bound,
-                rate: request.rate,
-                hold: request.hold,
-                verifies: request.verifies,
-            },
+            pace: request.pace(ramp, bound),
             window: request.rate.map(RateWindow::new),
             begun,
             hidden_until: begun + wait,
@@ -353,14 +350,27 @@ impl Redriver {
     }
 }
 
-fn started(state: &Move, request: &RedriveRequest) -> RedriveStarted {
+impl RedriveRequest {
+    fn pace(&self, ramp: Ramp, bound: u64) -> Pace {
+        Pace {
+            ramp,
+            limit: self.limit,
+            bound,
+            rate: self.rate,
+            hold: self.hold,
+            verifies: self.verifies,
+        }
+    }
+}
+
+fn started(state: &Move, ramp: Ramp) -> RedriveStarted {
     RedriveStarted {
         queue: state.queue.clone(),
         redrive: state.id.clone(),
         messages: state.messages,
         archive: state.archive.clone(),
         plan: state.plan.clone(),
-        canary: request.ramp.canary,
+        canary: ramp.canary,
         fingerprint: state.only_fingerprint(),
         pull_request: state.pull_request.clone(),
     }

@@ -9,7 +9,7 @@ use super::plan_file::{self, is_queue};
 use super::{RedriveRequest, Redriver, restore};
 use crate::args::Given;
 use crate::error::Error;
-use crate::rules::redrive::ramp::Ramp;
+use crate::rules::redrive::document::Ramp;
 use crate::rules::redrive::restoring::RestoreChoice;
 use crate::rules::redrive::selection::WORDS;
 use crate::wire::{self, Output};
@@ -173,12 +173,13 @@ impl RedriveRequest {
     /// Reads the options about messages and pace.
     pub fn read(given: &Given) -> Result<Self, Error> {
         let usual = Ramp::default();
+        let steps = (given.number("canary"), given.number("ramp"));
         let mut request = RedriveRequest {
             force: given.has("force"),
-            ramp: Ramp {
-                canary: given.number("canary").unwrap_or(usual.canary),
-                ramp: given.number("ramp").unwrap_or(usual.ramp),
-            },
+            ramp: (steps != (None, None)).then(|| Ramp {
+                canary: steps.0.unwrap_or(usual.canary),
+                ramp: steps.1.unwrap_or(usual.ramp),
+            }),
             rate: given.number("rate"),
             hold: given.span("hold"),
             wait: given.span("wait"),

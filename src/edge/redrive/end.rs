@@ -43,7 +43,17 @@ impl RedriveRun<'_, '_> {
         let sent = text::count(self.mover.counts.sent, "message");
         let state = &mut self.record.document.state;
         let id = state.id.clone();
+        let was_verified = state.verified == Some(true) && state.returned == 0;
         match (result, right) {
+            (Ok(found), LateVerification::Settles)
+                if was_verified && found != VerificationState::Verified =>
+            {
+                // What others have sent since then shows nothing about its messages.
+                log::warn(&format!(
+                    "redrive {id} stays verified, and cannot be verified again: {found}"
+                ));
+                self.complete(Some(VerificationState::Verified), begun)
+            }
             (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
             (Ok(found), LateVerification::Tells) => {
                 let found = match state.returned {

@@ -21,11 +21,11 @@ use crate::rules::evidence::{decode, fingerprint};
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::copies::SentContents;
-use crate::rules::redrive::destination::Destinations;
+use crate::rules::redrive::destination::{self, Destinations};
+use crate::rules::redrive::document::Ramp;
 use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
-use crate::rules::redrive::ramp::Ramp;
 use crate::rules::redrive::selection::Selection;
 
 /// The messages of a plan: the destination of each, as an index.
@@ -73,8 +73,8 @@ pub(super) struct Mover<'a> {
     pub(super) ramp: Ramp,
     /// The messages that were left in this pass because their destination has a step to prove first.
     pub(super) deferred: u64,
-    /// The contents that this run has sent.
-    contents: SentContents,
+    /// The contents that were sent, in all runs of the move.
+    pub(super) contents: SentContents,
     /// Messages whose send has failed in this run, and their groups.
     failed: HashSet<IdHash>,
     failed_groups: HashSet<String>,
@@ -222,7 +222,7 @@ impl<'a> Mover<'a> {
     }
 
     /// Whether a message is one that this move has sent, or shows that one has failed: a newer one with
-    /// the same content, or of a chosen cause.
+    /// the same content, or of a chosen cause, which has not died in a queue that nothing was sent to.
     pub(super) fn is_return(&self, message: &Message) -> bool {
         let key = id_hash(&message.id);
         let causes = &self.selection.fingerprints;
@@ -232,8 +232,14 @@ impl<'a> Mover<'a> {
         };
         self.state.sent.contains(&key)
             || (!self.state.restored.contains(&key)
+                && self.state.get(&key).is_none()
+                && destination::origin(message).is_none_or(|arn| self.has_sent_to(arn))
                 && (self.contents.is_copy(message)
                     || (!causes.is_empty() && self.contents.is_later(message) && is_of_cause())))
+    }
+
+    fn has_sent_to(&self, arn: &str) -> bool {
+        self.routes.0.get(arn).is_some_and(|route| route.consumption.sent() > 0)
     }
 
     /// Moves the chosen messages of a batch. What `fate` does not name as taken is still in the queue,

@@ -30,6 +30,9 @@ impl MoveStop {
                 "allow this program to read '{}'; then {resume}, or with --canary 0 without that knowledge",
                 safe(queue)
             ),
+            MoveStop::Forgets { .. } => {
+                format!("raise its MessageRetentionPeriod, or give a shorter --wait; then {resume}")
+            }
             MoveStop::KnownId { .. } => format!("five minutes later {resume}"),
             MoveStop::File(_) => format!("when the file can be written {resume}"),
             _ => resume,

@@ -1,7 +1,7 @@
 //! The destinations of a move, with what is known of each.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::edge::aws::Sqs;
 use crate::rules::queue::address::QueueAddress;
@@ -22,6 +22,8 @@ pub(super) struct MoveRoute {
     pub(super) settings: DestinationSettings,
     /// The longest message that it accepts, in bytes.
     pub(super) size_max: u64,
+    /// The time after which it deletes messages, consumed or not.
+    pub(super) retention: Option<Duration>,
     /// The moment of the last send to it, on the clock that nobody sets.
     pub(super) sent_at: Option<Instant>,
     /// The ARN of the queue that its messages go to when they die.
@@ -88,8 +90,12 @@ impl MoveRoutes {
             settings,
             size_max: limits.size_max.unwrap_or(SIZE_MAX),
             sent_at: None,
+            retention: attributes.retention_s.map(Duration::from_secs),
+            consumption: match attributes.redrive {
+                Some(_) => Consumption::of_counts(counts),
+                None => Consumption::of_counts(counts).deathless(),
+            },
             dies_into: attributes.redrive.map(|own| own.target),
-            consumption: Consumption::of_counts(counts),
             proven: 0,
         };
         self.0.insert(arn.to_owned(), route);

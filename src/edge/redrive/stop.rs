@@ -1,6 +1,7 @@
 //! The reasons for which a move stops before its end.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::rules::queue::reading::ReadError;
@@ -8,6 +9,7 @@ use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::destination::NoDestination;
 use crate::rules::redrive::verification::VerificationState;
 use crate::text::{self, count, safe};
+use crate::time::show_span;
 
 /// Messages of a queue that could not be received, with the reason in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(super) enum MoveStop {
     FewReceives { id: String, left: u64 },
     /// A destination cannot be read.
     Destination { to: String, error: ReadError },
+    /// A destination deletes messages before the end of the watch.
+    Forgets { to: String, retention: Duration, window: Duration },
     /// A send was refused as a whole.
     NotSent { to: String, error: ReadError },
     /// A send had no answer, and may have taken place.
@@ -61,7 +65,7 @@ impl MoveStop {
             MoveStop::NotConsumed(_) => "not_consumed",
             MoveStop::Refused { .. } => "destination_refused",
             MoveStop::FewReceives { .. } => "receives",
-            MoveStop::Destination { .. } => "destination",
+            MoveStop::Destination { .. } | MoveStop::Forgets { .. } => "destination",
             MoveStop::NotSent { .. } | MoveStop::AllRefused { .. } => "not_sent",
             MoveStop::Unanswered { .. } => "unanswered",
             MoveStop::KnownId { .. } => "known_id",
@@ -93,6 +97,14 @@ impl fmt::Display for MoveStop {
             MoveStop::Destination { to, error } => {
                 write!(f, "cannot read destination '{}': {error}", safe(to))
             }
+            MoveStop::Forgets { to, retention, window } => write!(
+                f,
+                "destination '{}' keeps messages for {}, and they are watched for {}: those that nobody \
+                 consumes would be gone as well",
+                safe(to),
+                show_span(*retention),
+                show_span(*window)
+            ),
             MoveStop::NotSent { to, error } => write!(f, "cannot send to '{}': {error}", safe(to)),
             MoveStop::Unanswered { to, messages, error } => write!(
                 f,

@@ -34,6 +34,9 @@ impl RedriveRun<'_, '_> {
         let mut chosen = self.mover.choose(batch, quota)?;
         self.record_baselines()?;
         self.watch.open_graves(self.mover);
+        if self.pace.verifies || self.pace.ramp.canary > 0 {
+            self.watch.check_retention(self.mover)?;
+        }
         let mut is_first = true;
         loop {
             let waits = !chosen.is_empty() && self.wait_for_rate();
@@ -76,11 +79,15 @@ impl RedriveRun<'_, '_> {
         self.window.as_mut().map(|window| window.judge(now))
     }
 
-    /// Records the depth of each destination before the first message is sent to it.
+    /// Records the moment of the first send before it, and the depth of each destination before the first
+    /// message is sent to it.
     fn record_baselines(&mut self) -> Result<(), Error> {
-        let known = &mut self.record.document.state.baselines;
+        let state = &mut self.record.document.state;
+        let mut is_new = state.sent_from.is_none();
+        let (sqs, scope) = (self.mover.sqs, self.mover.scope);
+        self.mover.contents.begin(*state.sent_from.get_or_insert_with(|| sqs.earliest_now(scope)));
+        let known = &mut state.baselines;
         let routes = self.mover.routes.0.iter_mut();
-        let mut is_new = false;
         for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
             let recorded = known.get(arn).copied();
             let before = consumption::baseline(recorded, 0, route.consumption.before());

@@ -150,15 +150,26 @@ impl RedriveWatch {
 
     /// Returns how long returns of what was sent have to be awaited.
     fn window(&self, mover: &Mover<'_>) -> Duration {
-        let window = |route: &MoveRoute| {
-            let settings = verification::DestinationSettings {
-                batch_window: self.batch_window,
-                ..route.settings
-            };
-            verification::window(&settings)
-        };
         let used = mover.routes.0.values().filter(|route| route.consumption.sent() > 0);
-        self.wait.or_else(|| used.map(window).max()).unwrap_or_default()
+        self.wait.or_else(|| used.map(|route| self.window_of(route)).max()).unwrap_or_default()
+    }
+
+    fn window_of(&self, route: &MoveRoute) -> Duration {
+        let (batch_window, settings) = (self.batch_window, route.settings);
+        let settings = verification::DestinationSettings { batch_window, ..settings };
+        self.wait.unwrap_or_else(|| verification::window(&settings))
+    }
+
+    /// Stops at a destination that deletes messages before the end of the watch: those that nobody consumes
+    /// would be gone as well.
+    pub(super) fn check_retention(&self, mover: &Mover<'_>) -> Result<(), MoveStop> {
+        for (to, route) in &mover.routes.0 {
+            let window = self.window_of(route);
+            if let Some(retention) = route.retention.filter(|retention| *retention <= window) {
+                return Err(MoveStop::Forgets { to: to.clone(), retention, window });
+            }
+        }
+        Ok(())
     }
 
     /// Waits, until a signal comes.
@@ -175,6 +186,7 @@ impl RedriveWatch {
         mover: &mut Mover<'_>,
         record: &mut RedriveRecord<'_>,
     ) -> Result<VerificationState, MoveStop> {
+        self.check_retention(mover)?;
         let window = self.window(mover);
         let last = mover.routes.0.values().filter_map(|route| route.sent_at).max();
         let until = last.unwrap_or_else(clock::tick) + window;
@@ -202,7 +214,7 @@ impl RedriveWatch {
                 VerificationState::Verified => return self.conclude(mover, record),
                 VerificationState::NotConsumed(_) if now < stuck_until => {}
                 moving if moving.is_moving() && now < backlog_until => {}
-                state => return Ok(state),
+                state => return Ok(verification::conclude(state, &used(mover))),
             }
             record.update()?;
             self.pause(mover, pause);
@@ -226,9 +238,13 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
 }
 
 fn state(mover: &Mover<'_>, window: Duration, is_over: bool) -> VerificationState {
-    let used = mover.routes.0.values().map(|route| &route.consumption);
-    let used: Vec<&Consumption> = used.filter(|one| one.sent() > 0).collect();
-    verification::judge(&used, window, is_over)
+    verification::judge(&used(mover), window, is_over)
+}
+
+/// Returns the destinations that something was sent to.
+fn used<'m>(mover: &'m Mover<'_>) -> Vec<&'m Consumption> {
+    let all = mover.routes.0.values().map(|route| &route.consumption);
+    all.filter(|one| one.sent() > 0).collect()
 }
 
 /// Records the messages that have died into another queue.

@@ -37,6 +37,12 @@ impl ServerClock {
             _ => own,
         }
     }
+
+    /// Returns a time that is not later than that of the server at `at`, and hardly earlier; `own` while no
+    /// answer has told one.
+    pub fn earliest(&self, at: Duration, own: Timestamp) -> Timestamp {
+        extrapolate(self.least, at).unwrap_or(own)
+    }
 }
 
 fn extrapolate(known: Option<(Timestamp, Duration)>, at: Duration) -> Option<Timestamp> {
@@ -52,6 +58,7 @@ mod tests {
         let ms = Duration::from_millis;
         let at = Timestamp::from_millis;
         assert_eq!(ServerClock::default().now(ms(10), at(7)), at(7), "no answer");
+        assert_eq!(ServerClock::default().earliest(ms(10), at(7)), at(7), "no answer");
         // The true time is 600,400 ms more than what the clock that nobody sets shows.
         let mut clock = ServerClock::default();
         for (date, came) in [(601_000, 1500), (602_000, 1650), (603_000, 3590)] {
@@ -66,6 +73,7 @@ mod tests {
         ];
         for (rule, own, expected) in rows {
             assert_eq!(clock.now(ms(3600), at(own)), at(expected), "{rule}");
+            assert_eq!(clock.earliest(ms(3600), at(own)), at(603_950), "{rule}");
         }
     }
 }

@@ -8,6 +8,9 @@
 //!   now: a consumer is at work, and what it had not consumed would wait again, or be dead. Because a consumer
 //!   may hold messages, the depth has to fall to what it was before, or by as many as there were then.
 //!
+//! The second one holds only where a message dies: without a redrive policy a consumer that fails at ours, and
+//! deletes those of others, looks the same for ever.
+//!
 //! A consumer that has stopped shows neither: what was sent waits.
 
 use std::time::Duration;
@@ -31,6 +34,8 @@ pub struct Consumption {
     /// The messages among them whose delay had not passed: no consumer can take them.
     delayed_before: u64,
     sent: u64,
+    /// Whether a message that was not consumed is never dead: it waits again, and others may leave meanwhile.
+    is_deathless: bool,
     /// The newest readings, oldest first.
     readings: Vec<ConsumptionReading>,
     /// The growth between two readings, which messages of others have caused, or late counts of ours.
@@ -39,6 +44,8 @@ pub struct Consumption {
     taken: Option<ConsumptionReading>,
     /// The fall between two readings since then, by which at least so many have left.
     left: u64,
+    /// Whether a count was lower than the one before, by however little.
+    fell: bool,
 }
 
 /// A reading of a destination.
@@ -81,12 +88,27 @@ pub fn baseline(recorded: Option<u64>, sent: u64, depth: u64) -> u64 {
 impl Consumption {
     pub fn new(before: u64) -> Self {
         let (readings, taken) = (Vec::new(), None);
-        Consumption { before, delayed_before: 0, sent: 0, readings, grown: 0, taken, left: 0 }
+        Consumption {
+            before,
+            delayed_before: 0,
+            is_deathless: false,
+            sent: 0,
+            readings,
+            grown: 0,
+            taken,
+            left: 0,
+            fell: false,
+        }
     }
 
     /// Returns what is known before the first message is sent.
     pub fn of_counts(counts: Counts) -> Self {
         Consumption { delayed_before: counts.delayed, ..Consumption::new(counts.depth()) }
+    }
+
+    /// Returns it for a destination without a redrive policy: there what is not consumed is never dead.
+    pub fn deathless(self) -> Self {
+        Consumption { is_deathless: true, ..self }
     }
 
     /// Replaces the depth before the first message by one that an earlier run has read.
@@ -104,7 +126,7 @@ impl Consumption {
         self.sent += count;
         self.readings.clear();
         self.grown = 0;
-        (self.taken, self.left) = (None, 0);
+        (self.taken, self.left, self.fell) = (None, 0, false);
     }
 
     /// Returns how many messages were sent.
@@ -115,15 +137,16 @@ impl Consumption {
     /// Adds a reading, so long after the last send.
     pub fn add(&mut self, counts: Counts, after: Duration) {
         let depth = counts.depth();
+        let present = depth - counts.delayed.min(self.delayed_before);
+        let waiting = present.saturating_sub(counts.in_flight);
         if let Some(last) = self.readings.last() {
+            self.fell |= depth < last.depth || waiting < last.waiting;
             let growth = depth.saturating_sub(last.depth);
             self.grown += if growth > wobble(last.depth) { growth } else { 0 };
             self.left += self.taken.map_or(0, |_| last.depth.saturating_sub(depth));
         }
         // A count that lags behind a send grows by messages of ours.
         let arrived = self.grown.saturating_sub(self.sent);
-        let present = depth - counts.delayed.min(self.delayed_before);
-        let waiting = present.saturating_sub(counts.in_flight);
         if self.readings.len() == NEWEST {
             self.readings.remove(0);
         }
@@ -137,6 +160,12 @@ impl Consumption {
             // They wait again: the consumer has stopped meanwhile, and may be back later.
             (self.taken, self.left) = (None, 0);
         }
+    }
+
+    /// Whether any count has fallen since the last send: then it cannot be said that nothing is consumed,
+    /// though it may be a wobble.
+    pub fn fell(&self) -> bool {
+        self.fell
     }
 
     /// The number of messages that may still be there.
@@ -179,9 +208,13 @@ impl Consumption {
             let varies = self.readings.windows(2).any(|two| two[1].depth < two[0].depth);
             let is_over = newest.after >= taken.after.saturating_add(window);
             let is_replaced = self.left >= taken.depth + wobble(taken.depth);
-            is_idle && is_over && (is_replaced || (remaining <= rest && varies))
+            !self.is_deathless
+                && is_idle
+                && is_over
+                && (is_replaced || (remaining <= rest && varies))
         });
-        let is_at_work = waiting <= rest
+        // Taken late, it waits in most of the readings.
+        let is_at_work = waiting.min(newest.waiting) <= rest
             || self.has_fallen(|one| one.depth)
             || self.has_fallen(|one| one.waiting);
         match () {

@@ -2,6 +2,7 @@
 //! queue itself gives them new ids. Pure.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::id_set::{IdHash, id_hash};
 use super::selection::sent_at;
@@ -11,7 +12,10 @@ use crate::time::Timestamp;
 /// The most bodies that are known: those that were sent first. A fault is seen early.
 const BODIES_MAX: usize = 2000;
 
-/// The contents that a run of a redrive has sent.
+/// The time by which the begin may be later than is known: the dates of SQS are cut to seconds.
+const BEGIN_SLACK: Duration = Duration::from_secs(2);
+
+/// The contents that a redrive has sent, in all of its runs.
 #[derive(Debug, Clone, Default)]
 pub struct SentContents {
     /// The moment before the first send, on the clock of SQS.
@@ -20,30 +24,38 @@ pub struct SentContents {
 }
 
 impl SentContents {
-    /// Adds a message that is about to be sent, when the clock of SQS shows `now`. One that came meanwhile is not added: of several that
+    /// Begins at a moment that no message is sent before, by the clock of SQS.
+    pub fn begin(&mut self, at: Timestamp) {
+        self.begun_at = Some(at);
+    }
+
+    /// Adds a message that is about to be sent, or was. One that came meanwhile is not added: of several that
     /// others write with one body, the next would be taken for a copy of it.
-    pub fn add(&mut self, message: &Message, now: Timestamp) {
-        self.begun_at.get_or_insert(now);
+    pub fn add(&mut self, message: &Message) {
         if self.bodies.len() < BODIES_MAX && !self.is_later(message) {
             self.bodies.insert(id_hash(&message.body));
         }
     }
 
-    /// Whether a message was first sent after this run had begun to send.
+    /// Whether a message was certainly first sent after the redrive had begun to send.
     pub fn is_later(&self, message: &Message) -> bool {
-        self.begun_at.is_some_and(|begun| sent_at(message).is_some_and(|at| at > begun))
+        self.is_after_begin(message, BEGIN_SLACK)
     }
 
-    /// Whether a message has the content of one that was sent, and is newer.
+    fn is_after_begin(&self, message: &Message, slack: Duration) -> bool {
+        let begun = self.begun_at.map(|begun| begun.plus(slack));
+        begun.is_some_and(|begun| sent_at(message).is_some_and(|at| at > begun))
+    }
+
+    /// Whether a message, which is none of those that were sent, has the content of one, and may be newer.
     pub fn is_copy(&self, message: &Message) -> bool {
-        self.is_later(message) && self.bodies.contains(&id_hash(&message.body))
+        self.is_after_begin(message, Duration::ZERO)
+            && self.bodies.contains(&id_hash(&message.body))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::rules::queue::server_clock::ServerClock;
 
@@ -56,9 +68,10 @@ mod tests {
     fn copy_is_newer_and_has_a_known_body() {
         let mut sent = SentContents::default();
         assert!(!sent.is_copy(&message("a", Some("2000"))), "nothing was sent");
-        sent.add(&message("a", Some("10")), Timestamp::from_millis(1000));
-        sent.add(&message("b", Some("20")), Timestamp::from_millis(3000));
-        sent.add(&message("d", Some("2500")), Timestamp::from_millis(3000));
+        sent.begin(Timestamp::from_millis(1000));
+        sent.add(&message("a", Some("10")));
+        sent.add(&message("b", Some("20")));
+        sent.add(&message("d", Some("3500")));
         let rows = [
             ("copy", "a", Some("2000"), true),
             ("copy of the second", "b", Some("4000"), true),
@@ -70,20 +83,29 @@ mod tests {
         ];
         for (rule, body, at, expected) in rows {
             assert_eq!(sent.is_copy(&message(body, at)), expected, "{rule}");
+            assert_eq!(sent.is_later(&message(body, at)), at == Some("4000"), "{rule}");
         }
     }
 
-    /// The clock of a machine may be ten minutes off: what is a copy does not depend on it.
+    /// The clock of a machine may be ten minutes off, or less than the dates of a server show: what is a copy
+    /// does not depend on it.
     #[test]
     fn copies_are_told_by_the_time_of_the_server() {
         let ms = Duration::from_millis;
-        for skew in [-600_000, 0, 600_000] {
+        for skew in [-600_000, 0, 1200, 600_000] {
             let mut server = ServerClock::default();
             server.hear(Timestamp::from_millis(1_000_000), ms(500));
             let own = Timestamp::from_millis(1_000_600 + skew);
             let mut sent = SentContents::default();
-            sent.add(&message("a", Some("10")), server.now(ms(700), own));
-            let rows = [("999000", false), ("1005000", true), ("1300000", true), ("400000", false)];
+            sent.begin(server.earliest(ms(700), own));
+            sent.add(&message("a", Some("10")));
+            let rows = [
+                ("999000", false),
+                ("1000700", true),
+                ("1005000", true),
+                ("1300000", true),
+                ("400000", false),
+            ];
             for (at, expected) in rows {
                 assert_eq!(sent.is_copy(&message("a", Some(at))), expected, "{skew} {at}");
             }

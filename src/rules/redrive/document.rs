@@ -60,6 +60,20 @@ words! {
     }
 }
 
+/// The number of messages of the first steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ramp {
+    /// Zero: no canary, and no ramp either.
+    pub canary: u64,
+    pub ramp: u64,
+}
+
+impl Default for Ramp {
+    fn default() -> Self {
+        Ramp { canary: 1, ramp: 10 }
+    }
+}
+
 impl MoveKind {
     /// Returns the cause of a clear for which messages have left by such a move.
     pub fn cleared_cause(self) -> &'static str {
@@ -111,6 +125,13 @@ pub struct Move {
     pub parked: u64,
     /// The depth of each destination, by ARN, before the first message was sent to it.
     pub baselines: BTreeMap<String, u64>,
+    /// The moment before the first send, by the clock of SQS; null until then.
+    pub sent_from: Option<Timestamp>,
+    /// The numbers of messages of the first steps; null in the record of an older version.
+    pub ramp: Option<Ramp>,
+    /// The messages of each destination, by ARN, that were seen to be consumed, and to stay gone, at the end of
+    /// a step.
+    pub proven: BTreeMap<String, u64>,
     /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
     pub hold_s: Option<u64>,
     /// The path of the archive.

@@ -1,20 +1,6 @@
 //! The steps of a redrive: a canary, a ramp, the rest. Pure.
 
-use super::document::MoveStep;
-
-/// The number of messages of the first steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ramp {
-    /// Zero: no canary, and no ramp either.
-    pub canary: u64,
-    pub ramp: u64,
-}
-
-impl Default for Ramp {
-    fn default() -> Self {
-        Ramp { canary: 1, ramp: 10 }
-    }
-}
+use super::document::{MoveStep, Ramp};
 
 /// A destination on the way through the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,15 +47,6 @@ impl Ramp {
     pub fn is_unproven(self, one: DestinationProgress) -> bool {
         one.sent > one.proven && self.allowance(one.proven).is_some()
     }
-
-    /// Returns what is proven of a destination that an interrupted run has sent so many messages to: all
-    /// of them when it was past the steps, none when it may have been waiting for the result of one.
-    pub fn proven_before(self, sent: u64) -> u64 {
-        match sent <= self.canary.saturating_add(self.ramp) {
-            true => 0,
-            false => sent,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -112,21 +89,23 @@ mod tests {
     #[test]
     fn each_destination_may_get_what_its_own_messages_have_proven() {
         let (usual, without) = (Ramp::default(), Ramp { canary: 0, ramp: 10 });
-        // sent, proven, allowance, whether it waits, what a later run takes for proven
+        let large = Ramp { canary: 100, ramp: 10 };
+        // sent, proven, allowance, whether it waits
         let rows = [
-            ("none sent", usual, 0, 0, Some(1), false, 0),
-            ("canary under way", usual, 1, 0, Some(1), true, 0),
-            ("canary proven", usual, 1, 1, Some(11), false, 0),
-            ("ramp under way", usual, 11, 1, Some(11), true, 0),
-            ("ramp proven", usual, 11, 11, None, false, 0),
-            ("rest", usual, 12, 11, None, false, 12),
-            ("no canary", without, 5, 0, None, false, 0),
+            ("none sent", usual, 0, 0, Some(1), false),
+            ("canary under way", usual, 1, 0, Some(1), true),
+            ("canary proven", usual, 1, 1, Some(11), false),
+            ("ramp under way", usual, 11, 1, Some(11), true),
+            ("ramp proven", usual, 11, 11, None, false),
+            ("rest", usual, 12, 11, None, false),
+            ("no canary", without, 5, 0, None, false),
+            ("large canary under way", large, 100, 0, Some(100), true),
+            ("another run has smaller steps", usual, 100, 0, Some(1), true),
         ];
-        for (rule, ramp, sent, proven, allowance, waits, before) in rows {
+        for (rule, ramp, sent, proven, allowance, waits) in rows {
             let one = DestinationProgress { sent, proven };
             assert_eq!(ramp.allowance(proven), allowance, "{rule}");
             assert_eq!(ramp.is_unproven(one), waits, "{rule}");
-            assert_eq!(ramp.proven_before(sent), before, "{rule}");
         }
     }
 }

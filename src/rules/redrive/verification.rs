@@ -108,15 +108,19 @@ impl fmt::Display for VerificationState {
             VerificationState::NotConsumed(Some(n)) => write!(
                 f,
                 "{} still in their destination: its consumer has stopped",
-                count(*n, "message")
+                are(*n)
             ),
             VerificationState::Slow(n) => write!(
                 f,
                 "{} still in their destination: its consumer is behind, or holds them",
-                count(*n, "message")
+                are(*n)
             ),
         }
     }
+}
+
+fn are(messages: u64) -> String {
+    format!("{} {}", count(messages, "message"), if messages == 1 { "is" } else { "are" })
 }
 
 /// Returns how long a backlog is waited for after a window has passed: those sent are behind it.
@@ -148,6 +152,17 @@ pub fn judge(all: &[&Consumption], window: Duration, is_over: bool) -> Verificat
         (Some(0), 0, backlog) => VerificationState::Backlog(backlog),
         (Some(0), slow, _) => VerificationState::Slow(slow),
         (stuck, slow, _) => VerificationState::NotConsumed(stuck.map(|sum| sum + slow)),
+    }
+}
+
+/// Returns the state at the end of the time that a consumer has to show itself: it has stopped when no
+/// count has fallen at all. Counts that fall slowly, or wobble, do not show that.
+pub fn conclude(state: VerificationState, all: &[&Consumption]) -> VerificationState {
+    match state {
+        VerificationState::NotConsumed(Some(count)) if all.iter().any(|one| one.fell()) => {
+            VerificationState::Slow(count)
+        }
+        state => state,
     }
 }
 
@@ -214,6 +229,29 @@ mod tests {
         ];
         for (rule, all, is_over, expected) in rows {
             assert_eq!(judge(all, minute, is_over), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn consumer_has_stopped_when_no_count_has_fallen() {
+        use VerificationState::{NotConsumed, Slow, Verified};
+        let with = |depths: &[u64]| {
+            let mut one = Consumption::new(0);
+            one.add_sent(200);
+            for &visible in depths {
+                one.add(Counts { visible, ..Counts::default() }, Duration::from_secs(60));
+            }
+            one
+        };
+        let stopped = NotConsumed(Some(199));
+        let rows: [(&str, &[u64], VerificationState, VerificationState); 4] = [
+            ("no fall", &[200, 200, 201], stopped.clone(), stopped.clone()),
+            ("a slow fall", &[200, 199, 199], stopped, Slow(199)),
+            ("unknown", &[200, 199], NotConsumed(None), NotConsumed(None)),
+            ("verified", &[200, 0], Verified, Verified),
+        ];
+        for (rule, depths, state, expected) in rows {
+            assert_eq!(conclude(state, &[&with(depths)]), expected, "{rule}");
         }
     }
 

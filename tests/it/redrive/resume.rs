@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{bodies, create_pair, die, last_move, let_die, redrive};
+use super::{bodies, bodies_of, create_pair, die, drain, last_move, let_die, redrive};
 use crate::support::consumer::{Consumer, Mode};
 use crate::support::poll::bench;
 use crate::support::sqs_server::{Client, SqsServer};
@@ -100,4 +100,56 @@ fn messages_that_a_killed_look_has_hidden_are_waited_for() {
     assert_eq!((resumed.code, held.len()), (0, 2), "{}", resumed.stderr);
     let completed = &resumed.single("redrive.completed")["data"];
     assert_eq!((&completed["moved"], &completed["verified"]), (&json!(3), &json!(true)));
+}
+
+/// The steps are those of the run before: what they sent, and did not prove, is proven first.
+#[test]
+fn large_canary_that_nobody_consumed_is_proven_first() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(60));
+    let bench = bench("redrive-resume-steps", &server.url);
+    let begin = [&["apply", "--canary", "40"], &SHORT[..], &["orders-dlq"]].concat();
+    let resume = |rest: &[&str]| {
+        let id = last_id(&bench);
+        redrive(&bench, &[&["apply"], &SHORT[..], rest, &["--resume", &id]].concat())
+    };
+    for output in [redrive(&bench, &begin), resume(&[]), resume(&["--canary", "3"])] {
+        let aborted = &output.single("redrive.aborted")["data"];
+        assert_eq!((output.code, &aborted["reason"]), (1, &json!("not_consumed")));
+        assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (40, 20), "{}", output.stderr);
+    }
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let resumed = resume(&[]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!(
+        last_move(&bench)["proven"],
+        json!({sqs.arn("orders"): 40}),
+        "past the steps of the last run"
+    );
+}
+
+/// A consumer that writes its failures into the dead-letter queue itself gives them new ids.
+#[test]
+fn copies_of_what_an_earlier_run_has_sent_are_returns() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-copies", &server.url);
+    let begin = [&["apply"], &SHORT[..], &["orders-dlq"]].concat();
+    redrive(&bench, &begin).single("redrive.aborted");
+    let canary = bodies_of(&drain(&mut sqs, &source));
+    sqs.send(&dlq, &canary[0]);
+    for verb in ["verify", "resume"] {
+        let id = last_id(&bench);
+        let output = match verb {
+            "verify" => redrive(&bench, &["verify", "--wait", "1s", &id]),
+            _ => redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &id]].concat()),
+        };
+        let aborted = &output.single("redrive.aborted")["data"];
+        assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")), "{verb}");
+        assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 5), "{verb}: {}", output.stderr);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{create_pair, let_die, redrive};
+use super::{create_pair, drain, let_die, redrive};
 use crate::support::consumer::{Consumer, Mode};
 use crate::support::poll::bench;
 use crate::support::sqs_server::{Client, SqsServer};
@@ -46,4 +46,24 @@ fn messages_of_all_sources_come_home() {
     assert_eq!((&completed["moved"], &completed["verified"]), (&json!(24), &json!(true)));
     assert_eq!(consumers.map(|one| one.consumed().len()), [12, 12]);
     assert_eq!((output.code, sqs.depth(&dlq)), (0, 0), "{}", output.stderr);
+}
+
+/// A source that is not redriven goes on failing with a message of the same body.
+#[test]
+fn death_in_another_source_is_no_return() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (first, second, dlq) = create_two(&mut sqs);
+    let bench = bench("redrive-other-source", &server.url);
+    let all = ["apply", "--canary", "0", "--no-verify", "--match", "first", "first-dlq"];
+    assert_eq!(redrive(&bench, &all).code, 0);
+    assert_eq!(drain(&mut sqs, &first).len(), 12);
+    let_die(&mut sqs, &second, &dlq, &["first 3".to_owned()]);
+    let verify = ["verify", "--wait", "1s", "first-dlq"];
+    let verified = redrive(&bench, &verify);
+    let completed = &verified.single("redrive.completed")["data"];
+    assert_eq!((&completed["returned"], &completed["verified"]), (&json!(0), &json!(true)));
+    let_die(&mut sqs, &first, &dlq, &["first 3".to_owned()]);
+    let returned = redrive(&bench, &verify);
+    assert_eq!(returned.single("redrive.completed")["data"]["returned"], 1, "{}", returned.stderr);
 }

@@ -150,3 +150,25 @@ fn return_that_has_stopped_a_redrive_is_told_by_a_look() {
     assert!(verified.code == 1 && verified.stderr.contains(told), "{}", verified.stderr);
     drop(consumer);
 }
+
+/// What others send afterwards shows nothing about messages that were seen to be consumed.
+#[test]
+fn verified_redrive_stays_verified() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let bench = bench("redrive-verify-twice", &server.url);
+    let consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let first = redrive(&bench, &["apply", "--canary", "0", "--wait", "2s", "orders-dlq"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    drop(consumer);
+    for n in 0..10 {
+        sqs.send(&source, &format!("live {n}"));
+    }
+    let later = redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
+    let completed = &later.single("redrive.completed")["data"];
+    assert_eq!((later.code, &completed["verified"]), (0, &json!(true)), "{}", later.stderr);
+    assert!(later.stderr.contains("stays verified"), "{}", later.stderr);
+    assert_eq!(last_move(&bench)["outcome"], "completed");
+}

@@ -202,3 +202,23 @@ fn busy_consumer_is_no_stopped_one() {
     assert_eq!((output.code, &aborted["reason"]), (1, &json!("not_consumed")), "{}", output.stderr);
     drop(others);
 }
+
+/// What nobody consumes expires, and leaves the queue as if it were consumed.
+#[test]
+fn destination_that_forgets_before_the_end_of_the_watch_is_refused() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let attributes = json!({"MessageRetentionPeriod": "60"});
+    sqs.call("SetQueueAttributes", &json!({"QueueUrl": source, "Attributes": attributes}));
+    let bench = bench("redrive-retention", &server.url);
+    let output = redrive(&bench, &["apply", "--wait", "100s", "orders-dlq"]);
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("destination")));
+    let told = "keeps messages for 1m, and they are watched for 1m 40s";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 3), "nothing was sent");
+    let all = ["apply", "--canary", "0", "--no-verify", "--wait", "100s", "orders-dlq"];
+    assert_eq!(redrive(&bench, &all).code, 0, "without a watch it does not matter");
+}

@@ -25,9 +25,8 @@ impl Mover<'_> {
         deletable: &mut Vec<usize>,
     ) -> Result<(), MoveStop> {
         let mut by_queue: BTreeMap<&str, Vec<&Choice>> = BTreeMap::new();
-        let now = self.sqs.now(self.scope);
         for one in choices {
-            self.contents.add(&batch[one.at].message, now);
+            self.contents.add(&batch[one.at].message);
             by_queue.entry(&one.to).or_default().push(one);
         }
         for (to, all) in by_queue {

@@ -25,11 +25,12 @@ fn read(before: u64, sent: u64, readings: &[Counts]) -> Consumption {
 fn quiet_queue_has_to_lose_what_was_sent() {
     // before, sent, messages that wait
     type Row<'a> = (&'a str, u64, u64, &'a [u64], ConsumptionState);
-    let rows: [Row<'_>; 19] = [
+    let rows: [Row<'_>; 20] = [
         ("no reading", 0, 1, &[], Unknown),
         ("two readings only", 0, 1, &[0, 0], Unknown),
         ("consumed", 0, 1, &[1, 0, 0, 0], Consumed),
         ("stopped", 0, 1, &[1, 1, 1], Stuck(1)),
+        ("taken late, with readings that are few", 0, 1, &[1, 1, 0, 0], Slow(1)),
         ("stopped with a backlog", 7, 10, &[17, 17, 17], Stuck(10)),
         ("a stopped one with arrivals", 0, 1, &[1, 2, 3, 4, 5, 6, 7, 8, 9], Stuck(1)),
         ("arrivals in bursts", 0, 1, &[1, 1, 6, 6, 6, 11, 11, 16], Stuck(1)),
@@ -189,6 +190,26 @@ fn busy_queue_has_to_show_a_consumer_at_work() {
         let counts = |&(visible, in_flight)| Counts { visible, in_flight, delayed: 0 };
         let readings: Vec<Counts> = readings.iter().map(counts).collect();
         assert_eq!(read(before, sent, &readings).state(WINDOW), expected, "{rule}");
+    }
+}
+
+/// A consumer that fails at ours holds them again and again, and deletes what arrives.
+#[test]
+fn destination_where_nothing_dies_has_to_lose_what_was_sent() {
+    let busy = [2, 1, 3, 2, 2, 1, 2, 2, 2, 1].map(|in_flight| Counts { in_flight, ..waiting(0) });
+    let quiet = [1, 0, 0, 0].map(waiting);
+    let rows: [(&str, &[Counts], _, _); 2] =
+        [("busy", &busy, Consumed, Backlog(1)), ("quiet", &quiet, Consumed, Consumed)];
+    for (rule, readings, with_policy, without) in rows {
+        assert_eq!(read(2, 1, readings).state(WINDOW), with_policy, "{rule}");
+        let mut one = Consumption::new(2).deathless();
+        one.add_sent(1);
+        let mut after = Duration::ZERO;
+        for counts in readings {
+            one.add(*counts, after);
+            after += PAUSE;
+        }
+        assert_eq!(one.state(WINDOW), without, "{rule}");
     }
 }
 

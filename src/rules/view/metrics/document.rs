@@ -59,6 +59,15 @@ pub struct StoredRound {
     pub usd_month: Option<Usd>,
 }
 
+/// The numbers of a redrive that were counted: each of its ends tells those of all of its runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedRedrive {
+    pub at: Timestamp,
+    pub moved: u64,
+    pub returned: u64,
+    pub parked: u64,
+}
+
 /// The moments of an incident that a step is measured by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentMoments {
@@ -102,6 +111,8 @@ pub struct Metrics {
     pub incidents: BTreeMap<String, IncidentMoments>,
     /// The moment at which queues were last seen empty, of those that fill, by ARN.
     pub filling: BTreeMap<String, Timestamp>,
+    /// The newest redrives that have ended, by id.
+    pub redrives: BTreeMap<String, CountedRedrive>,
     /// The counters as the last line for CloudWatch had them, which takes differences.
     pub reported: BTreeMap<String, Series<u64>>,
 }
@@ -116,6 +127,8 @@ impl Metrics {
     /// The kind of record of an incident, by its id.
     pub const INCIDENT: RecordKind = "incident";
     pub const FILLING: RecordKind = "filling queue";
+    /// The kind of record of the counted numbers of a redrive, by its id.
+    pub const REDRIVE: RecordKind = "counted redrive";
     pub const REPORTED: RecordKind = "reported counter";
 
     /// Adds to a counter.
@@ -199,6 +212,7 @@ impl Document for Metrics {
         operation.map(Self::ROUND, &mut self.rounds, &mut rest.rounds);
         operation.map(Self::INCIDENT, &mut self.incidents, &mut rest.incidents);
         operation.map(Self::FILLING, &mut self.filling, &mut rest.filling);
+        operation.map(Self::REDRIVE, &mut self.redrives, &mut rest.redrives);
         operation.map(Self::REPORTED, &mut self.reported, &mut rest.reported);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::catalog::Metric;
-use super::document::{Metrics, StoredRound};
+use super::document::{CountedRedrive, Metrics, StoredRound};
 use super::error_kind::error_kind;
 use super::incident_steps::gone;
 use super::{OTHER, label_value};
@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 
 /// The most selections whose newest round is kept; beyond it the oldest is dropped.
 const SELECTIONS_MAX: usize = 16;
+
+/// The most redrives whose numbers are kept; beyond it the oldest is dropped.
+const REDRIVES_MAX: usize = 100;
 
 /// Adds a line (without its LF) to the sums. An event that was just counted is not counted again; a
 /// line that is no event is only counted as such. Returns the moment of a round that is in the future:
@@ -56,7 +59,7 @@ pub fn fold(metrics: &mut Metrics, line: &[u8], now: Timestamp) -> Option<Timest
     }
     if !take_queue(metrics, &context, &payload)
         && !take_investigation(metrics, &context, &payload)
-        && !take_move(metrics, &payload)
+        && !take_move(metrics, &context, &payload)
     {
         take_other(metrics, &context, &payload);
     }
@@ -196,18 +199,21 @@ fn take_investigation(
 }
 
 /// Takes the end of a move. Returns whether it is one.
-fn take_move(metrics: &mut Metrics, payload: &AnyPayload) -> bool {
+fn take_move(metrics: &mut Metrics, context: &EventContext<'_>, payload: &AnyPayload) -> bool {
     let outcome = |is_whole: bool| if is_whole { "completed" } else { "partly" };
     let (kind, outcome, messages) = match payload {
         AnyPayload::RedriveCompleted(data) => {
-            metrics.add(Metric::ReturnedMessages, &[], data.returned);
-            metrics.add(Metric::ParkedMessages, &[], data.parked);
+            let (id, at) = (data.redrive.as_str(), context.at);
+            let (moved, returned, parked) = (data.moved, data.returned, data.parked);
+            let told = CountedRedrive { at, moved, returned, parked };
+            let moved = count_redrive(metrics, id, told);
             let is_verified = data.verified != Some(false);
-            ("redrive", if is_verified { "completed" } else { "unverified" }, data.moved)
+            ("redrive", if is_verified { "completed" } else { "unverified" }, moved)
         }
         AnyPayload::RedriveAborted(data) => {
-            metrics.add(Metric::ReturnedMessages, &[], data.returned);
-            ("redrive", "aborted", data.moved)
+            let (moved, returned, at) = (data.moved, data.returned, context.at);
+            let told = CountedRedrive { at, moved, returned, parked: 0 };
+            ("redrive", "aborted", count_redrive(metrics, &data.redrive, told))
         }
         AnyPayload::PurgeCompleted(data) => {
             ("purge", outcome(data.detail.is_none()), data.messages.unwrap_or(0))
@@ -223,6 +229,29 @@ fn take_move(metrics: &mut Metrics, payload: &AnyPayload) -> bool {
     metrics.add(Metric::Moves, &[kind, outcome], 1);
     metrics.add(Metric::MovedMessages, &[kind], messages);
     true
+}
+
+/// Counts what an end of a redrive tells beyond its earlier ones. Returns the messages that were moved since.
+fn count_redrive(metrics: &mut Metrics, id: &str, told: CountedRedrive) -> u64 {
+    let known = metrics.redrives.get(id).cloned().unwrap_or_default();
+    let since = |now: u64, before: u64| now.saturating_sub(before);
+    metrics.add(Metric::ReturnedMessages, &[], since(told.returned, known.returned));
+    metrics.add(Metric::ParkedMessages, &[], since(told.parked, known.parked));
+    let moved = since(told.moved, known.moved);
+    let sum = CountedRedrive {
+        at: told.at,
+        moved: told.moved.max(known.moved),
+        returned: told.returned.max(known.returned),
+        parked: told.parked.max(known.parked),
+    };
+    metrics.redrives.insert(id.to_owned(), sum);
+    if metrics.redrives.len() > REDRIVES_MAX {
+        let oldest = metrics.redrives.iter().min_by_key(|(_, one)| one.at);
+        if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+            metrics.redrives.remove(&id);
+        }
+    }
+    moved
 }
 
 /// Takes an event of pull requests or notices.

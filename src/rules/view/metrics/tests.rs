@@ -195,9 +195,9 @@ fn repeated_event_counts_once_and_heartbeats_each() {
 
 #[test]
 fn move_events_count_by_kind_and_outcome() {
-    let redrive = |verified: Option<bool>| event::RedriveCompleted {
+    let redrive = |id: &str, verified: Option<bool>| event::RedriveCompleted {
         queue: queue(),
-        redrive: "x".into(),
+        redrive: id.into(),
         messages: 9,
         moved: 8,
         returned: 2,
@@ -210,9 +210,9 @@ fn move_events_count_by_kind_and_outcome() {
         fingerprint: None,
     };
     let metrics = folded(&[
-        line("a", 1, redrive(Some(true))),
-        line("b", 2, redrive(Some(false))),
-        line("c", 3, redrive(None)),
+        line("a", 1, redrive("x", Some(true))),
+        line("b", 2, redrive("y", Some(false))),
+        line("c", 3, redrive("z", None)),
     ]);
     assert_samples(
         &metrics,
@@ -224,6 +224,33 @@ fn move_events_count_by_kind_and_outcome() {
             "dlq_parked_messages_total 3",
         ],
     );
+}
+
+/// Each end of a redrive, also that of a later verification, tells the numbers of all of its runs.
+#[test]
+fn messages_of_a_redrive_count_once() {
+    let aborted = |moved, returned| event::RedriveAborted {
+        queue: queue(),
+        redrive: "x".into(),
+        reason: "interrupted".into(),
+        detail: String::new(),
+        moved,
+        returned,
+        left: None,
+        archive: None,
+        regression: false,
+        pull_request: None,
+        fingerprint: None,
+    };
+    let ends = [(1, 3, 0), (2, 11, 1), (3, 11, 1), (4, 20, 1)];
+    let lines =
+        ends.map(|(at, moved, returned)| line(&format!("e{at}"), at, aborted(moved, returned)));
+    let expected = [
+        "dlq_moves_total{kind=\"redrive\",outcome=\"aborted\"} 4",
+        "dlq_moved_messages_total{kind=\"redrive\"} 20",
+        "dlq_returned_messages_total 1",
+    ];
+    assert_samples(&folded(&lines), &expected);
 }
 
 #[test]
