@@ -9,7 +9,7 @@
 
 mod beside;
 mod filter;
-mod line_writer;
+mod output_writer;
 
 pub use beside::run_filter_beside;
 pub use filter::{StreamFilter, failed_in_part, run_filter};
@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use line_writer::LineWriter;
+use output_writer::OutputWriter;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, io_cause};
@@ -218,7 +218,7 @@ pub struct Output {
     shown: bool,
     terminal: bool,
     /// Writes the blocks, if the program must not wait for a reader.
-    writer: Option<Arc<LineWriter>>,
+    writer: Option<Arc<OutputWriter>>,
 }
 
 impl Default for Output {
@@ -253,7 +253,7 @@ impl Output {
     /// also tells of a failure.
     fn unhurried(&self) -> Result<Self, Error> {
         let mut own = self.another();
-        own.writer = Some(LineWriter::start()?);
+        own.writer = Some(OutputWriter::start()?);
         Ok(own)
     }
 

@@ -18,7 +18,7 @@ use crate::event::{self, Line};
 
 /// The bytes of lines that wait for the filter: 7,000 lines of 300 bytes. The longest line has 1 MiB.
 const QUEUE_MAX: usize = 2 << 20;
-/// What a block takes beside its lines: slow lines come in blocks of one.
+/// The bytes that a block takes beside its lines: slow lines come in blocks of one.
 const BLOCK_COST: usize = 64;
 /// The wait for a first line before the filter begins: what is there already goes before its own work.
 const FIRST_LINE: Duration = Duration::from_millis(1);

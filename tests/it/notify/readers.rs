@@ -12,7 +12,7 @@ fn odd(n: usize) -> String {
 }
 
 #[test]
-fn every_event_that_passed_is_judged_when_the_reader_leaves() {
+fn events_that_passed_are_judged_when_the_reader_leaves() {
     let mut bench = Bench::new("reader-leaves");
     bench.configure(
         "notifications: {heartbeat_rounds: 0, channels: {c: {type: exec, command: [/bin/true], \

@@ -8,13 +8,13 @@ use crate::error::{Error, io_cause};
 
 /// The lines of a program that wait for the reader of its standard output.
 #[derive(Default)]
-pub(super) struct LineWriter {
-    state: Mutex<WriterState>,
+pub(super) struct OutputWriter {
+    state: Mutex<PendingOutput>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct WriterState {
+struct PendingOutput {
     lines: Vec<u8>,
     is_writing: bool,
     /// The first failure. What comes after it is dropped.
@@ -22,10 +22,10 @@ struct WriterState {
     has_failed: bool,
 }
 
-impl LineWriter {
+impl OutputWriter {
     /// Starts the thread, which ends with the process.
     pub fn start() -> Result<Arc<Self>, Error> {
-        let writer = Arc::new(LineWriter::default());
+        let writer = Arc::new(OutputWriter::default());
         let in_thread = writer.clone();
         let started =
             thread::Builder::new().name("output".into()).spawn(move || in_thread.write(write_all));
@@ -45,13 +45,13 @@ impl LineWriter {
 
     /// Waits until all lines are written. Returns the first failure, once.
     pub fn finish(&self) -> Result<(), Error> {
-        let waits = |state: &mut WriterState| state.is_writing || !state.lines.is_empty();
+        let waits = |state: &mut PendingOutput| state.is_writing || !state.lines.is_empty();
         let waited = self.changed.wait_while(self.state(), waits);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         state.error.take().map_or(Ok(()), Err)
     }
 
-    fn state(&self) -> MutexGuard<'_, WriterState> {
+    fn state(&self) -> MutexGuard<'_, PendingOutput> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,7 +59,7 @@ impl LineWriter {
     fn write(&self, mut write: impl FnMut(&[u8]) -> Result<(), Error>) {
         let mut state = self.state();
         while !state.has_failed {
-            let waits = |state: &mut WriterState| state.lines.is_empty();
+            let waits = |state: &mut PendingOutput| state.lines.is_empty();
             state = self.changed.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
             let lines = std::mem::take(&mut state.lines);
             state.is_writing = true;
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn program_goes_on_while_a_reader_hangs_and_learns_of_a_failure_at_the_end() {
-        let writer = Arc::new(LineWriter::default());
+        let writer = Arc::new(OutputWriter::default());
         let (go_on, may_go_on) = mpsc::channel();
         let (took, taken) = mpsc::channel();
         let in_thread = writer.clone();
