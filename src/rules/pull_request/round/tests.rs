@@ -215,7 +215,7 @@ fn origin_and_author_stay_while_a_part_of_them_is_lost() {
     assert_eq!(known["PR_1"].author, "", "a deleted account");
 }
 
-/// What cannot be concluded about a pull request that was never seen before is not told as a no.
+/// An origin that cannot be read is unknown, and is not told as a no.
 #[test]
 fn unknown_pull_request_waits_for_a_look_that_shows_what_it_is() {
     use crate::rules::pull_request::reading::{LostParts, PullRequestAuthor};
