@@ -16,7 +16,6 @@ use crate::edge::archive::ArchiveReader;
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::consumption;
 use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
@@ -61,10 +60,10 @@ impl Redriver {
         // Its end stays as it is until another one is known: the look may be stopped.
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
-        watch.breaker = Breaker::late(source.attributes.counts.depth());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
             ramp: request.ramp.unwrap_or_default(),
+            has_canary: false,
             limit: None,
             bound: u64::MAX,
             rate: None,
@@ -140,7 +139,26 @@ impl RedriveRun<'_, '_> {
     fn look_and_verify(&mut self) -> Result<VerificationState, MoveStop> {
         self.record.enter(MoveStep::Verify)?;
         self.watch.look_late(self.mover, self.record, self.pace.hold)?;
-        self.watch.verify(self.mover, self.record)
+        self.verify_end()
+    }
+
+    /// Watches the end. What was not known of an earlier run may be by then.
+    pub(super) fn verify_end(&mut self) -> Result<VerificationState, MoveStop> {
+        self.record.enter(MoveStep::Verify)?;
+        let state = self.watch.verify(self.mover, self.record)?;
+        let is_doubtful = state == VerificationState::Verified
+            && self.watch.has_doubt
+            && !self.watch.look_late(self.mover, self.record, self.pace.hold)?;
+        Ok(if is_doubtful { self.watch.unknown_returns() } else { state })
+    }
+
+    /// Begins the steps anew, because it is not known whether what was sent has returned.
+    pub(super) fn begin_anew(&mut self) -> Result<(), MoveStop> {
+        let sent = self.mover.routes.0.values().map(|route| route.consumption.sent()).max();
+        let ramp = self.pace.ramp.anew(sent.unwrap_or(0));
+        (self.pace.ramp, self.mover.ramp) = (ramp, ramp);
+        self.record.document.state.ramp = Some(ramp);
+        self.record.document.write().map_err(MoveStop::File)
     }
 }
 
