@@ -34,6 +34,9 @@ impl MoveStop {
                 "'dlq-redrive apply --resume {id} --canary 1{plan}' goes on without that knowledge, by a new \
                  canary"
             ),
+            MoveStop::NotConsumed(VerificationState::Held(_) | VerificationState::Backlog(_)) => {
+                format!("{resume} once it is consumed, or with --canary 0 without that knowledge")
+            }
             MoveStop::Forgets { .. } => {
                 format!("raise its MessageRetentionPeriod, or give a shorter --wait; then {resume}")
             }

@@ -42,7 +42,7 @@ impl Redriver {
             return Ok(false);
         };
         let mut source = self.source(&state.queue.url, request)?;
-        self.add_sent_before(&mut source, Path::new(&path), &state.baselines)?;
+        self.add_sent_before(&mut source, Path::new(&path), &state)?;
         let _lock = self.lock(&mut source)?;
         // As it is now that no other run writes it.
         let state = self.redrive_of(&state.id)?;
@@ -95,15 +95,17 @@ impl Redriver {
         &self,
         source: &mut MoveSource,
         archive: &Path,
-        baselines: &BTreeMap<String, u64>,
+        state: &Move,
     ) -> Result<(), Error> {
         for (to, (count, at)) in sent_by_queue(archive)? {
             let added = source.routes.add(self.sqs(), source.target.scope, &to);
             added.map_err(|error| Error::failed("read destination", &to, error))?;
             if let Some(route) = source.routes.0.get_mut(&to) {
-                let (recorded, depth) = (baselines.get(&to).copied(), route.consumption.before());
+                let recorded = state.baselines.get(&to).copied();
+                let depth = route.consumption.before();
                 let before = consumption::baseline(recorded, count, depth);
-                route.consumption = route.consumption.clone().since(before);
+                let floor = state.in_flight_before.get(&to).copied().unwrap_or(0);
+                route.consumption = route.consumption.clone().since(before, floor);
                 route.consumption.add_sent(count);
                 // Of a clock that was set back meanwhile nothing is known.
                 let ago = clock::now().since(at);

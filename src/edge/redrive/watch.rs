@@ -229,12 +229,12 @@ impl RedriveWatch {
             self.check(mover, record, 0)?;
             let now = clock::tick();
             let is_over = now >= until && readings >= READINGS_MIN;
-            match state(mover, window, is_over) {
+            match verification::judge(&used(mover), window, is_over) {
                 VerificationState::Watching => {}
                 VerificationState::Verified => return self.conclude(mover, record),
                 VerificationState::NotConsumed(_) if now < stuck_until => {}
                 moving if moving.is_moving() && now < backlog_until => {}
-                state => return Ok(verification::conclude(state, &used(mover))),
+                state => return Ok(state),
             }
             record.update()?;
             self.pause(mover, pause);
@@ -255,10 +255,6 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
         route.consumption.add(own.counts, after);
     }
     Ok(())
-}
-
-fn state(mover: &Mover<'_>, window: Duration, is_over: bool) -> VerificationState {
-    verification::judge(&used(mover), window, is_over)
 }
 
 /// Returns the destinations that something was sent to.
