@@ -56,6 +56,8 @@ pub struct RedriveRequest {
     pub force: bool,
     /// The numbers of messages of the first steps; None: the usual ones, or those of the run before.
     pub ramp: Option<Ramp>,
+    /// Whether the command line gives a canary.
+    pub has_canary: bool,
     pub rate: Option<u64>,
     pub hold: Option<Duration>,
     /// The time for returns after each step, instead of that of the destination.

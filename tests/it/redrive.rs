@@ -3,6 +3,7 @@
 mod apply;
 mod auto_stopped;
 mod breaker;
+mod consumer;
 mod faults;
 mod fifo;
 mod filter;
@@ -14,6 +15,7 @@ mod plan;
 mod refusals;
 mod restore;
 mod resume;
+mod resume_unseen;
 mod service;
 mod sources;
 mod unknown;

@@ -29,6 +29,9 @@ const HIDDEN_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     pub(super) ramp: Ramp,
+    /// Whether the command line gives a canary: where returns to an earlier run are not known, a new one goes
+    /// first.
+    pub(super) has_canary: bool,
     /// The most messages in all runs.
     pub(super) limit: Option<u64>,
     /// The most messages without a limit: those that the queue had at the begin, and some more, because a
@@ -112,8 +115,7 @@ impl RedriveRun<'_, '_> {
         if !self.pace.verifies || self.mover.counts.sent == 0 {
             return Ok(None);
         }
-        self.record.enter(MoveStep::Verify)?;
-        self.watch.verify(self.mover, self.record).map(Some)
+        self.verify_end().map(Some)
     }
 
     /// Looks for returns of what an interrupted run has sent, and waits for the result of the steps that it
@@ -124,7 +126,10 @@ impl RedriveRun<'_, '_> {
         }
         let is_known = self.watch.look_late(self.mover, self.record, self.pace.hold)?;
         if !is_known && self.pace.ramp.canary > 0 {
-            return Err(MoveStop::NotConsumed(self.watch.unknown_returns()));
+            if !self.pace.has_canary || self.watch.is_blind() {
+                return Err(MoveStop::NotConsumed(self.watch.unknown_returns()));
+            }
+            self.begin_anew()?;
         }
         for (to, route) in &mut self.mover.routes.0 {
             route.proven = self.record.document.state.proven.get(to).copied().unwrap_or(0);

@@ -21,7 +21,6 @@ use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{Queue, RedriveStarted};
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Ramp, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
@@ -230,7 +229,7 @@ impl Redriver {
         let (mut state, archive, archive_state) = match interrupted {
             Some(Interrupted { state, archive }) => {
                 let read = ArchiveReader::state(&archive)?;
-                self.add_sent_before(&mut source, &archive, &state.baselines)?;
+                self.add_sent_before(&mut source, &archive, &state)?;
                 let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)
             }
@@ -257,9 +256,6 @@ impl Redriver {
         let begun = clock::tick();
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
-        if is_resumed && mover.counts.sent > 0 {
-            watch.breaker = Breaker::late(depth);
-        }
         let hold = request.hold.unwrap_or_else(|| sweep_cost::cost(depth, queue.fifo, 1).hold);
         let wait = sweep_cost::hidden_wait(recorded, hold);
         let mut redrive = RedriveRun {
@@ -354,6 +350,7 @@ impl RedriveRequest {
     fn pace(&self, ramp: Ramp, bound: u64) -> Pace {
         Pace {
             ramp,
+            has_canary: self.has_canary,
             limit: self.limit,
             bound,
             rate: self.rate,

@@ -180,6 +180,7 @@ impl RedriveRequest {
                 canary: steps.0.unwrap_or(usual.canary),
                 ramp: steps.1.unwrap_or(usual.ramp),
             }),
+            has_canary: steps.0.is_some(),
             rate: given.number("rate"),
             hold: given.span("hold"),
             wait: given.span("wait"),

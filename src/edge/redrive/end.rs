@@ -56,13 +56,16 @@ impl RedriveRun<'_, '_> {
             }
             (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
             (Ok(found), LateVerification::Tells) => {
-                let found = match state.returned {
-                    0 => found.to_string(),
-                    returned => Trip::Returned(returned).to_string(),
+                let (found, go_on) = match (state.returned, found) {
+                    (0, found @ VerificationState::ReturnsUnknown(_)) => {
+                        let stop = MoveStop::NotConsumed(found);
+                        (stop.to_string(), stop.remedy(&id, state.plan.is_some()))
+                    }
+                    (0, found) => (found.to_string(), reverify::go_on(state)),
+                    (returned, _) => (Trip::Returned(returned).to_string(), reverify::go_on(state)),
                 };
                 log::warn(&format!(
-                    "{sent} of redrive {id}: {found}; the redrive has not come to its end: {}",
-                    reverify::go_on(state)
+                    "{sent} of redrive {id}: {found}; the redrive has not come to its end: {go_on}"
                 ));
                 Ok(true)
             }

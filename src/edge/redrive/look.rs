@@ -11,8 +11,8 @@ use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sw
 use crate::log;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, ReadError};
-use crate::rules::redrive::breaker::{Breaker, DepthCheck, LookProgress, QueueLook};
-use crate::rules::redrive::destination;
+use crate::rules::redrive::breaker::{self, Breaker, DepthCheck, LookProgress, QueueLook};
+use crate::rules::redrive::{destination, sweep as sweep_cost};
 
 /// The most messages that a look receives, and the time for which it hides them.
 pub(super) const LOOK_MAX: u64 = 2000;
@@ -30,8 +30,33 @@ pub(super) struct LookPlace<'a> {
     pub(super) in_flight: u64,
     /// Whether its own redrive policy moves messages on, for which a receive counts.
     pub(super) moves_on: bool,
+    extent: LookExtent,
+}
+
+/// The extent of a look: the messages that it receives, and for how long it hides them.
+#[derive(Debug, Clone, Copy)]
+struct LookExtent {
+    /// The most messages; None: those that may be in flight.
+    most: Option<u64>,
+    held_max: u64,
+    at_once: usize,
     /// The time for which messages are hidden: after a kill for as long.
-    pub(super) hold: Duration,
+    hold: Duration,
+}
+
+impl LookExtent {
+    /// The extent of a look of a watch that goes on.
+    const SHORT: LookExtent =
+        LookExtent { most: Some(LOOK_MAX), held_max: LOOK_HELD_MAX, at_once: 1, hold: LOOK_HOLD };
+
+    /// Returns the extent of a look at the whole queue, for what an earlier run has sent.
+    fn whole(depth: u64, fifo: bool, hold: Option<Duration>) -> Self {
+        let at_once = sweep_cost::at_once(depth, fifo);
+        let cost = sweep_cost::cost(depth, fifo, at_once);
+        let usual = if depth > LOOK_MAX { cost.hold } else { LOOK_HOLD };
+        let hold = hold.map_or(usual, |hold| hold.min(usual));
+        LookExtent { most: None, held_max: cost.held_max, at_once, hold }
+    }
 }
 
 impl<'a> LookPlace<'a> {
@@ -40,7 +65,18 @@ impl<'a> LookPlace<'a> {
         let queue = mover.queue;
         let target = SweepTarget { scope: mover.scope, url: &queue.url, name: &queue.name };
         let moves_on = mover.own_receives_max.is_some();
-        LookPlace { target, depth, in_flight, moves_on, hold: LOOK_HOLD }
+        LookPlace { target, depth, in_flight, moves_on, extent: LookExtent::SHORT }
+    }
+
+    /// Returns the place for a look at all messages, which hides them for a `hold` at most.
+    pub(super) fn whole(self, hold: Option<Duration>) -> Self {
+        let fifo = self.target.name.ends_with(".fifo");
+        LookPlace { extent: LookExtent::whole(self.depth, fifo, hold), ..self }
+    }
+
+    /// Returns how long messages are hidden.
+    pub(super) fn hold(&self) -> Duration {
+        self.extent.hold
     }
 }
 
@@ -52,26 +88,23 @@ pub(super) fn look(
     signals: &StopSignals,
 ) -> Result<QueueLook, MoveStop> {
     if place.depth == 0 {
-        return Ok(QueueLook { returned: 0, is_complete: true });
+        return Ok(QueueLook { is_complete: true, ..QueueLook::default() });
     }
     if place.moves_on {
-        return Ok(QueueLook { returned: 0, is_complete: false });
+        return Ok(QueueLook::default());
     }
     let stop = || signals.is_ending();
-    let limits = SweepLimits {
-        hold: place.hold,
-        held_max: LOOK_HELD_MAX,
-        most: Some(LOOK_MAX),
-        deadline: None,
-        at_once: 1,
-        stop: &stop,
-        reading: None,
-    };
-    let mut returned = 0;
+    let LookExtent { most, held_max, at_once, hold } = place.extent;
+    let limits =
+        SweepLimits { hold, held_max, most, deadline: None, at_once, stop: &stop, reading: None };
+    let (mut returned, mut undeleted) = (0, 0);
     let mut progress = LookProgress::new(place.depth, place.in_flight);
     let outcome = sweep(mover.sqs, place.target, &limits, &mut |batch| {
         let own = batch.iter().filter(|one| mover.is_return(&one.message));
         returned += own.count() as u64;
+        let is_undeleted = |id: &str| mover.state.progress(id).is_some_and(|one| one.is_sent);
+        let left = batch.iter().filter(|one| is_undeleted(&one.message.id));
+        undeleted += left.count() as u64;
         progress.add(batch.len() as u64);
         let is_enough = returned > 0 || progress.is_complete();
         Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough })
@@ -81,7 +114,7 @@ pub(super) fn look(
         SweepEnd::Stopped => Err(MoveStop::Interrupted),
         end => {
             let is_complete = progress.ends_complete(end == SweepEnd::Empty);
-            Ok(QueueLook { returned, is_complete })
+            Ok(QueueLook { returned, is_complete, undeleted })
         }
     }
 }
@@ -93,6 +126,8 @@ pub(super) struct OtherGrave {
     name: String,
     moves_on: bool,
     breaker: Breaker,
+    /// Whether messages that go there when they die were sent before, and whether they did is not known.
+    is_late: bool,
 }
 
 /// The other dead-letter queues, by ARN; None for one that cannot be read.
@@ -118,9 +153,9 @@ impl OtherGraves {
                     let is_late = sources.any(|route| {
                         route.dies_into.as_ref() == Some(arn) && route.consumption.sent() > 0
                     });
-                    let breaker = if is_late { Breaker::late(depth) } else { Breaker::new(depth) };
+                    let (scope, breaker) = (route.scope, Breaker::new(depth));
                     let moves_on = read.redrive.is_some();
-                    Some(OtherGrave { scope: route.scope, url, name, moves_on, breaker })
+                    Some(OtherGrave { scope, url, name, moves_on, breaker, is_late })
                 }
                 Err(error) => {
                     log::warn(&format!(
@@ -158,6 +193,23 @@ impl OtherGraves {
         Some(destination::queue_name(arn).unwrap_or(arn).to_owned())
     }
 
+    /// Looks for what was sent before they were opened. Returns whether it is known that none of it is in
+    /// one of them.
+    pub(super) fn look_late(
+        &mut self,
+        mover: &Mover<'_>,
+        signals: &StopSignals,
+    ) -> Result<bool, MoveStop> {
+        for grave in self.0.values_mut().flatten().filter(|grave| grave.is_late) {
+            let read = route::read(mover.sqs, grave.scope, &grave.url).map_err(MoveStop::Queue)?;
+            let depth = read.counts.depth();
+            let look = look(mover, grave.place(depth).whole(None), signals)?;
+            let is_known = breaker::judge_late(depth, None, look).map_err(MoveStop::Tripped)?;
+            (grave.is_late, grave.breaker) = (!is_known, Breaker::new(depth));
+        }
+        Ok(self.0.values().all(|grave| grave.as_ref().is_some_and(|grave| !grave.is_late)))
+    }
+
     /// Looks at the end of a step. Returns whether it is known that no message has died into one of them.
     pub(super) fn conclude(
         &self,
@@ -182,7 +234,8 @@ impl OtherGraves {
 impl OtherGrave {
     fn place(&self, depth: u64) -> LookPlace<'_> {
         let target = SweepTarget { scope: self.scope, url: &self.url, name: &self.name };
-        LookPlace { target, depth, in_flight: 0, moves_on: self.moves_on, hold: LOOK_HOLD }
+        let (in_flight, extent) = (0, LookExtent::SHORT);
+        LookPlace { target, depth, in_flight, moves_on: self.moves_on, extent }
     }
 }
 

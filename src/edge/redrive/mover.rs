@@ -186,6 +186,14 @@ impl<'a> Mover<'a> {
         }
     }
 
+    /// Returns what must be left of the `depth` before the first message by what all runs of this move have put
+    /// back, and deleted: of what was sent, all but those that were seen `undeleted`.
+    pub(super) fn left_of(&self, depth: u64, undeleted: u64) -> u64 {
+        let restored = self.state.count(|one| one.is_restored);
+        let gone = self.state.count(|one| one.is_sent || one.is_deleted);
+        depth.saturating_add(restored).saturating_sub(gone.saturating_sub(undeleted))
+    }
+
     /// Returns how many messages may be in both queues.
     pub(super) fn possible_duplicates(&self) -> u64 {
         self.state.count(|one| one.is_listed)

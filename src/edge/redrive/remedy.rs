@@ -30,6 +30,13 @@ impl MoveStop {
                 "allow this program to read '{}'; then {resume}, or with --canary 0 without that knowledge",
                 safe(queue)
             ),
+            MoveStop::NotConsumed(VerificationState::ReturnsUnknown(None)) => format!(
+                "'dlq-redrive apply --resume {id} --canary 1{plan}' goes on without that knowledge, by a new \
+                 canary"
+            ),
+            MoveStop::NotConsumed(VerificationState::Held(_) | VerificationState::Backlog(_)) => {
+                format!("{resume} once it is consumed, or with --canary 0 without that knowledge")
+            }
             MoveStop::Forgets { .. } => {
                 format!("raise its MessageRetentionPeriod, or give a shorter --wait; then {resume}")
             }

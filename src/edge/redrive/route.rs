@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::edge::aws::Sqs;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError};
-use crate::rules::redrive::consumption::Consumption;
+use crate::rules::redrive::consumption::{Consumption, NEWEST};
 use crate::rules::redrive::ramp::DestinationProgress;
 use crate::rules::redrive::verification::DestinationSettings;
 
 /// The size that a queue accepts when it does not say it, in bytes.
 const SIZE_MAX: u64 = 1_048_576;
+/// The pause between two readings of a busy destination before the first message.
+const FLOOR_PAUSE: Duration = Duration::from_millis(200);
 
 /// A destination.
 #[derive(Debug, Clone)]
@@ -83,6 +86,8 @@ impl MoveRoutes {
             Some(1..) => Counts { visible: attributes.counts.depth(), ..Counts::default() },
             _ => attributes.counts,
         };
+        let floor = fewest_in_flight(sqs, scope, &url, attributes.counts.in_flight);
+        let consumption = Consumption::of_counts(counts).since(counts.depth(), floor);
         let route = MoveRoute {
             scope,
             url,
@@ -92,8 +97,8 @@ impl MoveRoutes {
             sent_at: None,
             retention: attributes.retention_s.map(Duration::from_secs),
             consumption: match attributes.redrive {
-                Some(_) => Consumption::of_counts(counts),
-                None => Consumption::of_counts(counts).deathless(),
+                Some(_) => consumption,
+                None => consumption.deathless(),
             },
             dies_into: attributes.redrive.map(|own| own.target),
             proven: 0,
@@ -101,6 +106,21 @@ impl MoveRoutes {
         self.0.insert(arn.to_owned(), route);
         Ok(())
     }
+}
+
+/// Reads a queue until nothing is in flight, or as often as consumption is judged by. Returns the fewest
+/// messages that were.
+fn fewest_in_flight(sqs: &Sqs, scope: usize, url: &str, first: u64) -> u64 {
+    let mut fewest = first;
+    for _ in 1..NEWEST {
+        if fewest == 0 {
+            break;
+        }
+        sqs.wait_until(clock::tick() + FLOOR_PAUSE);
+        let again = read(sqs, scope, url);
+        fewest = again.map_or(fewest, |own| fewest.min(own.counts.in_flight));
+    }
+    fewest
 }
 
 /// Reads the attributes of a queue.

@@ -79,19 +79,20 @@ impl RedriveRun<'_, '_> {
         self.window.as_mut().map(|window| window.judge(now))
     }
 
-    /// Records the moment of the first send before it, and the depth of each destination before the first
-    /// message is sent to it.
+    /// Records the moment of the first send before it, and the depth of each destination, and what was in
+    /// flight there, before the first message is sent to it.
     fn record_baselines(&mut self) -> Result<(), Error> {
         let state = &mut self.record.document.state;
         let mut is_new = state.sent_from.is_none();
         let (sqs, scope) = (self.mover.sqs, self.mover.scope);
         self.mover.contents.begin(*state.sent_from.get_or_insert_with(|| sqs.earliest_now(scope)));
-        let known = &mut state.baselines;
+        let (known, floors) = (&mut state.baselines, &mut state.in_flight_before);
         let routes = self.mover.routes.0.iter_mut();
         for (arn, route) in routes.filter(|(_, route)| route.consumption.sent() == 0) {
             let recorded = known.get(arn).copied();
             let before = consumption::baseline(recorded, 0, route.consumption.before());
-            route.consumption = route.consumption.clone().since(before);
+            let floor = *floors.entry(arn.clone()).or_insert(route.consumption.floor());
+            route.consumption = route.consumption.clone().since(before, floor);
             is_new |= known.insert(arn.clone(), before).is_none();
         }
         if is_new { self.record.document.write() } else { Ok(()) }

@@ -16,7 +16,6 @@ use crate::edge::archive::ArchiveReader;
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::breaker::Breaker;
 use crate::rules::redrive::consumption;
 use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
@@ -43,7 +42,7 @@ impl Redriver {
             return Ok(false);
         };
         let mut source = self.source(&state.queue.url, request)?;
-        self.add_sent_before(&mut source, Path::new(&path), &state.baselines)?;
+        self.add_sent_before(&mut source, Path::new(&path), &state)?;
         let _lock = self.lock(&mut source)?;
         // As it is now that no other run writes it.
         let state = self.redrive_of(&state.id)?;
@@ -61,10 +60,10 @@ impl Redriver {
         // Its end stays as it is until another one is known: the look may be stopped.
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
-        watch.breaker = Breaker::late(source.attributes.counts.depth());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
             ramp: request.ramp.unwrap_or_default(),
+            has_canary: false,
             limit: None,
             bound: u64::MAX,
             rate: None,
@@ -96,15 +95,17 @@ impl Redriver {
         &self,
         source: &mut MoveSource,
         archive: &Path,
-        baselines: &BTreeMap<String, u64>,
+        state: &Move,
     ) -> Result<(), Error> {
         for (to, (count, at)) in sent_by_queue(archive)? {
             let added = source.routes.add(self.sqs(), source.target.scope, &to);
             added.map_err(|error| Error::failed("read destination", &to, error))?;
             if let Some(route) = source.routes.0.get_mut(&to) {
-                let (recorded, depth) = (baselines.get(&to).copied(), route.consumption.before());
+                let recorded = state.baselines.get(&to).copied();
+                let depth = route.consumption.before();
                 let before = consumption::baseline(recorded, count, depth);
-                route.consumption = route.consumption.clone().since(before);
+                let floor = state.in_flight_before.get(&to).copied().unwrap_or(0);
+                route.consumption = route.consumption.clone().since(before, floor);
                 route.consumption.add_sent(count);
                 // Of a clock that was set back meanwhile nothing is known.
                 let ago = clock::now().since(at);
@@ -140,7 +141,26 @@ impl RedriveRun<'_, '_> {
     fn look_and_verify(&mut self) -> Result<VerificationState, MoveStop> {
         self.record.enter(MoveStep::Verify)?;
         self.watch.look_late(self.mover, self.record, self.pace.hold)?;
-        self.watch.verify(self.mover, self.record)
+        self.verify_end()
+    }
+
+    /// Watches the end. What was not known of an earlier run may be by then.
+    pub(super) fn verify_end(&mut self) -> Result<VerificationState, MoveStop> {
+        self.record.enter(MoveStep::Verify)?;
+        let state = self.watch.verify(self.mover, self.record)?;
+        let is_doubtful = state == VerificationState::Verified
+            && self.watch.has_doubt
+            && !self.watch.look_late(self.mover, self.record, self.pace.hold)?;
+        Ok(if is_doubtful { self.watch.unknown_returns() } else { state })
+    }
+
+    /// Begins the steps anew, because it is not known whether what was sent has returned.
+    pub(super) fn begin_anew(&mut self) -> Result<(), MoveStop> {
+        let sent = self.mover.routes.0.values().map(|route| route.consumption.sent()).max();
+        let ramp = self.pace.ramp.anew(sent.unwrap_or(0));
+        (self.pace.ramp, self.mover.ramp) = (ramp, ramp);
+        self.record.document.state.ramp = Some(ramp);
+        self.record.document.write().map_err(MoveStop::File)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::edge::stop_signals::StopSignals;
 use crate::log;
 use crate::rules::queue::reading::{Attributes, ReadError};
-use crate::rules::redrive::breaker::{Breaker, DepthCheck, Trip};
+use crate::rules::redrive::breaker::{self, Breaker, DepthCheck, Trip};
 use crate::rules::redrive::consumption::{Consumption, READINGS_MIN};
 use crate::rules::redrive::verification::{self, VerificationState};
 use crate::time::show_span;
@@ -28,6 +28,8 @@ pub(super) struct RedriveWatch {
     graves: OtherGraves,
     /// The deletions before the breaker began.
     deleted_before: u64,
+    /// Whether what an earlier run has sent may have returned.
+    pub(super) has_doubt: bool,
     /// The waits that the command line gives instead of those of the destinations.
     pub(super) wait: Option<Duration>,
     pub(super) batch_window: Option<Duration>,
@@ -40,6 +42,7 @@ impl RedriveWatch {
             breaker: Breaker::new(own.counts.depth()),
             graves: OtherGraves::default(),
             deleted_before: mover.counts.deleted,
+            has_doubt: false,
             wait: None,
             batch_window: None,
             signals,
@@ -51,9 +54,9 @@ impl RedriveWatch {
         self.graves.open(mover);
     }
 
-    /// Looks for returns of what an earlier run has sent: in this queue, whose messages it hides for a
-    /// `hold` at most, and in those that messages of the destinations die into. Returns whether all of the
-    /// latter can be read.
+    /// Looks for returns of what was sent before: in this queue, whose messages it hides for a `hold` at most,
+    /// and in those that messages of the destinations die into. Returns whether it is known that there are
+    /// none; their depths are followed from here.
     pub(super) fn look_late(
         &mut self,
         mover: &Mover<'_>,
@@ -61,17 +64,34 @@ impl RedriveWatch {
         hold: Option<Duration>,
     ) -> Result<bool, MoveStop> {
         self.open_graves(mover);
-        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
-        let mut place = LookPlace::own(mover, own.counts.depth(), 0);
-        place.hold = hold.map_or(LOOK_HOLD, |hold| hold.min(LOOK_HOLD));
-        record.hold_for(place.hold)?;
-        let look = look(mover, place, &self.signals)?;
-        let others = match look.returned {
-            0 => self.graves.conclude(mover, &self.signals),
-            count => Err(MoveStop::Tripped(Trip::Returned(count))),
+        let until = clock::tick() + LOOK_HOLD;
+        let is_known = loop {
+            let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
+            let counts = own.map_err(MoveStop::Queue)?.counts;
+            let depth = counts.depth();
+            let place = LookPlace::own(mover, depth, 0).whole(hold);
+            record.hold_for(place.hold())?;
+            let look = look(mover, place, &self.signals)?;
+            let before = record.document.state.depth;
+            let expected = before.map(|before| mover.left_of(before, look.undeleted));
+            let judged = breaker::judge_late(depth, expected, look).map_err(MoveStop::Tripped);
+            let is_known = note_return(record, judged)?;
+            (self.breaker, self.deleted_before) = (Breaker::new(depth), mover.counts.deleted);
+            // A look that was killed has hidden them.
+            let is_hidden = counts.in_flight > 0 && mover.own_receives_max.is_none();
+            if is_known || !is_hidden || self.signals.is_ending() || clock::tick() >= until {
+                break is_known;
+            }
+            self.pause(mover, HIDDEN_PAUSE);
         };
-        note_return(record, others)?;
-        Ok(self.graves.unreadable().is_none())
+        let others = self.graves.look_late(mover, &self.signals);
+        self.has_doubt = !(note_return(record, others)? && is_known);
+        Ok(!self.has_doubt)
+    }
+
+    /// Whether only a queue that cannot be read hides returns.
+    pub(super) fn is_blind(&self) -> bool {
+        self.graves.unreadable().is_some()
     }
 
     /// Returns the state of a step whose returns are not known.
@@ -209,12 +229,12 @@ impl RedriveWatch {
             self.check(mover, record, 0)?;
             let now = clock::tick();
             let is_over = now >= until && readings >= READINGS_MIN;
-            match state(mover, window, is_over) {
+            match verification::judge(&used(mover), window, is_over) {
                 VerificationState::Watching => {}
                 VerificationState::Verified => return self.conclude(mover, record),
                 VerificationState::NotConsumed(_) if now < stuck_until => {}
                 moving if moving.is_moving() && now < backlog_until => {}
-                state => return Ok(verification::conclude(state, &used(mover))),
+                state => return Ok(state),
             }
             record.update()?;
             self.pause(mover, pause);
@@ -235,10 +255,6 @@ fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
         route.consumption.add(own.counts, after);
     }
     Ok(())
-}
-
-fn state(mover: &Mover<'_>, window: Duration, is_over: bool) -> VerificationState {
-    verification::judge(&used(mover), window, is_over)
 }
 
 /// Returns the destinations that something was sent to.

@@ -25,8 +25,6 @@ pub struct Breaker {
     foreign: u64,
     /// The arrivals at the last look that could not see all messages.
     unexplained: u64,
-    /// Whether it has followed the depth since before the first message was sent.
-    trusts_depth: bool,
 }
 
 /// The result of a comparison of depths.
@@ -39,12 +37,14 @@ pub enum DepthCheck {
 }
 
 /// The result of a look at the messages of the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueLook {
     /// The messages that this redrive has sent.
     pub returned: u64,
     /// Whether every message of the queue was seen.
     pub is_complete: bool,
+    /// The messages that were sent from here, and are not known to be deleted.
+    pub undeleted: u64,
 }
 
 /// The progress of a look over a queue of a known depth.
@@ -118,14 +118,9 @@ impl fmt::Display for Trip {
 }
 
 impl Breaker {
-    /// Begins with the depth before the first message is deleted.
+    /// Begins with the depth before the first message is deleted, or that of a later look.
     pub const fn new(start: u64) -> Self {
-        Breaker { start, foreign: 0, unexplained: 0, trusts_depth: true }
-    }
-
-    /// Begins after messages were sent: some may have returned before.
-    pub const fn late(start: u64) -> Self {
-        Breaker { trusts_depth: false, ..Breaker::new(start) }
+        Breaker { start, foreign: 0, unexplained: 0 }
     }
 
     /// Compares the depth with what it must be after `deleted` deletions.
@@ -152,7 +147,7 @@ impl Breaker {
             return Err(Trip::Returned(look.returned));
         }
         let left = self.start.saturating_sub(deleted);
-        Ok(look.is_complete || (self.trusts_depth && depth >= left + self.foreign))
+        Ok(look.is_complete || depth >= left + self.foreign)
     }
 
     /// Judges what a look has found after `arrivals`, of a redrive that has sent `sent` messages.
@@ -171,6 +166,16 @@ impl Breaker {
             true => Ok(()),
             false => Err(Trip::Arrivals(arrivals)),
         }
+    }
+}
+
+/// Judges a look for returns of what an earlier run has sent, at a queue of a `depth`. Returns whether it is
+/// known that none has come. One that cannot be seen whole is believed when its depth is exactly the `expected`
+/// one: that before the first message, without what was deleted. None: nobody has read that.
+pub fn judge_late(depth: u64, expected: Option<u64>, look: QueueLook) -> Result<bool, Trip> {
+    match look.returned {
+        0 => Ok(look.is_complete || expected == Some(depth)),
+        returned => Err(Trip::Returned(returned)),
     }
 }
 
@@ -196,7 +201,7 @@ mod tests {
 
     #[test]
     fn returns_stop_at_the_first_and_arrivals_when_they_are_many() {
-        let look = |returned, is_complete| QueueLook { returned, is_complete };
+        let look = |returned, is_complete| QueueLook { returned, is_complete, undeleted: 0 };
         let rows = [
             ("one return", 1, look(1, true), 5000, Err(Trip::Returned(1))),
             ("a return in a partial look", 1, look(1, false), 5000, Err(Trip::Returned(1))),
@@ -214,22 +219,44 @@ mod tests {
 
     #[test]
     fn step_ends_well_when_no_return_can_be_hidden() {
-        let look = |returned, is_complete| QueueLook { returned, is_complete };
-        let (usual, late) = (Breaker::new(100), Breaker::late(100));
+        let look = |returned, is_complete| QueueLook { returned, is_complete, undeleted: 0 };
+        let usual = Breaker::new(100);
         let rows = [
             ("all was seen", usual, 40, look(0, true), Ok(true)),
             ("a return", usual, 99, look(1, true), Err(Trip::Returned(1))),
             ("a return in a partial look", usual, 99, look(2, false), Err(Trip::Returned(2))),
             ("too many to be seen, none has left", usual, 99, look(0, false), Ok(true)),
             ("one of the others has left", usual, 98, look(0, false), Ok(false)),
-            ("a return may have come before", late, 99, look(0, false), Ok(false)),
-            ("all was seen later", late, 99, look(0, true), Ok(true)),
         ];
         for (rule, breaker, depth, look, expected) in rows {
             assert_eq!(breaker.conclude(depth, 1, look), expected, "{rule}");
         }
         let others = Breaker { foreign: 5, ..usual };
         assert_eq!(others.conclude(103, 1, look(0, false)), Ok(false), "of 104");
+    }
+
+    #[test]
+    fn return_to_an_earlier_run_is_hidden_unless_all_is_seen_or_nothing_has_changed() {
+        let look = |returned, is_complete| QueueLook { returned, is_complete, undeleted: 0 };
+        let rows = [
+            ("all was seen", 70, Some(59), look(0, true), Ok(true)),
+            ("all was seen, whatever was there before", 70, None, look(0, true), Ok(true)),
+            ("a part, and as many as must be", 59, Some(59), look(0, false), Ok(true)),
+            ("a part, and one more", 60, Some(59), look(0, false), Ok(false)),
+            (
+                "a part, and one fewer: a return may be among them",
+                58,
+                Some(59),
+                look(0, false),
+                Ok(false),
+            ),
+            ("a part, of a queue that nobody followed", 59, None, look(0, false), Ok(false)),
+            ("a return", 59, Some(59), look(1, false), Err(Trip::Returned(1))),
+            ("a return, and all was seen", 59, Some(59), look(2, true), Err(Trip::Returned(2))),
+        ];
+        for (rule, depth, expected, look, known) in rows {
+            assert_eq!(judge_late(depth, expected, look), known, "{rule}");
+        }
     }
 
     #[test]
@@ -264,11 +291,11 @@ mod tests {
     #[test]
     fn arrivals_of_others_are_looked_at_once() {
         let mut breaker = Breaker::new(100);
-        let seen = QueueLook { returned: 0, is_complete: true };
+        let seen = QueueLook { is_complete: true, ..QueueLook::default() };
         assert_eq!(breaker.judge(5, seen, 20), Ok(()));
         assert_eq!(breaker.check(95, 10), DepthCheck::Quiet);
         assert_eq!(breaker.check(96, 10), DepthCheck::Look(1));
-        let partial = QueueLook { returned: 0, is_complete: false };
+        let partial = QueueLook::default();
         assert_eq!(breaker.judge(1, partial, 20), Ok(()));
         assert_eq!(breaker.check(97, 10), DepthCheck::Quiet);
         assert_eq!(breaker.check(98, 10), DepthCheck::Look(3));
@@ -278,7 +305,10 @@ mod tests {
     fn counts_that_lag_do_not_hide_later_returns() {
         let mut breaker = Breaker::new(1000);
         assert_eq!(breaker.check(950, 100), DepthCheck::Look(50));
-        assert_eq!(breaker.judge(50, QueueLook { returned: 0, is_complete: true }, 100), Ok(()));
+        assert_eq!(
+            breaker.judge(50, QueueLook { is_complete: true, ..QueueLook::default() }, 100),
+            Ok(())
+        );
         assert_eq!(breaker.check(900, 100), DepthCheck::Quiet, "the count has settled");
         assert_eq!(breaker.check(901, 100), DepthCheck::Look(1));
     }

@@ -11,6 +11,10 @@
 //! The second one holds only where a message dies: without a redrive policy a consumer that fails at ours, and
 //! deletes those of others, looks the same for ever.
 //!
+//! Neither shows anything of a consumer that holds ours, for hours by ChangeMessageVisibility, and handles the
+//! others. What is held is in flight. So both hold only while as few are in flight as may be left, or as were
+//! before the first one was sent.
+//!
 //! A consumer that has stopped shows neither: what was sent waits.
 
 use std::time::Duration;
@@ -31,6 +35,8 @@ const WOBBLE_SHARE: u64 = 20;
 pub struct Consumption {
     /// The depth before the first message was sent.
     before: u64,
+    /// The fewest messages in flight before the first one was sent: those of others.
+    floor: u64,
     /// The messages among them whose delay had not passed: no consumer can take them.
     delayed_before: u64,
     sent: u64,
@@ -54,6 +60,7 @@ struct ConsumptionReading {
     depth: u64,
     /// The messages that no consumer has taken.
     waiting: u64,
+    in_flight: u64,
     /// The messages that may be among those sent, when the oldest are consumed first.
     open: u64,
     /// The time since the last send.
@@ -64,10 +71,12 @@ struct ConsumptionReading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsumptionState {
     Consumed,
-    /// The number of those sent that are still there, while nothing is consumed.
+    /// The number of those sent that are still there, while no count falls.
     Stuck(u64),
-    /// The number of those sent that are still there, while a consumer takes some.
+    /// The number of those sent that are still there, while a consumer may take some.
     Slow(u64),
+    /// All would be consumed, but that a consumer may hold so many of those sent.
+    Held(u64),
     /// Some have left. Those sent may be among the messages that are there.
     Backlog(u64),
     /// Too few readings.
@@ -90,6 +99,7 @@ impl Consumption {
         let (readings, taken) = (Vec::new(), None);
         Consumption {
             before,
+            floor: 0,
             delayed_before: 0,
             is_deathless: false,
             sent: 0,
@@ -111,14 +121,17 @@ impl Consumption {
         Consumption { is_deathless: true, ..self }
     }
 
-    /// Replaces the depth before the first message by one that an earlier run has read.
-    pub fn since(mut self, before: u64) -> Self {
-        self.before = before;
-        self
+    /// Replaces the depth before the first message, and the fewest messages that were in flight then.
+    pub fn since(self, before: u64, floor: u64) -> Self {
+        Consumption { before, floor, ..self }
     }
 
     pub fn before(&self) -> u64 {
         self.before
+    }
+
+    pub fn floor(&self) -> u64 {
+        self.floor
     }
 
     /// Adds messages that were sent. Earlier readings say nothing about them.
@@ -151,7 +164,8 @@ impl Consumption {
             self.readings.remove(0);
         }
         let open = present.saturating_sub(arrived);
-        let reading = ConsumptionReading { depth, waiting, open, after };
+        let in_flight = counts.in_flight;
+        let reading = ConsumptionReading { depth, waiting, in_flight, open, after };
         self.readings.push(reading);
         let rest = self.rest();
         if waiting <= rest {
@@ -160,12 +174,6 @@ impl Consumption {
             // They wait again: the consumer has stopped meanwhile, and may be back later.
             (self.taken, self.left) = (None, 0);
         }
-    }
-
-    /// Whether any count has fallen since the last send: then it cannot be said that nothing is consumed,
-    /// though it may be a wobble.
-    pub fn fell(&self) -> bool {
-        self.fell
     }
 
     /// The number of messages that may still be there.
@@ -180,21 +188,20 @@ impl Consumption {
         values.get(READINGS_MIN - 1).copied()
     }
 
-    /// Whether a value has fallen from one reading to a later one, by more than a count may wobble.
-    fn has_fallen(&self, value: fn(&ConsumptionReading) -> u64) -> bool {
-        let mut highest = 0;
-        self.readings.iter().map(value).any(|now| {
-            highest = highest.max(now);
-            highest - now > wobble(highest)
-        })
+    /// Whether messages of ours may be among those in flight, when so few have been. Where many more were
+    /// before, the two cannot be compared.
+    fn may_be_held(&self, in_flight: u64) -> bool {
+        let is_as_before = in_flight <= self.floor && self.floor - in_flight <= wobble(self.floor);
+        in_flight > self.rest() && !is_as_before
     }
 
     /// Returns whether the messages were consumed, when one can die again within a `window`.
     pub fn state(&self, window: Duration) -> ConsumptionState {
         let rest = self.rest();
-        let (Some(depth), Some(waiting), Some(open), Some(newest)) = (
+        let (Some(depth), Some(waiting), Some(in_flight), Some(open), Some(newest)) = (
             self.level(|one| one.depth),
             self.level(|one| one.waiting),
+            self.level(|one| one.in_flight),
             self.level(|one| one.open),
             self.readings.last(),
         ) else {
@@ -213,11 +220,13 @@ impl Consumption {
                 && is_over
                 && (is_replaced || (remaining <= rest && varies))
         });
-        // Taken late, it waits in most of the readings.
-        let is_at_work = waiting.min(newest.waiting) <= rest
-            || self.has_fallen(|one| one.depth)
-            || self.has_fallen(|one| one.waiting);
+        // A fall may be a wobble, but then it cannot be said that nothing is consumed. Taken late, it waits in
+        // most of the readings.
+        let is_at_work = self.fell || waiting.min(newest.waiting) <= rest;
         match () {
+            () if (is_gone || is_through) && self.may_be_held(in_flight) => {
+                ConsumptionState::Held(in_flight.min(self.sent))
+            }
             () if is_gone || is_through => ConsumptionState::Consumed,
             () if remaining <= rest => ConsumptionState::Backlog(newest.open.max(1)),
             () if is_at_work => ConsumptionState::Slow(remaining),

@@ -43,6 +43,12 @@ impl Ramp {
         }
     }
 
+    /// Returns the steps after a destination was sent so many whose returns are not known: a new canary has to
+    /// prove itself before anything else is sent.
+    pub fn anew(self, sent: u64) -> Self {
+        Ramp { canary: sent.saturating_add(self.canary), ..self }
+    }
+
     /// Whether a step of a destination waits for its result.
     pub fn is_unproven(self, one: DestinationProgress) -> bool {
         one.sent > one.proven && self.allowance(one.proven).is_some()
@@ -83,6 +89,23 @@ mod tests {
             let known: Vec<DestinationProgress> =
                 known.iter().map(|&(sent, proven)| DestinationProgress { sent, proven }).collect();
             assert_eq!(ramp.step(&known, unknown), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn new_canary_follows_what_is_not_known() {
+        let usual = Ramp::default();
+        // Steps, sent, proven meanwhile, allowance
+        let rows = [
+            ("after a canary", usual, 1, 1, Some(2)),
+            ("after the ramp", usual, 11, 11, Some(12)),
+            ("after the rest", usual, 500, 500, Some(501)),
+            ("three of them", Ramp { canary: 3, ramp: 10 }, 40, 40, Some(43)),
+            ("proven", usual, 1, 2, Some(12)),
+            ("and its ramp", usual, 1, 12, None),
+        ];
+        for (rule, ramp, sent, proven, allowance) in rows {
+            assert_eq!(ramp.anew(sent).allowance(proven), allowance, "{rule}");
         }
     }
 

@@ -65,10 +65,13 @@ pub enum VerificationState {
     Watching,
     /// The messages were consumed, and none has returned.
     Verified,
-    /// The window has passed, and this many messages wait for a consumer; None: unknown.
+    /// The window has passed, and this many messages wait for a consumer, of which nothing is seen; None:
+    /// unknown.
     NotConsumed(Option<u64>),
     /// The window has passed, and so many wait for a consumer that takes some.
     Slow(u64),
+    /// The window has passed, and a consumer may hold so many of those sent.
+    Held(u64),
     /// The window has passed, and messages of others wait, with or without those that were sent.
     Backlog(u64),
     /// No message was sent.
@@ -101,6 +104,12 @@ impl fmt::Display for VerificationState {
                     1 => "1 message waits".to_owned(),
                     n => format!("{} wait", count(*n, "message")),
                 },
+            ),
+            VerificationState::Held(n) => write!(
+                f,
+                "{} of those sent may still be held by a consumer: at least as many are in flight, and \
+                 whose they are cannot be told",
+                count(*n, "message"),
             ),
             VerificationState::NotConsumed(None) => {
                 f.write_str("the destination could not be read, so that nothing is known")
@@ -137,39 +146,31 @@ pub fn judge(all: &[&Consumption], window: Duration, is_over: bool) -> Verificat
     if !is_over {
         return VerificationState::Watching;
     }
-    let (mut stuck, mut slow, mut backlog) = (Some(0), 0, 0);
+    let (mut stuck, mut slow, mut held, mut backlog) = (Some(0), 0, 0, 0);
     for one in all {
         match one.state(window) {
             ConsumptionState::Consumed => {}
             ConsumptionState::Unknown => stuck = None,
             ConsumptionState::Stuck(count) => stuck = stuck.map(|sum| sum + count),
             ConsumptionState::Slow(count) => slow += count,
+            ConsumptionState::Held(count) => held += count,
             ConsumptionState::Backlog(count) => backlog += count,
         }
     }
-    match (stuck, slow, backlog) {
-        (Some(0), 0, 0) => VerificationState::Verified,
-        (Some(0), 0, backlog) => VerificationState::Backlog(backlog),
-        (Some(0), slow, _) => VerificationState::Slow(slow),
-        (stuck, slow, _) => VerificationState::NotConsumed(stuck.map(|sum| sum + slow)),
-    }
-}
-
-/// Returns the state at the end of the time that a consumer has to show itself: it has stopped when no
-/// count has fallen at all. Counts that fall slowly, or wobble, do not show that.
-pub fn conclude(state: VerificationState, all: &[&Consumption]) -> VerificationState {
-    match state {
-        VerificationState::NotConsumed(Some(count)) if all.iter().any(|one| one.fell()) => {
-            VerificationState::Slow(count)
-        }
-        state => state,
+    match (stuck, slow, held, backlog) {
+        (Some(0), 0, 0, 0) => VerificationState::Verified,
+        (Some(0), 0, 0, backlog) => VerificationState::Backlog(backlog),
+        (Some(0), 0, held, _) => VerificationState::Held(held),
+        (Some(0), slow, _, _) => VerificationState::Slow(slow),
+        (stuck, slow, _, _) => VerificationState::NotConsumed(stuck.map(|sum| sum + slow)),
     }
 }
 
 impl VerificationState {
-    /// Whether a consumer is at work, so that more time may show the end.
+    /// Whether a consumer may be at work, so that more time may show the end.
     pub fn is_moving(&self) -> bool {
-        matches!(self, VerificationState::Slow(_) | VerificationState::Backlog(_))
+        use VerificationState::{Backlog, Held, Slow};
+        matches!(self, Slow(_) | Held(_) | Backlog(_))
     }
 }
 
@@ -216,8 +217,17 @@ mod tests {
         };
         let (done, stopped) = (with(10, [0, 0, 0]), with(10, [13, 13, 13]));
         let (behind, slow) = (with(10, [3, 3, 2]), with(10, [13, 10, 8]));
-        use VerificationState::{Backlog, NotConsumed, NothingSent, Slow, Verified, Watching};
-        let rows: [(&str, &[&Consumption], bool, VerificationState); 8] = [
+        let mut held = Consumption::new(0);
+        held.add_sent(2);
+        for (at, visible) in [0, 9, 0, 9, 0].into_iter().enumerate() {
+            held.add(Counts { visible, in_flight: 2, delayed: 0 }, minute * at as u32);
+        }
+        use VerificationState::{
+            Backlog, Held, NotConsumed, NothingSent, Slow, Verified, Watching,
+        };
+        let rows: [(&str, &[&Consumption], bool, VerificationState); 10] = [
+            ("one may be held", &[&done, &behind, &held], true, Held(2)),
+            ("one may be held, and one is slow", &[&held, &slow], true, Slow(10)),
             ("none", &[], true, NothingSent),
             ("nothing was sent", &[&with(0, [0, 0, 0])], true, NothingSent),
             ("too early", &[&done], false, Watching),
@@ -235,23 +245,28 @@ mod tests {
     #[test]
     fn consumer_has_stopped_when_no_count_has_fallen() {
         use VerificationState::{NotConsumed, Slow, Verified};
+        let minute = Duration::from_secs(60);
         let with = |depths: &[u64]| {
             let mut one = Consumption::new(0);
             one.add_sent(200);
             for &visible in depths {
-                one.add(Counts { visible, ..Counts::default() }, Duration::from_secs(60));
+                one.add(Counts { visible, ..Counts::default() }, minute);
             }
             one
         };
-        let stopped = NotConsumed(Some(199));
-        let rows: [(&str, &[u64], VerificationState, VerificationState); 4] = [
-            ("no fall", &[200, 200, 201], stopped.clone(), stopped.clone()),
-            ("a slow fall", &[200, 199, 199], stopped, Slow(199)),
-            ("unknown", &[200, 199], NotConsumed(None), NotConsumed(None)),
-            ("verified", &[200, 0], Verified, Verified),
+        let rows: [(&str, &[u64], VerificationState); 5] = [
+            ("no fall", &[200, 200, 201], NotConsumed(Some(200))),
+            ("a fall", &[200, 199, 199], Slow(200)),
+            (
+                "a fall some time ago",
+                &[200, 199, 199, 199, 199, 199, 199, 199, 199, 199],
+                Slow(199),
+            ),
+            ("unknown", &[200, 199], NotConsumed(None)),
+            ("verified", &[200, 0, 0, 0], Verified),
         ];
-        for (rule, depths, state, expected) in rows {
-            assert_eq!(conclude(state, &[&with(depths)]), expected, "{rule}");
+        for (rule, depths, expected) in rows {
+            assert_eq!(judge(&[&with(depths)], minute, true), expected, "{rule}");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::support::poll::bench;
 use crate::support::sqs_server::{Client, SqsServer};
 
 /// Sends messages in rounds over the groups, and lets all die.
-fn let_groups_die(sqs: &mut Client, source: &str, dlq: &str, groups: usize, rounds: usize) {
+pub fn let_groups_die(sqs: &mut Client, source: &str, dlq: &str, groups: usize, rounds: usize) {
     let all: Vec<Value> = (0..rounds)
         .flat_map(|round| (0..groups).map(move |group| (group, round)))
         .map(|(group, round)| {
