@@ -8,6 +8,7 @@ mod auto;
 mod begin;
 mod blocked;
 mod command_line;
+mod cost;
 mod end;
 mod look;
 mod look_up;
