@@ -10,6 +10,7 @@ mod blocked;
 mod command_line;
 mod cost;
 mod end;
+mod gone;
 mod look;
 mod look_up;
 mod mover;
