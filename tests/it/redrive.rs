@@ -3,6 +3,7 @@
 mod apply;
 mod auto_stopped;
 mod breaker;
+mod clock;
 mod faults;
 mod fifo;
 mod filter;
