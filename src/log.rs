@@ -59,6 +59,7 @@ impl Level {
 static NAME: OnceLock<&'static str> = OnceLock::new();
 static JSON: AtomicBool = AtomicBool::new(false);
 static LEAST: AtomicU8 = AtomicU8::new(Level::Warn as u8);
+static QUIET: AtomicBool = AtomicBool::new(false);
 static FILE: OnceLock<Box<dyn MessageSink>> = OnceLock::new();
 
 thread_local! {
@@ -125,6 +126,11 @@ pub fn set_least(level: Level) {
     LEAST.store(level as u8, Ordering::Relaxed);
 }
 
+/// Has [`tell`] write nothing.
+pub fn set_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 pub fn name() -> &'static str {
     NAME.get().copied().unwrap_or("dlq")
 }
@@ -146,11 +152,26 @@ pub fn info(sentence: &str) {
     log(Level::Info, sentence);
 }
 
+/// Reports what a person has to know before it happens, though nothing is wrong: it is shown where warnings are,
+/// unless [`set_quiet`] was called.
+pub fn tell(sentence: &str) {
+    if is_shown(Level::Warn) && !QUIET.load(Ordering::Relaxed) {
+        write(Level::Info, sentence);
+    }
+}
+
 /// Writes a message, made safe for a terminal.
 pub fn log(level: Level, sentence: &str) {
-    if (level as u8) < LEAST.load(Ordering::Relaxed) {
-        return;
+    if is_shown(level) {
+        write(level, sentence);
     }
+}
+
+fn is_shown(level: Level) -> bool {
+    level as u8 >= LEAST.load(Ordering::Relaxed)
+}
+
+fn write(level: Level, sentence: &str) {
     let sentence = text::safe(sentence);
     let incident = INCIDENT.with_borrow(Clone::clone);
     let (name, prefix) = (name(), level.prefix());

@@ -33,6 +33,10 @@ const ENDPOINT_URL: Opt =
     Opt::setting("endpoint-url", "URL", "aws.endpoint_url", "ask this server instead of AWS")
         .group("where to ask");
 
+const QUIET: Opt = Opt::flag("quiet", "leave out what it costs to receive all messages")
+    .short('q')
+    .conflicts(&["verbose"]);
+
 const REPEAT: &str = "go on; how often; for N rounds";
 const SELECT: &str = "poll, or leave out; may be repeated";
 
@@ -116,6 +120,7 @@ the messages of each queue that is about to lose some.
         ENDPOINT_URL,
         Opt::flag("dry-run", "receive, archive and delete nothing; print the event it would cause")
             .short('n'),
+        QUIET,
     ],
     takes_operands: true,
     notes: "
@@ -273,6 +278,7 @@ stops when they die again.
         REGION,
         ENDPOINT_URL,
         Opt::flag("dry-run", "move nothing; print what would be").short('n'),
+        QUIET,
     ],
     takes_operands: true,
     notes: "See dlq-redrive(1), dlq(7), dlq-config(5).\n",

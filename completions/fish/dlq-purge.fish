@@ -12,6 +12,7 @@ complete -c dlq-purge -l profile -x -d 'ask with the credentials of this profile
 complete -c dlq-purge -l region -x -d 'ask in this region'
 complete -c dlq-purge -l endpoint-url -x -d 'ask this server instead of AWS'
 complete -c dlq-purge -s n -l dry-run -d 'receive, archive and delete nothing; print the event it would cause'
+complete -c dlq-purge -s q -l quiet -d 'leave out what it costs to receive all messages'
 complete -c dlq-purge -l config -r -F -d 'read this configuration'
 complete -c dlq-purge -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
 complete -c dlq-purge -l log-file -r -F -d 'also write messages to this file'

@@ -26,6 +26,7 @@ complete -c dlq-redrive -l profile -x -d 'ask with the credentials of this profi
 complete -c dlq-redrive -l region -x -d 'ask in this region'
 complete -c dlq-redrive -l endpoint-url -x -d 'ask this server instead of AWS'
 complete -c dlq-redrive -s n -l dry-run -d 'move nothing; print what would be'
+complete -c dlq-redrive -s q -l quiet -d 'leave out what it costs to receive all messages'
 complete -c dlq-redrive -l config -r -F -d 'read this configuration'
 complete -c dlq-redrive -l log-format -x -a 'text json' -d 'write messages on standard error as text or json'
 complete -c dlq-redrive -l log-file -r -F -d 'also write messages to this file'

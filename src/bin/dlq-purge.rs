@@ -9,6 +9,7 @@ use dlq::args::Given;
 use dlq::edge::aws::{self, Sqs};
 use dlq::edge::purge::{PurgeRequest, Purger};
 use dlq::error::Error;
+use dlq::log;
 use dlq::programs::PURGE;
 use dlq::rules::redrive::selection::{Selection, body_pattern};
 use dlq::shell;
@@ -59,6 +60,9 @@ fn request(given: &Given) -> Result<PurgeRequest, Error> {
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
+    if given.has("quiet") {
+        log::set_quiet();
+    }
     let request = request(given)?;
     let dry_run = given.has("dry-run");
     let (mut settings, env) = tool::settings(given)?;

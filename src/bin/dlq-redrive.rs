@@ -8,6 +8,7 @@ use dlq::args::Given;
 use dlq::edge::aws::{self, Sqs};
 use dlq::edge::redrive::{AutoRedrive, RedriveCommand, RedriveRequest, Redriver};
 use dlq::error::Error;
+use dlq::log;
 use dlq::programs::REDRIVE;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{Input, Output, run_filter};
@@ -17,6 +18,10 @@ fn main() -> ExitCode {
 }
 
 fn run(given: &Given) -> Result<ExitOutcome, Error> {
+    // Nobody waits for what the filter has started.
+    if given.has("quiet") || given.has("due") {
+        log::set_quiet();
+    }
     let command = RedriveCommand::read(given)?;
     let request = RedriveRequest::read(given)?;
     command.check_input()?;

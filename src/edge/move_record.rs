@@ -127,6 +127,13 @@ impl<'a> MoveRecord<'a> {
         Ok(MoveRecord { store, state, written_at: clock::tick() })
     }
 
+    /// Returns the moves of its queue, itself included, the oldest first.
+    pub fn of_queue(&self) -> Result<Vec<Move>, Error> {
+        let arn = self.state.queue.arn.as_str();
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, arn))?;
+        Ok(all.of_queue(arn).cloned().collect())
+    }
+
     /// Writes what is due.
     pub fn update(&mut self) -> Result<(), Error> {
         if self.written_at.elapsed() >= WRITE_EVERY { self.write() } else { Ok(()) }

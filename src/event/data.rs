@@ -746,6 +746,10 @@ payloads! {
         moved: u64,
         returned: u64,
         parked: u64,
+        /// The number of messages that were to move and have left the queue otherwise: purged, deleted by others
+        /// or by retention.
+        #[serde(default)]
+        gone: u64,
         /// The number of messages that may be in both queues. The archive lists them.
         possible_duplicates: u64,
         archive: Option<String>,

@@ -28,6 +28,7 @@ pub mod dedup_id;
 pub mod destination;
 pub mod document;
 pub mod due;
+pub mod gone;
 pub mod id_set;
 pub mod parking;
 pub mod plan;

@@ -3,7 +3,9 @@
 mod apply;
 mod auto_stopped;
 mod breaker;
+mod clock;
 mod consumer;
+mod encryption;
 mod faults;
 mod fifo;
 mod filter;

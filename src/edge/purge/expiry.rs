@@ -69,6 +69,9 @@ impl Purger {
             (Archived { begun, ..Archived::default() }, head_of(&record.state));
         let at_once = at_once(before.depth(), target.queue.fifo);
         let cost = cost(before.depth(), target.queue.fifo, at_once);
+        if time_max.is_none() {
+            log::tell(&cost.sentence(&target.queue.name, before.depth()));
+        }
         let stop = || signals.is_ending();
         let limits = SweepLimits {
             most: Some(purge::most(before.depth())),

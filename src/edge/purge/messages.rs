@@ -23,7 +23,7 @@ use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::Selection;
 use crate::rules::redrive::sweep::{at_once, cost};
 use crate::text::{count, safe};
-use crate::time::{Timestamp, show_span};
+use crate::time::Timestamp;
 use crate::wire::Output;
 
 /// A purge that runs.
@@ -67,13 +67,7 @@ impl Purger {
         state.fingerprints = selection.fingerprints.iter().cloned().collect();
         let at_once = at_once(counts.depth(), target.queue.fifo);
         let cost = cost(counts.depth(), target.queue.fifo, at_once);
-        log::info(&format!(
-            "purging queue '{}' takes about {} receives and {}; each message is hidden for {} at most",
-            target.queue.name,
-            cost.receives,
-            show_span(cost.duration),
-            show_span(cost.hold)
-        ));
+        log::tell(&cost.sentence(&target.queue.name, counts.depth()));
         if self.dry_run {
             let data = completed(&state, takes_all.then_some(0), None);
             let data = PurgeCompleted { messages: state.messages, archive: None, ..data };

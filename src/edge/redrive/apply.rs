@@ -74,6 +74,7 @@ pub(super) struct RedriveRun<'m, 'a> {
 impl RedriveRun<'_, '_> {
     /// Moves what is to move. Returns how the end was verified; None when it was not.
     pub(super) fn run(&mut self) -> Result<Option<VerificationState>, MoveStop> {
+        self.tell_cost()?;
         self.prove_earlier()?;
         loop {
             let sent = self.mover.counts.sent;
@@ -220,30 +221,6 @@ impl RedriveRun<'_, '_> {
         self.watch.check(self.mover, self.record, 0)?;
         self.mover.sqs.wait_until(clock::tick() + HIDDEN_PAUSE);
         Ok(true)
-    }
-
-    /// Estimates what it costs to receive the messages of the queue, and says so. Returns their number,
-    /// too.
-    fn cost(&self, at_once: usize) -> Result<(SweepCost, u64), MoveStop> {
-        let mover = &*self.mover;
-        let own = route::read(mover.sqs, mover.scope, &mover.queue.url).map_err(MoveStop::Queue)?;
-        let mut cost = sweep_cost::cost(own.counts.depth(), mover.queue.fifo, at_once);
-        if let Some(hold) = self.pace.hold {
-            cost.hold = hold;
-        }
-        if let (Some(rate), false) = (self.pace.rate, own.counts.depth() == 0) {
-            let slow = Duration::from_secs(own.counts.depth() / rate.max(1));
-            cost.hold = (cost.hold + slow * 2).min(Duration::from_secs(43_200));
-        }
-        log::info(&format!(
-            "queue '{}': about {} receives in {}; a message that is not moved is hidden for at most \
-             {}",
-            mover.queue.name,
-            cost.receives,
-            show_span(cost.duration),
-            show_span(cost.hold),
-        ));
-        Ok((cost, own.counts.depth()))
     }
 
     /// Moves up to `most` messages in one pass over the queue.

@@ -63,7 +63,8 @@ pub struct AutoRedrive {
 impl AutoRedrive {
     /// Creates a filter that starts the program which runs, with the options that it was given.
     pub fn new(given: &Given, settings: &Settings, store: Store) -> Result<Self, Error> {
-        let command = ChildCommand::of_this_program(given, OPTIONS, &["verbose", "dry-run"])?;
+        let command =
+            ChildCommand::of_this_program(given, OPTIONS, &["verbose", "quiet", "dry-run"])?;
         // What an earlier run has left is due, too.
         let (child, is_due, failed) = (None, true, false);
         let (switches, code) =

@@ -1,7 +1,6 @@
 //! The command line of `dlq-redrive`: what is to be done, with which messages.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::auto::OPTIONS as AUTO_OPTIONS;
 use super::native::RATE_MAX as TASK_RATE_MAX;
@@ -12,6 +11,7 @@ use crate::error::Error;
 use crate::rules::redrive::document::Ramp;
 use crate::rules::redrive::restoring::RestoreChoice;
 use crate::rules::redrive::selection::WORDS;
+use crate::rules::redrive::sweep::HOLD_MAX;
 use crate::wire::{self, Output};
 
 /// The verbs, with their operand.
@@ -97,9 +97,6 @@ impl RedriveCommand {
     }
 }
 
-/// The longest time for which SQS hides a message.
-const HOLD_MAX: Duration = Duration::from_secs(43_200);
-
 /// The options that choose messages.
 const CHOICE: &[&str] =
     &["fingerprint", "id", "match", "attribute", "older", "newer", "limit", "to"];
@@ -107,7 +104,7 @@ const CHOICE: &[&str] =
 const PACE: &[&str] =
     &["force", "canary", "ramp", "rate", "wait", "batch-window", "hold", "no-verify"];
 /// The options of every verb.
-const ANY: &[&str] = &["profile", "region", "endpoint-url"];
+const ANY: &[&str] = &["profile", "region", "endpoint-url", "quiet"];
 
 impl RedriveCommand {
     /// Reads the files that the command names, before AWS is asked. What is no file, such as a pipe, can

@@ -27,7 +27,10 @@ impl RedriveRun<'_, '_> {
         let state = &mut self.record.document.state;
         (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
         match result {
-            Ok(verified) => self.complete(verified, begun),
+            Ok(verified) => {
+                let is_gone = self.note_gone();
+                Ok(self.complete(verified, begun)? || is_gone)
+            }
             Err(stop) => self.abort(&stop, MoveOutcome::Aborted).map(|()| true),
         }
     }
@@ -129,6 +132,7 @@ impl RedriveRun<'_, '_> {
             moved: state.moved,
             returned: state.returned,
             parked: state.parked,
+            gone: state.gone,
             possible_duplicates,
             archive: state.archive.clone(),
             duration_s: begun.elapsed().as_secs(),
@@ -187,7 +191,6 @@ impl RedriveRun<'_, '_> {
 
     /// Warns of messages that were to move and did not. Returns whether there are any.
     fn tell_left(&self) -> bool {
-        let missing = self.mover.not_found();
         let mut reasons: Vec<_> = self.left_out().into_iter().collect();
         reasons.sort_unstable();
         for (why, count) in &reasons {
@@ -196,14 +199,6 @@ impl RedriveRun<'_, '_> {
                 text::count(*count as u64, "message"),
                 self.record.document.state.queue.name,
                 in_words(why),
-            ));
-        }
-        if missing > 0 {
-            log::warn(&format!(
-                "{} of the plan {} not found in queue '{}'",
-                text::count(missing, "message"),
-                if missing == 1 { "was" } else { "were" },
-                self.record.document.state.queue.name,
             ));
         }
         let lost = self.mover.counts.lost;
@@ -215,7 +210,7 @@ impl RedriveRun<'_, '_> {
                 self.record.document.state.queue.name,
             ));
         }
-        self.tell_not_found() || missing > 0 || lost > 0 || !reasons.is_empty()
+        self.tell_not_found() || lost > 0 || !reasons.is_empty()
     }
 }
 

@@ -27,12 +27,15 @@ use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::selection::Selection;
+use crate::time::Timestamp;
 
 /// The messages of a plan: the destination of each, as an index.
 #[derive(Debug, Default)]
 pub(super) struct PlannedIds {
     pub(super) ids: std::collections::HashMap<IdHash, u32>,
     pub(super) arns: Vec<String>,
+    /// The moment at which the plan was made.
+    pub(super) at: Timestamp,
 }
 
 /// The numbers of a move.

@@ -236,6 +236,7 @@ fn tell_end(record: &mut RedriveRecord<'_>, end: TaskEnd, begun: Instant) -> Res
             moved: state.moved,
             returned: 0,
             parked: 0,
+            gone: 0,
             possible_duplicates: 0,
             archive: None,
             duration_s: begun.elapsed().as_secs(),

@@ -21,9 +21,9 @@ use crate::rules::redrive::destination;
 use crate::rules::redrive::plan::{PlanEnd, PlanHead, PlannedMessage, VERSION};
 use crate::rules::redrive::purge::{self, SeenMessages};
 use crate::rules::redrive::selection::{LeftOut, sent_at};
-use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
+use crate::rules::redrive::sweep as sweep_cost;
 use crate::text;
-use crate::time::{Timestamp, show_span};
+use crate::time::Timestamp;
 use crate::wire::Output;
 
 /// The time between two readings of a depth that lags.
@@ -120,9 +120,10 @@ impl Redriver {
         writer: &mut PlanWriter<'_>,
     ) -> Result<(u64, u64, Duration, bool), Error> {
         let queue = &source.target.queue;
-        let mut cost = sweep_cost::cost(source.attributes.counts.depth(), queue.fifo, 1);
+        let depth = source.attributes.counts.depth();
+        let mut cost = sweep_cost::cost(depth, queue.fifo, 1);
         cost.hold = request.hold.unwrap_or(cost.hold);
-        tell_cost(&queue.name, cost);
+        log::tell(&cost.sentence(&queue.name, depth));
         let signals = StopSignals::listening()?;
         let is_ending = || signals.is_ending();
         let limits = SweepLimits::of_cost(cost, &is_ending);
@@ -271,16 +272,4 @@ fn planned_line(source: &MoveSource, now: Timestamp, data: RedrivePlanned) -> Ve
 
 fn shown(destinations: BTreeMap<String, u64>) -> Vec<Destination> {
     destinations.into_iter().map(|(arn, count)| Destination { arn, count }).collect()
-}
-
-/// Says what it costs to receive the messages of a queue, before it starts.
-fn tell_cost(queue: &str, cost: SweepCost) {
-    log::info(&format!(
-        "queue '{queue}': about {} receives in {}; its messages are hidden for at most {}, and {} of \
-         them can be in flight",
-        cost.receives,
-        show_span(cost.duration),
-        show_span(cost.hold),
-        cost.held_max,
-    ));
 }

@@ -66,6 +66,7 @@ fn read_from(name: &str, mut from: impl BufRead) -> Result<PlanFile, Error> {
         }
     }
     let head = reader.finish().map_err(|fault| failed(fault.to_string()))?;
+    planned.at = head.at;
     let hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(PlanFile { head, planned, hash })
 }

@@ -35,6 +35,10 @@ pub(super) fn summary(state: &Move) -> String {
         0 => String::new(),
         n => format!(", {n} parked"),
     };
+    let gone = match state.gone {
+        0 => String::new(),
+        n => format!(", {n} gone before"),
+    };
     let seen = match state.verified {
         Some(true) => ", all consumed, none returned".to_owned(),
         _ if state.returned > 0 => format!(", {} returned", state.returned),
@@ -42,7 +46,7 @@ pub(super) fn summary(state: &Move) -> String {
         None => ", not watched for returns".to_owned(),
     };
     let archive = state.archive.as_deref().map(|path| format!("; archive: {path}"));
-    format!("{what}{parked}{seen}{}", archive.unwrap_or_default())
+    format!("{what}{parked}{gone}{seen}{}", archive.unwrap_or_default())
 }
 
 /// Shows the progress, when standard error is a terminal.
@@ -72,8 +76,8 @@ mod tests {
                 format!("{begin}, all consumed, none returned; archive: /a"),
             ),
             (
-                Move { verified: Some(false), parked: 2, ..state.clone() },
-                format!("{begin}, 2 parked, not verified; archive: /a"),
+                Move { verified: Some(false), parked: 2, gone: 4, ..state.clone() },
+                format!("{begin}, 2 parked, 4 gone before, not verified; archive: /a"),
             ),
             (Move { returned: 1, archive: None, ..state.clone() }, format!("{begin}, 1 returned")),
             (state.clone(), format!("{begin}, not watched for returns; archive: /a")),

@@ -123,6 +123,8 @@ pub struct Move {
     pub deleted: u64,
     pub returned: u64,
     pub parked: u64,
+    /// The messages that were to move and have left the queue otherwise.
+    pub gone: u64,
     /// The depth of each destination, by ARN, before the first message was sent to it.
     pub baselines: BTreeMap<String, u64>,
     /// The fewest messages of each destination, by ARN, that were in flight at several readings before that.

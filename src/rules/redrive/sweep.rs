@@ -8,14 +8,19 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::time::Duration;
 
+use crate::text;
+use crate::time::show_span;
+
 /// The messages of one answer, at most.
 const BATCH: u64 = 10;
 /// The time of a request with its answer, as is assumed before the first one.
 const REQUEST: Duration = Duration::from_millis(150);
 /// The time of the empty receives that end a sweep.
 const END: Duration = Duration::from_secs(5);
-/// The shortest and the longest time for which a message is held. SQS allows twelve hours.
-const HOLD: [Duration; 2] = [Duration::from_secs(120), Duration::from_secs(43_200)];
+/// The shortest time for which a message is held.
+const HOLD_MIN: Duration = Duration::from_secs(120);
+/// The longest time for which SQS hides a message.
+pub const HOLD_MAX: Duration = Duration::from_secs(43_200);
 /// The messages that may be received and not deleted at once: those of a standard queue, and those of
 /// a FIFO queue. Others may be reading it as well, so a part is left to them.
 const IN_FLIGHT_MAX: [u64; 2] = [120_000, 20_000];
@@ -56,9 +61,24 @@ pub fn cost(depth: u64, fifo: bool, at_once: usize) -> SweepCost {
     let working = REQUEST.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
     let duration = working + END;
     // A server that is slower than assumed, and work between the receives.
-    let hold = duration.saturating_mul(4).clamp(HOLD[0], HOLD[1]);
+    let hold = duration.saturating_mul(4).clamp(HOLD_MIN, HOLD_MAX);
     let held_max = IN_FLIGHT_MAX[usize::from(fifo)] - IN_FLIGHT_SPARE;
     SweepCost { receives: receives + 2, duration, hold, held_max }
+}
+
+impl SweepCost {
+    /// Returns what the sweep over `depth` messages of a queue costs, as a sentence for the person who waits for it.
+    pub fn sentence(self, queue: &str, depth: u64) -> String {
+        let SweepCost { receives, duration, hold, held_max } = self;
+        format!(
+            "to look at {} of queue '{queue}' takes about {receives} receives and {}; what is not taken is \
+             hidden for {} at most (SQS allows {}), and at most {held_max} messages at once",
+            text::count(depth, "message"),
+            show_span(duration),
+            show_span(hold),
+            show_span(HOLD_MAX),
+        )
+    }
 }
 
 /// Returns how long hidden messages are waited for: those of a killed run that has recorded its hold, or
@@ -150,6 +170,27 @@ mod tests {
         let rows = [(0, false, 1), (100, false, 1), (101, false, 4), (101, true, 1)];
         for (depth, fifo, expected) in rows {
             assert_eq!(at_once(depth, fifo), expected, "{depth} {fifo}");
+        }
+    }
+
+    #[test]
+    fn cost_is_told_with_its_limits() {
+        let rows = [
+            (
+                cost(1, true, 1),
+                1,
+                "to look at 1 message of queue 'q' takes about 3 receives and 5s; what is not taken is hidden \
+                 for 2m at most (SQS allows 12h), and at most 19000 messages at once",
+            ),
+            (
+                cost(10_000_000, false, 4),
+                10_000_000,
+                "to look at 10000000 messages of queue 'q' takes about 1000002 receives and 10h 25m; what is not \
+                 taken is hidden for 12h at most (SQS allows 12h), and at most 119000 messages at once",
+            ),
+        ];
+        for (cost, depth, expected) in rows {
+            assert_eq!(cost.sentence("q", depth), expected);
         }
     }
 

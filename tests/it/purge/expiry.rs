@@ -17,7 +17,7 @@ fn messages_are_archived_once_and_stay() {
     let dry = purge(&bench, &["-n", "--archive-only", "orders-dlq"]);
     assert_eq!(dry.single("archive.completed")["data"]["messages"], 3);
     assert_eq!((archives(&bench).len(), sqs.depth(&dlq)), (0, 3));
-    let first = purge(&bench, &["--archive-only", "orders-dlq"]);
+    let first = purge(&bench, &["-q", "--archive-only", "orders-dlq"]);
     assert_eq!((first.code, first.stderr.as_str()), (0, ""));
     let data = &first.single("archive.completed")["data"];
     assert_eq!(

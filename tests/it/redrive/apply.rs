@@ -38,7 +38,7 @@ fn messages_travel_with_body_attributes_and_trace() {
     );
     die(&mut sqs, &source, &dlq, 1);
     let bench = bench("redrive-whole", &server.url);
-    let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", "orders-dlq"]);
+    let output = redrive(&bench, &["apply", "-q", "--canary", "0", "--no-verify", "orders-dlq"]);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let completed = &output.single("redrive.completed")["data"];
     assert_eq!((&completed["moved"], &completed["verified"]), (&json!(1), &Value::Null));
@@ -80,7 +80,7 @@ fn thousands_of_messages_arrive_once() {
     let_die(&mut sqs, &source, &dlq, &expected);
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let bench = bench("redrive-many", &server.url);
-    let args = [&["apply", "--rate", rate], &QUICK[..], &["orders-dlq"]].concat();
+    let args = [&["apply", "-q", "--rate", rate], &QUICK[..], &["orders-dlq"]].concat();
     let mut running = bench.start("dlq-redrive", &args);
     wait_for("half has moved", || {
         let is_recorded = bench.state("redrives.json").exists();
@@ -208,7 +208,7 @@ fn selection_moves_what_it_names() {
     let_die(&mut sqs, &source, &dlq, &bodies(30));
     let bench = bench("redrive-selection", &server.url);
     let args = ["apply", "--canary", "0", "--no-verify", "--match", r#""n":1[0-9]"#, "orders-dlq"];
-    let output = redrive(&bench, &[&args[..6], &["--limit", "7"], &args[6..]].concat());
+    let output = redrive(&bench, &[&args[..6], &["-q", "--limit", "7"], &args[6..]].concat());
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     assert_eq!(output.single("redrive.completed")["data"]["moved"], 7);
     assert_eq!(redrive(&bench, &args).code, 0);
@@ -250,7 +250,7 @@ fn restore_puts_back_what_only_the_archive_has() {
     let text = std::fs::read_to_string(bench.state("redrives.json")).unwrap();
     let text = text.replacen(r#""outcome":"completed""#, r#""outcome":"aborted""#, 1);
     bench.write("state/redrives.json", text);
-    let args = ["apply", "--canary", "0", "--hold", "1s", "--no-verify", "--resume", &id];
+    let args = ["apply", "-q", "--canary", "0", "--hold", "1s", "--no-verify", "--resume", &id];
     let resumed = redrive(&bench, &args);
     assert_eq!((resumed.code, resumed.stderr.as_str()), (0, ""));
     assert_eq!(resumed.single("redrive.completed")["data"]["moved"], 4);

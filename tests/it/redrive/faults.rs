@@ -97,7 +97,7 @@ fn large_messages_travel_in_several_requests() {
     }
     super::die(&mut sqs, &source, &dlq, 12);
     let bench = bench("redrive-large-batch", &server.url);
-    let output = redrive(&bench, &[&ALL[..], &["orders-dlq"]].concat());
+    let output = redrive(&bench, &[&ALL[..], &["-q", "orders-dlq"]].concat());
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let mut arrived = super::bodies_of(&drain(&mut sqs, &source));
     arrived.sort();

@@ -55,7 +55,7 @@ fn groups_keep_their_order_and_every_message_is_delivered() {
     let_groups_die(&mut sqs, &source, &dlq, groups, rounds);
     let bench = bench("redrive-fifo", &server.url);
     // Content-based deduplication is on: with the ids of the first sending nothing would arrive.
-    let args = ["apply", "--canary", "0", "--no-verify", "orders-dlq.fifo"];
+    let args = ["apply", "-q", "--canary", "0", "--no-verify", "orders-dlq.fifo"];
     let output = redrive(&bench, &args);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let arrived = drain(&mut sqs, &source);

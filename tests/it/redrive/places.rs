@@ -22,7 +22,7 @@ fn queue_in_another_region_is_found_by_its_arn() {
     let mut bench = bench("redrive-region", &server.url);
     bench.configure("aws: {regions: [us-east-1, eu-west-1]}");
     let arn = sqs.arn("orders-dlq");
-    let output = redrive(&bench, &["apply", "--canary", "0", "--no-verify", &arn]);
+    let output = redrive(&bench, &["apply", "-q", "--canary", "0", "--no-verify", &arn]);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let completed = &output.single("redrive.completed")["data"];
     assert_eq!(

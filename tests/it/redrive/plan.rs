@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{bodies, bodies_of, create_pair, drain, let_die, redrive};
 use crate::support::poll::bench;
+use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
 use crate::support::workbench::Bench;
 
@@ -14,7 +15,8 @@ fn plan_names_messages_and_moves_nothing() {
     let (source, dlq) = create_pair(&mut sqs, "orders");
     let_die(&mut sqs, &source, &dlq, &bodies(25));
     let bench = bench("redrive-plan", &server.url);
-    let planned = bench.run("dlq-redrive", &["plan", "--match", r#""n":2"#, "orders-dlq"], "");
+    let planned =
+        bench.run("dlq-redrive", &["plan", "-q", "--match", r#""n":2"#, "orders-dlq"], "");
     assert_eq!((planned.code(), planned.stderr.as_str()), (0, ""));
     let lines: Vec<Value> =
         planned.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -32,7 +34,7 @@ fn plan_names_messages_and_moves_nothing() {
     );
     // What the plan names travels, and nothing else; what is gone is told.
     bench.write("plan.ndjson", &planned.stdout);
-    let args = ["apply", "--canary", "0", "--no-verify", "plan.ndjson"];
+    let args = ["apply", "-q", "--canary", "0", "--no-verify", "plan.ndjson"];
     let output = redrive(&bench, &args);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
     let hash = &event["data"]["plan"];
@@ -224,4 +226,36 @@ fn destination_of_the_command_line_is_that_of_all_messages() {
     assert_eq!((sqs.depth(&source), sqs.depth(&other)), (0, 3));
     let limited = redrive(&bench, &["apply", "--limit", "1", "plan.ndjson"]);
     assert!(limited.code == 2 && limited.stderr.contains("a plan has chosen"), "{limited:?}");
+}
+
+/// A receive that is refused shows what was printed before it.
+#[test]
+fn cost_of_a_sweep_is_told_before_its_first_receive() {
+    let sqs = FakeSqs::start().with_queues(&[("orders", 0), ("orders-dlq", 35)]);
+    let denied = Behavior::Refuse(403, "AccessDeniedException");
+    sqs.state().receive = denied.clone();
+    sqs.state().later_receives = denied;
+    let bench = bench("redrive-cost", &sqs.url);
+    let apply = ["apply", "--to", "orders", "--canary", "0", "--no-verify"];
+    let rows: [(&str, &[&str]); 5] = [
+        ("dlq-redrive", &["plan", "--match", "x"]),
+        ("dlq-redrive", &apply),
+        ("dlq-redrive", &[&apply[..], &["--match", "x"]].concat()),
+        ("dlq-purge", &["--confirm", "orders-dlq", "--match", "x"]),
+        ("dlq-purge", &["--archive-only"]),
+    ];
+    for (program, args) in rows {
+        let run = |more: &[&str]| {
+            let output = bench.run(program, &[args, more, &["orders-dlq"]].concat(), "");
+            assert_eq!(output.code(), 1, "{args:?}: {}", output.stderr);
+            output.stderr
+        };
+        let (told, quiet) = (run(&[]), run(&["-q"]));
+        let cost = format!(
+            "{program}: to look at 35 messages of queue 'orders-dlq' takes about 6 receives and 5s; what is not \
+             taken is hidden for 2m at most (SQS allows 12h), and at most 119000 messages at once\n"
+        );
+        assert!(told.starts_with(&cost), "{args:?}: {told}");
+        assert!(!quiet.contains("receives and"), "{args:?}: {quiet}");
+    }
 }

@@ -153,3 +153,48 @@ fn copies_of_what_an_earlier_run_has_sent_are_returns() {
         assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 5), "{verb}: {}", output.stderr);
     }
 }
+
+/// A purge between two runs takes what the second was to move: neither lost nor moved.
+#[test]
+fn messages_that_left_the_queue_meanwhile_are_told() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    for name in ["purge", "others"] {
+        let_die(&mut sqs, &source, &dlq, &bodies(5));
+        let bench = bench(&format!("redrive-gone-{name}"), &server.url);
+        let begin = [&["apply"], &SHORT[..], &["orders-dlq"]].concat();
+        redrive(&bench, &begin).single("redrive.aborted");
+        let id = last_id(&bench);
+        let expected = match name {
+            "purge" => {
+                let purge = ["--confirm", "orders-dlq", "orders-dlq"];
+                assert_eq!(bench.run("dlq-purge", &purge, "").code(), 0);
+                let text = std::fs::read_to_string(bench.state("redrives.json")).unwrap();
+                let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+                let mut moves = all["moves"].as_array().unwrap().iter();
+                let purge = moves.find(|one| one["kind"] == "purge").unwrap();
+                let word = |name: &str| purge[name].as_str().unwrap().to_owned();
+                format!(
+                    "purge {} of {} has deleted 4 messages, archive '{}'",
+                    word("id"),
+                    word("begun_at"),
+                    word("archive")
+                )
+            }
+            _ => {
+                assert_eq!(drain(&mut sqs, &dlq).len(), 4);
+                "4 were deleted by others or by retention, or the count was wrong".to_owned()
+            }
+        };
+        let args = [&["apply"], &SHORT[..], &["--canary", "0", "--no-verify", "--resume", &id]];
+        let resumed = redrive(&bench, &args.concat());
+        let completed = &resumed.single("redrive.completed")["data"];
+        let counts = ["messages", "moved", "gone"].map(|name| completed[name].as_u64().unwrap());
+        assert_eq!((resumed.code, counts), (1, [5, 1, 4]), "{name}: {}", resumed.stderr);
+        let begin =
+            "4 of the 5 messages that queue 'orders-dlq' had have left it without this redrive";
+        assert!(resumed.stderr.contains(&format!("{begin}; {expected}\n")), "{}", resumed.stderr);
+        assert_eq!(drain(&mut sqs, &source).len(), 1, "{name}");
+    }
+}

@@ -12,7 +12,7 @@ const ALL: [&str; 6] = ["apply", "--canary", "0", "--no-verify", "--to", "orders
 /// Runs a redrive of a queue with five messages, `m0` to `m4`.
 fn run(sqs: &FakeSqs, name: &str) -> (PollOutput, ArchiveSummary, Value) {
     let bench = bench(name, &sqs.url);
-    let output = redrive(&bench, &[&ALL[..], &["orders-dlq"]].concat());
+    let output = redrive(&bench, &[&ALL[..], &["-q", "orders-dlq"]].concat());
     (output, summary(&archive(&bench)), last_move(&bench))
 }
 
@@ -137,7 +137,7 @@ fn named_messages_and_causes_that_are_not_there_are_told() {
     let all = ["--canary", "0", "--no-verify", "--to", "orders"];
     let apply = |choice: &[&str]| {
         sqs.state().requests.clear();
-        redrive(&bench, &[&["apply"], &all[..], choice, &["orders-dlq"]].concat())
+        redrive(&bench, &[&["apply", "-q"], &all[..], choice, &["orders-dlq"]].concat())
     };
     let missing = apply(&["--id", "m1", "--id", "nope"]);
     assert_eq!(
@@ -153,7 +153,7 @@ fn named_messages_and_causes_that_are_not_there_are_told() {
     let told = "no message of queue 'orders-dlq' has been chosen: none matches";
     assert!(old.code == 1 && old.stderr.contains(told), "{}", old.stderr);
     sqs.state().requests.clear();
-    let args = ["plan", "--to", "orders", "--id", "nope", "orders-dlq"];
+    let args = ["plan", "-q", "--to", "orders", "--id", "nope", "orders-dlq"];
     let planned = bench.run("dlq-redrive", &args, "");
     assert_eq!((planned.code(), planned.stderr.as_str()), (1, expected));
 }

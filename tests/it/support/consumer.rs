@@ -1,6 +1,6 @@
 //! Consumer of a queue with a switch: it succeeds, fails, or stands still.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,8 +23,6 @@ pub enum Mode {
 #[derive(Debug, Default)]
 struct Shared {
     mode: AtomicU8,
-    /// The number of messages after which it fails; none when it is the greatest number.
-    fails_after: AtomicU64,
     ends: AtomicBool,
     consumed: Mutex<Vec<Value>>,
 }
@@ -39,7 +37,6 @@ impl Consumer {
     pub fn start(server: &SqsServer, url: &str, mode: Mode) -> Self {
         let shared = Arc::new(Shared::default());
         shared.mode.store(mode as u8, Ordering::SeqCst);
-        shared.fails_after.store(u64::MAX, Ordering::SeqCst);
         let (mut client, url, seen) = (server.client(), url.to_owned(), shared.clone());
         let thread = std::thread::spawn(move || {
             while !seen.ends.load(Ordering::SeqCst) {
@@ -53,11 +50,6 @@ impl Consumer {
 
     pub fn switch(&self, mode: Mode) {
         self.shared.mode.store(mode as u8, Ordering::SeqCst);
-    }
-
-    /// Makes it fail once it has consumed this many messages.
-    pub fn fail_after(&self, count: u64) {
-        self.shared.fails_after.store(count, Ordering::SeqCst);
     }
 
     /// Returns the messages that it has deleted, in their order.
@@ -81,8 +73,7 @@ fn consume(client: &mut Client, url: &str, shared: &Shared) -> bool {
     let messages = received["Messages"].as_array().cloned().unwrap_or_default();
     for message in &messages {
         let mut consumed = shared.consumed.lock().unwrap();
-        let fails = shared.mode.load(Ordering::SeqCst) == Mode::Fails as u8
-            || consumed.len() as u64 >= shared.fails_after.load(Ordering::SeqCst);
+        let fails = shared.mode.load(Ordering::SeqCst) == Mode::Fails as u8;
         let handle = &message["ReceiptHandle"];
         let mut body = json!({"QueueUrl": url, "ReceiptHandle": handle});
         if fails {

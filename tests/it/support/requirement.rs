@@ -81,6 +81,20 @@ pub fn has_jq() -> bool {
     is_met(version.is_ok(), "jq is not installed; install the package jq")
 }
 
+/// Returns whether GnuPG can be run.
+#[cfg(feature = "aws")]
+pub fn has_gpg() -> bool {
+    let present = std::process::Command::new("gpg").arg("--version").output().is_ok();
+    is_met(present, "gpg is not installed; install the package gnupg")
+}
+
+/// Returns whether age can be run.
+#[cfg(feature = "aws")]
+pub fn has_age() -> bool {
+    let present = std::process::Command::new("age").arg("--version").output().is_ok();
+    is_met(present, "age is not installed; install the package age")
+}
+
 /// Returns whether the password store and GnuPG can be run.
 #[cfg(all(feature = "aws", target_os = "linux"))]
 pub fn has_pass() -> bool {

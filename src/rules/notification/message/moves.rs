@@ -47,6 +47,9 @@ pub(super) fn completed(data: &event::RedriveCompleted) -> Sentences {
     if data.parked > 0 {
         what += &format!(", {} parked", data.parked);
     }
+    if data.gone > 0 {
+        what += &format!(", {} gone before", data.gone);
+    }
     if data.verified == Some(false) {
         what += ", not verified";
     }

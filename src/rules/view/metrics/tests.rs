@@ -202,6 +202,7 @@ fn move_events_count_by_kind_and_outcome() {
         moved: 8,
         returned: 2,
         parked: 1,
+        gone: 0,
         possible_duplicates: 0,
         archive: None,
         duration_s: 5,

@@ -20,6 +20,7 @@ fn completed() -> RedriveCompleted {
         moved: 312,
         returned: 0,
         parked: 0,
+        gone: 0,
         possible_duplicates: 0,
         archive: archive(),
         duration_s: 600,
@@ -150,12 +151,13 @@ fn redrives() -> Vec<(Vec<u8>, String)> {
             line_of(RedriveCompleted {
                 verified: Some(false),
                 parked: 2,
+                gone: 3,
                 possible_duplicates: 1,
                 pull_request: None,
                 ..completed()
             }),
             &format!(
-                "WARN: 312 messages redriven, 0 returned, 2 parked, not verified\n    \
+                "WARN: 312 messages redriven, 0 returned, 2 parked, 3 gone before, not verified\n    \
                  1 message may be in both queues; the archive lists them\n    archive: {ARCHIVE}"
             ),
         ),
