@@ -86,7 +86,7 @@ impl Poller {
     /// Opens the state; sends no request.
     pub fn open(
         sqs: Sqs,
-        monitoring: Monitoring,
+        mut monitoring: Monitoring,
         run: RunOptions,
         store: Store,
         journal: Journal,
@@ -95,9 +95,13 @@ impl Poller {
         let keys = if run.dry_run { Keys::all() } else { Keys::none() };
         let documents = (store.read(&keys)?, store.read(&keys)?);
         let dry = run.dry_run.then(|| RefCell::new(documents));
-        let key = selection_key(&sqs, &monitoring, &run);
         let scopes = (0..sqs.scopes()).map(|at| (sqs.account(at), sqs.region(at)));
-        let asked = asked::text(scopes, &run.queues);
+        if !run.queues.is_empty() {
+            // A queue that is named is polled, whatever its shard.
+            monitoring.shard = None;
+        }
+        let asked = asked::text(scopes, &run.queues, monitoring.shard);
+        let key = selection_key(&sqs, &monitoring, &run);
         let given = run.queues.iter().map(|text| GivenQueue::new(text, &sqs));
         Ok(Poller {
             given: given.collect::<Result<_, _>>()?,
@@ -193,6 +197,7 @@ impl Poller {
             api_calls,
             usd_month: self.usd_month(api_calls - discovery_calls),
             asked: Some(self.asked.clone()),
+            shard: self.monitoring.shard.map(|shard| shard.to_string()),
         };
         log::info(&format!(
             "round {}: {} in {}ms, {}",
@@ -218,15 +223,21 @@ impl Poller {
         self.warned = sentences;
     }
 
-    /// Warns that no queue is polled: there is none, or the patterns select none.
+    /// Warns that no queue is polled: there is none, or the patterns select none. A shard of few
+    /// queues may well have none.
     fn warn_of_no_queue(&mut self) -> Result<(), Error> {
         let doc = self.now_discovered()?;
         let scopes = 0..self.sqs.scopes();
         let entries =
             scopes.clone().filter_map(|at| doc.entry(&self.sqs.cache_key(at, &self.monitoring)));
-        let known: usize = entries.map(|entry| entry.queues.len()).sum();
+        let known: Vec<&str> =
+            entries.flat_map(|entry| &entry.queues).map(|one| one.queue.name.as_str()).collect();
+        let is_elsewhere = known.iter().any(|name| self.monitoring.selects(name));
+        if self.monitoring.shard.is_some() && is_elsewhere && !self.run.check {
+            return Ok(());
+        }
         let regions: Vec<&str> = scopes.map(|at| self.sqs.region(at)).collect();
-        log::warn(&unmatched_pattern::nothing_selected(known, &regions));
+        log::warn(&unmatched_pattern::nothing_selected(known.len(), &regions));
         Ok(())
     }
 
@@ -347,6 +358,7 @@ fn selection_key(sqs: &Sqs, monitoring: &Monitoring, run: &RunOptions) -> String
         let key = sqs.cache_key(scope, monitoring);
         parts.push(serde_json::to_string(&key).unwrap_or_default());
     }
+    parts.extend(monitoring.shard.map(|shard| format!("shard {shard}")));
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     event::derived_id(&parts)
 }

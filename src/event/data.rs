@@ -444,6 +444,9 @@ payloads! {
         /// of one selection say the same. Null in older events.
         #[serde(default)]
         asked: Option<String>,
+        /// The shard of the queues that was polled, such as `2/3`; null when all were.
+        #[serde(default)]
+        shard: Option<String>,
     }
 
     /// A round or a part of it failed: the state of the queues there is unknown.

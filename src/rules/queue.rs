@@ -15,6 +15,7 @@ pub mod reading;
 pub mod redrive_graph;
 pub mod schedule;
 pub mod server_clock;
+pub mod shard;
 pub mod survey_gap;
 pub mod threshold;
 pub mod unmatched_pattern;

@@ -9,5 +9,6 @@ mod follow;
 mod given;
 mod options;
 mod real_sqs;
+mod shards;
 mod state;
 mod surveys;

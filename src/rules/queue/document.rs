@@ -520,6 +520,27 @@ mod tests {
         );
     }
 
+    /// A queue may come into a shard of another number, which was never polled, or long ago.
+    #[test]
+    fn empty_time_of_a_moved_queue_is_that_of_its_new_selection() {
+        let a = target("a", -1000);
+        let mut doc = Watched::default();
+        let mut poll = |selection: &str, second: i64, depth: u64| {
+            let reading = [polled(&a, second, Ok(depth))];
+            let lines = round_lines(&mut doc, &policy(), selection, at(second), &reading);
+            let record = doc.record("arn:a");
+            (lines.len(), record.and_then(|record| Some(record.cohorts.first()?.after)))
+        };
+        assert_eq!(poll("1/2", 0, 0), (0, None));
+        assert_eq!(poll("1/3", 1000, 0), (0, None));
+        // The queue went to a new selection with messages: nobody knows since when.
+        assert_eq!(poll("1/4", 2000, 3), (2, Some(None)));
+        assert_eq!(poll("1/2", 2030, 0).0, 1);
+        assert_eq!(poll("1/2", 2130, 0), (1, None), "cleared by a shard that had not raised it");
+        // The last round of that selection is older than the last emptiness, which is no error.
+        assert_eq!(poll("1/3", 3000, 1), (2, Some(Some(at(1000)))));
+    }
+
     #[test]
     fn gone_queue_is_reported_once_until_it_returns() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
