@@ -34,7 +34,7 @@ use crate::rules::queue::discovery_cache::{CacheEntry, DiscoveryDoc};
 use crate::rules::queue::document;
 use crate::rules::queue::document::{ScopeFailure, Watched};
 use crate::rules::queue::monitor::{Policy, Polled, asks_for_moves, asks_for_tasks};
-use crate::rules::queue::reading::{ReadError, Reading};
+use crate::rules::queue::reading::{Backlog, ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::rules::queue::schedule;
 use crate::rules::queue::unmatched_pattern;
@@ -303,9 +303,9 @@ impl Poller {
     /// tasks where the rules need them.
     fn poll<'a>(&self, targets: &'a [DeadLetterQueue]) -> Result<Vec<Polled<'a>>, Error> {
         let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-        let readings = self.sqs.read(&asked);
+        let readings = self.sqs.read_backlogs(&asked);
         drop(asked);
-        let is_missing = |reading: &Reading| reading.result == Err(ReadError::Missing);
+        let is_missing = |reading: &Reading<Backlog>| reading.result == Err(ReadError::Missing);
         let missing = targets.iter().zip(&readings).filter(|(_, reading)| is_missing(reading));
         let scopes: BTreeSet<usize> = missing.map(|(target, _)| target.scope).collect();
         let list = |scope| Some((scope, self.sqs.list(scope).ok()?));

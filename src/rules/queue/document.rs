@@ -369,7 +369,7 @@ pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<Usd> {
 mod tests {
     use super::*;
     use crate::event::{Line, Type, peek};
-    use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading};
+    use crate::rules::queue::reading::{Backlog, Counts, ReadError, Reading};
     use crate::rules::queue::redrive_graph::FoundBy;
 
     fn at(seconds: i64) -> Timestamp {
@@ -390,12 +390,9 @@ mod tests {
     }
 
     fn polled(target: &DeadLetterQueue, second: i64, depth: Result<u64, ReadError>) -> Polled<'_> {
-        let result = depth.map(|visible| Attributes {
-            arn: target.queue.arn.clone(),
+        let result = depth.map(|visible| Backlog {
             counts: Counts { visible, ..Counts::default() },
             retention_s: Some(86_400),
-            visibility_s: None,
-            redrive: None,
         });
         let reading = Reading { at: at(second), result };
         Polled { target, reading, unlisted: false, tasks: None, moves: Vec::new() }

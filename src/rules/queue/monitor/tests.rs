@@ -62,13 +62,7 @@ impl Story {
             M(ref miss) => Err(miss.clone()),
             Unlisted => Err(ReadError::Missing),
         };
-        let result = counts.map(|counts| Attributes {
-            arn: "arn:q".into(),
-            counts,
-            retention_s: Some(self.retention_s),
-            visibility_s: None,
-            redrive: None,
-        });
+        let result = counts.map(|counts| Backlog { counts, retention_s: Some(self.retention_s) });
         let reading = Reading { at: at(second), result };
         let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
