@@ -209,8 +209,8 @@ section! {
     growth_factor: u64 = "2", env Anyone => whole(2..=1000);
     /// Shard of the queues to watch, such as 2/3, the second of three; without it, all queues.
     shard: Option<Shard> = none, env Anyone => shard();
-    /// Not available in this version.
-    adaptive: bool = "false", env Anyone => unavailable();
+    /// Whether queues that have been empty for an hour are read in every tenth round only.
+    adaptive: bool = "false", env Anyone => flag();
 }
 
 impl Monitoring {

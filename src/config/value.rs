@@ -236,14 +236,6 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Reads a switch of which only the off position exists in this version.
-    pub fn unavailable(&self) -> Result<bool> {
-        match self.flag()? {
-            true => Err(self.problem("not available in this version; leave it false")),
-            false => Ok(false),
-        }
-    }
-
     /// Reads an http or https URL without a user or a password.
     pub fn endpoint(&self) -> Result<String> {
         const WHAT: &str = "an http or https URL";

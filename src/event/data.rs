@@ -421,6 +421,9 @@ payloads! {
         round: u64,
         /// The number of queues that were polled.
         queues: u64,
+        /// The number of quiet queues that were left to a later round: their depth is not known again.
+        #[serde(default)]
+        postponed: u64,
         /// The number of queues that could not be read.
         unreadable: u64,
         /// The number of accounts and regions that could not be listed. Only their queues of

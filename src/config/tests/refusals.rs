@@ -87,7 +87,7 @@ fn invalid_value_is_named_with_line_key_and_expectation() {
         ("monitoring: {expiry_tiers: [15d]}", "to 14d, found '15d'"),
         ("monitoring: {shard: 4/3}", "a shard such as 2/3, of at most 1000, found '4/3'"),
         ("monitoring: {shard: 3}", "a shard such as 2/3, of at most 1000, found 3"),
-        ("monitoring: {adaptive: true}", "not available in this version"),
+        ("monitoring: {adaptive: 2}", "expected true or false, found 2"),
         ("monitoring: 5", "config.yaml:1: 'monitoring': expected a map, found a number"),
         ("- a", "config.yaml:1: expected a map of sections: aws, "),
         ("aws: {profile: no}", "expected text (put it in quotes), found false"),

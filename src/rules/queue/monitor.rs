@@ -39,6 +39,8 @@ pub struct Policy {
     pub tiers: Vec<Duration>,
     /// Whether an unchanged reading is an event.
     pub all: bool,
+    /// The time for which an empty queue keeps its record.
+    pub settling: Duration,
 }
 
 /// A queue of a round, with its reading.
@@ -126,8 +128,9 @@ pub fn judge(
         Ok(backlog) => judgement.apply_reading(*backlog, before),
     }
     judgement.report_expiry();
-    let keep = !judgement.record.is_quiet();
-    (judgement.record, keep)
+    let record = judgement.record;
+    let keep = !record.is_quiet() || (past.is_some() && record.is_settling(at, policy.settling));
+    (record, keep)
 }
 
 struct Judgement<'a> {

@@ -100,6 +100,11 @@ impl Record {
             && self.read.is_some_and(|(_, counts)| counts.depth() == 0)
     }
 
+    /// Whether the queue became empty within this time.
+    pub(super) fn is_settling(&self, at: Timestamp, settling: Duration) -> bool {
+        self.zeros.is_some_and(|zeros| at.since(zeros.since) < settling)
+    }
+
     /// Returns the expiry of the oldest arrivals, as far as these and samples show it.
     pub fn window(&self, age_max_s: Option<u64>) -> ExpiryWindow {
         let keeps = RetentionSettings { retention_s: self.retention_s, age_max_s };
