@@ -288,7 +288,7 @@ def bench_memory() -> Iterator[Row]:
     )  # fmt: skip
     with Server(10_000, 0, messages=1) as server:
         raised = checked(server, poll(server), sample=True).peak_kib / 1024
-    yield Row("the same, all raised in one round", f"{raised:.1f} MiB", goal="<= 36 MiB", met=raised <= 36)
+    yield Row("the same, all raised in one round", f"{raised:.1f} MiB", goal="<= 30 MiB", met=raised <= 30)
 
 
 def bench_peek() -> Iterator[Row]:

@@ -60,6 +60,8 @@ Makes one round, for cron, or round after round with --follow.
         Opt::setting("exclude", "GLOB", "monitoring.exclude", "leave out queues of such names")
             .repeatable()
             .group(SELECT),
+        Opt::setting("shard", "I/N", "monitoring.shard", "poll the I-th of N shards of the queues")
+            .conflicts(&["queue", "lint"]),
         Opt::setting(
             "discover",
             "HOW",

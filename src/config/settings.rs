@@ -27,9 +27,11 @@ use super::keys::KeySpec;
 use super::keys::Trust::{Anyone, Loopback, Owner};
 use super::keys::{Setter, read_entry, section};
 use super::valid;
+use crate::event::Queue;
 use crate::glob::GlobList;
 use crate::journal::rotation::Rotation;
 use crate::rules::notification::scope::SeenScopes;
+use crate::rules::queue::shard::Shard;
 
 /// Everything that can be configured. The fields are named like the keys.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -205,14 +207,21 @@ section! {
     expiry_tiers: Vec<Duration> = "[24h, 6h, 1h]", env Anyone => expiry_tiers();
     /// Factor by which the depth of a raised queue must multiply before its growth is reported.
     growth_factor: u64 = "2", env Anyone => whole(2..=1000);
-    /// Not available in this version.
-    adaptive: bool = "false", env Anyone => unavailable();
+    /// Shard of the queues to watch, such as 2/3, the second of three; without it, all queues.
+    shard: Option<Shard> = none, env Anyone => shard();
+    /// Whether queues that have been empty for an hour are read in every tenth round only.
+    adaptive: bool = "false", env Anyone => flag();
 }
 
 impl Monitoring {
     /// Whether a queue of this name is watched.
     pub fn selects(&self, name: &str) -> bool {
         (self.matching.is_empty() || self.matching.matches(name)) && !self.exclude.matches(name)
+    }
+
+    /// Whether a queue is watched: it has such a name, and is in the shard.
+    pub fn selects_queue(&self, queue: &Queue) -> bool {
+        self.selects(&queue.name) && self.shard.is_none_or(|shard| shard.has(&queue.arn))
     }
 }
 

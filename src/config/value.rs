@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::valid::http_host;
 use super::yaml::{Node, Value, outside_file};
 use crate::money::Usd;
+use crate::rules::queue::shard::{SHARDS_MAX, Shard};
 use crate::text::{alternatives, safe, shorten};
 use crate::time::{SPAN, parse_span, show_span};
 
@@ -226,11 +227,12 @@ impl<'a> Field<'a> {
         text.parse().map_err(|_| self.expected("an address with a port such as 127.0.0.1:9187"))
     }
 
-    /// Reads a switch of which only the off position exists in this version.
-    pub fn unavailable(&self) -> Result<bool> {
-        match self.flag()? {
-            true => Err(self.problem("not available in this version; leave it false")),
-            false => Ok(false),
+    /// Reads a shard.
+    pub fn shard(&self) -> Result<Shard> {
+        let what = format!("a shard such as 2/3, of at most {SHARDS_MAX}");
+        match &self.node.value {
+            Value::Text(text) => Shard::parse(text).ok_or_else(|| self.expected(&what)),
+            _ => Err(self.expected(&what)),
         }
     }
 

@@ -8,6 +8,7 @@ mod discover;
 mod given;
 mod options;
 mod own_moves;
+mod quiet;
 mod round_lines;
 mod show;
 
@@ -29,12 +30,14 @@ use crate::event::{self, Event, PollFinished};
 use crate::journal::Journal;
 use crate::log;
 use crate::money::Usd;
+use crate::rules::queue::adaptive::Turn;
 use crate::rules::queue::asked;
+use crate::rules::queue::cost;
 use crate::rules::queue::discovery_cache::{CacheEntry, DiscoveryDoc};
 use crate::rules::queue::document;
 use crate::rules::queue::document::{ScopeFailure, Watched};
 use crate::rules::queue::monitor::{Policy, Polled, asks_for_moves, asks_for_tasks};
-use crate::rules::queue::reading::{ReadError, Reading};
+use crate::rules::queue::reading::{Backlog, ReadError, Reading};
 use crate::rules::queue::redrive_graph::{self, DeadLetterQueue};
 use crate::rules::queue::schedule;
 use crate::rules::queue::unmatched_pattern;
@@ -86,7 +89,7 @@ impl Poller {
     /// Opens the state; sends no request.
     pub fn open(
         sqs: Sqs,
-        monitoring: Monitoring,
+        mut monitoring: Monitoring,
         run: RunOptions,
         store: Store,
         journal: Journal,
@@ -95,9 +98,13 @@ impl Poller {
         let keys = if run.dry_run { Keys::all() } else { Keys::none() };
         let documents = (store.read(&keys)?, store.read(&keys)?);
         let dry = run.dry_run.then(|| RefCell::new(documents));
-        let key = selection_key(&sqs, &monitoring, &run);
         let scopes = (0..sqs.scopes()).map(|at| (sqs.account(at), sqs.region(at)));
-        let asked = asked::text(scopes, &run.queues);
+        if !run.queues.is_empty() {
+            // A queue that is named is polled, whatever its shard.
+            monitoring.shard = None;
+        }
+        let asked = asked::text(scopes, &run.queues, monitoring.shard);
+        let key = selection_key(&sqs, &monitoring, &run);
         let given = run.queues.iter().map(|text| GivenQueue::new(text, &sqs));
         Ok(Poller {
             given: given.collect::<Result<_, _>>()?,
@@ -178,12 +185,14 @@ impl Poller {
         }
         // After discovery, so that a queue found just now counts as read in this round.
         let polled_at = clock::now();
-        let polled = self.poll(&targets)?;
+        let due = self.due_queues(&targets, polled_at)?;
+        let polled = self.poll(&due.targets)?;
         let api_calls = self.sqs.api_calls() - earlier_calls;
         let is_unreadable = |one: &&Polled<'_>| one.reading.result.is_err() && !one.unlisted;
         let finished = PollFinished {
             round: self.round,
             queues: polled.len() as u64,
+            postponed: due.postponed,
             unreadable: polled.iter().filter(is_unreadable).count() as u64 + unseen.unfound_queues,
             unlisted: unseen.unlisted_scopes,
             unsurveyed: unseen.unsurveyed_queues,
@@ -191,8 +200,9 @@ impl Poller {
             raised: 0,
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             api_calls,
-            usd_month: self.usd_month(api_calls - discovery_calls),
+            usd_month: self.usd_month(due.average_calls(api_calls - discovery_calls)),
             asked: Some(self.asked.clone()),
+            shard: self.monitoring.shard.map(|shard| shard.to_string()),
         };
         log::info(&format!(
             "round {}: {} in {}ms, {}",
@@ -204,8 +214,10 @@ impl Poller {
         // A check of nothing is no check: a misspelt pattern would pass it for ever.
         let incomplete =
             !unseen.is_empty() || finished.unreadable > 0 || (sees_nothing && self.run.check);
-        let (lines, raised) = self.apply(&unseen.failures, &polled, finished, polled_at)?;
+        let (lines, raised) =
+            self.apply(&unseen.failures, &due.turn, &polled, finished, polled_at)?;
         drop(polled);
+        drop(due);
         targets.truncate(lasting);
         self.targets = targets;
         Ok(Round { lines, incomplete, raised })
@@ -218,15 +230,21 @@ impl Poller {
         self.warned = sentences;
     }
 
-    /// Warns that no queue is polled: there is none, or the patterns select none.
+    /// Warns that no queue is polled: there is none, or the patterns select none. A shard of few
+    /// queues may well have none.
     fn warn_of_no_queue(&mut self) -> Result<(), Error> {
         let doc = self.now_discovered()?;
         let scopes = 0..self.sqs.scopes();
         let entries =
             scopes.clone().filter_map(|at| doc.entry(&self.sqs.cache_key(at, &self.monitoring)));
-        let known: usize = entries.map(|entry| entry.queues.len()).sum();
+        let known: Vec<&str> =
+            entries.flat_map(|entry| &entry.queues).map(|one| one.queue.name.as_str()).collect();
+        let is_elsewhere = known.iter().any(|name| self.monitoring.selects(name));
+        if self.monitoring.shard.is_some() && is_elsewhere && !self.run.check {
+            return Ok(());
+        }
         let regions: Vec<&str> = scopes.map(|at| self.sqs.region(at)).collect();
-        log::warn(&unmatched_pattern::nothing_selected(known, &regions));
+        log::warn(&unmatched_pattern::nothing_selected(known.len(), &regions));
         Ok(())
     }
 
@@ -249,9 +267,8 @@ impl Poller {
 
     /// Returns the price of a month of rounds and discovery at their intervals, in US dollars.
     fn usd_month(&self, round_calls: u64) -> Option<Usd> {
-        let rounds = document::usd_month(round_calls, self.monitoring.check_interval)?;
-        let discovery =
-            document::usd_month(self.discovery_calls, self.monitoring.discovery_interval)?;
+        let rounds = cost::usd_month(round_calls, self.monitoring.check_interval)?;
+        let discovery = cost::usd_month(self.discovery_calls, self.monitoring.discovery_interval)?;
         Some(rounds.plus(discovery))
     }
 
@@ -259,6 +276,7 @@ impl Poller {
     fn apply(
         &self,
         failures: &[ScopeFailure],
+        turn: &Turn,
         polled: &[Polled<'_>],
         mut finished: PollFinished,
         polled_at: Timestamp,
@@ -268,7 +286,8 @@ impl Poller {
             let mut lines = RoundLines::default();
             let mut push = |line: &[u8], news| lines.push(line, news);
             doc.apply_failures(failures, &self.asked, polled_at, &mut push);
-            doc.apply_round(&self.policy, &self.key, polled_at, polled, &mut push);
+            let selection = (self.key.as_str(), turn);
+            doc.apply_round(&self.policy, selection, polled_at, polled, &mut push);
             finished.raised = doc.raised(polled.iter().map(|one| one.target.queue.arn.as_str()));
             let raised = finished.raised;
             let now = clock::now();
@@ -290,11 +309,11 @@ impl Poller {
 
     /// Reads every target. Lists a scope again when a queue is missing there, and asks for move
     /// tasks where the rules need them.
-    fn poll<'a>(&self, targets: &'a [DeadLetterQueue]) -> Result<Vec<Polled<'a>>, Error> {
+    fn poll<'a>(&self, targets: &[&'a DeadLetterQueue]) -> Result<Vec<Polled<'a>>, Error> {
         let asked: Vec<_> = targets.iter().map(|t| (t.scope, t.queue.url.clone())).collect();
-        let readings = self.sqs.read(&asked);
+        let readings = self.sqs.read_backlogs(&asked);
         drop(asked);
-        let is_missing = |reading: &Reading| reading.result == Err(ReadError::Missing);
+        let is_missing = |reading: &Reading<Backlog>| reading.result == Err(ReadError::Missing);
         let missing = targets.iter().zip(&readings).filter(|(_, reading)| is_missing(reading));
         let scopes: BTreeSet<usize> = missing.map(|(target, _)| target.scope).collect();
         let list = |scope| Some((scope, self.sqs.list(scope).ok()?));
@@ -310,7 +329,7 @@ impl Poller {
             });
             let asked = asked.map(|(target, _)| target.queue.arn.as_str()).collect();
             let mut moves = own_moves::read(&self.store, asked);
-            let polled = targets.iter().zip(readings).map(|(target, reading)| Polled {
+            let polled = targets.iter().copied().zip(readings).map(|(target, reading)| Polled {
                 unlisted: is_missing(&reading)
                     && (!target.is_given() || doc.is_known(&target.queue.arn))
                     && is_unlisted(target),
@@ -347,6 +366,7 @@ fn selection_key(sqs: &Sqs, monitoring: &Monitoring, run: &RunOptions) -> String
         let key = sqs.cache_key(scope, monitoring);
         parts.push(serde_json::to_string(&key).unwrap_or_default());
     }
+    parts.extend(monitoring.shard.map(|shard| format!("shard {shard}")));
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     event::derived_id(&parts)
 }

@@ -41,7 +41,7 @@ pub fn look_for_summary(store: &Store, limits: &BudgetLimits) -> (StatusView, Op
     let (mut view, watched) = read(store, limits, false);
     let heartbeat = document::<Heartbeat>(store, &mut view.problems).unwrap_or_default();
     let rounds = watched.map(|watched| RoundFacts {
-        last: watched.last_round().max(heartbeat.all.last),
+        last: watched.newest_round().max(heartbeat.all.last),
         interval_ms: heartbeat.all.interval_s.map(|seconds| seconds.saturating_mul(1000)),
         failures: watched.failures(),
     });

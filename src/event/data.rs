@@ -421,6 +421,9 @@ payloads! {
         round: u64,
         /// The number of queues that were polled.
         queues: u64,
+        /// The number of quiet queues that were left to a later round: their depth is not known again.
+        #[serde(default)]
+        postponed: u64,
         /// The number of queues that could not be read.
         unreadable: u64,
         /// The number of accounts and regions that could not be listed. Only their queues of
@@ -444,6 +447,9 @@ payloads! {
         /// of one selection say the same. Null in older events.
         #[serde(default)]
         asked: Option<String>,
+        /// The shard of the queues that was polled, such as `2/3`; null when all were.
+        #[serde(default)]
+        shard: Option<String>,
     }
 
     /// A round or a part of it failed: the state of the queues there is unknown.

@@ -127,6 +127,7 @@ shown! {
             duration_s: u64,
             duration_ms: u64,
             queues: u64,
+            postponed: u64,
             unreadable: u64,
             unlisted: u64,
             unsurveyed: u64,

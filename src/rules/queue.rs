@@ -2,8 +2,10 @@
 //! makes an event (raised, grew, expiring, cleared, unreadable); loss, lint, and the two documents
 //! of `dlq-poll`.
 
+pub mod adaptive;
 pub mod address;
 pub mod asked;
+pub mod cost;
 pub mod discovery_cache;
 pub mod dlq_name;
 pub mod document;
@@ -15,6 +17,7 @@ pub mod reading;
 pub mod redrive_graph;
 pub mod schedule;
 pub mod server_clock;
+pub mod shard;
 pub mod survey_gap;
 pub mod threshold;
 pub mod unmatched_pattern;

@@ -1,5 +1,6 @@
 //! `dlq-poll`, on a stand-in for SQS and on a real SQS server.
 
+mod adaptive;
 mod aws_faults;
 mod credentials;
 mod discovery;
@@ -9,5 +10,6 @@ mod follow;
 mod given;
 mod options;
 mod real_sqs;
+mod shards;
 mod state;
 mod surveys;

@@ -1,5 +1,7 @@
 //! Listing queues, finding one by its name, and surveys of all scopes.
 
+use std::convert::identity;
+
 use aws_sdk_sqs::Client;
 use futures_util::future::join_all;
 
@@ -135,7 +137,7 @@ impl Clients {
         priority: Priority,
     ) -> Vec<ListedQueue> {
         let queues: Vec<(usize, String)> = urls.into_iter().map(|url| (scope, url)).collect();
-        let readings = if read { self.read(&queues, priority).await } else { Vec::new() };
+        let readings = if read { self.read(&queues, priority, identity).await } else { Vec::new() };
         let mut readings = readings.into_iter();
         let listed = queues.into_iter().map(|(_, url)| ListedQueue {
             url,

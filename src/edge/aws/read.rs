@@ -4,6 +4,7 @@
 //! allowed; a missing count is a [`ReadError`], never zero.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::identity;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,7 +20,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::client::{Clients, Priority, ScopeClient};
 use super::error::call_error;
 use crate::clock;
-use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading, Redrive};
+use crate::rules::queue::reading::{Attributes, Backlog, Counts, ReadError, Reading, Redrive};
 
 /// The least and the most requests that a scope which has not answered may have in flight. Its
 /// circuit breaker opens after as many failures.
@@ -37,7 +38,12 @@ const ATTRIBUTES: [Name; 7] = [
 impl Sqs {
     /// Reads queues, each given by its scope and URL, and returns the readings in their order.
     pub fn read(&self, queues: &[(usize, String)]) -> Vec<Reading> {
-        self.sync(|clients| clients.read(queues, Priority::Foreground))
+        self.sync(|clients| clients.read(queues, Priority::Foreground, identity))
+    }
+
+    /// Reads queues as [`Sqs::read`] does, and keeps of each what a round judges.
+    pub fn read_backlogs(&self, queues: &[(usize, String)]) -> Vec<Reading<Backlog>> {
+        self.sync(|clients| clients.read(queues, Priority::Foreground, Reading::backlog))
     }
 
     /// Returns what a queue says about the messages that are sent to it.
@@ -74,18 +80,20 @@ struct ScopeReader<'a> {
 }
 
 impl Clients {
-    pub(super) async fn read(
+    /// Reads queues, and keeps of each reading what `keep` returns.
+    pub(super) async fn read<T: Clone + Send>(
         &self,
         queues: &[(usize, String)],
         priority: Priority,
-    ) -> Vec<Reading> {
+        keep: fn(Reading) -> Reading<T>,
+    ) -> Vec<Reading<T>> {
         let mut by_scope: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (index, (scope, _)) in queues.iter().enumerate() {
             by_scope.entry(*scope).or_default().push(index);
         }
         let readings = Mutex::new(vec![None; queues.len()]);
-        let put = |index: usize, reading| {
-            readings.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(reading);
+        let put = |index: usize, reading: Reading| {
+            readings.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(keep(reading));
         };
         // Each scope by itself: one that is slow to sign in or to answer must not hold up others.
         let read = by_scope
@@ -93,7 +101,9 @@ impl Clients {
             .map(|(scope, indices)| self.read_scope(scope, indices, queues, priority, &put));
         join_all(read).await;
         let readings = readings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        readings.into_iter().flatten().collect()
+        let mut all = Vec::with_capacity(readings.len());
+        all.extend(readings.into_iter().flatten());
+        all
     }
 
     /// Reads the queues of one scope, given by their indices.

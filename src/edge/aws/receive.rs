@@ -4,6 +4,7 @@
 //! invisible until their visibility timeout ends. Putting back is retried like other requests.
 
 use std::collections::HashMap;
+use std::convert::identity;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -82,7 +83,7 @@ impl Sqs {
         let queue = [(scope, url.to_owned())];
         let (answers, mut readings) = self.sync(|clients| {
             let receives = (0..batches).map(|_| clients.receive(scope, url, max, invisible));
-            join(join_all(receives), clients.read(&queue, Priority::Foreground))
+            join(join_all(receives), clients.read(&queue, Priority::Foreground, identity))
         });
         let reading = readings.pop().map(|one| one.result);
         let reading = reading.unwrap_or_else(|| Err(ReadError::Other("no answer".into())));

@@ -18,6 +18,7 @@ use crate::rules::queue::document::{
 use crate::rules::queue::reading::ReadError;
 use crate::rules::queue::redrive_graph;
 use crate::rules::queue::redrive_graph::{DeadLetterQueue, ListedQueue, Survey};
+use crate::rules::queue::shard;
 use crate::rules::queue::survey_gap::{self, SurveyGap, SurveyPace};
 use crate::time::Timestamp;
 
@@ -31,7 +32,7 @@ pub(super) struct Discovered {
 
 impl Poller {
     /// Adds recorded queues that discovery no longer finds, so that an incident is followed to its
-    /// end.
+    /// end; also those of other shards that nobody polls.
     pub(super) fn add_recorded_queues(
         &self,
         targets: &mut Vec<DeadLetterQueue>,
@@ -44,6 +45,11 @@ impl Poller {
         let recorded = |entry: &WatchedQueue| {
             let queue = &entry.queue;
             if known.contains(queue.arn.as_str()) || !self.monitoring.selects(&queue.name) {
+                return None;
+            }
+            let (shard, interval) = (self.monitoring.shard, self.monitoring.check_interval);
+            let attempted_at = entry.record.attempted_at;
+            if !shard::polls_recorded(shard, &queue.arn, attempted_at, interval, now) {
                 return None;
             }
             let scope = (0..self.sqs.scopes()).find(|scope| self.sqs.has(*scope, queue))?;
@@ -110,7 +116,7 @@ impl Poller {
             let entry = doc.entry(&self.cache_key(scope));
             let known = entry.map(|entry| entry.queues_in(scope, self.sqs.account(scope)));
             let selected = known.into_iter().flatten();
-            let selected = selected.filter(|known| self.monitoring.selects(&known.queue.name));
+            let selected = selected.filter(|known| self.monitoring.selects_queue(&known.queue));
             targets.extend(selected.map(|mut known| {
                 self.sqs.set_scope(scope, &mut known.queue);
                 known

@@ -1,6 +1,9 @@
 //! The options of a run of `dlq-poll`.
 
+use std::time::Duration;
+
 use crate::config::{Monitoring, Settings};
+use crate::rules::queue::adaptive::SETTLING;
 use crate::rules::queue::monitor::Policy;
 use crate::rules::queue::unmatched_pattern::NamedPatterns;
 
@@ -54,6 +57,7 @@ impl RunOptions {
             growth_factor: monitoring.growth_factor,
             tiers: monitoring.expiry_tiers.clone(),
             all: self.all,
+            settling: if monitoring.adaptive { SETTLING } else { Duration::ZERO },
         }
     }
 }

@@ -44,7 +44,7 @@ pub fn show(
     let text = if lints {
         lint_text(sqs, &survey, monitoring, columns)
     } else {
-        let selected = known.iter().filter(|known| monitoring.selects(&known.queue.name));
+        let selected = known.iter().filter(|known| monitoring.selects_queue(&known.queue));
         match columns {
             Some(columns) => {
                 let listed = with_depth(sqs, &survey, selected.collect(), &mut unseen);

@@ -458,6 +458,8 @@ mod tests {
                 api_calls: 1,
                 usd_month: None,
                 asked: None,
+                postponed: 0,
+                shard: None,
             };
             assert_eq!(is_sign_of_life(&round), expected, "{rule}");
         }

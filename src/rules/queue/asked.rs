@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::shard::Shard;
 use crate::event::derived_id;
 use crate::text::safe;
 
@@ -17,10 +18,14 @@ const LENGTH_MAX: usize = 120;
 /// The beginning of a longer one that remains, before the hash of all of it.
 const KEPT: usize = 100;
 
-/// Returns the accounts and regions of the scopes, or the queues that a run was given. Equal selections
+/// Returns the accounts and regions of the scopes with the shard, or the queues that a run was given. Equal selections
 /// have equal texts, in whatever order they were given; name patterns are no part of it, so that another
 /// pattern is not another selection.
-pub fn text<'a>(scopes: impl Iterator<Item = (&'a str, &'a str)>, queues: &[String]) -> String {
+pub fn text<'a>(
+    scopes: impl Iterator<Item = (&'a str, &'a str)>,
+    queues: &[String],
+    shard: Option<Shard>,
+) -> String {
     let mut parts: Vec<String> = match queues {
         [] => scopes.map(|(account, region)| format!("{account} {region}")).collect(),
         queues => queues.iter().map(|queue| format!("queue {queue}")).collect(),
@@ -28,6 +33,7 @@ pub fn text<'a>(scopes: impl Iterator<Item = (&'a str, &'a str)>, queues: &[Stri
     parts.iter_mut().for_each(|part| *part = safe(part.trim()).into_owned());
     parts.sort_unstable();
     parts.dedup();
+    parts.extend(shard.map(|shard| format!("shard {shard}")));
     let all = parts.join(", ");
     if all.len() <= LENGTH_MAX {
         return all;
@@ -45,8 +51,9 @@ mod tests {
     fn equal_selections_have_equal_texts() {
         let of = |scopes: &[(&str, &str)], queues: &[&str]| {
             let queues: Vec<String> = queues.iter().map(|queue| (*queue).to_owned()).collect();
-            text(scopes.iter().copied(), &queues)
+            text(scopes.iter().copied(), &queues, None)
         };
+        let shard = |text: &str| Shard::parse(text);
         let (eu, us) = (("", "eu-west-1"), ("prod", "us-east-1"));
         let rows = [
             ("a region", of(&[eu], &[]), "eu-west-1"),
@@ -54,6 +61,7 @@ mod tests {
             ("in another order, and twice", of(&[eu, us, eu], &[]), "eu-west-1, prod us-east-1"),
             ("queues", of(&[eu, us], &["b", "a"]), "queue a, queue b"),
             ("a name with a line break", of(&[eu], &["a\nb"]), "queue a\\nb"),
+            ("a shard", text([eu].into_iter(), &[], shard("2/3")), "eu-west-1, shard 2/3"),
         ];
         for (rule, found, expected) in rows {
             assert_eq!(found, expected, "{rule}");
@@ -65,9 +73,10 @@ mod tests {
         let names = |last: &str| -> Vec<String> {
             (0..40).map(|n| format!("ü-queue-{n}")).chain([last.to_owned()]).collect()
         };
-        let (one, two) = (text([].into_iter(), &names("y")), text([].into_iter(), &names("z")));
+        let (one, two) =
+            (text([].into_iter(), &names("y"), None), text([].into_iter(), &names("z"), None));
         assert_ne!(one, two);
-        assert_eq!(one, text([].into_iter(), &names("y")));
+        assert_eq!(one, text([].into_iter(), &names("y"), None));
         assert!(one.len() <= LENGTH_MAX, "{one}");
         assert!(one.starts_with("queue y, queue ü-queue-0, queue ü-queue-1, "), "{one}");
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::adaptive::{self, QuietFacts, Turn};
 use super::asked::TELL_AGAIN;
 use super::monitor;
 use super::monitor::{Emit, Policy, Polled, Record};
@@ -17,12 +18,8 @@ use super::survey_gap::{self, UnreadQueues, name_queues};
 use crate::document::{Document, Keys, RecordKind, SetOperation};
 use crate::event::stream_time::DRIFT;
 use crate::event::{Event, Payload, PollFailed, Queue};
-use crate::money::Usd;
 use crate::time::Timestamp;
 
-/// AWS's price of a million requests, in US dollars, without the free tier.
-const USD_PER_MILLION: f64 = 0.40;
-const MONTH_S: f64 = 30.0 * 86_400.0;
 /// Failures, selections and gone queues that were not seen for this long are dropped.
 const KEEP: Duration = Duration::from_secs(30 * 86_400);
 /// The most failures that are kept: beyond it the oldest are dropped, and reported once more when
@@ -34,7 +31,8 @@ const FAILURES_MAX: usize = 1000;
 pub struct Watched {
     /// The first sequence number of a queue without a record; above those of all removed records.
     floor: u64,
-    /// The last time each selection of queues was polled as a whole.
+    /// The last time each selection of queues was polled as a whole, and with a turn the last time that
+    /// each part of its quiet queues was.
     rounds: BTreeMap<String, Timestamp>,
     /// The scopes, parts of scopes and named queues that could not be polled, with the reason; each
     /// is reported once.
@@ -197,7 +195,7 @@ impl Watched {
         }
     }
 
-    /// Returns the begin of the newest whole round of any selection.
+    /// Returns the begin of the newest round of any selection; None before the first.
     pub fn newest_round(&self) -> Option<Timestamp> {
         self.rounds.values().max().copied()
     }
@@ -207,29 +205,61 @@ impl Watched {
         self.queues.contains_key(arn) || self.gone.contains_key(arn)
     }
 
-    /// Returns the begin of the last round of each selection that began last; None before the first.
-    pub fn last_round(&self) -> Option<Timestamp> {
-        self.rounds.values().max().copied()
-    }
-
     /// Returns the number of scopes, parts of scopes and named queues that cannot be polled.
     pub fn failures(&self) -> u64 {
         self.failures.len() as u64
     }
 
-    /// Returns the last time a queue without a record was empty: the last round of this selection,
-    /// if the queue was known when that began to read.
-    fn empty_at(&self, selection: &str, target: &DeadLetterQueue) -> Option<Timestamp> {
-        let round = *self.rounds.get(selection)?;
+    /// Returns the last time a queue without a record was empty: the last round of this selection that
+    /// has read its part, if the queue was known when that began to read.
+    fn empty_at(
+        &self,
+        selection: &str,
+        turn: &Turn,
+        target: &DeadLetterQueue,
+    ) -> Option<Timestamp> {
+        let round = self.part_read_at(selection, turn.part(&target.queue.arn), turn.parts())?;
         (target.is_given() || target.found_at <= round).then_some(round)
     }
 
-    /// Applies a round whose first request was made at `begun`, and passes its lines to `emit` one
-    /// by one: a large round has too many to hold.
+    /// Returns the last round that has read this part of the quiet queues of a selection.
+    fn part_read_at(&self, selection: &str, part: usize, parts: u32) -> Option<Timestamp> {
+        let whole = self.rounds.get(selection).copied();
+        if parts == 1 {
+            return whole;
+        }
+        whole.max(self.rounds.get(&part_key(selection, part, parts)).copied())
+    }
+
+    /// Returns the parts of the quiet queues that the next round reads.
+    pub fn turn(&self, selection: &str, interval: Duration, now: Timestamp) -> Turn {
+        Turn::next(interval, |part, parts| self.part_read_at(selection, part, parts), now)
+    }
+
+    /// Whether a queue may wait for the turn of its part.
+    pub fn is_quiet(
+        &self,
+        selection: &str,
+        turn: &Turn,
+        target: &DeadLetterQueue,
+        now: Timestamp,
+    ) -> bool {
+        let facts = QuietFacts {
+            has_record: self.queues.contains_key(&target.queue.arn),
+            is_given: target.is_given(),
+            found_at: target.found_at,
+            empty_at: self.empty_at(selection, turn, target),
+        };
+        adaptive::is_quiet(facts, now)
+    }
+
+    /// Applies a round of a selection whose first request was made at `begun`, and passes its lines to
+    /// `emit` one by one: a large round has too many to hold. A queue that the round has left to a later
+    /// one is not in `polled`, and stays as it is.
     pub fn apply_round(
         &mut self,
         policy: &Policy,
-        selection: &str,
+        (selection, turn): (&str, &Turn),
         begun: Timestamp,
         polled: &[Polled<'_>],
         emit: Emit<'_>,
@@ -253,7 +283,7 @@ impl Watched {
             } else {
                 self.gone.insert(arn.into(), one.reading.at);
             }
-            let empty_at = self.empty_at(selection, one.target);
+            let empty_at = self.empty_at(selection, turn, one.target);
             let (record, keep) = monitor::judge(policy, past, one, empty_at, floor, emit);
             if keep {
                 self.keep(queue, record);
@@ -262,8 +292,12 @@ impl Watched {
                 self.floor = self.floor.max(record.seq);
             }
         }
-        let round = self.rounds.entry(selection.into()).or_insert(begun);
-        *round = (*round).max(begun);
+        let parts = turn.due_parts().map(|part| part_key(selection, part, turn.parts()));
+        let read = if turn.is_whole() { vec![selection.to_owned()] } else { parts.collect() };
+        for key in read {
+            let round = self.rounds.entry(key).or_insert(begun);
+            *round = (*round).max(begun);
+        }
         self.rounds.retain(|_, at| begun.since(*at) < KEEP);
         self.gone.retain(|_, at| begun.since(*at) < KEEP);
     }
@@ -327,6 +361,11 @@ impl Watched {
     }
 }
 
+/// Returns the key of the rounds that have read a part of the quiet queues of a selection.
+fn part_key(selection: &str, part: usize, parts: u32) -> String {
+    format!("{selection} {}/{parts}", part + 1)
+}
+
 /// Returns the number of a period of ten minutes. It is part of ids that have no sequence, so that
 /// a run that crashes before it records its events repeats their ids.
 pub fn ten_minute_bucket(at: Timestamp) -> String {
@@ -357,19 +396,11 @@ pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Ve
     survey_gap::by_reason(unread).into_iter().map(sentence).collect()
 }
 
-/// Returns the cost of a month of such rounds, in US dollars, to a hundredth of a cent.
-pub fn usd_month(calls: u64, interval: std::time::Duration) -> Option<Usd> {
-    let seconds = interval.as_secs_f64();
-    #[allow(clippy::cast_precision_loss)] // A round makes fewer than 2^52 requests.
-    let cost = calls as f64 * MONTH_S / seconds * USD_PER_MILLION / 1e6;
-    Usd::from_dollars((cost * 1e4).round() / 1e4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::{Line, Type, peek};
-    use crate::rules::queue::reading::{Attributes, Counts, ReadError, Reading};
+    use crate::rules::queue::reading::{Backlog, Counts, ReadError, Reading};
     use crate::rules::queue::redrive_graph::FoundBy;
 
     fn at(seconds: i64) -> Timestamp {
@@ -377,7 +408,8 @@ mod tests {
     }
 
     fn policy() -> Policy {
-        Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers: Vec::new(), all: false }
+        let (tiers, settling) = (Vec::new(), Duration::ZERO);
+        Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers, all: false, settling }
     }
 
     fn target(name: &str, found: i64) -> DeadLetterQueue {
@@ -390,12 +422,9 @@ mod tests {
     }
 
     fn polled(target: &DeadLetterQueue, second: i64, depth: Result<u64, ReadError>) -> Polled<'_> {
-        let result = depth.map(|visible| Attributes {
-            arn: target.queue.arn.clone(),
+        let result = depth.map(|visible| Backlog {
             counts: Counts { visible, ..Counts::default() },
             retention_s: Some(86_400),
-            visibility_s: None,
-            redrive: None,
         });
         let reading = Reading { at: at(second), result };
         Polled { target, reading, unlisted: false, tasks: None, moves: Vec::new() }
@@ -409,6 +438,7 @@ mod tests {
         polled: &[Polled<'_>],
     ) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
+        let selection = (selection, &Turn::whole());
         doc.apply_round(policy, selection, begun, polled, &mut |line, _| lines.push(line.to_vec()));
         lines
     }
@@ -520,6 +550,60 @@ mod tests {
         );
     }
 
+    /// A queue may come into a shard of another number, which was never polled, or long ago.
+    #[test]
+    fn empty_time_of_a_moved_queue_is_that_of_its_new_selection() {
+        let a = target("a", -1000);
+        let mut doc = Watched::default();
+        let mut poll = |selection: &str, second: i64, depth: u64| {
+            let reading = [polled(&a, second, Ok(depth))];
+            let lines = round_lines(&mut doc, &policy(), selection, at(second), &reading);
+            let record = doc.record("arn:a");
+            (lines.len(), record.and_then(|record| Some(record.cohorts.first()?.after)))
+        };
+        assert_eq!(poll("1/2", 0, 0), (0, None));
+        assert_eq!(poll("1/3", 1000, 0), (0, None));
+        // The queue went to a new selection with messages: nobody knows since when.
+        assert_eq!(poll("1/4", 2000, 3), (2, Some(None)));
+        assert_eq!(poll("1/2", 2030, 0).0, 1);
+        assert_eq!(poll("1/2", 2130, 0), (1, None), "cleared by a shard that had not raised it");
+        // The last round of that selection is older than the last emptiness, which is no error.
+        assert_eq!(poll("1/3", 3000, 1), (2, Some(Some(at(1000)))));
+    }
+
+    /// A queue that was not read in a round was not seen empty in it.
+    #[test]
+    fn empty_time_is_that_of_the_last_round_that_read_the_part() {
+        let all: Vec<_> = (0..40).map(|n| target(&format!("q{n}"), -7200)).collect();
+        let interval = Duration::from_secs(30);
+        let mut doc = Watched::default();
+        round(&mut doc, 0, &all.iter().map(|one| polled(one, 0, Ok(0))).collect::<Vec<_>>());
+        let mut read_at = BTreeMap::new();
+        for second in (30..=240).step_by(30) {
+            let turn = doc.turn("all", interval, at(second));
+            assert_eq!(turn.due_parts().count(), 1, "{second}");
+            let is_due = |one: &&DeadLetterQueue| {
+                assert!(doc.is_quiet("all", &turn, one, at(second)));
+                turn.is_due(&one.queue.arn)
+            };
+            let due: Vec<_> = all.iter().filter(is_due).collect();
+            read_at.extend(due.iter().map(|one| (&one.queue.arn, at(second))));
+            let read: Vec<_> = due.iter().map(|one| polled(one, second, Ok(0))).collect();
+            let selection = ("all", &turn);
+            doc.apply_round(&policy(), selection, at(second), &read, &mut |_, _| {});
+        }
+        let turn = doc.turn("all", interval, at(270));
+        for one in &all {
+            let last = read_at.get(&one.queue.arn).copied().unwrap_or(at(0));
+            assert_eq!(doc.empty_at("all", &turn, one), Some(last), "{}", one.queue.arn);
+        }
+        assert!(read_at.len() > 20 && read_at.len() < 40, "{}", read_at.len());
+        assert_eq!(doc.entries().count(), 0, "quiet queues have no record");
+        let raised = [polled(&all[0], 270, Ok(1))];
+        doc.apply_round(&policy(), ("all", &turn), at(270), &raised, &mut |_, _| {});
+        assert!(!doc.is_quiet("all", &turn, &all[0], at(300)));
+    }
+
     #[test]
     fn gone_queue_is_reported_once_until_it_returns() {
         let (mut doc, a) = (Watched::default(), target("a", -1000));
@@ -535,8 +619,9 @@ mod tests {
         let (early, late) = (target("a", 30), target("b", 31));
         let mut doc = Watched::default();
         round_lines(&mut doc, &policy(), "all", at(30), &[]);
-        assert_eq!(doc.empty_at("all", &early), Some(at(30)));
-        assert_eq!(doc.empty_at("all", &late), None);
+        let whole = Turn::whole();
+        assert_eq!(doc.empty_at("all", &whole, &early), Some(at(30)));
+        assert_eq!(doc.empty_at("all", &whole, &late), None);
     }
 
     #[test]
@@ -645,12 +730,5 @@ mod tests {
             "cannot read 5 queues ('q0', 'q1', 'q2', …): no answer in time",
         ];
         assert_eq!(warnings, expected);
-    }
-
-    #[test]
-    fn usd_month_is_price_of_rounds() {
-        // facts: 1,000 queues every 30 s are 86.4 million requests, about 34 dollars.
-        assert_eq!(usd_month(1000, std::time::Duration::from_secs(30)), Usd::from_dollars(34.56));
-        assert_eq!(usd_month(0, std::time::Duration::from_secs(30)), Some(Usd::NONE));
     }
 }

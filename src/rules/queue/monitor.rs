@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::expiry::{self, ExpiryWindow, RetentionSettings};
 use super::loss::{self, DepthDrop, MoveTask, OwnMove};
-use super::reading::{Attributes, Counts, ReadError, Reading};
+use super::reading::{Backlog, Counts, ReadError, Reading};
 use super::redrive_graph::DeadLetterQueue;
 use super::threshold;
 use crate::event::{
@@ -39,13 +39,15 @@ pub struct Policy {
     pub tiers: Vec<Duration>,
     /// Whether an unchanged reading is an event.
     pub all: bool,
+    /// The time for which an empty queue keeps its record.
+    pub settling: Duration,
 }
 
 /// A queue of a round, with its reading.
 #[derive(Debug, Clone)]
 pub struct Polled<'a> {
     pub target: &'a DeadLetterQueue,
-    pub reading: Reading,
+    pub reading: Reading<Backlog>,
     /// Whether a listing made after the reading lacks the queue.
     pub unlisted: bool,
     /// The answer about move tasks, if [`asks_for_tasks`] was true.
@@ -60,22 +62,32 @@ pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 
 /// Whether the next judgement needs the list of move tasks: a drop has lasted, or the queue is
 /// about to be cleared, and nobody was seen reading.
-pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
+pub fn asks_for_tasks(policy: &Policy, past: Option<&Record>, reading: &Reading<Backlog>) -> bool {
     judged_drop(policy, past, reading).is_some_and(|drop| !drop.read)
 }
 
 /// Whether the next judgement needs the moves of ours: as for move tasks, and also when somebody was
 /// seen reading, as our own moves do.
-pub fn asks_for_moves(policy: &Policy, past: Option<&Record>, reading: &Reading) -> bool {
+pub fn asks_for_moves(policy: &Policy, past: Option<&Record>, reading: &Reading<Backlog>) -> bool {
     judged_drop(policy, past, reading).is_some()
 }
 
 /// Returns the drop of an open incident that the next judgement is about.
-fn judged_drop(policy: &Policy, past: Option<&Record>, reading: &Reading) -> Option<DepthDrop> {
+fn judged_drop(
+    policy: &Policy,
+    past: Option<&Record>,
+    reading: &Reading<Backlog>,
+) -> Option<DepthDrop> {
     let (Some(past), Ok(now)) = (past, &reading.result) else { return None };
     let past = past.clamp_future_times(reading.at);
     // The expiry decides the reason only, and is not needed here.
-    let drop = loss::follow(past.drop, past.read, now.counts, reading.at, ExpiryWindow::default());
+    let drop = loss::follow(
+        past.drop.as_deref().copied(),
+        past.read,
+        now.counts,
+        reading.at,
+        ExpiryWindow::default(),
+    );
     let zeros = threshold::zeros(past.zeros, Some(now.counts.depth()), reading.at);
     let clears = threshold::clears(policy.clear_after, zeros, reading.at);
     let is_due = clears || loss::is_due(drop, reading.at);
@@ -113,11 +125,12 @@ pub fn judge(
             return (judgement.record, false);
         }
         Err(error) => judgement.apply_error(error),
-        Ok(attributes) => judgement.apply_reading(attributes, before),
+        Ok(backlog) => judgement.apply_reading(*backlog, before),
     }
     judgement.report_expiry();
-    let keep = !judgement.record.is_quiet();
-    (judgement.record, keep)
+    let record = judgement.record;
+    let keep = !record.is_quiet() || (past.is_some() && record.is_settling(at, policy.settling));
+    (record, keep)
 }
 
 struct Judgement<'a> {
@@ -158,22 +171,24 @@ impl Judgement<'_> {
         self.report_counts(None, previous, Some(reason), false);
     }
 
-    fn apply_reading(&mut self, attributes: &Attributes, before: Option<(Timestamp, Counts)>) {
-        let (at, counts) = (self.polled.reading.at, attributes.counts);
+    fn apply_reading(&mut self, backlog: Backlog, before: Option<(Timestamp, Counts)>) {
+        let Backlog { counts, retention_s } = backlog;
+        let at = self.polled.reading.at;
         let depth = counts.depth();
         let age_max_s = self.polled.target.source_retention_s;
-        let settings = RetentionSettings { retention_s: attributes.retention_s, age_max_s };
+        let settings = RetentionSettings { retention_s, age_max_s };
         // The expiry before this reading: messages of then may have been lost since.
         let window = self.record.window(age_max_s);
         let misses = std::mem::take(&mut self.record.misses);
         let record = &mut self.record;
-        record.retention_s = attributes.retention_s;
-        let arrivals = std::mem::take(&mut record.cohorts);
+        record.retention_s = retention_s;
+        let arrivals = std::mem::take(&mut record.cohorts).into_vec();
         let past_depth = before.map(|(time, counts)| (time, counts.depth()));
-        record.cohorts = expiry::arrive(arrivals, past_depth, depth, at, settings);
+        record.cohorts = expiry::arrive(arrivals, past_depth, depth, at, settings).into();
         record.forget_lost_sample(at);
         record.zeros = threshold::zeros(record.zeros, Some(depth), at);
-        record.drop = loss::follow(record.drop, before, counts, at, window);
+        record.drop =
+            loss::follow(record.drop.as_deref().copied(), before, counts, at, window).map(Box::new);
         record.read = Some((at, counts));
         if misses >= MISSES {
             self.emit(QueueReadable { queue: self.queue(), depth, misses });
@@ -264,7 +279,8 @@ impl Judgement<'_> {
     /// known why the messages left.
     fn judge_drop(&mut self, depth: u64, clears: bool) -> Option<&'static str> {
         let at = self.polled.reading.at;
-        let mut drop = self.record.drop.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
+        let drop = self.record.drop.as_deref().copied();
+        let mut drop = drop.filter(|drop| clears || loss::is_due(Some(*drop), at))?;
         if clears {
             drop.to = depth;
         }
@@ -281,7 +297,7 @@ impl Judgement<'_> {
             None if drop.read || missing == 0 => &unasked,
             None => return None,
         };
-        self.record.drop = loss::rest(drop, depth, at);
+        self.record.drop = loss::rest(drop, depth, at).map(Box::new);
         for (id, messages) in own.by_move {
             if let Some(incident) = &mut self.record.incident {
                 *incident.moves.entry(id).or_default() += messages;

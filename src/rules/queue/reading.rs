@@ -94,11 +94,27 @@ impl fmt::Display for ReadError {
     }
 }
 
+/// The attributes that a round judges: it holds those of all its queues at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    pub counts: Counts,
+    /// The retention period, in seconds.
+    pub retention_s: Option<u64>,
+}
+
 /// An attempt to read a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct Reading<T = Attributes> {
     /// The time of the attempt.
     pub at: Timestamp,
     /// The attributes, or the error.
-    pub result: Result<Attributes, ReadError>,
+    pub result: Result<T, ReadError>,
+}
+
+impl Reading {
+    /// Returns the part that a round judges.
+    pub fn backlog(self) -> Reading<Backlog> {
+        let backlog = |Attributes { counts, retention_s, .. }| Backlog { counts, retention_s };
+        Reading { at: self.at, result: self.result.map(backlog) }
+    }
 }

@@ -29,16 +29,16 @@ pub struct Record {
     /// Consecutive failed readings.
     pub misses: u64,
     /// Arrivals, oldest first; the expiry is computed from them.
-    pub cohorts: Vec<ArrivalBatch>,
+    pub cohorts: Box<[ArrivalBatch]>,
     /// The time at which the oldest message of the samples was first sent; none in a FIFO queue, and
     /// once that message is lost.
     #[serde(default)]
     pub oldest_sent_at: Option<Timestamp>,
     /// The retention at the newest reading.
     pub retention_s: Option<u64>,
-    /// A drop of the depth that is not explained yet.
+    /// A drop of the depth that is not explained yet. Boxed, because few queues have one.
     #[serde(rename = "fall")]
-    pub drop: Option<DepthDrop>,
+    pub drop: Option<Box<DepthDrop>>,
 }
 
 /// An incident between its raise and its clear.
@@ -68,7 +68,7 @@ impl Record {
             incident: None,
             zeros: None,
             misses: 0,
-            cohorts: Vec::new(),
+            cohorts: Box::default(),
             oldest_sent_at: None,
             retention_s: None,
             drop: None,
@@ -87,10 +87,9 @@ impl Record {
         record.read = self.read.map(|(_, counts)| (before, counts));
         (record.zeros, record.drop) = (None, None);
         // The times of arrival are lost; the messages were there before.
-        record.cohorts.truncate(1);
-        for cohort in &mut record.cohorts {
-            *cohort = ArrivalBatch { after: None, by: before };
-        }
+        let messages =
+            (!record.cohorts.is_empty()).then_some(ArrivalBatch { after: None, by: before });
+        record.cohorts = messages.into_iter().collect();
         record
     }
 
@@ -99,6 +98,11 @@ impl Record {
         self.incident.is_none()
             && self.misses == 0
             && self.read.is_some_and(|(_, counts)| counts.depth() == 0)
+    }
+
+    /// Whether the queue became empty within this time.
+    pub(super) fn is_settling(&self, at: Timestamp, settling: Duration) -> bool {
+        self.zeros.is_some_and(|zeros| at.since(zeros.since) < settling)
     }
 
     /// Returns the expiry of the oldest arrivals, as far as these and samples show it.

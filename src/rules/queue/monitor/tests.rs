@@ -10,7 +10,8 @@ const HOUR: u64 = 3600;
 
 fn policy() -> Policy {
     let tiers = [24, 6, 1].map(|h| Duration::from_secs(h * HOUR)).to_vec();
-    Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers, all: false }
+    let settling = Duration::ZERO;
+    Policy { threshold: 1, clear_after: 2, growth_factor: 2, tiers, all: false, settling }
 }
 
 /// A reading in a story.
@@ -62,13 +63,7 @@ impl Story {
             M(ref miss) => Err(miss.clone()),
             Unlisted => Err(ReadError::Missing),
         };
-        let result = counts.map(|counts| Attributes {
-            arn: "arn:q".into(),
-            counts,
-            retention_s: Some(self.retention_s),
-            visibility_s: None,
-            redrive: None,
-        });
+        let result = counts.map(|counts| Backlog { counts, retention_s: Some(self.retention_s) });
         let reading = Reading { at: at(second), result };
         let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
@@ -432,5 +427,29 @@ fn unread_queue_is_never_cleared() {
                 }
             }
         }
+    }
+}
+
+/// Adaptive polling reads a queue in every round for an hour after it became empty: the record tells.
+#[test]
+fn emptied_queue_keeps_its_record_while_it_settles() {
+    let settling = Duration::from_secs(HOUR);
+    let rows = [
+        ("quiet all the time", &[0, 30, 60][..], 0, settling, false),
+        ("raised before", &[1, 0, 0], 60, settling, true),
+        ("within an hour", &[1, 0, 0], 3629, settling, true),
+        ("for an hour", &[1, 0, 0], 3630, settling, false),
+        ("not adaptive", &[1, 0, 0], 90, Duration::ZERO, false),
+    ];
+    for (rule, depths, last, settling, keeps) in rows {
+        let mut story = Story::new();
+        story.policy.settling = settling;
+        for (second, depth) in [0, 30, 60].into_iter().zip(depths) {
+            let depth = if last == 0 { 0 } else { *depth };
+            story.step(second, D(depth));
+        }
+        story.step(last.max(90), D(0));
+        assert_eq!(story.record.is_some(), keeps, "{rule}");
+        assert!(story.record.is_none_or(|record| record.incident.is_none()), "{rule}");
     }
 }

@@ -25,6 +25,7 @@ pub struct Rounds {
     pub interval_ms: Option<u64>,
     /// The begin of that round.
     pub began: Option<Timestamp>,
+    /// The queues of the newest round, also those that it left to a later one.
     pub queues: Option<u64>,
     /// Queues, scopes and policies that could not be read in the newest round.
     pub unread: u64,
@@ -49,7 +50,7 @@ impl Rounds {
         }
         let before = self.last.replace(at);
         self.began = data.duration_ms.map(|took| at.minus(Duration::from_millis(took)));
-        self.queues = data.queues;
+        self.queues = data.queues.map(|read| read.saturating_add(data.postponed.unwrap_or(0)));
         let unread = [data.unreadable, data.unlisted, data.unsurveyed];
         self.unread = unread.into_iter().flatten().fold(0, u64::saturating_add);
         self.usd_month = data.usd_month;
@@ -205,6 +206,16 @@ mod tests {
         assert_eq!(unread(ShownData { unreadable: Some(1), ..none() }), 1);
         assert_eq!(unread(ShownData { unlisted: Some(2), ..none() }), 2);
         assert_eq!(unread(ShownData { unsurveyed: Some(3), unlisted: Some(1), ..none() }), 4);
+    }
+
+    #[test]
+    fn queues_of_a_round_include_those_left_to_a_later_one() {
+        let rows = [(Some(5), Some(36), Some(41)), (Some(5), None, Some(5)), (None, Some(1), None)];
+        for (queues, postponed, expected) in rows {
+            let mut rounds = after(&[0]);
+            rounds.finish(at(1), &ShownData { queues, postponed, ..ShownData::default() });
+            assert_eq!(rounds.queues, expected, "{queues:?} {postponed:?}");
+        }
     }
 
     #[test]

@@ -46,6 +46,8 @@ fn round(seconds: i64, asked: &str, queues: u64) -> Vec<u8> {
         api_calls: 7,
         usd_month: None,
         asked: Some(asked.into()),
+        postponed: 0,
+        shard: None,
     };
     line(&format!("round-{seconds}-{asked}"), seconds, data)
 }

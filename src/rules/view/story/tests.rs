@@ -244,6 +244,8 @@ fn sentences_leave_out_heartbeats_and_count_them() {
         api_calls: 2,
         usd_month: None,
         asked: None,
+        postponed: 0,
+        shard: None,
     };
     let lines = [line("1", heartbeat.clone()), line("2", raised()), line("3", heartbeat)];
     let text = |least| {

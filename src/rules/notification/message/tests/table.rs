@@ -320,6 +320,8 @@ pub(super) fn table() -> Vec<(Vec<u8>, String)> {
                 api_calls: 812,
                 usd_month: None,
                 asked: None,
+                postponed: 0,
+                shard: None,
             }),
             "DEBUG: round 1234: 812 queues in 2s, 12 raised, 3 unreadable",
         ),
