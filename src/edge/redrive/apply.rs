@@ -63,6 +63,8 @@ pub(super) struct RedriveRun<'m, 'a> {
     /// The sends of the last second, when there is a rate.
     pub(super) window: Option<RateWindow>,
     pub(super) begun: Instant,
+    /// Whether an earlier run has begun it.
+    pub(super) is_resumed: bool,
     /// The moment until which hidden messages are waited for.
     pub(super) hidden_until: Instant,
     /// Whether a pass receives more messages than it may move, because some are left where they are.
@@ -95,7 +97,7 @@ impl RedriveRun<'_, '_> {
             let until = size.until.unwrap_or(u64::MAX);
             let most = quota.unwrap_or(u64::MAX).min(left).min(until);
             self.unseen = None;
-            self.mover.deferred = 0;
+            (self.mover.deferred, self.mover.unchosen) = (0, 0);
             self.is_thorough |= is_cleaning;
             let end = self.pass(most, size)?;
             let has_moved = self.mover.counts.sent > sent;

@@ -247,6 +247,7 @@ impl Redriver {
         mover.contents = sent_contents(mover.archive.path(), &mover.state, state.sent_from)?;
         mover.plan = plan.map(|plan| plan.planned);
         mover.selection = request.selection.clone();
+        mover.chosen_at = state.judges_at();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
         mover.ramp = ramp;
@@ -265,6 +266,7 @@ impl Redriver {
             pace: request.pace(ramp, bound),
             window: request.rate.map(RateWindow::new),
             begun,
+            is_resumed,
             hidden_until: begun + wait,
             is_thorough: false,
             unseen: None,
@@ -312,6 +314,7 @@ impl Redriver {
             messages: planned.or(all),
             plan,
             selection: request.selection_words.clone(),
+            chosen_at: Some(self.sqs().now(source.target.scope)),
             ..new_move(&source.target, MoveKind::Redrive, depth)
         };
         let head = head_of(&state);

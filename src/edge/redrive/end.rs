@@ -106,6 +106,7 @@ impl RedriveRun<'_, '_> {
         self.record.document.state.verified = is_verified;
         self.drop_empty_archive();
         let left = self.tell_left();
+        self.tell_unchosen();
         let possible_duplicates = self.mover.possible_duplicates();
         self.tell_parked();
         let state = &self.record.document.state;

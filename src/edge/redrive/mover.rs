@@ -66,6 +66,10 @@ pub(super) struct Mover<'a> {
     pub(super) state: ArchiveState,
     pub(super) plan: Option<PlannedIds>,
     pub(super) selection: Selection,
+    /// The moment at which the ages of messages are judged, the same in all runs of the move.
+    pub(super) chosen_at: Timestamp,
+    /// The messages that this pass has left because they are not chosen.
+    pub(super) unchosen: u64,
     pub(super) destinations: Destinations,
     pub(super) routes: MoveRoutes,
     pub(super) chains: SentChains,
@@ -150,6 +154,8 @@ impl<'a> Mover<'a> {
             state,
             plan: None,
             selection: Selection::default(),
+            chosen_at: Timestamp::default(),
+            unchosen: 0,
             destinations,
             routes,
             chains: SentChains::default(),

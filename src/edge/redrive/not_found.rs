@@ -54,6 +54,23 @@ impl RedriveRun<'_, '_> {
         }
     }
 
+    /// Tells a person who has resumed a redrive what it has left because its words do not choose it: they were
+    /// given to an earlier run.
+    pub(super) fn tell_unchosen(&self) {
+        let state = &self.record.document.state;
+        if !self.is_resumed || state.selection.is_empty() || self.mover.unchosen == 0 {
+            return;
+        }
+        log::tell(&format!(
+            "{} of queue '{}' left, which {} not chosen by '{}', as of {}",
+            crate::text::count(self.mover.unchosen, "message"),
+            state.queue.name,
+            if self.mover.unchosen == 1 { "is" } else { "are" },
+            crate::text::safe(&state.selection.join(" ")),
+            state.judges_at(),
+        ));
+    }
+
     /// Warns of what the command line names and the queue has not. Returns whether there is any.
     pub(super) fn tell_not_found(&self) -> bool {
         let state = &self.record.document.state;

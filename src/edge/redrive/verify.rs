@@ -80,6 +80,7 @@ impl Redriver {
             pace,
             window: None,
             begun,
+            is_resumed: false,
             hidden_until,
             is_thorough,
             unseen,

@@ -144,6 +144,9 @@ pub struct Move {
     pub plan: Option<String>,
     /// The words of the command line about the messages, so that an interrupted redrive can go on with them.
     pub selection: Vec<String>,
+    /// The moment at which the ages of messages are judged, by the clock of SQS; null in the record of an older
+    /// version.
+    pub chosen_at: Option<Timestamp>,
     /// The begin of the newest task by which SQS had moved messages out of the queue before this one.
     pub task_before: Option<Timestamp>,
     /// The process, for people.
@@ -163,6 +166,11 @@ impl Move {
     /// Returns its record when it goes on after it has stopped.
     pub fn reopened(self) -> Self {
         Move { finished_at: None, outcome: None, step: None, remedy: None, ..self }
+    }
+
+    /// Returns the moment at which the ages of its messages are judged, also when it goes on later.
+    pub fn judges_at(&self) -> Timestamp {
+        self.chosen_at.unwrap_or(self.begun_at)
     }
 
     /// Whether messages leave the queue by it.

@@ -1,6 +1,6 @@
 //! `--resume`: what it looks at before it sends anything.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{bodies, bodies_of, create_pair, die, drain, last_move, let_die, redrive};
 use crate::support::consumer::{Consumer, Mode};
@@ -197,4 +197,30 @@ fn messages_that_left_the_queue_meanwhile_are_told() {
         assert!(resumed.stderr.contains(&format!("{begin}; {expected}\n")), "{}", resumed.stderr);
         assert_eq!(drain(&mut sqs, &source).len(), 1, "{name}");
     }
+}
+
+/// A redrive that stopped goes on hours later: the ages are those of its begin.
+#[test]
+fn messages_are_as_old_as_at_the_begin() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-ages", &server.url);
+    let begin = [&["apply", "--newer", "1h"], &SHORT[..], &["orders-dlq"]].concat();
+    redrive(&bench, &begin).single("redrive.aborted");
+    let state = last_move(&bench);
+    assert!(!state["chosen_at"].is_null());
+    // They were no second old when it began, and are older now.
+    let path = bench.state("redrives.json");
+    let mut all: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let state = &mut all["moves"][0];
+    (state["selection"], state["chosen_at"]) = (json!(["newer=1ms"]), json!("2020-01-01T00:00:00Z"));
+    bench.write("state/redrives.json", all.to_string());
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let resumed =
+        redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &last_id(&bench)]].concat());
+    let completed = &resumed.single("redrive.completed")["data"];
+    assert_eq!((resumed.code, &completed["moved"]), (0, &json!(5)), "{}", resumed.stderr);
+    assert_eq!(sqs.depth(&dlq), 0);
 }
