@@ -141,7 +141,7 @@ impl Purger {
         target: &PeekTarget,
     ) -> Option<String> {
         match &outcome.end {
-            SweepEnd::Failed(error) => Some(error.to_string()),
+            SweepEnd::Failed(error) => Some(format!("cannot receive from it: {error}")),
             SweepEnd::Stopped => Some("it was stopped".into()),
             SweepEnd::Deadline => Some("the time was over; run it again".into()),
             SweepEnd::InFlight => Some("as many messages are in flight as SQS allows".into()),

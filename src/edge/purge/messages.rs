@@ -276,7 +276,7 @@ impl Purge<'_> {
             return (self.undeleted, Some(format!("SQS did not delete {few}: {error}")));
         }
         let why = match &outcome.end {
-            SweepEnd::Failed(error) => error.to_string(),
+            SweepEnd::Failed(error) => format!("cannot receive from it: {error}"),
             SweepEnd::Stopped => "it was stopped".into(),
             SweepEnd::Deadline => "the time of a sweep was over; run it again".into(),
             SweepEnd::InFlight => {

@@ -296,7 +296,7 @@ impl RedriveRun<'_, '_> {
         cost: SweepCost,
     ) -> Result<PassEnd, MoveStop> {
         match outcome.end {
-            SweepEnd::Failed(error) => Err(MoveStop::Queue(error)),
+            SweepEnd::Failed(error) => Err(MoveStop::Receive(error)),
             SweepEnd::Stopped => Err(MoveStop::Interrupted),
             SweepEnd::Enough if self.has_all() => Ok(PassEnd::Queue),
             SweepEnd::Enough => Ok(PassEnd::Quota),

@@ -110,7 +110,7 @@ pub(super) fn look(
         Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough })
     })?;
     match outcome.end {
-        SweepEnd::Failed(error) => Err(MoveStop::Queue(error)),
+        SweepEnd::Failed(error) => Err(MoveStop::Receive(error)),
         SweepEnd::Stopped => Err(MoveStop::Interrupted),
         end => {
             let is_complete = progress.ends_complete(end == SweepEnd::Empty);

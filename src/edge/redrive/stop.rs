@@ -51,8 +51,10 @@ pub(super) enum MoveStop {
     KnownId { id: String, new: String },
     /// The archive or another file cannot be written.
     File(Error),
-    /// The queue cannot be read or received from.
+    /// The attributes of the queue cannot be read.
     Queue(ReadError),
+    /// The queue cannot be received from.
+    Receive(ReadError),
 }
 
 impl MoveStop {
@@ -72,7 +74,7 @@ impl MoveStop {
             MoveStop::NotDeleted { .. } => "not_deleted",
             MoveStop::Unseen(_) => "unseen",
             MoveStop::File(_) => "file",
-            MoveStop::Queue(_) => "queue",
+            MoveStop::Queue(_) | MoveStop::Receive(_) => "queue",
         }
     }
 }
@@ -134,6 +136,7 @@ impl fmt::Display for MoveStop {
             }
             MoveStop::File(error) => error.fmt(f),
             MoveStop::Queue(error) => write!(f, "cannot read the queue: {error}"),
+            MoveStop::Receive(error) => write!(f, "cannot receive from the queue: {error}"),
         }
     }
 }
