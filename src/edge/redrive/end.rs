@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::apply::RedriveRun;
-use super::progress_bar;
+use super::{plan_file, progress_bar};
 use super::stop::MoveStop;
 use crate::error::Error;
 use crate::event::{RedriveAborted, RedriveCompleted};
@@ -62,7 +62,7 @@ impl RedriveRun<'_, '_> {
                 let (found, go_on) = match (state.returned, found) {
                     (0, found @ VerificationState::ReturnsUnknown(_)) => {
                         let stop = MoveStop::NotConsumed(found);
-                        (stop.to_string(), stop.remedy(&id, state.plan.is_some()))
+                        (stop.to_string(), stop.remedy(&id))
                     }
                     (0, found) => (found.to_string(), reverify::go_on(state)),
                     (returned, _) => (Trip::Returned(returned).to_string(), reverify::go_on(state)),
@@ -141,6 +141,7 @@ impl RedriveRun<'_, '_> {
             pull_request: state.pull_request.clone(),
             fingerprint: state.only_fingerprint(),
         };
+        plan_file::remove_kept(self.mover.archive.path());
         self.close_archive(outcome);
         self.record.finish(outcome, data)?;
         Ok(left || is_verified == Some(false))
@@ -157,7 +158,7 @@ impl RedriveRun<'_, '_> {
             None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
         };
         let detail = stop.to_string();
-        let remedy = stop.remedy(&state.id, state.plan.is_some());
+        let remedy = stop.remedy(&state.id);
         state.remedy = Some(remedy.clone());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",

@@ -31,10 +31,9 @@ pub fn judge(state: &Move, sent: u64) -> Result<LateVerification, String> {
 
 /// Returns how an open redrive goes on, as a clause.
 pub fn go_on(state: &Move) -> String {
-    let plan = if state.plan.is_some() { " PLAN" } else { "" };
     match (&state.remedy, state.returned) {
         (Some(remedy), _) => remedy.clone(),
-        (None, 0) => format!("'dlq-redrive apply --resume {}{plan}' goes on with it", state.id),
+        (None, 0) => format!("'dlq-redrive apply --resume {}' goes on with it", state.id),
         (None, _) => "look for the cause before another redrive".to_owned(),
     }
 }
@@ -76,8 +75,6 @@ mod tests {
     fn open_redrive_goes_on_unless_its_messages_have_died_again() {
         let state = Move { id: "m".into(), ..Move::default() };
         assert_eq!(go_on(&state), "'dlq-redrive apply --resume m' goes on with it");
-        let planned = Move { plan: Some("0".into()), ..state.clone() };
-        assert_eq!(go_on(&planned), "'dlq-redrive apply --resume m PLAN' goes on with it");
         let returned = Move { returned: 1, ..state.clone() };
         assert_eq!(go_on(&returned), "look for the cause before another redrive");
         let refused = Move { remedy: Some("begin anew, with --to".into()), ..state };

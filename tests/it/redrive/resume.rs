@@ -224,3 +224,37 @@ fn messages_are_as_old_as_at_the_begin() {
     assert_eq!((resumed.code, &completed["moved"]), (0, &json!(5)), "{}", resumed.stderr);
     assert_eq!(sqs.depth(&dlq), 0);
 }
+
+/// A plan that came through a pipe is in no file.
+#[test]
+fn plan_of_a_pipe_is_kept_until_the_end() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-pipe", &server.url);
+    let line = format!("dlq-redrive plan --limit 4 orders-dlq | dlq-redrive apply {} -", SHORT.join(" "));
+    let piped = bench.shell(&line);
+    assert_eq!(piped.code(), 1, "{}", piped.stderr);
+    let id = last_id(&bench);
+    let remedy = format!("'dlq-redrive apply --resume {id}' goes on with it");
+    assert!(piped.stderr.contains(&remedy), "{}", piped.stderr);
+    let kept = std::path::PathBuf::from(last_move(&bench)["archive"].as_str().unwrap())
+        .with_extension("plan");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&kept.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    // One that somebody has changed is another plan.
+    let text = std::fs::read(&kept).unwrap();
+    std::fs::write(&kept, [&text[..], b"{}\n"].concat()).unwrap();
+    let resume = [&["apply"], &SHORT[..], &["--resume", &id]].concat();
+    let refused = redrive(&bench, &resume);
+    assert_eq!((refused.code, refused.events.len()), (1, 0), "{}", refused.stderr);
+    std::fs::write(&kept, &text).unwrap();
+
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let resumed = redrive(&bench, &resume);
+    let completed = &resumed.single("redrive.completed")["data"];
+    assert_eq!((resumed.code, &completed["moved"]), (0, &json!(4)), "{}", resumed.stderr);
+    assert_eq!((sqs.depth(&dlq), kept.exists()), (1, false));
+}
