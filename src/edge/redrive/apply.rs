@@ -134,8 +134,10 @@ impl RedriveRun<'_, '_> {
             }
             self.begin_anew()?;
         }
+        let state = &self.record.document.state;
         for (to, route) in &mut self.mover.routes.0 {
-            route.proven = self.record.document.state.proven.get(to).copied().unwrap_or(0);
+            route.proven = state.proven.get(to).copied().unwrap_or(0);
+            route.base = state.bases.get(to).copied().unwrap_or(0);
         }
         if self.has_unproven() { self.verify_step() } else { Ok(()) }
     }

@@ -137,6 +137,8 @@ pub struct Move {
     /// The messages of each destination, by ARN, that were seen to be consumed, and to stay gone, at the end of
     /// a step.
     pub proven: BTreeMap<String, u64>,
+    /// The messages of each destination, by ARN, whose returns were not known when its steps began anew.
+    pub bases: BTreeMap<String, u64>,
     /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
     pub hold_s: Option<u64>,
     /// The path of the archive.

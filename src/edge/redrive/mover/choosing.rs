@@ -68,7 +68,7 @@ impl Mover<'_> {
     /// Whether a destination has a step to prove before it gets more than what was chosen for it.
     fn is_over_allowance(&self, to: &str, sorted: &Sorted) -> bool {
         let Some(route) = self.routes.0.get(to) else { return false };
-        let Some(most) = self.ramp.allowance(route.proven) else { return false };
+        let Some(most) = self.ramp.allowance(route.progress()) else { return false };
         let chosen = sorted.send.iter().filter(|one| one.to == to).count() as u64;
         route.consumption.sent() + chosen >= most
     }
