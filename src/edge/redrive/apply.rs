@@ -76,8 +76,8 @@ pub(super) struct RedriveRun<'m, 'a> {
 impl RedriveRun<'_, '_> {
     /// Moves what is to move. Returns how the end was verified; None when it was not.
     pub(super) fn run(&mut self) -> Result<Option<VerificationState>, MoveStop> {
-        self.tell_cost()?;
         self.prove_earlier()?;
+        self.tell_cost()?;
         loop {
             let sent = self.mover.counts.sent;
             let most = self.pace.limit.unwrap_or(u64::MAX).min(self.pace.bound);

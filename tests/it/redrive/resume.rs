@@ -258,3 +258,22 @@ fn plan_of_a_pipe_is_kept_until_the_end() {
     assert_eq!((resumed.code, &completed["moved"]), (0, &json!(4)), "{}", resumed.stderr);
     assert_eq!((sqs.depth(&dlq), kept.exists()), (1, false));
 }
+
+/// The whole queue is received, and what it has is hidden meanwhile.
+#[test]
+fn look_at_the_whole_queue_tells_its_cost_first() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-cost", &server.url);
+    redrive(&bench, &[&["apply"], &SHORT[..], &["orders-dlq"]].concat()).single("redrive.aborted");
+    let id = last_id(&bench);
+    let cost = "to look at 4 messages of queue 'orders-dlq' takes about 3 receives and 5s";
+    for args in [&["verify", "--wait", "1s", &id][..], &["apply", "--wait", "1s", "--resume", &id]] {
+        let told = redrive(&bench, args);
+        assert_eq!(told.stderr.matches(cost).count(), 1, "{args:?}: {}", told.stderr);
+        let quiet = redrive(&bench, &[args, &["-q"]].concat());
+        assert!(!quiet.stderr.contains(cost), "{args:?}: {}", quiet.stderr);
+    }
+}
