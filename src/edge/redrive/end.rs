@@ -153,10 +153,12 @@ impl RedriveRun<'_, '_> {
         if let MoveStop::Tripped(Trip::Returned(count)) = stop {
             state.returned = state.returned.max(*count);
         }
-        let left = match &self.mover.plan {
+        let counts = &self.mover.counts;
+        let unsettled = match &self.mover.plan {
             Some(_) => Some(self.mover.missing()),
-            None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
+            None => state.messages.map(|all| all.saturating_sub(counts.sent + counts.parked)),
         };
+        let left = unsettled.map(|left| left.min(self.mover.depth_after(stop)));
         let detail = stop.to_string();
         let remedy = stop.remedy(&state.id);
         state.remedy = Some(remedy.clone());

@@ -277,3 +277,21 @@ fn look_at_the_whole_queue_tells_its_cost_first() {
         assert!(!quiet.stderr.contains(cost), "{args:?}: {}", quiet.stderr);
     }
 }
+
+#[test]
+fn messages_that_a_purge_took_meanwhile_are_not_left() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(10));
+    let bench = bench("redrive-resume-left", &server.url);
+    let begin = [&["apply"], &SHORT[..], &["orders-dlq"]].concat();
+    let first = redrive(&bench, &begin);
+    assert_eq!(first.single("redrive.aborted")["data"]["left"], 9);
+    let id = last_id(&bench);
+    let purged = bench.run("dlq-purge", &["--confirm", "orders-dlq", "orders-dlq"], "");
+    assert_eq!((purged.code(), sqs.depth(&dlq)), (0, 0), "{}", purged.stderr);
+    let resumed = redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &id]].concat());
+    let aborted = &resumed.single("redrive.aborted")["data"];
+    assert_eq!((resumed.code, &aborted["left"]), (1, &json!(0)), "{}", resumed.stderr);
+}
