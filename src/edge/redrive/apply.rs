@@ -127,6 +127,7 @@ impl RedriveRun<'_, '_> {
         if self.mover.counts.sent == 0 {
             return Ok(());
         }
+        self.record.enter(MoveStep::Verify)?;
         let is_known = self.watch.look_late(self.mover, self.record, self.pace.hold)?;
         if !is_known && self.pace.ramp.canary > 0 {
             if !self.pace.has_canary || self.watch.is_blind() {

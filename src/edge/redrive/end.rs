@@ -208,10 +208,11 @@ impl RedriveRun<'_, '_> {
         let lost = self.mover.counts.lost;
         if lost > 0 {
             log::warn(&format!(
-                "{} of the interrupted run, not known to be sent, are no longer in queue '{}'; the archive \
-                 has them",
+                "{} of the interrupted run, not known to be sent, {} no longer in queue '{}'; the archive has {}",
                 text::count(lost, "message"),
+                if lost == 1 { "is" } else { "are" },
                 self.record.document.state.queue.name,
+                if lost == 1 { "it" } else { "them" },
             ));
         }
         self.tell_not_found() || lost > 0 || !reasons.is_empty()

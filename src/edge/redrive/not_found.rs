@@ -43,10 +43,11 @@ impl RedriveRun<'_, '_> {
         let state = &self.record.document.state;
         if state.parked > 0 {
             log::warn(&format!(
-                "{} of queue '{}' died again after two redrives, and are now in the archive only; after a fix: \
+                "{} of queue '{}' died again after two redrives, and {} now in the archive only; after a fix: \
                  dlq-redrive restore {}",
                 crate::text::count(state.parked, "message"),
                 state.queue.name,
+                if state.parked == 1 { "is" } else { "are" },
                 crate::shell::quote(&crate::text::safe(
                     state.archive.as_deref().unwrap_or_default()
                 )),

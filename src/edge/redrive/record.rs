@@ -75,6 +75,7 @@ impl<'a> RedriveRecord<'a> {
         }
         self.document.state.step = Some(step);
         self.document.write()?;
+        progress_bar::show(&self.document.state);
         self.report()
     }
 

@@ -92,9 +92,13 @@ impl fmt::Display for MoveStop {
             MoveStop::Refused { id, why } => write!(f, "message '{}' is refused: {why}", safe(id)),
             MoveStop::FewReceives { id, left } => write!(
                 f,
-                "message '{}' can be received {left} more times before it goes to a further \
-                 dead-letter queue, and two are needed",
-                safe(id)
+                "message '{}' can be received {} more before it goes to a further dead-letter queue, and two receives \
+                 are needed",
+                safe(id),
+                match left {
+                    1 => "once".to_owned(),
+                    left => format!("{left} times"),
+                }
             ),
             MoveStop::Destination { to, error } => {
                 write!(f, "cannot read destination '{}': {error}", safe(to))
