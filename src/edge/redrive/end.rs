@@ -58,7 +58,7 @@ impl RedriveRun<'_, '_> {
                 self.complete(Some(VerificationState::Verified), begun)
             }
             (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
-            (Ok(found), LateVerification::Tells) => {
+            (Ok(found), LateVerification::Tells | LateVerification::Repeats) => {
                 let (found, go_on) = match (state.returned, found) {
                     (0, found @ VerificationState::ReturnsUnknown(_)) => {
                         let stop = MoveStop::NotConsumed(found);
@@ -79,6 +79,11 @@ impl RedriveRun<'_, '_> {
             }
             (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), LateVerification::Tells) => {
                 self.abort(&stop, MoveOutcome::Aborted).map(|()| true)
+            }
+            (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), LateVerification::Repeats) => {
+                let go_on = reverify::go_on(state);
+                log::warn(&format!("{sent} of redrive {id}: {stop}; this was known: {go_on}"));
+                self.record.document.write().map(|()| true)
             }
             (Err(stop), _) => {
                 log::warn(&format!(
