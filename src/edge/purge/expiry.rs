@@ -58,7 +58,7 @@ impl Purger {
         if self.dry_run {
             let data = completed(target, &attributes, &Archived::default(), None);
             let data = ArchiveCompleted { messages: before.depth(), ..data };
-            self.emit(&state.id, target, data, out)?;
+            self.emit(&state.id, target, data, Some(out))?;
             return Ok((false, 0));
         }
         let _lock = self.lock(target, "archive queue")?;
@@ -98,7 +98,7 @@ impl Purger {
         if is_news {
             let data = completed(target, &attributes, &archived, detail.clone());
             let id = record.state.id.clone();
-            self.emit(&id, target, data, out)?;
+            self.emit(&id, target, data, Some(out))?;
         }
         Ok((detail.is_some(), archived.added))
     }

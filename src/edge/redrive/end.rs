@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::apply::RedriveRun;
-use super::{plan_file, progress_bar};
 use super::stop::MoveStop;
+use super::{plan_file, progress_bar};
 use crate::error::Error;
 use crate::event::{RedriveAborted, RedriveCompleted};
 use crate::log;

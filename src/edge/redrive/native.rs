@@ -219,7 +219,8 @@ fn end_of(task: &MoveTaskState) -> Option<TaskEnd> {
         }
         "CANCELLED" => aborted(
             "interrupted",
-            "the task was cancelled; the rest is in the queue, and the same command moves it".into(),
+            "the task was cancelled; the rest is in the queue, and the same command moves it"
+                .into(),
         ),
         "FAILED" => {
             let why = task.failure.as_deref().unwrap_or("SQS does not say why");

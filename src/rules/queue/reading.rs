@@ -97,7 +97,9 @@ impl fmt::Display for ReadError {
             ReadError::Network(what) => write!(f, "network: {what}"),
             ReadError::TimedOut => f.write_str("no answer in time"),
             ReadError::Credentials(what) => write!(f, "credentials: {what}"),
-            ReadError::Clock(what) | ReadError::Failed(what) | ReadError::Other(what) => f.write_str(what),
+            ReadError::Clock(what) | ReadError::Failed(what) | ReadError::Other(what) => {
+                f.write_str(what)
+            }
         }
     }
 }

@@ -215,7 +215,8 @@ fn messages_are_as_old_as_at_the_begin() {
     let path = bench.state("redrives.json");
     let mut all: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let state = &mut all["moves"][0];
-    (state["selection"], state["chosen_at"]) = (json!(["newer=1ms"]), json!("2020-01-01T00:00:00Z"));
+    (state["selection"], state["chosen_at"]) =
+        (json!(["newer=1ms"]), json!("2020-01-01T00:00:00Z"));
     bench.write("state/redrives.json", all.to_string());
     let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let resumed =
@@ -233,7 +234,8 @@ fn plan_of_a_pipe_is_kept_until_the_end() {
     let (source, dlq) = create_pair(&mut sqs, "orders");
     let_die(&mut sqs, &source, &dlq, &bodies(5));
     let bench = bench("redrive-resume-pipe", &server.url);
-    let line = format!("dlq-redrive plan --limit 4 orders-dlq | dlq-redrive apply {} -", SHORT.join(" "));
+    let line =
+        format!("dlq-redrive plan --limit 4 orders-dlq | dlq-redrive apply {} -", SHORT.join(" "));
     let piped = bench.shell(&line);
     assert_eq!(piped.code(), 1, "{}", piped.stderr);
     let id = last_id(&bench);
@@ -270,7 +272,8 @@ fn look_at_the_whole_queue_tells_its_cost_first() {
     redrive(&bench, &[&["apply"], &SHORT[..], &["orders-dlq"]].concat()).single("redrive.aborted");
     let id = last_id(&bench);
     let cost = "to look at 4 messages of queue 'orders-dlq' takes about 3 receives and 5s";
-    for args in [&["verify", "--wait", "1s", &id][..], &["apply", "--wait", "1s", "--resume", &id]] {
+    for args in [&["verify", "--wait", "1s", &id][..], &["apply", "--wait", "1s", "--resume", &id]]
+    {
         let told = redrive(&bench, args);
         assert_eq!(told.stderr.matches(cost).count(), 1, "{args:?}: {}", told.stderr);
         let quiet = redrive(&bench, &[args, &["-q"]].concat());

@@ -188,6 +188,30 @@ fn person_sees_a_sentence_and_no_json() {
     assert!(text.contains(sentence) && !text.contains("specversion"), "{text}");
 }
 
+#[test]
+fn dry_run_on_a_terminal_prints_sentences() {
+    let sqs = start();
+    let bench = bench("redrive-terminal-dry", &sqs.url);
+    let bin = |name| crate::support::workbench::bin(name).display().to_string();
+    let rows = [
+        (
+            format!("{} apply -n --to orders orders-dlq", bin("dlq-redrive")),
+            "at most 5 messages would move; to look at 5 messages of queue 'orders-dlq'",
+        ),
+        (
+            format!("{} -n orders-dlq", bin("dlq-purge")),
+            "5 messages of queue 'orders-dlq' would be archived and deleted",
+        ),
+    ];
+    for (line, sentence) in rows {
+        let line = format!("{line}; echo status $?");
+        let terminal = crate::support::pty::Pty::start(&bench, &line, 200, 24);
+        terminal.wait_for_text("status 0");
+        let text = terminal.text();
+        assert!(text.contains(sentence) && !text.contains("specversion"), "{text}");
+    }
+}
+
 /// A thousand receives have an answer of the kind now and then.
 #[test]
 fn receive_at_which_sqs_fails_is_repeated() {

@@ -75,11 +75,7 @@ impl Mover<'_> {
 
     /// Decides whether a message is meant: also one that an earlier run has archived, to send it. Returns the
     /// destination that the plan has for it.
-    fn select(
-        &mut self,
-        message: &Message,
-        fingerprint: &str,
-    ) -> Result<Option<String>, LeftOut> {
+    fn select(&mut self, message: &Message, fingerprint: &str) -> Result<Option<String>, LeftOut> {
         let Some(plan) = &self.plan else {
             let judged = match self.selection.judge(message, fingerprint, self.chosen_at) {
                 Err(LeftOut::NotSelected) if self.interrupted.contains(&id_hash(&message.id)) => {

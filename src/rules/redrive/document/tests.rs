@@ -86,10 +86,7 @@ fn old_finished_moves_are_forgotten() {
     }
     all.begin(Move { begun_at: at(day), ..of("new", "c", MoveKind::Purge, None) });
     let ids: Vec<&str> = all.moves.iter().map(|one| &*one.id).collect();
-    assert_eq!(
-        (ids[0], ids[1], ids.last(), ids.len()),
-        ("open", "5", Some(&"new"), KEEP_MAX + 2)
-    );
+    assert_eq!((ids[0], ids[1], ids.last(), ids.len()), ("open", "5", Some(&"new"), KEEP_MAX + 2));
 }
 
 #[test]
@@ -111,7 +108,8 @@ fn moves_of_a_queue_are_asked_for_together() {
 #[test]
 fn record_is_read_without_any_of_its_fields() {
     let ramp = Some(Ramp { canary: 5, ramp: 7 });
-    let whole = serde_json::to_value(Move { ramp, ..of("m", "a", MoveKind::Redrive, None) }).unwrap();
+    let whole =
+        serde_json::to_value(Move { ramp, ..of("m", "a", MoveKind::Redrive, None) }).unwrap();
     for name in whole.as_object().unwrap().keys() {
         let mut part = whole.clone();
         part.as_object_mut().unwrap().remove(name);
