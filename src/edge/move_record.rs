@@ -15,7 +15,7 @@ use crate::log;
 use crate::rules::redrive::archive::{ArchiveHead, VERSION};
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::store::Store;
-use crate::text;
+use crate::{text, wire};
 
 /// The age from which the record is written again.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
@@ -45,6 +45,16 @@ pub fn new_move(target: &PeekTarget, kind: MoveKind, depth: u64) -> Move {
         pid,
         ..Move::default()
     }
+}
+
+/// Whether a person is looking, who reads no JSON.
+pub fn is_for_a_person() -> bool {
+    wire::stdout_is_terminal() && log::stderr_is_terminal()
+}
+
+/// Prints a sentence for the person who is looking.
+pub fn tell_person(sentence: &str) {
+    log::write_stderr(&format!("{}: {}", log::name(), text::safe(sentence)));
 }
 
 /// Returns why a move of a queue cannot begin while another one holds its lock: which one, since when.

@@ -190,13 +190,14 @@ impl Purger {
         sample::fingerprint_of(&decode(message), &self.redactor).id
     }
 
-    /// Appends an event to the journal, and prints it. In a dry run it is printed only.
+    /// Appends an event to the journal, and prints it; None: a person has its sentence. In a dry run it is printed
+    /// only.
     fn emit<D: Payload>(
         &self,
         id: &str,
         target: &PeekTarget,
         data: D,
-        out: &mut Output,
+        out: Option<&mut Output>,
     ) -> Result<(), Error> {
         let parts = [id, D::TYPE.as_str()];
         let event = Event::derived(&parts, &target.queue.name, clock::now(), data);
@@ -204,6 +205,7 @@ impl Purger {
         if !self.dry_run {
             self.journal.append(&line)?;
         }
+        let Some(out) = out else { return Ok(()) };
         out.line(&line)?;
         out.flush()
     }

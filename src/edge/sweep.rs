@@ -22,7 +22,7 @@ use crate::time::show_span;
 
 /// Empty answers in a row that end a sweep: a short queue may answer empty once.
 const EMPTY_MAX: u32 = 2;
-/// The waits before a receive that was throttled or cut off is tried again.
+/// The waits before a receive that was throttled or cut off, or at which SQS has failed, is tried again.
 const RETRIES: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
@@ -206,7 +206,7 @@ impl Run<'_> {
         }
     }
 
-    /// Receives once, or several times at once. A receive that was throttled or cut off is repeated.
+    /// Receives once, or several times at once. A receive that may succeed a moment later is repeated.
     fn receive(&mut self) -> (Vec<Received>, Option<ReadError>) {
         let SweepTarget { scope, url, .. } = self.target;
         let left = self.limits.most.map(|most| most.saturating_sub(self.seen()));
@@ -229,10 +229,7 @@ impl Run<'_> {
                 },
                 _ => self.sqs.receive_at_once(scope, url, at_once, hold),
             };
-            let passes = matches!(
-                error,
-                Some(ReadError::Throttled | ReadError::TimedOut | ReadError::Network(_))
-            );
+            let passes = error.as_ref().is_some_and(ReadError::passes);
             if !passes || (self.limits.stop)() {
                 return (batch, error);
             }

@@ -28,7 +28,8 @@ fn answer_error(code: Option<&str>, message: Option<&str>, status: u16) -> ReadE
     let code = code.map(plain_code).filter(|code| !code.is_empty());
     refused(code, message, status).unwrap_or_else(|| {
         let message = message.filter(|text| !text.trim().is_empty());
-        ReadError::Other(match (code, message) {
+        let kind = if status >= 500 { ReadError::Failed } else { ReadError::Other };
+        kind(match (code, message) {
             (Some(code), Some(text)) => first_line(&format!("{code}: {text}")),
             (Some(code), None) => format!("{} (HTTP {status})", first_line(code)),
             (None, Some(text)) => first_line(&format!("HTTP {status}: {text}")),

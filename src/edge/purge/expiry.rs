@@ -58,7 +58,7 @@ impl Purger {
         if self.dry_run {
             let data = completed(target, &attributes, &Archived::default(), None);
             let data = ArchiveCompleted { messages: before.depth(), ..data };
-            self.emit(&state.id, target, data, out)?;
+            self.emit(&state.id, target, data, Some(out))?;
             return Ok((false, 0));
         }
         let _lock = self.lock(target, "archive queue")?;
@@ -98,7 +98,7 @@ impl Purger {
         if is_news {
             let data = completed(target, &attributes, &archived, detail.clone());
             let id = record.state.id.clone();
-            self.emit(&id, target, data, out)?;
+            self.emit(&id, target, data, Some(out))?;
         }
         Ok((detail.is_some(), archived.added))
     }
@@ -141,7 +141,7 @@ impl Purger {
         target: &PeekTarget,
     ) -> Option<String> {
         match &outcome.end {
-            SweepEnd::Failed(error) => Some(error.to_string()),
+            SweepEnd::Failed(error) => Some(format!("cannot receive from it: {error}")),
             SweepEnd::Stopped => Some("it was stopped".into()),
             SweepEnd::Deadline => Some("the time was over; run it again".into()),
             SweepEnd::InFlight => Some("as many messages are in flight as SQS allows".into()),

@@ -129,7 +129,7 @@ impl Purger {
             detail: Some(format!("{error}; it is tried again at the end of each round")),
         };
         // Its end has an event of its own.
-        self.emit(&format!("{} deferred", record.state.id), target, data, out)?;
+        self.emit(&format!("{} deferred", record.state.id), target, data, Some(out))?;
         Ok(false)
     }
 

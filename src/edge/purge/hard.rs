@@ -33,7 +33,7 @@ impl Purger {
             detail: None,
         };
         if self.dry_run {
-            self.emit(&id, target, data, out)?;
+            self.emit(&id, target, data, Some(out))?;
             return Ok(false);
         }
         let about = format!(
@@ -53,7 +53,7 @@ impl Purger {
             return Err(Error::failed("purge queue", &target.queue.name, why));
         }
         record.finish(MoveOutcome::Completed);
-        self.emit(&id, target, data, out)?;
+        self.emit(&id, target, data, Some(out))?;
         Ok(false)
     }
 }

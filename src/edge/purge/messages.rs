@@ -6,7 +6,7 @@ use crate::clock;
 use crate::edge::archive::ArchiveWriter;
 use crate::edge::aws::{EntryError, Received};
 use crate::edge::evidence::sampled;
-use crate::edge::move_record::{MoveRecord, head_of, new_move};
+use crate::edge::move_record::{MoveRecord, head_of, is_for_a_person, new_move, tell_person};
 use crate::edge::peek::PeekTarget;
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{
@@ -71,7 +71,14 @@ impl Purger {
         if self.dry_run {
             let data = completed(&state, takes_all.then_some(0), None);
             let data = PurgeCompleted { messages: state.messages, archive: None, ..data };
-            self.emit(&state.id, target, data, out)?;
+            if is_for_a_person() {
+                tell_person(&format!(
+                    "{}, and nothing was changed",
+                    foreseen(target, counts, takes_all)
+                ));
+                return Ok(false);
+            }
+            self.emit(&state.id, target, data, Some(out))?;
             return Ok(false);
         }
         let mut about = about(target, counts, takes_all);
@@ -126,6 +133,13 @@ fn about(target: &PeekTarget, counts: Counts, takes_all: bool) -> String {
         safe(&queue.region),
         safe(&queue.account),
     )
+}
+
+/// Returns what a run would do, as a clause.
+fn foreseen(target: &PeekTarget, counts: Counts, takes_all: bool) -> String {
+    let all = count(counts.depth(), "message");
+    let what = if takes_all { all } else { format!("the chosen ones of {all}") };
+    format!("{what} of queue '{}' would be archived and deleted", target.queue.name)
 }
 
 impl Purger {
@@ -264,7 +278,12 @@ impl Purge<'_> {
         if is_nothing {
             log::warn(&format!("no message of queue '{name}' has been chosen"));
         }
+        let is_empty = is_whole && takes_all && self.record.state.deleted == 0;
+        if is_empty && is_for_a_person() {
+            tell_person(&format!("queue '{name}' has no message to purge"));
+        }
         let id = self.record.state.id.clone();
+        let out = (!is_for_a_person()).then_some(out);
         self.purger.emit(&id, self.target, data, out)?;
         Ok(!is_whole || is_nothing)
     }
@@ -276,7 +295,7 @@ impl Purge<'_> {
             return (self.undeleted, Some(format!("SQS did not delete {few}: {error}")));
         }
         let why = match &outcome.end {
-            SweepEnd::Failed(error) => error.to_string(),
+            SweepEnd::Failed(error) => format!("cannot receive from it: {error}"),
             SweepEnd::Stopped => "it was stopped".into(),
             SweepEnd::Deadline => "the time of a sweep was over; run it again".into(),
             SweepEnd::InFlight => {

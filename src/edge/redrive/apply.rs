@@ -63,6 +63,8 @@ pub(super) struct RedriveRun<'m, 'a> {
     /// The sends of the last second, when there is a rate.
     pub(super) window: Option<RateWindow>,
     pub(super) begun: Instant,
+    /// Whether an earlier run has begun it.
+    pub(super) is_resumed: bool,
     /// The moment until which hidden messages are waited for.
     pub(super) hidden_until: Instant,
     /// Whether a pass receives more messages than it may move, because some are left where they are.
@@ -74,8 +76,8 @@ pub(super) struct RedriveRun<'m, 'a> {
 impl RedriveRun<'_, '_> {
     /// Moves what is to move. Returns how the end was verified; None when it was not.
     pub(super) fn run(&mut self) -> Result<Option<VerificationState>, MoveStop> {
-        self.tell_cost()?;
         self.prove_earlier()?;
+        self.tell_cost()?;
         loop {
             let sent = self.mover.counts.sent;
             let most = self.pace.limit.unwrap_or(u64::MAX).min(self.pace.bound);
@@ -95,7 +97,7 @@ impl RedriveRun<'_, '_> {
             let until = size.until.unwrap_or(u64::MAX);
             let most = quota.unwrap_or(u64::MAX).min(left).min(until);
             self.unseen = None;
-            self.mover.deferred = 0;
+            (self.mover.deferred, self.mover.unchosen) = (0, 0);
             self.is_thorough |= is_cleaning;
             let end = self.pass(most, size)?;
             let has_moved = self.mover.counts.sent > sent;
@@ -125,6 +127,7 @@ impl RedriveRun<'_, '_> {
         if self.mover.counts.sent == 0 {
             return Ok(());
         }
+        self.record.enter(MoveStep::Verify)?;
         let is_known = self.watch.look_late(self.mover, self.record, self.pace.hold)?;
         if !is_known && self.pace.ramp.canary > 0 {
             if !self.pace.has_canary || self.watch.is_blind() {
@@ -132,8 +135,10 @@ impl RedriveRun<'_, '_> {
             }
             self.begin_anew()?;
         }
+        let state = &self.record.document.state;
         for (to, route) in &mut self.mover.routes.0 {
-            route.proven = self.record.document.state.proven.get(to).copied().unwrap_or(0);
+            route.proven = state.proven.get(to).copied().unwrap_or(0);
+            route.base = state.bases.get(to).copied().unwrap_or(0);
         }
         if self.has_unproven() { self.verify_step() } else { Ok(()) }
     }
@@ -294,7 +299,7 @@ impl RedriveRun<'_, '_> {
         cost: SweepCost,
     ) -> Result<PassEnd, MoveStop> {
         match outcome.end {
-            SweepEnd::Failed(error) => Err(MoveStop::Queue(error)),
+            SweepEnd::Failed(error) => Err(MoveStop::Receive(error)),
             SweepEnd::Stopped => Err(MoveStop::Interrupted),
             SweepEnd::Enough if self.has_all() => Ok(PassEnd::Queue),
             SweepEnd::Enough => Ok(PassEnd::Quota),

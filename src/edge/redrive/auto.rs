@@ -320,7 +320,7 @@ impl Redriver {
         };
         let moved = killed.moved.max(state.count(|one| one.is_sent && one.is_deleted));
         let unsettled = state.unsettled();
-        let remedy = MoveStop::Interrupted.remedy(&killed.id, killed.plan.is_some());
+        let remedy = MoveStop::Interrupted.remedy(&killed.id);
         let detail = format!(
             "its process was killed, {} not known; {remedy}",
             match unsettled {

@@ -125,7 +125,10 @@ impl Redriver {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let interrupted = self.interrupted(id)?;
-        let plan = plan.map(plan_file::read).transpose()?;
+        let plan = match plan {
+            Some(path) => Some(plan_file::read(path)?),
+            None => plan_file::read_kept(&interrupted.state)?,
+        };
         let recorded = &interrupted.state.plan;
         if plan.as_ref().map(|plan| &plan.hash) != recorded.as_ref() {
             let why = match recorded {
@@ -222,7 +225,6 @@ impl Redriver {
     ) -> Result<bool, Error> {
         let signals = StopSignals::listening()?;
         let depth = source.attributes.counts.depth();
-        let hash = plan.as_ref().map(|plan| plan.hash.clone());
         let planned = plan.as_ref().map(|plan| plan.planned.ids.len() as u64);
         self.check_planned(&mut source, plan.as_ref())?;
         let is_resumed = interrupted.is_some();
@@ -233,7 +235,7 @@ impl Redriver {
                 let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)
             }
-            None => self.first(&source, request, hash, planned)?,
+            None => self.first(&source, request, plan.as_ref())?,
         };
         let ramp = request.ramp.or(state.ramp).unwrap_or_default();
         state.ramp = Some(ramp);
@@ -247,6 +249,7 @@ impl Redriver {
         mover.contents = sent_contents(mover.archive.path(), &mover.state, state.sent_from)?;
         mover.plan = plan.map(|plan| plan.planned);
         mover.selection = request.selection.clone();
+        mover.chosen_at = state.judges_at();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
         mover.ramp = ramp;
@@ -265,6 +268,7 @@ impl Redriver {
             pace: request.pace(ramp, bound),
             window: request.rate.map(RateWindow::new),
             begun,
+            is_resumed,
             hidden_until: begun + wait,
             is_thorough: false,
             unseen: None,
@@ -299,8 +303,7 @@ impl Redriver {
         &self,
         source: &MoveSource,
         request: &RedriveRequest,
-        plan: Option<String>,
-        planned: Option<u64>,
+        plan: Option<&PlanFile>,
     ) -> Result<(Move, ArchiveWriter, ArchiveState), Error> {
         let depth = source.attributes.counts.depth();
         let all = request.selection.takes_all().then(|| request.limit.unwrap_or(depth).min(depth));
@@ -309,13 +312,17 @@ impl Redriver {
             session: request.session.clone(),
             pull_request: request.pull_request.clone(),
             reason: request.reason.clone(),
-            messages: planned.or(all),
-            plan,
+            messages: plan.map(|plan| plan.planned.ids.len() as u64).or(all),
+            plan: plan.map(|plan| plan.hash.clone()),
             selection: request.selection_words.clone(),
+            chosen_at: Some(self.sqs().now(source.target.scope)),
             ..new_move(&source.target, MoveKind::Redrive, depth)
         };
         let head = head_of(&state);
         let archive = self.archives.create(&head)?;
+        plan.map_or(Ok(()), |plan| plan.keep(archive.path())).inspect_err(|_| {
+            archive.remove_without_messages();
+        })?;
         state.archive = Some(archive.path().display().to_string());
         let archive_state = ArchiveState::with_head(head);
         Ok((state, archive, archive_state))

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::apply::RedriveRun;
-use super::progress_bar;
 use super::stop::MoveStop;
+use super::{plan_file, progress_bar};
 use crate::error::Error;
 use crate::event::{RedriveAborted, RedriveCompleted};
 use crate::log;
@@ -58,11 +58,11 @@ impl RedriveRun<'_, '_> {
                 self.complete(Some(VerificationState::Verified), begun)
             }
             (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
-            (Ok(found), LateVerification::Tells) => {
+            (Ok(found), LateVerification::Tells | LateVerification::Repeats) => {
                 let (found, go_on) = match (state.returned, found) {
                     (0, found @ VerificationState::ReturnsUnknown(_)) => {
                         let stop = MoveStop::NotConsumed(found);
-                        (stop.to_string(), stop.remedy(&id, state.plan.is_some()))
+                        (stop.to_string(), stop.remedy(&id))
                     }
                     (0, found) => (found.to_string(), reverify::go_on(state)),
                     (returned, _) => (Trip::Returned(returned).to_string(), reverify::go_on(state)),
@@ -79,6 +79,11 @@ impl RedriveRun<'_, '_> {
             }
             (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), LateVerification::Tells) => {
                 self.abort(&stop, MoveOutcome::Aborted).map(|()| true)
+            }
+            (Err(stop @ MoveStop::Tripped(Trip::Returned(_))), LateVerification::Repeats) => {
+                let go_on = reverify::go_on(state);
+                log::warn(&format!("{sent} of redrive {id}: {stop}; this was known: {go_on}"));
+                self.record.document.write().map(|()| true)
             }
             (Err(stop), _) => {
                 log::warn(&format!(
@@ -106,6 +111,7 @@ impl RedriveRun<'_, '_> {
         self.record.document.state.verified = is_verified;
         self.drop_empty_archive();
         let left = self.tell_left();
+        self.tell_unchosen();
         let possible_duplicates = self.mover.possible_duplicates();
         self.tell_parked();
         let state = &self.record.document.state;
@@ -140,6 +146,7 @@ impl RedriveRun<'_, '_> {
             pull_request: state.pull_request.clone(),
             fingerprint: state.only_fingerprint(),
         };
+        plan_file::remove_kept(self.mover.archive.path());
         self.close_archive(outcome);
         self.record.finish(outcome, data)?;
         Ok(left || is_verified == Some(false))
@@ -151,12 +158,14 @@ impl RedriveRun<'_, '_> {
         if let MoveStop::Tripped(Trip::Returned(count)) = stop {
             state.returned = state.returned.max(*count);
         }
-        let left = match &self.mover.plan {
+        let counts = &self.mover.counts;
+        let unsettled = match &self.mover.plan {
             Some(_) => Some(self.mover.missing()),
-            None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
+            None => state.messages.map(|all| all.saturating_sub(counts.sent + counts.parked)),
         };
+        let left = unsettled.map(|left| left.min(self.mover.depth_after(stop)));
         let detail = stop.to_string();
-        let remedy = stop.remedy(&state.id, state.plan.is_some());
+        let remedy = stop.remedy(&state.id);
         state.remedy = Some(remedy.clone());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",
@@ -204,10 +213,11 @@ impl RedriveRun<'_, '_> {
         let lost = self.mover.counts.lost;
         if lost > 0 {
             log::warn(&format!(
-                "{} of the interrupted run, not known to be sent, are no longer in queue '{}'; the archive \
-                 has them",
+                "{} of the interrupted run, not known to be sent, {} no longer in queue '{}'; the archive has {}",
                 text::count(lost, "message"),
+                if lost == 1 { "is" } else { "are" },
                 self.record.document.state.queue.name,
+                if lost == 1 { "it" } else { "them" },
             ));
         }
         self.tell_not_found() || lost > 0 || !reasons.is_empty()

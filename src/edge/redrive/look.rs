@@ -12,7 +12,8 @@ use crate::log;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::breaker::{self, Breaker, DepthCheck, LookProgress, QueueLook};
-use crate::rules::redrive::{destination, sweep as sweep_cost};
+use crate::rules::redrive::destination;
+use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
 
 /// The most messages that a look receives, and the time for which it hides them.
 pub(super) const LOOK_MAX: u64 = 2000;
@@ -74,6 +75,17 @@ impl<'a> LookPlace<'a> {
         LookPlace { extent: LookExtent::whole(self.depth, fifo, hold), ..self }
     }
 
+    /// Says what the look costs before it begins; nothing when there is none.
+    pub(super) fn tell_cost(&self) {
+        if self.depth == 0 || self.moves_on {
+            return;
+        }
+        let fifo = self.target.name.ends_with(".fifo");
+        let cost = sweep_cost::cost(self.depth, fifo, self.extent.at_once);
+        let cost = SweepCost { hold: self.hold(), ..cost };
+        log::tell(&cost.sentence(self.target.name, self.depth));
+    }
+
     /// Returns how long messages are hidden.
     pub(super) fn hold(&self) -> Duration {
         self.extent.hold
@@ -110,7 +122,7 @@ pub(super) fn look(
         Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough })
     })?;
     match outcome.end {
-        SweepEnd::Failed(error) => Err(MoveStop::Queue(error)),
+        SweepEnd::Failed(error) => Err(MoveStop::Receive(error)),
         SweepEnd::Stopped => Err(MoveStop::Interrupted),
         end => {
             let is_complete = progress.ends_complete(end == SweepEnd::Empty);
@@ -203,7 +215,9 @@ impl OtherGraves {
         for grave in self.0.values_mut().flatten().filter(|grave| grave.is_late) {
             let read = route::read(mover.sqs, grave.scope, &grave.url).map_err(MoveStop::Queue)?;
             let depth = read.counts.depth();
-            let look = look(mover, grave.place(depth).whole(None), signals)?;
+            let place = grave.place(depth).whole(None);
+            place.tell_cost();
+            let look = look(mover, place, signals)?;
             let is_known = breaker::judge_late(depth, None, look).map_err(MoveStop::Tripped)?;
             (grave.is_late, grave.breaker) = (!is_known, Breaker::new(depth));
         }

@@ -8,7 +8,7 @@ mod sending;
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::route::MoveRoutes;
+use super::route::{self, MoveRoutes};
 use super::stop::MoveStop;
 use crate::clock;
 use crate::edge::archive::ArchiveWriter;
@@ -66,6 +66,10 @@ pub(super) struct Mover<'a> {
     pub(super) state: ArchiveState,
     pub(super) plan: Option<PlannedIds>,
     pub(super) selection: Selection,
+    /// The moment at which the ages of messages are judged, the same in all runs of the move.
+    pub(super) chosen_at: Timestamp,
+    /// The messages that this pass has left because they are not chosen.
+    pub(super) unchosen: u64,
     pub(super) destinations: Destinations,
     pub(super) routes: MoveRoutes,
     pub(super) chains: SentChains,
@@ -150,6 +154,8 @@ impl<'a> Mover<'a> {
             state,
             plan: None,
             selection: Selection::default(),
+            chosen_at: Timestamp::default(),
+            unchosen: 0,
             destinations,
             routes,
             chains: SentChains::default(),
@@ -200,6 +206,16 @@ impl<'a> Mover<'a> {
     /// Returns how many messages may be in both queues.
     pub(super) fn possible_duplicates(&self) -> u64 {
         self.state.count(|one| one.is_listed)
+    }
+
+    /// Returns the depth of the queue after a stop: of the messages that were to move, purges and others may have
+    /// taken some. The largest number where it cannot be read.
+    pub(super) fn depth_after(&self, stop: &MoveStop) -> u64 {
+        if matches!(stop, MoveStop::Queue(_) | MoveStop::Receive(_)) {
+            return u64::MAX;
+        }
+        let own = route::read(self.sqs, self.scope, &self.queue.url);
+        own.map_or(u64::MAX, |own| own.counts.depth())
     }
 
     /// Returns how many planned messages were neither sent nor parked.

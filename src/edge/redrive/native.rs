@@ -217,7 +217,11 @@ fn end_of(task: &MoveTaskState) -> Option<TaskEnd> {
         "COMPLETED" => {
             Some(TaskEnd { outcome: MoveOutcome::Completed, reason: "", detail: String::new() })
         }
-        "CANCELLED" => aborted("interrupted", "the task was cancelled".into()),
+        "CANCELLED" => aborted(
+            "interrupted",
+            "the task was cancelled; the rest is in the queue, and the same command moves it"
+                .into(),
+        ),
         "FAILED" => {
             let why = task.failure.as_deref().unwrap_or("SQS does not say why");
             aborted("failed", format!("the task has failed: {}", text::safe(why)))

@@ -43,15 +43,33 @@ impl RedriveRun<'_, '_> {
         let state = &self.record.document.state;
         if state.parked > 0 {
             log::warn(&format!(
-                "{} of queue '{}' died again after two redrives, and are now in the archive only; after a fix: \
+                "{} of queue '{}' died again after two redrives, and {} now in the archive only; after a fix: \
                  dlq-redrive restore {}",
                 crate::text::count(state.parked, "message"),
                 state.queue.name,
+                if state.parked == 1 { "is" } else { "are" },
                 crate::shell::quote(&crate::text::safe(
                     state.archive.as_deref().unwrap_or_default()
                 )),
             ));
         }
+    }
+
+    /// Tells a person who has resumed a redrive what it has left because its words do not choose it: they were
+    /// given to an earlier run.
+    pub(super) fn tell_unchosen(&self) {
+        let state = &self.record.document.state;
+        if !self.is_resumed || state.selection.is_empty() || self.mover.unchosen == 0 {
+            return;
+        }
+        log::tell(&format!(
+            "{} of queue '{}' left, which {} not chosen by '{}', as of {}",
+            crate::text::count(self.mover.unchosen, "message"),
+            state.queue.name,
+            if self.mover.unchosen == 1 { "is" } else { "are" },
+            crate::text::safe(&state.selection.join(" ")),
+            state.judges_at(),
+        ));
     }
 
     /// Warns of what the command line names and the queue has not. Returns whether there is any.

@@ -9,6 +9,7 @@ use super::look_up::MoveSource;
 use super::plan_file::PlanFile;
 use super::{RedriveRequest, Redriver, not_found, route};
 use crate::clock;
+use crate::edge::move_record::{is_for_a_person, tell_person};
 use crate::edge::stop_signals::StopSignals;
 use crate::edge::sweep::{BatchFate, Fate, SweepEnd, SweepLimits, SweepTarget, sweep};
 use crate::error::Error;
@@ -259,6 +260,12 @@ impl Redriver {
             duration_s: cost.duration.as_secs(),
             reason: request.reason.clone(),
         };
+        if is_for_a_person() {
+            let name = &source.target.queue.name;
+            let most = text::count(data.messages, "message");
+            tell_person(&format!("at most {most} would move; {}", cost.sentence(name, depth)));
+            return Ok(refusals > 0);
+        }
         out.line(&planned_line(source, clock::now(), data))?;
         Ok(refusals > 0)
     }

@@ -1,7 +1,7 @@
 //! The progress of a move on a terminal, in one line of standard error.
 
 use crate::log;
-use crate::rules::redrive::document::{Move, MoveKind};
+use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome};
 use crate::text;
 
 /// The columns of the bar.
@@ -29,6 +29,9 @@ pub(super) fn summary(state: &Move) -> String {
     let (done, queue) = (text::count(state.moved, "message"), &state.queue.name);
     let what = match state.kind {
         MoveKind::Restore => return format!("{done} put back into queue '{queue}'"),
+        _ if state.moved == 0 && state.depth == Some(0) => {
+            return format!("queue '{queue}' has no message to move");
+        }
         _ => format!("{done} of queue '{queue}' moved"),
     };
     let parked = match state.parked {
@@ -43,6 +46,9 @@ pub(super) fn summary(state: &Move) -> String {
         Some(true) => ", all consumed, none returned".to_owned(),
         _ if state.returned > 0 => format!(", {} returned", state.returned),
         Some(false) => ", not verified".to_owned(),
+        // The reason and the remedy have been told.
+        None if state.outcome == Some(MoveOutcome::Aborted) => ", then stopped".to_owned(),
+        None if state.moved == 0 => String::new(),
         None => ", not watched for returns".to_owned(),
     };
     let archive = state.archive.as_deref().map(|path| format!("; archive: {path}"));
@@ -81,6 +87,18 @@ mod tests {
             ),
             (Move { returned: 1, archive: None, ..state.clone() }, format!("{begin}, 1 returned")),
             (state.clone(), format!("{begin}, not watched for returns; archive: /a")),
+            (
+                Move { outcome: Some(MoveOutcome::Aborted), ..state.clone() },
+                format!("{begin}, then stopped; archive: /a"),
+            ),
+            (
+                Move { moved: 0, depth: Some(5), archive: None, ..state.clone() },
+                "0 messages of queue 'orders-dlq' moved".to_owned(),
+            ),
+            (
+                Move { moved: 0, depth: Some(0), archive: None, ..state.clone() },
+                "queue 'orders-dlq' has no message to move".to_owned(),
+            ),
             (
                 Move { kind: MoveKind::Restore, ..state },
                 "3 messages put back into queue 'orders-dlq'".to_owned(),

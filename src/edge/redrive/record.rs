@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::progress_bar;
 use crate::clock;
-use crate::edge::move_record::MoveRecord;
+use crate::edge::move_record::{MoveRecord, is_for_a_person, tell_person};
 use crate::error::Error;
 use crate::event::{Event, Payload, RedriveProgressed};
 use crate::journal::Journal;
 use crate::rules::redrive::document::{Move, MoveOutcome, MoveStep};
 use crate::store::Store;
-use crate::wire::{self, Output};
-use crate::{log, text};
+use crate::wire::Output;
 
 /// The time between two reports.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -75,6 +74,7 @@ impl<'a> RedriveRecord<'a> {
         }
         self.document.state.step = Some(step);
         self.document.write()?;
+        progress_bar::show(&self.document.state);
         self.report()
     }
 
@@ -129,14 +129,8 @@ impl<'a> RedriveRecord<'a> {
         self.document.finish(outcome);
         self.emit(data)?;
         if is_for_a_person() {
-            let summary = progress_bar::summary(&self.document.state);
-            log::write_stderr(&format!("{}: {}", log::name(), text::safe(&summary)));
+            tell_person(&progress_bar::summary(&self.document.state));
         }
         Ok(())
     }
-}
-
-/// Whether a person is looking, who reads no JSON.
-fn is_for_a_person() -> bool {
-    wire::stdout_is_terminal() && log::stderr_is_terminal()
 }

@@ -6,10 +6,9 @@ use crate::rules::redrive::verification::VerificationState;
 use crate::text::safe;
 
 impl MoveStop {
-    /// Returns what a person can do, as a clause. A redrive `of_a_plan` goes on with the same plan.
-    pub(super) fn remedy(&self, id: &str, of_a_plan: bool) -> String {
-        let plan = if of_a_plan { " PLAN" } else { "" };
-        let resume = format!("'dlq-redrive apply --resume {id}{plan}' goes on with it");
+    /// Returns what a person can do, as a clause.
+    pub(super) fn remedy(&self, id: &str) -> String {
+        let resume = format!("'dlq-redrive apply --resume {id}' goes on with it");
         match self {
             // Its own messages are dead again: only another redrive takes them.
             MoveStop::Tripped(Trip::Returned(_)) => {
@@ -31,8 +30,7 @@ impl MoveStop {
                 safe(queue)
             ),
             MoveStop::NotConsumed(VerificationState::ReturnsUnknown(None)) => format!(
-                "'dlq-redrive apply --resume {id} --canary 1{plan}' goes on without that knowledge, by a new \
-                 canary"
+                "'dlq-redrive apply --resume {id} --canary 1' goes on without that knowledge, by a new canary"
             ),
             MoveStop::NotConsumed(VerificationState::Held(_) | VerificationState::Backlog(_)) => {
                 format!("{resume} once it is consumed, or with --canary 0 without that knowledge")

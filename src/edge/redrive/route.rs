@@ -34,12 +34,15 @@ pub(super) struct MoveRoute {
     pub(super) consumption: Consumption,
     /// The messages sent to it that were seen to be consumed, and to stay gone.
     pub(super) proven: u64,
+    /// The messages sent to it before its steps began anew.
+    pub(super) base: u64,
 }
 
 impl MoveRoute {
     /// Returns how far it has come through the steps.
     pub(super) fn progress(&self) -> DestinationProgress {
-        DestinationProgress { sent: self.consumption.sent(), proven: self.proven }
+        let (sent, proven, base) = (self.consumption.sent(), self.proven, self.base);
+        DestinationProgress { sent, proven, base }
     }
 }
 
@@ -102,6 +105,7 @@ impl MoveRoutes {
             },
             dies_into: attributes.redrive.map(|own| own.target),
             proven: 0,
+            base: 0,
         };
         self.0.insert(arn.to_owned(), route);
         Ok(())

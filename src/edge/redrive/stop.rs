@@ -51,8 +51,10 @@ pub(super) enum MoveStop {
     KnownId { id: String, new: String },
     /// The archive or another file cannot be written.
     File(Error),
-    /// The queue cannot be read or received from.
+    /// The attributes of the queue cannot be read.
     Queue(ReadError),
+    /// The queue cannot be received from.
+    Receive(ReadError),
 }
 
 impl MoveStop {
@@ -72,7 +74,7 @@ impl MoveStop {
             MoveStop::NotDeleted { .. } => "not_deleted",
             MoveStop::Unseen(_) => "unseen",
             MoveStop::File(_) => "file",
-            MoveStop::Queue(_) => "queue",
+            MoveStop::Queue(_) | MoveStop::Receive(_) => "queue",
         }
     }
 }
@@ -90,9 +92,13 @@ impl fmt::Display for MoveStop {
             MoveStop::Refused { id, why } => write!(f, "message '{}' is refused: {why}", safe(id)),
             MoveStop::FewReceives { id, left } => write!(
                 f,
-                "message '{}' can be received {left} more times before it goes to a further \
-                 dead-letter queue, and two are needed",
-                safe(id)
+                "message '{}' can be received {} more before it goes to a further dead-letter queue, and two receives \
+                 are needed",
+                safe(id),
+                match left {
+                    1 => "once".to_owned(),
+                    left => format!("{left} times"),
+                }
             ),
             MoveStop::Destination { to, error } => {
                 write!(f, "cannot read destination '{}': {error}", safe(to))
@@ -134,6 +140,7 @@ impl fmt::Display for MoveStop {
             }
             MoveStop::File(error) => error.fmt(f),
             MoveStop::Queue(error) => write!(f, "cannot read the queue: {error}"),
+            MoveStop::Receive(error) => write!(f, "cannot receive from the queue: {error}"),
         }
     }
 }

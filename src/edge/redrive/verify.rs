@@ -80,6 +80,7 @@ impl Redriver {
             pace,
             window: None,
             begun,
+            is_resumed: false,
             hidden_until,
             is_thorough,
             unseen,
@@ -156,10 +157,9 @@ impl RedriveRun<'_, '_> {
 
     /// Begins the steps anew, because it is not known whether what was sent has returned.
     pub(super) fn begin_anew(&mut self) -> Result<(), MoveStop> {
-        let sent = self.mover.routes.0.values().map(|route| route.consumption.sent()).max();
-        let ramp = self.pace.ramp.anew(sent.unwrap_or(0));
-        (self.pace.ramp, self.mover.ramp) = (ramp, ramp);
-        self.record.document.state.ramp = Some(ramp);
+        let routes = self.mover.routes.0.iter();
+        let sent = routes.map(|(to, route)| (to.clone(), route.consumption.sent()));
+        self.record.document.state.bases = sent.collect();
         self.record.document.write().map_err(MoveStop::File)
     }
 }

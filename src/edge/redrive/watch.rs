@@ -65,11 +65,15 @@ impl RedriveWatch {
     ) -> Result<bool, MoveStop> {
         self.open_graves(mover);
         let until = clock::tick() + LOOK_HOLD;
+        let mut is_told = false;
         let is_known = loop {
             let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
             let counts = own.map_err(MoveStop::Queue)?.counts;
             let depth = counts.depth();
             let place = LookPlace::own(mover, depth, 0).whole(hold);
+            if !std::mem::replace(&mut is_told, true) {
+                place.tell_cost();
+            }
             record.hold_for(place.hold())?;
             let look = look(mover, place, &self.signals)?;
             let before = record.document.state.depth;

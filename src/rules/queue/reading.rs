@@ -67,11 +67,19 @@ pub enum ReadError {
     Credentials(String),
     /// The clock of this machine is wrong: AWS refuses the signatures.
     Clock(String),
+    /// The service has failed at the request, in its words: it may succeed when it is repeated.
+    Failed(String),
     /// Something else, in the service's words.
     Other(String),
 }
 
 impl ReadError {
+    /// Whether the same request may succeed a moment later.
+    pub fn passes(&self) -> bool {
+        use ReadError::{Failed, Network, Throttled, TimedOut};
+        matches!(self, Throttled | TimedOut | Network(_) | Failed(_))
+    }
+
     /// Whether the service has refused the request, which had no effect then.
     pub fn is_refusal(&self) -> bool {
         use ReadError::{Clock, Credentials, Denied, Missing, NotAuthorized, Throttled};
@@ -89,7 +97,9 @@ impl fmt::Display for ReadError {
             ReadError::Network(what) => write!(f, "network: {what}"),
             ReadError::TimedOut => f.write_str("no answer in time"),
             ReadError::Credentials(what) => write!(f, "credentials: {what}"),
-            ReadError::Clock(what) | ReadError::Other(what) => f.write_str(what),
+            ReadError::Clock(what) | ReadError::Failed(what) | ReadError::Other(what) => {
+                f.write_str(what)
+            }
         }
     }
 }

@@ -9,16 +9,19 @@ pub struct DestinationProgress {
     pub sent: u64,
     /// The messages of them that were seen to be consumed, and to stay gone.
     pub proven: u64,
+    /// The messages of them whose returns are not known: its steps have begun anew behind them.
+    pub base: u64,
 }
 
 impl Ramp {
-    /// Returns how many messages a destination may have been sent, when so many were `proven`; None: all.
-    pub fn allowance(self, proven: u64) -> Option<u64> {
-        let ramp_end = self.canary.saturating_add(self.ramp);
+    /// Returns how many messages a destination may have been sent; None: all.
+    pub fn allowance(self, one: DestinationProgress) -> Option<u64> {
+        let canary_end = one.base.saturating_add(self.canary);
+        let ramp_end = canary_end.saturating_add(self.ramp);
         match self.canary {
             0 => None,
-            canary if proven < canary => Some(canary),
-            _ if proven < ramp_end => Some(ramp_end),
+            _ if one.proven < canary_end => Some(canary_end),
+            _ if one.proven < ramp_end => Some(ramp_end),
             _ => None,
         }
     }
@@ -30,12 +33,13 @@ impl Ramp {
         let unknown = if known.is_empty() { unknown.max(1) } else { unknown };
         let mut quota = unknown.saturating_mul(self.canary);
         for one in known {
-            match self.allowance(one.proven) {
+            match self.allowance(*one) {
                 None => return (MoveStep::Rest, None),
                 Some(most) => quota = quota.saturating_add(most.saturating_sub(one.sent)),
             }
         }
-        let proven = known.iter().map(|one| one.proven).max().unwrap_or(0);
+        let own = known.iter().map(|one| one.proven.saturating_sub(one.base));
+        let proven = own.max().unwrap_or(0);
         match self.canary {
             0 => (MoveStep::Rest, None),
             canary if proven < canary => (MoveStep::Canary, Some(quota.max(1))),
@@ -43,15 +47,9 @@ impl Ramp {
         }
     }
 
-    /// Returns the steps after a destination was sent so many whose returns are not known: a new canary has to
-    /// prove itself before anything else is sent.
-    pub fn anew(self, sent: u64) -> Self {
-        Ramp { canary: sent.saturating_add(self.canary), ..self }
-    }
-
     /// Whether a step of a destination waits for its result.
     pub fn is_unproven(self, one: DestinationProgress) -> bool {
-        one.sent > one.proven && self.allowance(one.proven).is_some()
+        one.sent > one.proven && self.allowance(one).is_some()
     }
 }
 
@@ -87,26 +85,44 @@ mod tests {
         ];
         for (rule, ramp, known, unknown, expected) in rows {
             let known: Vec<DestinationProgress> =
-                known.iter().map(|&(sent, proven)| DestinationProgress { sent, proven }).collect();
+                known.iter().map(|&(sent, proven)| with(sent, proven, 0)).collect();
             assert_eq!(ramp.step(&known, unknown), expected, "{rule}");
         }
+    }
+
+    fn with(sent: u64, proven: u64, base: u64) -> DestinationProgress {
+        DestinationProgress { sent, proven, base }
     }
 
     #[test]
     fn new_canary_follows_what_is_not_known() {
         let usual = Ramp::default();
-        // Steps, sent, proven meanwhile, allowance
+        let three = Ramp { canary: 3, ramp: 10 };
+        // Steps, destination, allowance, whether it waits
         let rows = [
-            ("after a canary", usual, 1, 1, Some(2)),
-            ("after the ramp", usual, 11, 11, Some(12)),
-            ("after the rest", usual, 500, 500, Some(501)),
-            ("three of them", Ramp { canary: 3, ramp: 10 }, 40, 40, Some(43)),
-            ("proven", usual, 1, 2, Some(12)),
-            ("and its ramp", usual, 1, 12, None),
+            ("after a canary", usual, with(1, 0, 1), Some(2), true),
+            ("that was consumed", usual, with(1, 1, 1), Some(2), false),
+            ("after the ramp", usual, with(11, 1, 11), Some(12), true),
+            ("after the rest", usual, with(500, 11, 500), Some(501), true),
+            ("three of them", three, with(40, 40, 40), Some(43), false),
+            ("the new canary is under way", usual, with(2, 1, 1), Some(2), true),
+            ("proven", usual, with(2, 2, 1), Some(12), false),
+            ("and its ramp", usual, with(12, 12, 1), None, false),
+            ("nothing was sent to it", usual, with(0, 0, 0), Some(1), false),
         ];
-        for (rule, ramp, sent, proven, allowance) in rows {
-            assert_eq!(ramp.anew(sent).allowance(proven), allowance, "{rule}");
+        for (rule, ramp, one, allowance, waits) in rows {
+            assert_eq!((ramp.allowance(one), ramp.is_unproven(one)), (allowance, waits), "{rule}");
         }
+    }
+
+    #[test]
+    fn destinations_begin_anew_behind_their_own_messages() {
+        let ramp = Ramp::default();
+        let known = [with(30, 30, 30), with(1, 1, 1)];
+        assert_eq!(ramp.step(&known, 0), (Canary, Some(2)), "not as many more as the largest");
+        assert_eq!(ramp.step(&known, 1), (Canary, Some(3)), "one that is new has its own canary");
+        let proven = [with(31, 31, 30), with(1, 1, 1)];
+        assert_eq!(ramp.step(&proven, 0), (MoveStep::Ramp, Some(11)));
     }
 
     #[test]
@@ -126,8 +142,8 @@ mod tests {
             ("another run has smaller steps", usual, 100, 0, Some(1), true),
         ];
         for (rule, ramp, sent, proven, allowance, waits) in rows {
-            let one = DestinationProgress { sent, proven };
-            assert_eq!(ramp.allowance(proven), allowance, "{rule}");
+            let one = with(sent, proven, 0);
+            assert_eq!(ramp.allowance(one), allowance, "{rule}");
             assert_eq!(ramp.is_unproven(one), waits, "{rule}");
         }
     }

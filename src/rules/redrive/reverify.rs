@@ -12,6 +12,8 @@ pub enum LateVerification {
     Settles,
     /// The redrive is open: the result is told, and its end stays open.
     Tells,
+    /// The redrive is open, and was stopped because its messages have died again: that is no news.
+    Repeats,
 }
 
 /// Decides what a verification of a redrive may settle that has sent `sent` messages; an error when there
@@ -25,16 +27,18 @@ pub fn judge(state: &Move, sent: u64) -> Result<LateVerification, String> {
         (_, 0, true) => Err("it has sent no message".into()),
         (_, 0, false) => Err(format!("it is not known to have sent a message; {}", go_on(state))),
         (_, _, true) => Ok(LateVerification::Settles),
+        (_, _, false) if state.returned > 0 && state.outcome.is_some() => {
+            Ok(LateVerification::Repeats)
+        }
         (_, _, false) => Ok(LateVerification::Tells),
     }
 }
 
 /// Returns how an open redrive goes on, as a clause.
 pub fn go_on(state: &Move) -> String {
-    let plan = if state.plan.is_some() { " PLAN" } else { "" };
     match (&state.remedy, state.returned) {
         (Some(remedy), _) => remedy.clone(),
-        (None, 0) => format!("'dlq-redrive apply --resume {}{plan}' goes on with it", state.id),
+        (None, 0) => format!("'dlq-redrive apply --resume {}' goes on with it", state.id),
         (None, _) => "look for the cause before another redrive".to_owned(),
     }
 }
@@ -45,7 +49,16 @@ mod tests {
 
     #[test]
     fn open_redrive_is_never_settled() {
-        use LateVerification::{Settles, Tells};
+        use LateVerification::{Repeats, Settles, Tells};
+        let returned = Move { returned: 1, ..Move::default() };
+        let rows = [
+            ("stopped by a return", Some(MoveOutcome::Aborted), Repeats),
+            ("killed when it saw one", None, Tells),
+            ("ended", Some(MoveOutcome::Unverified), Settles),
+        ];
+        for (rule, outcome, expected) in rows {
+            assert_eq!(judge(&Move { outcome, ..returned.clone() }, 3), Ok(expected), "{rule}");
+        }
         let redrive = MoveKind::Redrive;
         let rows = [
             ("completed", redrive, Some(MoveOutcome::Completed), 3, Ok(Settles)),
@@ -76,8 +89,6 @@ mod tests {
     fn open_redrive_goes_on_unless_its_messages_have_died_again() {
         let state = Move { id: "m".into(), ..Move::default() };
         assert_eq!(go_on(&state), "'dlq-redrive apply --resume m' goes on with it");
-        let planned = Move { plan: Some("0".into()), ..state.clone() };
-        assert_eq!(go_on(&planned), "'dlq-redrive apply --resume m PLAN' goes on with it");
         let returned = Move { returned: 1, ..state.clone() };
         assert_eq!(go_on(&returned), "look for the cause before another redrive");
         let refused = Move { remedy: Some("begin anew, with --to".into()), ..state };

@@ -98,8 +98,7 @@ impl fmt::Display for VerificationState {
             VerificationState::NothingSent => f.write_str("nothing was sent"),
             VerificationState::Backlog(n) => write!(
                 f,
-                "{} in their destination, which stood there before or have come meanwhile: whether those \
-                 sent were consumed cannot be told",
+                "{} in the destination, of others or of those sent: whether those sent were consumed cannot be told",
                 match n {
                     1 => "1 message waits".to_owned(),
                     n => format!("{} wait", count(*n, "message")),
@@ -107,8 +106,8 @@ impl fmt::Display for VerificationState {
             ),
             VerificationState::Held(n) => write!(
                 f,
-                "{} of those sent may still be held by a consumer: at least as many are in flight, and \
-                 whose they are cannot be told",
+                "a consumer may still hold {} of those sent: at least as many are in flight, and whose they are \
+                 cannot be told",
                 count(*n, "message"),
             ),
             VerificationState::NotConsumed(None) => {
@@ -116,20 +115,22 @@ impl fmt::Display for VerificationState {
             }
             VerificationState::NotConsumed(Some(n)) => write!(
                 f,
-                "{} still in their destination: its consumer has stopped",
-                are(*n)
+                "{} still in the destination: its consumer has stopped",
+                those(*n)
             ),
             VerificationState::Slow(n) => write!(
                 f,
-                "{} still in their destination: its consumer is behind, or holds them",
-                are(*n)
+                "{} still in the destination: its consumer is behind, or holds messages",
+                those(*n)
             ),
         }
     }
 }
 
-fn are(messages: u64) -> String {
-    format!("{} {}", count(messages, "message"), if messages == 1 { "is" } else { "are" })
+/// Tells a number of messages that are among those sent, as far as the depth of the destination shows it: where
+/// others leave and come, fewer may be.
+fn those(messages: u64) -> String {
+    format!("at most {messages} of those sent {}", if messages == 1 { "is" } else { "are" })
 }
 
 /// Returns how long a backlog is waited for after a window has passed: those sent are behind it.
@@ -202,6 +203,34 @@ mod tests {
         assert_eq!(pause(s(2)), PAUSE[0]);
         assert_eq!(pause(s(8)), s(1));
         assert_eq!(pause(s(9000)), PAUSE[1]);
+    }
+
+    #[test]
+    fn what_is_not_consumed_is_told_in_words() {
+        use VerificationState::{Backlog, Held, NotConsumed, Slow};
+        let rows = [
+            (
+                NotConsumed(Some(1)),
+                "at most 1 of those sent is still in the destination: its consumer has stopped",
+            ),
+            (
+                Slow(20),
+                "at most 20 of those sent are still in the destination: its consumer is behind, or holds messages",
+            ),
+            (
+                Held(1),
+                "a consumer may still hold 1 message of those sent: at least as many are in flight, and whose they \
+                 are cannot be told",
+            ),
+            (
+                Backlog(1),
+                "1 message waits in the destination, of others or of those sent: whether those sent were consumed \
+                 cannot be told",
+            ),
+        ];
+        for (state, expected) in rows {
+            assert_eq!(state.to_string(), expected);
+        }
     }
 
     #[test]

@@ -204,3 +204,12 @@ fn clock_that_is_behind_makes_no_message_late() {
     let data = &output.single("purge.completed")["data"];
     assert_eq!((output.code, &data["messages"]), (0, &json!(1)), "{output:?}");
 }
+
+#[test]
+fn receive_at_which_sqs_fails_is_repeated() {
+    let sqs = FakeSqs::start().with_queues(&[("orders-dlq", 5)]);
+    sqs.state().receive = Behavior::Refuse(500, "InternalError");
+    let output = confirmed(&bench("purge-500", &sqs.url), "orders-dlq");
+    let data = &output.single("purge.completed")["data"];
+    assert_eq!((output.code, &data["messages"]), (0, &json!(5)), "{output:?}");
+}

@@ -1,6 +1,6 @@
 //! `--resume`: what it looks at before it sends anything.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{bodies, bodies_of, create_pair, die, drain, last_move, let_die, redrive};
 use crate::support::consumer::{Consumer, Mode};
@@ -197,4 +197,104 @@ fn messages_that_left_the_queue_meanwhile_are_told() {
         assert!(resumed.stderr.contains(&format!("{begin}; {expected}\n")), "{}", resumed.stderr);
         assert_eq!(drain(&mut sqs, &source).len(), 1, "{name}");
     }
+}
+
+/// A redrive that stopped goes on hours later: the ages are those of its begin.
+#[test]
+fn messages_are_as_old_as_at_the_begin() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-ages", &server.url);
+    let begin = [&["apply", "--newer", "1h"], &SHORT[..], &["orders-dlq"]].concat();
+    redrive(&bench, &begin).single("redrive.aborted");
+    let state = last_move(&bench);
+    assert!(!state["chosen_at"].is_null());
+    // They were no second old when it began, and are older now.
+    let path = bench.state("redrives.json");
+    let mut all: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let state = &mut all["moves"][0];
+    (state["selection"], state["chosen_at"]) =
+        (json!(["newer=1ms"]), json!("2020-01-01T00:00:00Z"));
+    bench.write("state/redrives.json", all.to_string());
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let resumed =
+        redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &last_id(&bench)]].concat());
+    let completed = &resumed.single("redrive.completed")["data"];
+    assert_eq!((resumed.code, &completed["moved"]), (0, &json!(5)), "{}", resumed.stderr);
+    assert_eq!(sqs.depth(&dlq), 0);
+}
+
+/// A plan that came through a pipe is in no file.
+#[test]
+fn plan_of_a_pipe_is_kept_until_the_end() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-pipe", &server.url);
+    let line =
+        format!("dlq-redrive plan --limit 4 orders-dlq | dlq-redrive apply {} -", SHORT.join(" "));
+    let piped = bench.shell(&line);
+    assert_eq!(piped.code(), 1, "{}", piped.stderr);
+    let id = last_id(&bench);
+    let remedy = format!("'dlq-redrive apply --resume {id}' goes on with it");
+    assert!(piped.stderr.contains(&remedy), "{}", piped.stderr);
+    let kept = std::path::PathBuf::from(last_move(&bench)["archive"].as_str().unwrap())
+        .with_extension("plan");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&kept.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    // One that somebody has changed is another plan.
+    let text = std::fs::read(&kept).unwrap();
+    std::fs::write(&kept, [&text[..], b"{}\n"].concat()).unwrap();
+    let resume = [&["apply"], &SHORT[..], &["--resume", &id]].concat();
+    let refused = redrive(&bench, &resume);
+    assert_eq!((refused.code, refused.events.len()), (1, 0), "{}", refused.stderr);
+    std::fs::write(&kept, &text).unwrap();
+
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let resumed = redrive(&bench, &resume);
+    let completed = &resumed.single("redrive.completed")["data"];
+    assert_eq!((resumed.code, &completed["moved"]), (0, &json!(4)), "{}", resumed.stderr);
+    assert_eq!((sqs.depth(&dlq), kept.exists()), (1, false));
+}
+
+/// The whole queue is received, and what it has is hidden meanwhile.
+#[test]
+fn look_at_the_whole_queue_tells_its_cost_first() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-cost", &server.url);
+    redrive(&bench, &[&["apply"], &SHORT[..], &["orders-dlq"]].concat()).single("redrive.aborted");
+    let id = last_id(&bench);
+    let cost = "to look at 4 messages of queue 'orders-dlq' takes about 3 receives and 5s";
+    for args in [&["verify", "--wait", "1s", &id][..], &["apply", "--wait", "1s", "--resume", &id]]
+    {
+        let told = redrive(&bench, args);
+        assert_eq!(told.stderr.matches(cost).count(), 1, "{args:?}: {}", told.stderr);
+        let quiet = redrive(&bench, &[args, &["-q"]].concat());
+        assert!(!quiet.stderr.contains(cost), "{args:?}: {}", quiet.stderr);
+    }
+}
+
+#[test]
+fn messages_that_a_purge_took_meanwhile_are_not_left() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(10));
+    let bench = bench("redrive-resume-left", &server.url);
+    let begin = [&["apply"], &SHORT[..], &["orders-dlq"]].concat();
+    let first = redrive(&bench, &begin);
+    assert_eq!(first.single("redrive.aborted")["data"]["left"], 9);
+    let id = last_id(&bench);
+    let purged = bench.run("dlq-purge", &["--confirm", "orders-dlq", "orders-dlq"], "");
+    assert_eq!((purged.code(), sqs.depth(&dlq)), (0, 0), "{}", purged.stderr);
+    let resumed = redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &id]].concat());
+    let aborted = &resumed.single("redrive.aborted")["data"];
+    assert_eq!((resumed.code, &aborted["left"]), (1, &json!(0)), "{}", resumed.stderr);
 }

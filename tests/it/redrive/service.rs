@@ -187,3 +187,51 @@ fn person_sees_a_sentence_and_no_json() {
     let sentence = "5 messages of queue 'orders-dlq' moved, not watched for returns; archive: /";
     assert!(text.contains(sentence) && !text.contains("specversion"), "{text}");
 }
+
+#[test]
+fn dry_run_on_a_terminal_prints_sentences() {
+    let sqs = start();
+    let bench = bench("redrive-terminal-dry", &sqs.url);
+    let bin = |name| crate::support::workbench::bin(name).display().to_string();
+    let rows = [
+        (
+            format!("{} apply -n --to orders orders-dlq", bin("dlq-redrive")),
+            "at most 5 messages would move; to look at 5 messages of queue 'orders-dlq'",
+        ),
+        (
+            format!("{} -n orders-dlq", bin("dlq-purge")),
+            "5 messages of queue 'orders-dlq' would be archived and deleted",
+        ),
+    ];
+    for (line, sentence) in rows {
+        let line = format!("{line}; echo status $?");
+        let terminal = crate::support::pty::Pty::start(&bench, &line, 200, 24);
+        terminal.wait_for_text("status 0");
+        let text = terminal.text();
+        assert!(text.contains(sentence) && !text.contains("specversion"), "{text}");
+    }
+}
+
+/// A thousand receives have an answer of the kind now and then.
+#[test]
+fn receive_at_which_sqs_fails_is_repeated() {
+    let sqs = start();
+    sqs.state().receive = Behavior::Refuse(503, "ServiceUnavailable");
+    let (output, archived, _) = run(&sqs, "redrive-503");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    assert_eq!((archived.sent.len(), archived.deleted.len()), (5, 5));
+}
+
+#[test]
+fn receive_at_which_sqs_fails_for_good_stops_the_redrive() {
+    let sqs = start();
+    let failed = Behavior::Refuse(500, "InternalError");
+    (sqs.state().receive, sqs.state().later_receives) = (failed.clone(), failed);
+    let bench = bench("redrive-500", &sqs.url);
+    let output = redrive(&bench, &[&ALL[..], &["-q", "orders-dlq"]].concat());
+    let aborted = &output.single("redrive.aborted")["data"];
+    assert_eq!((output.code, &aborted["reason"]), (1, &json!("queue")), "{}", output.stderr);
+    let detail = aborted["detail"].as_str().unwrap();
+    assert!(detail.starts_with("cannot receive from the queue: InternalError"), "{detail}");
+    assert_eq!(sqs.state().count("ReceiveMessage"), 4, "not for ever");
+}

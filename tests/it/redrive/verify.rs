@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{QUICK, bodies, create_pair, last_move, let_die, redrive};
+use super::{QUICK, bodies, create_pair, die, last_move, let_die, redrive};
 use crate::support::consumer::{Consumer, Mode};
 use crate::support::poll::{bench, parse_output, read_until};
 use crate::support::sqs_api::{Behavior, FakeSqs};
@@ -171,4 +171,27 @@ fn verified_redrive_stays_verified() {
     assert_eq!((later.code, &completed["verified"]), (0, &json!(true)), "{}", later.stderr);
     assert!(later.stderr.contains("stays verified"), "{}", later.stderr);
     assert_eq!(last_move(&bench)["outcome"], "completed");
+}
+
+/// A regression reopens an incident, and calls a person: once.
+#[test]
+fn return_that_is_known_is_told_and_no_event_again() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(3));
+    let bench = bench("redrive-verify-again", &server.url);
+    let begin = ["apply", "--wait", "1s", "--hold", "1s", "orders-dlq"];
+    redrive(&bench, &begin).single("redrive.aborted");
+    die(&mut sqs, &source, &dlq, 3);
+    let verify = || redrive(&bench, &["verify", "--wait", "1s", "orders-dlq"]);
+    let first = verify();
+    let regression = &first.single("redrive.aborted")["data"]["regression"];
+    assert_eq!((first.code, regression), (1, &json!(true)), "{}", first.stderr);
+    for _ in 0..2 {
+        let again = verify();
+        let events = again.events_of("redrive.aborted").len();
+        assert_eq!((again.code, events), (1, 0), "{}", again.stderr);
+        assert!(again.stderr.contains("died again"), "{}", again.stderr);
+    }
 }

@@ -32,6 +32,7 @@ fn refusals_map_to_read_errors() {
     let rejected =
         |code: &str| ReadError::Credentials(format!("AWS does not accept them ({code})"));
     let other = |text: &str| ReadError::Other(text.to_owned());
+    let failed = |text: &str| ReadError::Failed(text.to_owned());
     let cases = [
         ("", 407, ReadError::Network("the proxy asks for credentials (HTTP 407)".into())),
         ("QueueDoesNotExist", 400, ReadError::Missing),
@@ -58,9 +59,11 @@ fn refusals_map_to_read_errors() {
         ("InvalidClientTokenId", 403, rejected("InvalidClientTokenId")),
         ("UnrecognizedClientException", 400, rejected("UnrecognizedClientException")),
         ("SignatureDoesNotMatch", 403, rejected("SignatureDoesNotMatch")),
-        ("InternalFailure", 500, other("InternalFailure (HTTP 500)")),
-        ("", 500, other("the service answered HTTP 500")),
-        ("", 503, other("the service answered HTTP 503")),
+        ("InternalFailure", 500, failed("InternalFailure (HTTP 500)")),
+        ("ServiceUnavailable", 503, failed("ServiceUnavailable (HTTP 503)")),
+        ("", 500, failed("the service answered HTTP 500")),
+        ("", 503, failed("the service answered HTTP 503")),
+        ("InvalidAddress", 404, other("InvalidAddress (HTTP 404)")),
         ("", 200, other("the answer is not one of SQS (HTTP 200)")),
     ];
     for (code, status, expected) in cases {

@@ -10,7 +10,6 @@ use crate::rules::redrive::destination;
 use crate::rules::redrive::id_set::id_hash;
 use crate::rules::redrive::selection::LeftOut;
 use crate::rules::redrive::{batch, dedup_id};
-use crate::time::Timestamp;
 
 /// The receives that a message needs before it goes to a further dead-letter queue.
 const RECEIVES_MIN: u64 = 2;
@@ -19,7 +18,6 @@ impl Mover<'_> {
     /// Decides about each message of a batch.
     pub(super) fn sort(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {
         let mut sorted = Sorted::default();
-        let now = self.sqs.now(self.scope);
         for (at, received) in batch.iter().enumerate() {
             let message = &received.message;
             let key = id_hash(&message.id);
@@ -33,9 +31,12 @@ impl Mover<'_> {
                 continue;
             }
             let fingerprint = fingerprint::compute(&decode::decode(message)).id;
-            let planned = match self.select(message, &fingerprint, now) {
+            let planned = match self.select(message, &fingerprint) {
                 Ok(planned) => planned,
-                Err(LeftOut::NotSelected) => continue,
+                Err(LeftOut::NotSelected) => {
+                    self.unchosen += 1;
+                    continue;
+                }
                 Err(LeftOut::Blocked) => {
                     self.leave("do_not", message);
                     continue;
@@ -67,20 +68,24 @@ impl Mover<'_> {
     /// Whether a destination has a step to prove before it gets more than what was chosen for it.
     fn is_over_allowance(&self, to: &str, sorted: &Sorted) -> bool {
         let Some(route) = self.routes.0.get(to) else { return false };
-        let Some(most) = self.ramp.allowance(route.proven) else { return false };
+        let Some(most) = self.ramp.allowance(route.progress()) else { return false };
         let chosen = sorted.send.iter().filter(|one| one.to == to).count() as u64;
         route.consumption.sent() + chosen >= most
     }
 
-    /// Decides whether a message is meant. Returns the destination that the plan has for it.
-    fn select(
-        &mut self,
-        message: &Message,
-        fingerprint: &str,
-        now: Timestamp,
-    ) -> Result<Option<String>, LeftOut> {
+    /// Decides whether a message is meant: also one that an earlier run has archived, to send it. Returns the
+    /// destination that the plan has for it.
+    fn select(&mut self, message: &Message, fingerprint: &str) -> Result<Option<String>, LeftOut> {
         let Some(plan) = &self.plan else {
-            let judged = self.selection.judge(message, fingerprint, now);
+            let judged = match self.selection.judge(message, fingerprint, self.chosen_at) {
+                Err(LeftOut::NotSelected) if self.interrupted.contains(&id_hash(&message.id)) => {
+                    match self.selection.is_blocked(message, fingerprint) {
+                        true => Err(LeftOut::Blocked),
+                        false => Ok(()),
+                    }
+                }
+                judged => judged,
+            };
             if judged == Err(LeftOut::Blocked) {
                 self.selection.learn_blocked(message, fingerprint);
             }

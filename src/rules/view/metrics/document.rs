@@ -66,6 +66,9 @@ pub struct CountedRedrive {
     pub moved: u64,
     pub returned: u64,
     pub parked: u64,
+    /// Whether it has come to its end: later ones are those of verifications.
+    #[serde(default)]
+    pub is_ended: bool,
 }
 
 /// The moments of an incident that a step is measured by.

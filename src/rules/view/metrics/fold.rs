@@ -201,18 +201,20 @@ fn take_investigation(
 /// Takes the end of a move. Returns whether it is one.
 fn take_move(metrics: &mut Metrics, context: &EventContext<'_>, payload: &AnyPayload) -> bool {
     let outcome = |is_whole: bool| if is_whole { "completed" } else { "partly" };
+    let mut is_news = true;
     let (kind, outcome, messages) = match payload {
         AnyPayload::RedriveCompleted(data) => {
+            is_news = metrics.redrives.get(&data.redrive).is_none_or(|known| !known.is_ended);
             let (id, at) = (data.redrive.as_str(), context.at);
             let (moved, returned, parked) = (data.moved, data.returned, data.parked);
-            let told = CountedRedrive { at, moved, returned, parked };
+            let told = CountedRedrive { at, moved, returned, parked, is_ended: true };
             let moved = count_redrive(metrics, id, told);
             let is_verified = data.verified != Some(false);
             ("redrive", if is_verified { "completed" } else { "unverified" }, moved)
         }
         AnyPayload::RedriveAborted(data) => {
             let (moved, returned, at) = (data.moved, data.returned, context.at);
-            let told = CountedRedrive { at, moved, returned, parked: 0 };
+            let told = CountedRedrive { at, moved, returned, parked: 0, is_ended: false };
             ("redrive", "aborted", count_redrive(metrics, &data.redrive, told))
         }
         AnyPayload::PurgeCompleted(data) => {
@@ -226,7 +228,7 @@ fn take_move(metrics: &mut Metrics, context: &EventContext<'_>, payload: &AnyPay
         }
         _ => return false,
     };
-    metrics.add(Metric::Moves, &[kind, outcome], 1);
+    metrics.add(Metric::Moves, &[kind, outcome], u64::from(is_news));
     metrics.add(Metric::MovedMessages, &[kind], messages);
     true
 }
@@ -243,6 +245,7 @@ fn count_redrive(metrics: &mut Metrics, id: &str, told: CountedRedrive) -> u64 {
         moved: told.moved.max(known.moved),
         returned: told.returned.max(known.returned),
         parked: told.parked.max(known.parked),
+        is_ended: told.is_ended || known.is_ended,
     };
     metrics.redrives.insert(id.to_owned(), sum);
     if metrics.redrives.len() > REDRIVES_MAX {

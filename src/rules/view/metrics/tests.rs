@@ -216,6 +216,9 @@ fn move_events_count_by_kind_and_outcome() {
         line("a", 1, redrive("x", Some(true))),
         line("b", 2, redrive("y", Some(false))),
         line("c", 3, redrive("z", None)),
+        // A later verification.
+        line("d", 4, redrive("x", Some(true))),
+        line("e", 5, redrive("y", Some(true))),
     ]);
     assert_samples(
         &metrics,
