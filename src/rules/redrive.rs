@@ -16,6 +16,7 @@
 //! - [`breaker`]: when dead letters that arrive stop a redrive.
 //! - [`consumption`]: whether what was sent was consumed, by the counts of a destination.
 //! - [`verification`]: how long returns are looked for, and what the end is.
+//! - [`retention`]: until when messages are kept, which have to be seen to be consumed before.
 //! - [`parking`]: which message has died too often to be sent again.
 //! - [`due`]: which fixes are live, so that their messages may go home without a person.
 
@@ -36,6 +37,7 @@ pub mod purge;
 pub mod ramp;
 pub mod rate;
 pub mod restoring;
+pub mod retention;
 pub mod reverify;
 pub mod selection;
 pub mod sweep;

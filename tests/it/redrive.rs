@@ -14,6 +14,7 @@ mod plan;
 mod refusals;
 mod restore;
 mod resume;
+mod retention;
 mod service;
 mod sources;
 mod unknown;

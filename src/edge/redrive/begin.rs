@@ -230,7 +230,7 @@ impl Redriver {
         let (mut state, archive, archive_state) = match interrupted {
             Some(Interrupted { state, archive }) => {
                 let read = ArchiveReader::state(&archive)?;
-                self.add_sent_before(&mut source, &archive, &state.baselines)?;
+                self.add_sent_before(&mut source, &archive, &state)?;
                 let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)
             }

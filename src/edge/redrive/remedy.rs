@@ -30,6 +30,11 @@ impl MoveStop {
                 "allow this program to read '{}'; then {resume}, or with --canary 0 without that knowledge",
                 safe(queue)
             ),
+            // Nothing that is seen from now on proves it.
+            MoveStop::NotConsumed(VerificationState::Forgotten(_)) => {
+                "find out whether those that were sent were consumed, which the archive has; then begin anew"
+                    .to_owned()
+            }
             MoveStop::Forgets { .. } => {
                 format!("raise its MessageRetentionPeriod, or give a shorter --wait; then {resume}")
             }

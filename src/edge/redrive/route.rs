@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::edge::aws::Sqs;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, Counts, ReadError};
 use crate::rules::redrive::consumption::Consumption;
 use crate::rules::redrive::ramp::DestinationProgress;
 use crate::rules::redrive::verification::DestinationSettings;
+use crate::time::Timestamp;
 
 /// The size that a queue accepts when it does not say it, in bytes.
 const SIZE_MAX: u64 = 1_048_576;
@@ -26,6 +28,8 @@ pub(super) struct MoveRoute {
     pub(super) retention: Option<Duration>,
     /// The moment of the last send to it, on the clock that nobody sets.
     pub(super) sent_at: Option<Instant>,
+    /// The moment from which it may have deleted messages that were sent and not proven.
+    pub(super) kept_until: Option<Instant>,
     /// The ARN of the queue that its messages go to when they die.
     pub(super) dies_into: Option<String>,
     pub(super) consumption: Consumption,
@@ -37,6 +41,25 @@ impl MoveRoute {
     /// Returns how far it has come through the steps.
     pub(super) fn progress(&self) -> DestinationProgress {
         DestinationProgress { sent: self.consumption.sent(), proven: self.proven }
+    }
+
+    /// Adds messages that were sent, by requests of which the first began at `begun`.
+    pub(super) fn add_sent(&mut self, count: u64, begun: Instant) {
+        self.consumption.add_sent(count);
+        self.sent_at = Some(clock::tick());
+        let kept_until = self.retention.map(|retention| begun + retention);
+        self.kept_until = self.kept_until.or(kept_until);
+    }
+
+    /// Notes that what was sent was seen to be consumed, and to stay gone.
+    pub(super) fn prove(&mut self) {
+        self.proven = self.consumption.sent();
+        self.kept_until = None;
+    }
+
+    /// Whether it may have deleted what was sent and is not proven.
+    pub(super) fn may_have_deleted(&self) -> bool {
+        self.kept_until.is_some_and(|until| clock::tick() >= until)
     }
 }
 
@@ -60,6 +83,16 @@ impl MoveRoutes {
         };
         let url = sqs.look_up(scope, &address)?.queue.url;
         self.add_url(sqs, scope, arn, url)
+    }
+
+    /// Records until when each destination keeps what is not proven, where that is not recorded.
+    pub(super) fn record_kept_until(&self, known: &mut BTreeMap<String, Timestamp>) {
+        for (to, route) in &self.0 {
+            if let Some(until) = route.kept_until.filter(|_| !known.contains_key(to)) {
+                let left = until.saturating_duration_since(clock::tick());
+                known.insert(to.clone(), clock::now().plus(left));
+            }
+        }
     }
 
     /// Adds a queue by its URL.
@@ -90,6 +123,7 @@ impl MoveRoutes {
             settings,
             size_max: limits.size_max.unwrap_or(SIZE_MAX),
             sent_at: None,
+            kept_until: None,
             retention: attributes.retention_s.map(Duration::from_secs),
             consumption: match attributes.redrive {
                 Some(_) => Consumption::of_counts(counts),
