@@ -9,6 +9,7 @@ mod begin;
 mod blocked;
 mod command_line;
 mod end;
+mod interrupted;
 mod look;
 mod look_up;
 mod mover;

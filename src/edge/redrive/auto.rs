@@ -7,13 +7,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::interrupted::whole_archive;
 use super::stop::MoveStop;
 use super::{RedriveRequest, Redriver};
 use crate::args::Given;
 use crate::clock;
 use crate::config::{QueueRule, Settings, Switches};
 use crate::document::Keys;
-use crate::edge::archive::{ArchiveReader, is_move_running};
+use crate::edge::archive::is_move_running;
 use crate::edge::filter_child::{self, ChildCommand, FilterChild, TICK};
 use crate::error::Error;
 use crate::event::{Event, Head, Queue, RedriveAborted, Type};
@@ -312,7 +313,7 @@ impl Redriver {
     fn tell_killed(&self, killed: &Move, out: &mut Output) -> Result<bool, Error> {
         let Some(_lock) = self.archives.lock(&killed.queue.arn)? else { return Ok(false) };
         let archive = killed.archive.as_deref().map(Path::new);
-        let (state, is_read) = match archive.map(ArchiveReader::state) {
+        let (state, is_read) = match archive.map(|path| whole_archive(killed, path)) {
             Some(Ok(state)) => (state, true),
             Some(Err(_)) => (ArchiveState::default(), false),
             None => (ArchiveState::default(), true),

@@ -1,10 +1,11 @@
 //! The begin of a redrive: lock, archive, record, first event.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::apply::{Pace, RedriveRun};
 use super::command_line::ApplyInput;
+use super::interrupted::{self, Interrupted};
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
@@ -20,9 +21,10 @@ use crate::edge::move_record::{head_of, new_move, refuse_task, running_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{Queue, RedriveStarted};
+use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::breaker::Breaker;
-use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Ramp, Redrives};
+use crate::rules::redrive::document::{Move, MoveKind, Ramp, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::purge;
@@ -30,16 +32,9 @@ use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::wire::Output;
-use crate::{log, text};
 
 /// The work in the words of an error.
 const MOVE: &str = "move messages of queue";
-
-/// A redrive that an earlier run has begun.
-pub(super) struct Interrupted {
-    state: Move,
-    archive: PathBuf,
-}
 
 impl Redriver {
     /// Redrives messages. Returns whether a part of it failed.
@@ -86,35 +81,6 @@ impl Redriver {
         let Some(session) = request.session.as_deref() else { return Ok(false) };
         let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
         Ok(all.of_queue(&queue.arn).any(|one| one.session.as_deref() == Some(session)))
-    }
-
-    /// Fails where an interrupted redrive of the queue has messages whose end it does not know: to begin
-    /// anew would send them a second time, and list none.
-    pub(super) fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
-        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
-        let Some(open) = all.interrupted_redrive(&queue.arn) else { return Ok(()) };
-        let Some(archive) = open.archive.as_deref().map(Path::new) else { return Ok(()) };
-        let failed = |why| Err(Error::failed("redrive queue", &queue.name, why));
-        let unsettled = match ArchiveReader::state(archive) {
-            Ok(state) => state.unsettled(),
-            Err(error) => {
-                return failed(format!(
-                    "redrive {id} was interrupted, and its archive tells what it has sent: {error}; when \
-                     that can be read, 'dlq-redrive apply --resume {id}' goes on with it; --force begins \
-                     anew, which may send messages twice",
-                    id = open.id,
-                ));
-            }
-        };
-        if unsettled == 0 {
-            return Ok(());
-        }
-        failed(format!(
-            "redrive {id} was interrupted with {messages} whose end is not known: 'dlq-redrive apply \
-             --resume {id}' goes on with it; --force begins anew, which may send them twice",
-            id = open.id,
-            messages = text::count(unsettled, "message"),
-        ))
     }
 
     /// Goes on with an interrupted redrive.
@@ -189,28 +155,6 @@ impl Redriver {
             .ok_or_else(|| Error::failed(MOVE, &queue.name, running_move(&self.store, &queue.arn)))
     }
 
-    /// Finds a redrive that has not ended, by the beginning of its id.
-    fn interrupted(&self, id: &str) -> Result<Interrupted, Error> {
-        let failed = |why: &str| Error::failed("resume redrive", id, why);
-        let all: Redrives = self.store.read(&Keys::none().with_all(Redrives::MOVE))?;
-        let mut found = all.starting_with(id);
-        let state = match (found.next(), found.next()) {
-            (Some(one), None) => one.clone(),
-            (None, _) => return Err(failed("no move has this id")),
-            (Some(_), Some(_)) => return Err(failed("several moves have an id that begins so")),
-        };
-        if state.kind != MoveKind::Redrive {
-            return Err(failed("it is not a redrive"));
-        }
-        if matches!(state.outcome, Some(MoveOutcome::Completed | MoveOutcome::Unverified)) {
-            return Err(failed(
-                "it has ended: 'dlq-redrive verify' watches it, 'apply' begins anew",
-            ));
-        }
-        let archive = state.archive.clone().ok_or_else(|| failed("it has no archive"))?;
-        Ok(Interrupted { state, archive: archive.into() })
-    }
-
     fn run(
         &self,
         mut source: MoveSource,
@@ -229,7 +173,7 @@ impl Redriver {
         let is_resumed = interrupted.is_some();
         let (mut state, archive, archive_state) = match interrupted {
             Some(Interrupted { state, archive }) => {
-                let read = ArchiveReader::state(&archive)?;
+                let read = interrupted::archive_to_resume(&state, &archive)?;
                 self.add_sent_before(&mut source, &archive, &state)?;
                 let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)

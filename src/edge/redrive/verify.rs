@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apply::{Pace, RedriveRun};
+use super::interrupted::whole_archive;
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::record::RedriveRecord;
@@ -49,7 +50,8 @@ impl Redriver {
         // As it is now that no other run writes it.
         let state = self.redrive_of(&state.id)?;
         let signals = StopSignals::listening()?;
-        let archive_state = ArchiveReader::state(Path::new(&path))?;
+        let archive_state =
+            whole_archive(&state, Path::new(&path)).map_err(|error| refused(error.to_string()))?;
         let right =
             reverify::judge(&state, archive_state.count(|one| one.is_sent)).map_err(refused)?;
         let archive = (self.archives.resume(Path::new(&path))?, archive_state);
