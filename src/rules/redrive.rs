@@ -5,6 +5,7 @@
 //! - [`id_set`]: many ids in little memory.
 //! - [`document`]: `redrives.json`, which has every move before it begins.
 //! - [`purge`]: what may be purged, and in which words that is asked and told.
+//! - [`options`]: what becomes of each option when a redrive goes on.
 //! - [`selection`]: which messages of a queue are meant.
 //! - [`sweep`]: what it costs to receive every message of a queue.
 //! - [`destination`]: to which queue a message may go.
@@ -30,6 +31,7 @@ pub mod destination;
 pub mod document;
 pub mod due;
 pub mod id_set;
+pub mod options;
 pub mod parking;
 pub mod plan;
 pub mod progress;

@@ -101,10 +101,10 @@ impl Redriver {
             };
             return Err(Error::failed("resume redrive", &interrupted.state.id, why));
         }
-        let mut request = request.clone();
-        request
-            .set_words(interrupted.state.selection.clone())
-            .map_err(|why| Error::failed("resume redrive", id, why))?;
+        let going_on = request.going_on(&interrupted.state);
+        let failed = |why| Error::failed("resume redrive", id, why);
+        let mut request = going_on.map_err(failed)?;
+        request.set_words(interrupted.state.selection.clone()).map_err(failed)?;
         self.block(&mut request)?;
         request.incident.clone_from(&interrupted.state.incident);
         let url = interrupted.state.queue.url.clone();
@@ -180,8 +180,8 @@ impl Redriver {
             }
             None => self.first(&source, request, hash, planned)?,
         };
-        let ramp = request.ramp.or(state.ramp).unwrap_or_default();
-        state.ramp = Some(ramp);
+        let ramp = request.ramp;
+        state.options.clone_from(&request.options);
         let recorded = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
         let (id, queue) = (state.id.clone(), source.target.queue.clone());
         let chains = self.chains(&queue.arn, archive.path())?;

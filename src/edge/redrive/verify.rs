@@ -44,7 +44,8 @@ impl Redriver {
             reverify::judge(&state, 0).map_err(refused)?;
             return Ok(false);
         };
-        let mut source = self.source(&state.queue.url, request)?;
+        let request = request.going_on(&state).map_err(refused)?;
+        let mut source = self.source(&state.queue.url, &request)?;
         self.add_sent_before(&mut source, Path::new(&path), &state)?;
         let _lock = self.lock(&mut source)?;
         // As it is now that no other run writes it.
@@ -67,7 +68,7 @@ impl Redriver {
         watch.breaker = Breaker::late(source.attributes.counts.depth());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
-            ramp: request.ramp.unwrap_or_default(),
+            ramp: request.ramp,
             limit: None,
             bound: u64::MAX,
             rate: None,

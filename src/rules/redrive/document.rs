@@ -61,7 +61,7 @@ words! {
 }
 
 /// The number of messages of the first steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ramp {
     /// Zero: no canary, and no ramp either.
     pub canary: u64,
@@ -127,8 +127,6 @@ pub struct Move {
     pub baselines: BTreeMap<String, u64>,
     /// The moment before the first send, by the clock of SQS; null until then.
     pub sent_from: Option<Timestamp>,
-    /// The numbers of messages of the first steps; null in the record of an older version.
-    pub ramp: Option<Ramp>,
     /// The messages of each destination, by ARN, that were seen to be consumed, and to stay gone, at the end of
     /// a step.
     pub proven: BTreeMap<String, u64>,
@@ -143,6 +141,8 @@ pub struct Move {
     pub plan: Option<String>,
     /// The words of the command line about the messages, so that an interrupted redrive can go on with them.
     pub selection: Vec<String>,
+    /// The other words of it that hold until they are given again.
+    pub options: Vec<String>,
     /// The begin of the newest task by which SQS had moved messages out of the queue before this one.
     pub task_before: Option<Timestamp>,
     /// The process, for people.

@@ -1,5 +1,7 @@
 //! `--resume`: what it looks at before it sends anything.
 
+use dlq::programs::REDRIVE;
+use dlq::rules::redrive::options::OPTIONS;
 use serde_json::json;
 
 use super::{bodies, bodies_of, create_pair, die, drain, last_move, let_die, redrive};
@@ -152,4 +154,56 @@ fn copies_of_what_an_earlier_run_has_sent_are_returns() {
         assert_eq!((output.code, &aborted["reason"]), (1, &json!("returned")), "{verb}");
         assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (0, 5), "{verb}: {}", output.stderr);
     }
+}
+
+/// An option that has no use in the table would be forgotten by a later run.
+#[test]
+fn each_option_of_the_program_has_its_use() {
+    let mut known: Vec<&str> = OPTIONS.iter().map(|(name, _)| *name).collect();
+    let mut all: Vec<&str> = REDRIVE.options.iter().map(|opt| opt.long).collect();
+    known.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(known, all);
+}
+
+/// What the first command line has said holds until it is said again.
+#[test]
+fn options_of_the_begin_hold_each_until_it_is_given_again() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-options", &server.url);
+    let options =
+        ["--canary", "2", "--ramp", "3", "--rate", "50", "--batch-window", "1s", "--force"];
+    redrive(&bench, &[&["apply"], &SHORT[..], &options, &["orders-dlq"]].concat())
+        .single("redrive.aborted");
+    let words = |canary: &str, wait: &str| {
+        let mut all =
+            ["force=true", canary, "ramp=3", "rate=50", wait, "batch-window=1s", "hold=1s"];
+        all.sort_unstable();
+        json!(all)
+    };
+    let recorded = || {
+        let mut all: Vec<String> =
+            serde_json::from_value(last_move(&bench)["options"].clone()).unwrap();
+        all.sort_unstable();
+        json!(all)
+    };
+    assert_eq!(recorded(), words("canary=2", "wait=1s"));
+    let id = last_id(&bench);
+    let rows = [
+        (&[][..], words("canary=2", "wait=1s")),
+        (&["--canary", "1"][..], words("canary=1", "wait=1s")),
+        (&["--wait", "2s"][..], words("canary=1", "wait=2s")),
+    ];
+    for (given, expected) in rows {
+        let resumed = redrive(&bench, &[&["apply"], given, &["--resume", &id]].concat());
+        let aborted = &resumed.single("redrive.aborted")["data"];
+        assert_eq!(aborted["reason"], "not_consumed", "{}", resumed.stderr);
+        assert_eq!(recorded(), expected, "{given:?}");
+        let canary = &resumed.single("redrive.started")["data"]["canary"];
+        assert!(expected.to_string().contains(&format!("canary={canary}")), "{given:?}");
+    }
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (2, 3));
 }
