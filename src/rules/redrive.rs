@@ -5,6 +5,7 @@
 //! - [`id_set`]: many ids in little memory.
 //! - [`document`]: `redrives.json`, which has every move before it begins.
 //! - [`purge`]: what may be purged, and in which words that is asked and told.
+//! - [`newer`]: what newer redrives of a queue show about one that goes on.
 //! - [`options`]: what becomes of each option when a redrive goes on.
 //! - [`selection`]: which messages of a queue are meant.
 //! - [`sweep`]: what it costs to receive every message of a queue.
@@ -31,6 +32,7 @@ pub mod destination;
 pub mod document;
 pub mod due;
 pub mod id_set;
+pub mod newer;
 pub mod options;
 pub mod parking;
 pub mod plan;

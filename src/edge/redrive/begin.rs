@@ -92,6 +92,7 @@ impl Redriver {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let interrupted = self.interrupted(id)?;
+        self.check_newer(&interrupted.state, request.force)?;
         let plan = plan.map(plan_file::read).transpose()?;
         let recorded = &interrupted.state.plan;
         if plan.as_ref().map(|plan| &plan.hash) != recorded.as_ref() {

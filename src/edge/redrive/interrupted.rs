@@ -7,9 +7,11 @@ use crate::document::Keys;
 use crate::edge::archive::ArchiveReader;
 use crate::error::Error;
 use crate::event::Queue;
+use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
+use crate::rules::redrive::newer::{self, NewerRedrives};
 use crate::rules::redrive::progress::ArchiveState;
-use crate::text;
+use crate::{log, text};
 
 /// A redrive that an earlier run has begun.
 pub(super) struct Interrupted {
@@ -66,6 +68,33 @@ impl Redriver {
             id = open.id,
             messages = text::count(unsettled, "message"),
         ))
+    }
+
+    /// Refuses to go on with a redrive, unless it is forced, when a newer one of the queue has shown that the
+    /// cause is not gone; names any other newer one.
+    pub(super) fn check_newer(&self, state: &Move, is_forced: bool) -> Result<(), Error> {
+        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &state.queue.arn))?;
+        match newer::judge(&all, state) {
+            NewerRedrives::None => Ok(()),
+            NewerRedrives::Returned(newer) if !is_forced => Err(Error::failed(
+                "resume redrive",
+                &state.id,
+                format!(
+                    "redrive {} of its queue is newer, and {}: look for the cause; --force goes on all the same",
+                    newer.id,
+                    Trip::Returned(newer.returned)
+                ),
+            )),
+            NewerRedrives::Begun(newer) | NewerRedrives::Returned(newer) => {
+                log::warn(&format!(
+                    "redrive {} of queue '{}' is newer than the one that goes on, and has moved {}",
+                    newer.id,
+                    text::safe(&state.queue.name),
+                    text::count(newer.moved, "message")
+                ));
+                Ok(())
+            }
+        }
     }
 
     /// Finds a redrive that has not ended, by the beginning of its id.

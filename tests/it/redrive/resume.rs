@@ -207,3 +207,32 @@ fn options_of_the_begin_hold_each_until_it_is_given_again() {
     }
     assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (2, 3));
 }
+
+/// What a newer redrive has seen holds for the older one, too.
+#[test]
+fn return_in_a_newer_redrive_holds_the_older_one() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-older", &server.url);
+    let begin = [&["apply"], &SHORT[..], &["orders-dlq"]].concat();
+    redrive(&bench, &begin).single("redrive.aborted");
+    let older = last_id(&bench);
+    // Somebody empties the destination; what is sent after that dies.
+    drain(&mut sqs, &source);
+    let consumer = Consumer::start(&server, &source, Mode::Fails);
+    let newer = redrive(&bench, &["apply", "--wait", "5s", "--hold", "1s", "orders-dlq"]);
+    assert_eq!(newer.single("redrive.aborted")["data"]["reason"], "returned", "{}", newer.stderr);
+    drop(consumer);
+    let sent = sqs.depth(&source) + sqs.depth(&dlq);
+    let resume = [&["apply"], &SHORT[..], &["--resume", &older]].concat();
+    let held = redrive(&bench, &resume);
+    let told = format!("redrive {} of its queue is newer, and at least 1 message", last_id(&bench));
+    assert!(held.code == 1 && held.stderr.contains(&told), "{}", held.stderr);
+    assert!(held.events_of("redrive.started").is_empty(), "nothing begins");
+    assert_eq!((sqs.depth(&source) + sqs.depth(&dlq), sent), (4, 4));
+    let forced = redrive(&bench, &[&resume[..], &["--force"]].concat());
+    assert_eq!(forced.events_of("redrive.started").len(), 1, "{}", forced.stderr);
+    assert!(forced.stderr.contains("is newer than the one that goes on"), "{}", forced.stderr);
+}
