@@ -12,7 +12,7 @@ use super::plan_file::{self, PlanFile};
 use super::record::RedriveRecord;
 use super::verify::sent_contents;
 use super::watch::RedriveWatch;
-use super::{RedriveRequest, Redriver};
+use super::{RedriveRequest, Redriver, remedy};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
@@ -109,7 +109,9 @@ impl Redriver {
         self.block(&mut request)?;
         request.incident.clone_from(&interrupted.state.incident);
         let url = interrupted.state.queue.url.clone();
-        let mut source = self.source(&url, &request)?;
+        let found = self.source(&url, &request);
+        let mut source =
+            found.map_err(|error| remedy::not_found_again(error, id, request.to.as_deref()))?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);

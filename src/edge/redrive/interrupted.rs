@@ -11,6 +11,7 @@ use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::newer::{self, NewerRedrives};
 use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::reverify;
 use crate::{log, text};
 
 /// A redrive that an earlier run has begun.
@@ -63,10 +64,11 @@ impl Redriver {
             return Ok(());
         }
         failed(format!(
-            "redrive {id} was interrupted with {messages} whose end is not known: 'dlq-redrive apply \
-             --resume {id}' goes on with it; --force begins anew, which may send them twice",
-            id = open.id,
-            messages = text::count(unsettled, "message"),
+            "redrive {} was interrupted with {} whose end is not known: {}; --force begins anew, which may \
+             send them twice",
+            open.id,
+            text::count(unsettled, "message"),
+            reverify::go_on(open),
         ))
     }
 

@@ -1,9 +1,30 @@
 //! The remedies of a redrive that has stopped.
 
 use super::stop::{MoveStop, UnseenMessages};
+use crate::error::Error;
+use crate::rules::queue::reading::ReadError;
 use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::verification::VerificationState;
 use crate::text::safe;
+
+/// The remedy for a destination that is gone, as a clause. A redrive goes on with the destination that it
+/// was begun with.
+const ELSEWHERE: &str = "begin anew, with --to and another queue";
+
+/// Returns why a redrive cannot go on, to a destination that its first command line has given, if it has.
+pub(super) fn not_found_again(error: Error, id: &str, to: Option<&str>) -> Error {
+    let Some(to) = to else { return error };
+    let why = format!("{error}; if '{}' is gone, {ELSEWHERE}", safe(to));
+    Error::failed("resume redrive", id, why)
+}
+
+/// Returns why a destination of an earlier run cannot be read, and what a person can do.
+pub(super) fn unreadable_destination(error: &ReadError) -> String {
+    match error {
+        ReadError::Missing => format!("{error}; {ELSEWHERE}, unless access to it comes back"),
+        other => other.to_string(),
+    }
+}
 
 impl MoveStop {
     /// Returns what a person can do, as a clause. A redrive `of_a_plan` goes on with the same plan.
@@ -19,6 +40,10 @@ impl MoveStop {
             MoveStop::Refused { .. } => {
                 "begin anew, with a plan as it was printed, or with --to and another queue"
                     .to_owned()
+            }
+            MoveStop::Destination { error: ReadError::Missing, .. }
+            | MoveStop::NotSent { error: ReadError::Missing, .. } => {
+                format!("{ELSEWHERE}; if access to it comes back, {resume}")
             }
             MoveStop::FewReceives { .. } => {
                 format!("raise the maxReceiveCount of its redrive policy; then {resume}")

@@ -8,6 +8,7 @@ use super::interrupted::whole_archive;
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::record::RedriveRecord;
+use super::remedy::unreadable_destination;
 use super::stop::MoveStop;
 use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver};
@@ -104,7 +105,9 @@ impl Redriver {
     ) -> Result<(), Error> {
         for (to, SentTimes { count, unproven, last }) in sent_by_queue(archive, &state.proven)? {
             let added = source.routes.add(self.sqs(), source.target.scope, &to);
-            added.map_err(|error| Error::failed("read destination", &to, error))?;
+            let failed =
+                |error| Error::failed("read destination", &to, unreadable_destination(&error));
+            added.map_err(failed)?;
             if let Some(route) = source.routes.0.get_mut(&to) {
                 let (recorded, depth) =
                     (state.baselines.get(&to).copied(), route.consumption.before());
