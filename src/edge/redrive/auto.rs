@@ -23,6 +23,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::document::PullRequests;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::due::{self, DueRedrive, QueueOfCause};
+use crate::rules::redrive::options;
 use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::reverify;
 use crate::store::Store;
@@ -273,7 +274,7 @@ impl Redriver {
             let input = super::ApplyInput::Queue(queue.url.clone());
             failed |= failed_in_part(self.apply(&input, &request, out))?;
             if self.has_stopped(&due.session, queue)? {
-                self.tell_waiting(due, at);
+                self.tell_waiting(due, at, &request.options);
                 return Ok(true);
             }
         }
@@ -291,7 +292,7 @@ impl Redriver {
     }
 
     /// Warns of the queues with the same cause behind one whose redrive has stopped.
-    fn tell_waiting(&self, due: &DueRedrive, stopped: usize) {
+    fn tell_waiting(&self, due: &DueRedrive, stopped: usize, options: &[String]) {
         let (name, rest) = (&due.queues[stopped].queue.name, &due.queues[stopped + 1..]);
         if rest.is_empty() {
             return;
@@ -299,12 +300,13 @@ impl Redriver {
         let names = quoted_names(rest.iter().map(|one| one.queue.name.as_str()));
         log::warn(&format!(
             "{} with the same cause {} not redriven, because the redrive of queue '{}' has not come to its end: \
-             {}; they follow when '--resume' has completed it, or 'dlq-redrive apply --fingerprint {} QUEUE' \
+             {}; they follow when '--resume' has completed it, or 'dlq-redrive apply{} --fingerprint {} QUEUE' \
              moves one of them",
             text::count(rest.len() as u64, "queue"),
             if rest.len() == 1 { "is" } else { "are" },
             text::safe(name),
             names,
+            options::place(options),
             text::safe(&due.fingerprint),
         ));
     }
@@ -320,7 +322,7 @@ impl Redriver {
         };
         let moved = killed.moved.max(state.count(|one| one.is_sent && one.is_deleted));
         let unsettled = state.unsettled();
-        let remedy = MoveStop::Interrupted.remedy(&killed.id, killed.plan.is_some());
+        let remedy = MoveStop::Interrupted.remedy(killed);
         let detail = format!(
             "its process was killed, {} not known; {remedy}",
             match unsettled {

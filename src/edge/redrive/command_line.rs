@@ -169,7 +169,8 @@ impl RedriveRequest {
     pub fn read(given: &Given) -> Result<Self, Error> {
         let mut request =
             RedriveRequest { reason: given.text("reason"), ..RedriveRequest::default() };
-        request.set_pace(&[], &given.words(names(OptionUse::Pace))).map_err(Error::Usage)?;
+        let lasting = names(OptionUse::Pace).chain(names(OptionUse::Place));
+        request.set_pace(&[], &given.words(lasting)).map_err(Error::Usage)?;
         if request.hold.is_some_and(|hold| hold > HOLD_MAX) {
             let why = "option '--hold': SQS hides a message for 12 hours at most";
             return Err(Error::Usage(why.into()));

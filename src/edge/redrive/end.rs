@@ -76,8 +76,8 @@ impl RedriveRun<'_, '_> {
             }
             (Err(stop), _) => {
                 log::warn(&format!(
-                    "the verification of redrive {id} has stopped: {stop}; 'dlq-redrive verify {id}' \
-                     begins it again"
+                    "the verification of redrive {id} has stopped: {stop}; '{}' begins it again",
+                    reverify::verify_command(state)
                 ));
                 Ok(true)
             }
@@ -149,7 +149,7 @@ impl RedriveRun<'_, '_> {
             None => state.messages.map(|all| all.saturating_sub(self.mover.counts.sent)),
         };
         let detail = stop.to_string();
-        let remedy = stop.remedy(&state.id, state.plan.is_some());
+        let remedy = stop.remedy(state);
         state.remedy = Some(remedy.clone());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",

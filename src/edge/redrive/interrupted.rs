@@ -54,8 +54,9 @@ impl Redriver {
             Err(error) => {
                 return failed(format!(
                     "redrive {id} was interrupted, and its archive tells what it has sent: {error}; when \
-                     that can be read, 'dlq-redrive apply --resume {id}' goes on with it; --force begins \
-                     anew, which may send messages twice",
+                     that can be read, '{}' goes on with it; --force begins anew, which may send messages \
+                     twice",
+                    reverify::resume_command(open),
                     id = open.id,
                 ));
             }
@@ -113,9 +114,10 @@ impl Redriver {
             return Err(failed("it is not a redrive"));
         }
         if matches!(state.outcome, Some(MoveOutcome::Completed | MoveOutcome::Unverified)) {
-            return Err(failed(
-                "it has ended: 'dlq-redrive verify' watches it, 'apply' begins anew",
-            ));
+            let verify = reverify::verify_command(&state);
+            return Err(failed(&format!(
+                "it has ended: '{verify}' watches it, 'apply' begins anew"
+            )));
         }
         let archive = state.archive.clone().ok_or_else(|| failed("it has no archive"))?;
         Ok(Interrupted { state, archive: archive.into() })

@@ -44,9 +44,10 @@ impl RedriveRun<'_, '_> {
         if state.parked > 0 {
             log::warn(&format!(
                 "{} of queue '{}' died again after two redrives, and are now in the archive only; after a fix: \
-                 dlq-redrive restore {}",
+                 dlq-redrive restore{} {}",
                 crate::text::count(state.parked, "message"),
                 state.queue.name,
+                crate::rules::redrive::options::place(&state.options),
                 crate::shell::quote(&crate::text::safe(
                     state.archive.as_deref().unwrap_or_default()
                 )),

@@ -4,6 +4,8 @@ use super::stop::{MoveStop, UnseenMessages};
 use crate::error::Error;
 use crate::rules::queue::reading::ReadError;
 use crate::rules::redrive::breaker::Trip;
+use crate::rules::redrive::document::Move;
+use crate::rules::redrive::reverify;
 use crate::rules::redrive::verification::VerificationState;
 use crate::text::safe;
 
@@ -27,10 +29,9 @@ pub(super) fn unreadable_destination(error: &ReadError) -> String {
 }
 
 impl MoveStop {
-    /// Returns what a person can do, as a clause. A redrive `of_a_plan` goes on with the same plan.
-    pub(super) fn remedy(&self, id: &str, of_a_plan: bool) -> String {
-        let plan = if of_a_plan { " PLAN" } else { "" };
-        let resume = format!("'dlq-redrive apply --resume {id}{plan}' goes on with it");
+    /// Returns what a person can do about a redrive, as a clause.
+    pub(super) fn remedy(&self, state: &Move) -> String {
+        let resume = format!("'{}' goes on with it", reverify::resume_command(state));
         match self {
             // Its own messages are dead again: only another redrive takes them.
             MoveStop::Tripped(Trip::Returned(_)) => {

@@ -7,21 +7,25 @@
 use std::time::Duration;
 
 use super::document::Ramp;
+use crate::shell;
+use crate::text::safe;
 use crate::time;
 
 /// The use of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionUse {
-    /// It chooses messages, and is recorded with the selection.
+    /// Choice of messages, which is recorded with the selection.
     Choice,
-    /// It says how a redrive goes, also in later runs.
+    /// Pace of a redrive, also in later runs.
     Pace,
-    /// It is of its own command line, or has a field of the record.
+    /// Place to ask, which the commands that are printed about the redrive have.
+    Place,
+    /// Option of its own command line, or one that has a field of the record.
     Other,
 }
 
-/// The options of the program.
-pub static OPTIONS: [(&str, OptionUse); 25] = [
+/// The options of the program, and the configuration.
+pub static OPTIONS: [(&str, OptionUse); 26] = [
     ("fingerprint", OptionUse::Choice),
     ("id", OptionUse::Choice),
     ("match", OptionUse::Choice),
@@ -43,9 +47,10 @@ pub static OPTIONS: [(&str, OptionUse); 25] = [
     ("native", OptionUse::Other),
     ("auto", OptionUse::Other),
     ("due", OptionUse::Other),
-    ("profile", OptionUse::Other),
-    ("region", OptionUse::Other),
-    ("endpoint-url", OptionUse::Other),
+    ("config", OptionUse::Place),
+    ("profile", OptionUse::Place),
+    ("region", OptionUse::Place),
+    ("endpoint-url", OptionUse::Place),
     ("dry-run", OptionUse::Other),
 ];
 
@@ -64,6 +69,17 @@ pub fn merge(recorded: &[String], given: &[String]) -> Vec<String> {
 
 fn name(word: &str) -> &str {
     word.split('=').next().unwrap_or_default()
+}
+
+fn is_place(word: &str) -> bool {
+    names(OptionUse::Place).any(|one| one == name(word))
+}
+
+/// Returns the options of some words that say where to ask, as a shell reads them behind a command.
+pub fn place(words: &[String]) -> String {
+    let places = words.iter().filter(|word| is_place(word));
+    let pairs = places.filter_map(|word| word.split_once('='));
+    pairs.map(|(name, value)| format!(" --{name} {}", shell::quote(&safe(value)))).collect()
 }
 
 /// The options about the pace.
@@ -96,6 +112,7 @@ impl PaceOptions {
                 "wait" => read.wait = Some(span()?),
                 "batch-window" => read.batch_window = Some(span()?),
                 "hold" => read.hold = Some(span()?),
+                _ if is_place(word) => {}
                 _ => return Err(format!("'{name}' is no option of the pace")),
             }
         }
@@ -143,6 +160,23 @@ mod tests {
         let owned = |words: &[&str]| words.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
         for (rule, recorded, given, expected) in rows {
             assert_eq!(merge(&owned(recorded), &owned(given)), owned(expected), "{rule}");
+        }
+    }
+
+    #[test]
+    fn commands_name_the_place_that_was_given() {
+        let rows = [
+            (&["rate=5"][..], ""),
+            (&["profile=prod", "rate=5"][..], " --profile prod"),
+            (
+                &["config=my dlq.yaml", "region=eu-west-1", "endpoint-url=http://[::1]:1/?a=b"][..],
+                " --config 'my dlq.yaml' --region eu-west-1 --endpoint-url 'http://[::1]:1/?a=b'",
+            ),
+        ];
+        for (words, expected) in rows {
+            let owned: Vec<String> = words.iter().map(|&one| one.to_owned()).collect();
+            assert_eq!(place(&owned), expected);
+            assert!(PaceOptions::read(words.iter().copied()).is_ok(), "{words:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! go on: the messages whose end is not known would be sent a second time by a new one.
 
 use super::document::{Move, MoveKind, MoveOutcome};
+use super::options::place;
 
 /// The effect of a later verification on the record of its redrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,22 @@ pub fn judge(state: &Move, sent: u64) -> Result<LateVerification, String> {
     }
 }
 
+/// Returns the command that goes on with a redrive, at the place where it was begun.
+pub fn resume_command(state: &Move) -> String {
+    let plan = if state.plan.is_some() { " PLAN" } else { "" };
+    format!("dlq-redrive apply --resume {}{}{plan}", state.id, place(&state.options))
+}
+
+/// Returns the command that watches a redrive once more.
+pub fn verify_command(state: &Move) -> String {
+    format!("dlq-redrive verify{} {}", place(&state.options), state.id)
+}
+
 /// Returns how an open redrive goes on, as a clause.
 pub fn go_on(state: &Move) -> String {
-    let plan = if state.plan.is_some() { " PLAN" } else { "" };
     match (&state.remedy, state.returned) {
         (Some(remedy), _) => remedy.clone(),
-        (None, 0) => format!("'dlq-redrive apply --resume {}{plan}' goes on with it", state.id),
+        (None, 0) => format!("'{}' goes on with it", resume_command(state)),
         (None, _) => "look for the cause before another redrive".to_owned(),
     }
 }
@@ -78,6 +89,10 @@ mod tests {
         assert_eq!(go_on(&state), "'dlq-redrive apply --resume m' goes on with it");
         let planned = Move { plan: Some("0".into()), ..state.clone() };
         assert_eq!(go_on(&planned), "'dlq-redrive apply --resume m PLAN' goes on with it");
+        let elsewhere = Move { options: vec!["profile=prod".into()], ..planned.clone() };
+        let expected = "'dlq-redrive apply --resume m --profile prod PLAN' goes on with it";
+        assert_eq!(go_on(&elsewhere), expected);
+        assert_eq!(verify_command(&elsewhere), "dlq-redrive verify --profile prod m");
         let returned = Move { returned: 1, ..state.clone() };
         assert_eq!(go_on(&returned), "look for the cause before another redrive");
         let refused = Move { remedy: Some("begin anew, with --to".into()), ..state };

@@ -161,6 +161,7 @@ fn copies_of_what_an_earlier_run_has_sent_are_returns() {
 fn each_option_of_the_program_has_its_use() {
     let mut known: Vec<&str> = OPTIONS.iter().map(|(name, _)| *name).collect();
     let mut all: Vec<&str> = REDRIVE.options.iter().map(|opt| opt.long).collect();
+    all.push("config");
     known.sort_unstable();
     all.sort_unstable();
     assert_eq!(known, all);
@@ -235,4 +236,30 @@ fn return_in_a_newer_redrive_holds_the_older_one() {
     let forced = redrive(&bench, &[&resume[..], &["--force"]].concat());
     assert_eq!(forced.events_of("redrive.started").len(), 1, "{}", forced.stderr);
     assert!(forced.stderr.contains("is newer than the one that goes on"), "{}", forced.stderr);
+}
+
+/// A command without its profile is another account's.
+#[test]
+fn printed_command_has_the_place_of_the_redrive() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(2));
+    // Without the options no server is there.
+    let bench = bench("redrive-resume-place", "http://127.0.0.1:9");
+    let place = ["--region", "us-east-1", "--endpoint-url", &server.url];
+    let stopped = redrive(&bench, &[&["apply"], &SHORT[..], &place, &["orders-dlq"]].concat());
+    stopped.single("redrive.aborted");
+    let id = last_id(&bench);
+    let command =
+        format!("dlq-redrive apply --resume {id} --region us-east-1 --endpoint-url {}", server.url);
+    assert!(stopped.stderr.contains(&format!("'{command}' goes on")), "{}", stopped.stderr);
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let args: Vec<&str> = command.split(' ').skip(1).collect();
+    let resumed = redrive(&bench, &args);
+    assert_eq!(resumed.single("redrive.completed")["data"]["moved"], 2, "{}", resumed.stderr);
+    let again = redrive(&bench, &args);
+    let verify =
+        format!("'dlq-redrive verify --region us-east-1 --endpoint-url {} {id}'", server.url);
+    assert!(again.stderr.contains(&verify), "{}", again.stderr);
 }
