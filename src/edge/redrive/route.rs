@@ -26,6 +26,9 @@ pub(super) struct MoveRoute {
     pub(super) size_max: u64,
     /// The time after which it deletes messages, consumed or not.
     pub(super) retention: Option<Duration>,
+    /// The time after which what was sent shows nothing: the destination has deleted it, or it has died, and
+    /// the dead-letter queue has deleted it. There the time of its send counts, too.
+    pub(super) kept_for: Option<Duration>,
     /// The moment of the last send to it, on the clock that nobody sets.
     pub(super) sent_at: Option<Instant>,
     /// The moment from which it may have deleted messages that were sent and not proven.
@@ -47,7 +50,7 @@ impl MoveRoute {
     pub(super) fn add_sent(&mut self, count: u64, begun: Instant) {
         self.consumption.add_sent(count);
         self.sent_at = Some(clock::tick());
-        let kept_until = self.retention.map(|retention| begun + retention);
+        let kept_until = self.kept_for.map(|kept_for| begun + kept_for);
         self.kept_until = self.kept_until.or(kept_until);
     }
 
@@ -63,9 +66,9 @@ impl MoveRoute {
     }
 }
 
-/// The destinations, by ARN.
+/// The destinations, by ARN, and the retention of the dead-letter queue.
 #[derive(Debug, Default)]
-pub(super) struct MoveRoutes(pub(super) BTreeMap<String, MoveRoute>);
+pub(super) struct MoveRoutes(pub(super) BTreeMap<String, MoveRoute>, pub(super) Option<Duration>);
 
 impl MoveRoutes {
     /// Adds the queue of an ARN, when it can be read. `scope` is that of the dead-letter queue: SQS
@@ -116,6 +119,7 @@ impl MoveRoutes {
             Some(1..) => Counts { visible: attributes.counts.depth(), ..Counts::default() },
             _ => attributes.counts,
         };
+        let retention = attributes.retention_s.map(Duration::from_secs);
         let route = MoveRoute {
             scope,
             url,
@@ -124,7 +128,8 @@ impl MoveRoutes {
             size_max: limits.size_max.unwrap_or(SIZE_MAX),
             sent_at: None,
             kept_until: None,
-            retention: attributes.retention_s.map(Duration::from_secs),
+            retention,
+            kept_for: [retention, self.1].into_iter().flatten().min(),
             consumption: match attributes.redrive {
                 Some(_) => Consumption::of_counts(counts),
                 None => Consumption::of_counts(counts).deathless(),

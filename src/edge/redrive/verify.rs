@@ -118,7 +118,7 @@ impl Redriver {
                 let now = clock::now();
                 route.sent_at = clock::tick().checked_sub(now.since(last)).or(Some(clock::tick()));
                 let recorded = state.kept_until.get(&to).copied();
-                let kept_until = retention::kept_until(recorded, unproven, route.retention);
+                let kept_until = retention::kept_until(recorded, unproven, route.kept_for);
                 route.kept_until = kept_until.map(|until| clock::tick() + until.since(now));
             }
         }

@@ -130,8 +130,8 @@ pub struct Move {
     /// The messages of each destination, by ARN, that were seen to be consumed, and to stay gone, at the end of
     /// a step.
     pub proven: BTreeMap<String, u64>,
-    /// The moment from which a destination, by ARN, may have deleted messages that were sent and not proven,
-    /// by the retention that it had at their send.
+    /// The moment from which messages that were sent to a destination, by ARN, and not proven may have been
+    /// deleted, by the retention at their send.
     pub kept_until: BTreeMap<String, Timestamp>,
     /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
     pub hold_s: Option<u64>,

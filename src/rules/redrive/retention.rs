@@ -1,11 +1,12 @@
-//! Retention: a destination deletes what nobody consumes, and that looks as if it were consumed. Pure.
+//! Retention: a destination deletes what nobody consumes, and a dead-letter queue what has died. Both look as
+//! if it were consumed. Pure.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Returns the moment from which a destination may have deleted messages that were sent and not proven, the
-/// first of them at `sent_at`; None when nothing is unproven, or its retention cannot be read. The record
+/// Returns the moment from which messages that were sent and not proven may have been deleted, the first of
+/// them sent at `sent_at`; None when nothing is unproven, or the retention cannot be read. The record
 /// says it by the retention at the send: one that is longer by now brings nothing back.
 pub fn kept_until(
     recorded: Option<Timestamp>,

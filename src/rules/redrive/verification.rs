@@ -73,8 +73,8 @@ pub enum VerificationState {
     Backlog(u64),
     /// No message was sent.
     NothingSent,
-    /// The destination of this ARN may have deleted messages by its retention, before they were seen to be
-    /// consumed.
+    /// The destination of this ARN, or the dead-letter queue, may have deleted messages by its retention,
+    /// before they were seen to be consumed.
     Forgotten(String),
     /// A return may be among messages that could not be looked at: those of the named queue, which cannot be
     /// read, or some of the dead-letter queue.
@@ -98,8 +98,8 @@ impl fmt::Display for VerificationState {
             VerificationState::NothingSent => f.write_str("nothing was sent"),
             VerificationState::Forgotten(to) => write!(
                 f,
-                "the retention of destination '{}' has passed since the first of them was sent: that they are \
-                 gone shows nothing",
+                "the retention of destination '{}', or of its dead-letter queue, has passed since the first \
+                 of them was sent: that they are gone shows nothing",
                 safe(to)
             ),
             VerificationState::Backlog(n) => write!(

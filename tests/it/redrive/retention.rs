@@ -46,6 +46,22 @@ fn messages_that_expire_during_the_watch_are_not_consumed() {
     assert!(output.stderr.contains(told), "{}", output.stderr);
 }
 
+/// What has died keeps the time of its send, and its queue may forget it first.
+#[test]
+fn shorter_retention_of_the_dead_letter_queue_counts() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let attributes = json!({"MessageRetentionPeriod": "60"});
+    sqs.call("SetQueueAttributes", &json!({"QueueUrl": dlq, "Attributes": attributes}));
+    let bench = bench("redrive-retention-dlq", &server.url);
+    assert_eq!(redrive(&bench, &ALL).code, 0);
+    let recorded = &last_move(&bench)["kept_until"][sqs.arn("orders")];
+    let kept_until = recorded.as_str().and_then(Timestamp::parse).unwrap();
+    assert!(kept_until <= clock::now().plus(Duration::from_secs(60)), "{recorded}");
+}
+
 #[test]
 fn messages_that_expired_before_a_verification_are_not_verified() {
     let Some(server) = SqsServer::start() else { return };
