@@ -164,6 +164,14 @@ impl Given {
         values.map(|(_, value)| value.clone()).collect()
     }
 
+    /// Returns what was given of some options, as words of the form `NAME=VALUE`.
+    pub fn words<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let word = |name: &'a str| {
+            self.texts(name).into_iter().map(move |value| format!("{name}={value}"))
+        };
+        names.flat_map(word).collect()
+    }
+
     pub fn span(&self, long: &str) -> Option<Duration> {
         time::parse_span(&self.text(long)?)
     }

@@ -11,21 +11,13 @@ use dlq::edge::purge::{PurgeRequest, Purger};
 use dlq::error::Error;
 use dlq::log;
 use dlq::programs::PURGE;
+use dlq::rules::redrive::options::{self, OptionUse, names};
 use dlq::rules::redrive::selection::{Selection, body_pattern};
-use dlq::shell;
-use dlq::text::safe;
 use dlq::tool::{self, ExitOutcome};
 use dlq::wire::{Input, Output, run_filter};
 
 fn main() -> ExitCode {
     tool::main(&PURGE, run)
-}
-
-/// Returns the options that tell where to ask, as a shell reads them.
-fn place(given: &Given) -> String {
-    let options = ["config", "profile", "region", "endpoint-url"].into_iter();
-    let option = |name| Some(format!(" --{name} {}", shell::quote(&safe(&given.text(name)?))));
-    options.filter_map(option).collect()
 }
 
 fn request(given: &Given) -> Result<PurgeRequest, Error> {
@@ -41,7 +33,7 @@ fn request(given: &Given) -> Result<PurgeRequest, Error> {
         selection,
         confirmation: given.text("confirm"),
         reason: given.text("reason"),
-        place: place(given),
+        place: options::place(&given.words(names(OptionUse::Place))),
         hard: given.has("hard"),
         archive_only: given.has("archive-only"),
     };

@@ -11,6 +11,7 @@ mod command_line;
 mod cost;
 mod end;
 mod gone;
+mod interrupted;
 mod look;
 mod look_up;
 mod mover;
@@ -41,7 +42,8 @@ use crate::edge::aws::Sqs;
 use crate::edge::peek::Peeker;
 use crate::error::Error;
 use crate::journal::Journal;
-use crate::rules::redrive::document::{Ramp, Redrives};
+use crate::rules::redrive::document::{Move, Ramp, Redrives};
+use crate::rules::redrive::options::{self, PaceOptions};
 use crate::rules::redrive::selection::{Selection, SelectionWords};
 use crate::store::Store;
 
@@ -56,8 +58,9 @@ pub struct RedriveRequest {
     pub to: Option<String>,
     /// Whether causes that a verdict advises against are moved, too.
     pub force: bool,
-    /// The numbers of messages of the first steps; None: the usual ones, or those of the run before.
-    pub ramp: Option<Ramp>,
+    /// The options of the pace as they were given, for a later run.
+    pub options: Vec<String>,
+    pub ramp: Ramp,
     /// Whether the command line gives a canary.
     pub has_canary: bool,
     pub rate: Option<u64>,
@@ -81,6 +84,25 @@ impl RedriveRequest {
         (self.selection, self.limit, self.to) = (read.selection, read.limit, read.to);
         self.selection_words = words;
         Ok(())
+    }
+
+    /// Sets what the words of the pace say, and of other options those that an earlier run has recorded.
+    pub fn set_pace(&mut self, recorded: &[String], given: &[String]) -> Result<(), String> {
+        let words = options::merge(recorded, given);
+        let read = PaceOptions::read(words.iter().map(String::as_str))?;
+        self.ramp = read.steps();
+        (self.force, self.verifies) = (read.force, !read.no_verify);
+        (self.rate, self.hold) = (read.rate, read.hold);
+        (self.wait, self.batch_window) = (read.wait, read.batch_window);
+        self.options = words;
+        Ok(())
+    }
+
+    /// Returns the request of a later run of a redrive, which goes on at the pace that it was begun with.
+    pub(super) fn going_on(&self, state: &Move) -> Result<Self, String> {
+        let mut request = self.clone();
+        request.set_pace(&state.options, &self.options)?;
+        Ok(request)
     }
 }
 

@@ -5,6 +5,8 @@
 //! - [`id_set`]: many ids in little memory.
 //! - [`document`]: `redrives.json`, which has every move before it begins.
 //! - [`purge`]: what may be purged, and in which words that is asked and told.
+//! - [`newer`]: what newer redrives of a queue show about one that goes on.
+//! - [`options`]: what becomes of each option when a redrive goes on.
 //! - [`selection`]: which messages of a queue are meant.
 //! - [`sweep`]: what it costs to receive every message of a queue.
 //! - [`destination`]: to which queue a message may go.
@@ -16,6 +18,7 @@
 //! - [`breaker`]: when dead letters that arrive stop a redrive.
 //! - [`consumption`]: whether what was sent was consumed, by the counts of a destination.
 //! - [`verification`]: how long returns are looked for, and what the end is.
+//! - [`retention`]: until when messages are kept, which have to be seen to be consumed before.
 //! - [`parking`]: which message has died too often to be sent again.
 //! - [`due`]: which fixes are live, so that their messages may go home without a person.
 
@@ -30,6 +33,8 @@ pub mod document;
 pub mod due;
 pub mod gone;
 pub mod id_set;
+pub mod newer;
+pub mod options;
 pub mod parking;
 pub mod plan;
 pub mod progress;
@@ -37,6 +42,7 @@ pub mod purge;
 pub mod ramp;
 pub mod rate;
 pub mod restoring;
+pub mod retention;
 pub mod reverify;
 pub mod selection;
 pub mod sweep;

@@ -18,6 +18,7 @@ mod refusals;
 mod restore;
 mod resume;
 mod resume_unseen;
+mod retention;
 mod service;
 mod sources;
 mod unknown;

@@ -189,10 +189,11 @@ impl RedriveRun<'_, '_> {
     fn verify_step(&mut self) -> Result<(), MoveStop> {
         match self.watch.verify(self.mover, self.record)? {
             VerificationState::Verified => {
-                let proven = &mut self.record.document.state.proven;
+                let state = &mut self.record.document.state;
                 for (to, route) in &mut self.mover.routes.0 {
-                    route.proven = route.consumption.sent();
-                    proven.insert(to.clone(), route.proven);
+                    route.prove();
+                    state.proven.insert(to.clone(), route.proven);
+                    state.kept_until.remove(to);
                 }
                 self.record.document.write().map_err(MoveStop::File)
             }
@@ -367,6 +368,7 @@ impl RedriveRun<'_, '_> {
     fn bring_up_to_date(&mut self) -> Result<(), Error> {
         let (counts, state) = (&self.mover.counts, &mut self.record.document.state);
         (state.moved, state.deleted, state.parked) = (counts.moved, counts.deleted, counts.parked);
+        self.mover.routes.record_kept_until(&mut state.kept_until);
         self.record.update()
     }
 

@@ -7,13 +7,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::interrupted::whole_archive;
 use super::stop::MoveStop;
 use super::{RedriveRequest, Redriver};
 use crate::args::Given;
 use crate::clock;
 use crate::config::{QueueRule, Settings, Switches};
 use crate::document::Keys;
-use crate::edge::archive::{ArchiveReader, is_move_running};
+use crate::edge::archive::is_move_running;
 use crate::edge::filter_child::{self, ChildCommand, FilterChild, TICK};
 use crate::error::Error;
 use crate::event::{Event, Head, Queue, RedriveAborted, Type};
@@ -22,6 +23,7 @@ use crate::rules::investigation::document::Sessions;
 use crate::rules::pull_request::document::PullRequests;
 use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Redrives};
 use crate::rules::redrive::due::{self, DueRedrive, QueueOfCause};
+use crate::rules::redrive::options;
 use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::reverify;
 use crate::store::Store;
@@ -273,7 +275,7 @@ impl Redriver {
             let input = super::ApplyInput::Queue(queue.url.clone());
             failed |= failed_in_part(self.apply(&input, &request, out))?;
             if self.has_stopped(&due.session, queue)? {
-                self.tell_waiting(due, at);
+                self.tell_waiting(due, at, &request.options);
                 return Ok(true);
             }
         }
@@ -291,7 +293,7 @@ impl Redriver {
     }
 
     /// Warns of the queues with the same cause behind one whose redrive has stopped.
-    fn tell_waiting(&self, due: &DueRedrive, stopped: usize) {
+    fn tell_waiting(&self, due: &DueRedrive, stopped: usize, options: &[String]) {
         let (name, rest) = (&due.queues[stopped].queue.name, &due.queues[stopped + 1..]);
         if rest.is_empty() {
             return;
@@ -299,12 +301,13 @@ impl Redriver {
         let names = quoted_names(rest.iter().map(|one| one.queue.name.as_str()));
         log::warn(&format!(
             "{} with the same cause {} not redriven, because the redrive of queue '{}' has not come to its end: \
-             {}; they follow when '--resume' has completed it, or 'dlq-redrive apply --fingerprint {} QUEUE' \
+             {}; they follow when '--resume' has completed it, or 'dlq-redrive apply{} --fingerprint {} QUEUE' \
              moves one of them",
             text::count(rest.len() as u64, "queue"),
             if rest.len() == 1 { "is" } else { "are" },
             text::safe(name),
             names,
+            options::place(options),
             text::safe(&due.fingerprint),
         ));
     }
@@ -313,14 +316,14 @@ impl Redriver {
     fn tell_killed(&self, killed: &Move, out: &mut Output) -> Result<bool, Error> {
         let Some(_lock) = self.archives.lock(&killed.queue.arn)? else { return Ok(false) };
         let archive = killed.archive.as_deref().map(Path::new);
-        let (state, is_read) = match archive.map(ArchiveReader::state) {
+        let (state, is_read) = match archive.map(|path| whole_archive(killed, path)) {
             Some(Ok(state)) => (state, true),
             Some(Err(_)) => (ArchiveState::default(), false),
             None => (ArchiveState::default(), true),
         };
         let moved = killed.moved.max(state.count(|one| one.is_sent && one.is_deleted));
         let unsettled = state.unsettled();
-        let remedy = MoveStop::Interrupted.remedy(&killed.id);
+        let remedy = MoveStop::Interrupted.remedy(killed);
         let detail = format!(
             "its process was killed, {} not known; {remedy}",
             match unsettled {

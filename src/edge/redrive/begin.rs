@@ -1,17 +1,18 @@
 //! The begin of a redrive: lock, archive, record, first event.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::apply::{Pace, RedriveRun};
 use super::command_line::ApplyInput;
+use super::interrupted::{self, Interrupted};
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
 use super::record::RedriveRecord;
 use super::verify::sent_contents;
 use super::watch::RedriveWatch;
-use super::{RedriveRequest, Redriver};
+use super::{RedriveRequest, Redriver, remedy};
 use crate::clock;
 use crate::document::Keys;
 use crate::edge::archive::{ArchiveReader, ArchiveWriter};
@@ -20,8 +21,9 @@ use crate::edge::move_record::{head_of, new_move, refuse_task, running_move};
 use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::event::{Queue, RedriveStarted};
+use crate::log;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::document::{Move, MoveKind, MoveOutcome, Ramp, Redrives};
+use crate::rules::redrive::document::{Move, MoveKind, Ramp, Redrives};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::purge;
@@ -29,16 +31,9 @@ use crate::rules::redrive::rate::RateWindow;
 use crate::rules::redrive::sweep as sweep_cost;
 use crate::store::Lock;
 use crate::wire::Output;
-use crate::{log, text};
 
 /// The work in the words of an error.
 const MOVE: &str = "move messages of queue";
-
-/// A redrive that an earlier run has begun.
-pub(super) struct Interrupted {
-    state: Move,
-    archive: PathBuf,
-}
 
 impl Redriver {
     /// Redrives messages. Returns whether a part of it failed.
@@ -87,35 +82,6 @@ impl Redriver {
         Ok(all.of_queue(&queue.arn).any(|one| one.session.as_deref() == Some(session)))
     }
 
-    /// Fails where an interrupted redrive of the queue has messages whose end it does not know: to begin
-    /// anew would send them a second time, and list none.
-    pub(super) fn check_interrupted(&self, queue: &Queue) -> Result<(), Error> {
-        let all: Redrives = self.store.read(&Keys::one(Redrives::MOVE, &queue.arn))?;
-        let Some(open) = all.interrupted_redrive(&queue.arn) else { return Ok(()) };
-        let Some(archive) = open.archive.as_deref().map(Path::new) else { return Ok(()) };
-        let failed = |why| Err(Error::failed("redrive queue", &queue.name, why));
-        let unsettled = match ArchiveReader::state(archive) {
-            Ok(state) => state.unsettled(),
-            Err(error) => {
-                return failed(format!(
-                    "redrive {id} was interrupted, and its archive tells what it has sent: {error}; when \
-                     that can be read, 'dlq-redrive apply --resume {id}' goes on with it; --force begins \
-                     anew, which may send messages twice",
-                    id = open.id,
-                ));
-            }
-        };
-        if unsettled == 0 {
-            return Ok(());
-        }
-        failed(format!(
-            "redrive {id} was interrupted with {messages} whose end is not known: 'dlq-redrive apply \
-             --resume {id}' goes on with it; --force begins anew, which may send them twice",
-            id = open.id,
-            messages = text::count(unsettled, "message"),
-        ))
-    }
-
     /// Goes on with an interrupted redrive.
     pub(super) fn resume(
         &self,
@@ -125,6 +91,7 @@ impl Redriver {
         out: &mut Output,
     ) -> Result<bool, Error> {
         let interrupted = self.interrupted(id)?;
+        self.check_newer(&interrupted.state, request.force)?;
         let plan = match plan {
             Some(path) => Some(plan_file::read(path)?),
             None => plan_file::read_kept(&interrupted.state)?,
@@ -137,14 +104,16 @@ impl Redriver {
             };
             return Err(Error::failed("resume redrive", &interrupted.state.id, why));
         }
-        let mut request = request.clone();
-        request
-            .set_words(interrupted.state.selection.clone())
-            .map_err(|why| Error::failed("resume redrive", id, why))?;
+        let going_on = request.going_on(&interrupted.state);
+        let failed = |why| Error::failed("resume redrive", id, why);
+        let mut request = going_on.map_err(failed)?;
+        request.set_words(interrupted.state.selection.clone()).map_err(failed)?;
         self.block(&mut request)?;
         request.incident.clone_from(&interrupted.state.incident);
         let url = interrupted.state.queue.url.clone();
-        let mut source = self.source(&url, &request)?;
+        let found = self.source(&url, &request);
+        let mut source =
+            found.map_err(|error| remedy::not_found_again(error, id, request.to.as_deref()))?;
         self.add_sampled(&source, &mut request);
         if self.dry_run {
             return self.foresee(&source, plan.as_ref(), &request, out);
@@ -191,28 +160,6 @@ impl Redriver {
             .ok_or_else(|| Error::failed(MOVE, &queue.name, running_move(&self.store, &queue.arn)))
     }
 
-    /// Finds a redrive that has not ended, by the beginning of its id.
-    fn interrupted(&self, id: &str) -> Result<Interrupted, Error> {
-        let failed = |why: &str| Error::failed("resume redrive", id, why);
-        let all: Redrives = self.store.read(&Keys::none().with_all(Redrives::MOVE))?;
-        let mut found = all.starting_with(id);
-        let state = match (found.next(), found.next()) {
-            (Some(one), None) => one.clone(),
-            (None, _) => return Err(failed("no move has this id")),
-            (Some(_), Some(_)) => return Err(failed("several moves have an id that begins so")),
-        };
-        if state.kind != MoveKind::Redrive {
-            return Err(failed("it is not a redrive"));
-        }
-        if matches!(state.outcome, Some(MoveOutcome::Completed | MoveOutcome::Unverified)) {
-            return Err(failed(
-                "it has ended: 'dlq-redrive verify' watches it, 'apply' begins anew",
-            ));
-        }
-        let archive = state.archive.clone().ok_or_else(|| failed("it has no archive"))?;
-        Ok(Interrupted { state, archive: archive.into() })
-    }
-
     fn run(
         &self,
         mut source: MoveSource,
@@ -230,15 +177,15 @@ impl Redriver {
         let is_resumed = interrupted.is_some();
         let (mut state, archive, archive_state) = match interrupted {
             Some(Interrupted { state, archive }) => {
-                let read = ArchiveReader::state(&archive)?;
+                let read = interrupted::archive_to_resume(&state, &archive)?;
                 self.add_sent_before(&mut source, &archive, &state)?;
                 let state = state.reopened();
                 (state, self.archives.resume(&archive)?, read)
             }
             None => self.first(&source, request, plan.as_ref())?,
         };
-        let ramp = request.ramp.or(state.ramp).unwrap_or_default();
-        state.ramp = Some(ramp);
+        let ramp = request.ramp;
+        state.options.clone_from(&request.options);
         let recorded = state.hold_s.filter(|_| is_resumed).map(Duration::from_secs);
         let (id, queue) = (state.id.clone(), source.target.queue.clone());
         let chains = self.chains(&queue.arn, archive.path())?;

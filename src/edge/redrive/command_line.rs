@@ -8,9 +8,8 @@ use super::plan_file::{self, is_queue};
 use super::{RedriveRequest, Redriver, restore};
 use crate::args::Given;
 use crate::error::Error;
-use crate::rules::redrive::document::Ramp;
+use crate::rules::redrive::options::{OptionUse, names};
 use crate::rules::redrive::restoring::RestoreChoice;
-use crate::rules::redrive::selection::WORDS;
 use crate::rules::redrive::sweep::HOLD_MAX;
 use crate::wire::{self, Output};
 
@@ -97,12 +96,6 @@ impl RedriveCommand {
     }
 }
 
-/// The options that choose messages.
-const CHOICE: &[&str] =
-    &["fingerprint", "id", "match", "attribute", "older", "newer", "limit", "to"];
-/// The options of the pace, which a resumed redrive may change.
-const PACE: &[&str] =
-    &["force", "canary", "ramp", "rate", "wait", "batch-window", "hold", "no-verify"];
 /// The options of every verb.
 const ANY: &[&str] = &["profile", "region", "endpoint-url", "quiet"];
 
@@ -130,15 +123,17 @@ impl RedriveCommand {
 
     /// Returns how the command is named in a usage error, and the options that it takes.
     fn options(&self) -> (&'static str, Vec<&'static str>) {
-        let (name, parts): (_, [&[&str]; 3]) = match self {
+        let choice: Vec<_> = names(OptionUse::Choice).collect();
+        let pace: Vec<_> = names(OptionUse::Pace).collect();
+        let (name, parts): (_, [&[&'static str]; 3]) = match self {
             RedriveCommand::Auto => ("'--auto'", [AUTO_OPTIONS, &["auto"], &[]]),
             RedriveCommand::Due => ("'--due'", [AUTO_OPTIONS, &["due"], &[]]),
-            RedriveCommand::Plan(_) => ("'plan'", [CHOICE, &["force", "hold", "reason"], &[]]),
-            RedriveCommand::Apply(_) => ("'apply'", [CHOICE, PACE, &["reason"]]),
+            RedriveCommand::Plan(_) => ("'plan'", [&choice[..], &["force", "hold", "reason"], &[]]),
+            RedriveCommand::Apply(_) => ("'apply'", [&choice[..], &pace[..], &["reason"]]),
             RedriveCommand::Native(_) => {
                 ("'apply --native'", [&["native", "to", "rate", "reason", "force"], &[], &[]])
             }
-            RedriveCommand::Resume { .. } => ("'apply --resume'", [PACE, &["resume"], &[]]),
+            RedriveCommand::Resume { .. } => ("'apply --resume'", [&pace[..], &["resume"], &[]]),
             RedriveCommand::Verify(_) => ("'verify'", [&["wait", "batch-window"], &[], &[]]),
             RedriveCommand::Restore(_) => ("'restore'", [&["id", "force", "reason"], &[], &[]]),
         };
@@ -169,32 +164,18 @@ impl RedriveCommand {
 impl RedriveRequest {
     /// Reads the options about messages and pace.
     pub fn read(given: &Given) -> Result<Self, Error> {
-        let usual = Ramp::default();
-        let steps = (given.number("canary"), given.number("ramp"));
         let mut request = RedriveRequest {
-            force: given.has("force"),
-            ramp: (steps != (None, None)).then(|| Ramp {
-                canary: steps.0.unwrap_or(usual.canary),
-                ramp: steps.1.unwrap_or(usual.ramp),
-            }),
-            has_canary: steps.0.is_some(),
-            rate: given.number("rate"),
-            hold: given.span("hold"),
-            wait: given.span("wait"),
-            batch_window: given.span("batch-window"),
-            verifies: !given.has("no-verify"),
             reason: given.text("reason"),
+            has_canary: given.has("canary"),
             ..RedriveRequest::default()
         };
+        let lasting = names(OptionUse::Pace).chain(names(OptionUse::Place));
+        request.set_pace(&[], &given.words(lasting)).map_err(Error::Usage)?;
         if request.hold.is_some_and(|hold| hold > HOLD_MAX) {
             let why = "option '--hold': SQS hides a message for 12 hours at most";
             return Err(Error::Usage(why.into()));
         }
-        let mut words = Vec::new();
-        for name in WORDS {
-            words.extend(given.texts(name).into_iter().map(|text| format!("{name}={text}")));
-        }
-        request.set_words(words).map_err(Error::Usage)?;
+        request.set_words(given.words(names(OptionUse::Choice))).map_err(Error::Usage)?;
         Ok(request)
     }
 }

@@ -62,7 +62,7 @@ impl RedriveRun<'_, '_> {
                 let (found, go_on) = match (state.returned, found) {
                     (0, found @ VerificationState::ReturnsUnknown(_)) => {
                         let stop = MoveStop::NotConsumed(found);
-                        (stop.to_string(), stop.remedy(&id))
+                        (stop.to_string(), stop.remedy(state))
                     }
                     (0, found) => (found.to_string(), reverify::go_on(state)),
                     (returned, _) => (Trip::Returned(returned).to_string(), reverify::go_on(state)),
@@ -87,8 +87,8 @@ impl RedriveRun<'_, '_> {
             }
             (Err(stop), _) => {
                 log::warn(&format!(
-                    "the verification of redrive {id} has stopped: {stop}; 'dlq-redrive verify {id}' \
-                     begins it again"
+                    "the verification of redrive {id} has stopped: {stop}; '{}' begins it again",
+                    reverify::verify_command(state)
                 ));
                 Ok(true)
             }
@@ -165,7 +165,7 @@ impl RedriveRun<'_, '_> {
         };
         let left = unsettled.map(|left| left.min(self.mover.depth_after(stop)));
         let detail = stop.to_string();
-        let remedy = stop.remedy(&state.id);
+        let remedy = stop.remedy(state);
         state.remedy = Some(remedy.clone());
         log::warn(&format!(
             "the redrive of queue '{}' has stopped after {}: {detail}; {remedy}",

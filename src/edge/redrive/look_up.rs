@@ -1,5 +1,8 @@
 //! The queue of a move, its sources, and the destinations that the command line gives.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::route::{self, MoveRoutes};
 use super::{RedriveRequest, Redriver};
 use crate::edge::peek::PeekTarget;
@@ -65,7 +68,8 @@ impl Redriver {
             target.incident.clone_from(&request.incident);
         }
         log::set_incident(target.incident.as_deref());
-        let mut routes = MoveRoutes::default();
+        let retention = attributes.retention_s.map(Duration::from_secs);
+        let mut routes = MoveRoutes(BTreeMap::new(), retention);
         let given = request.to.as_deref().map(|to| self.given(to, &mut routes)).transpose()?;
         let sources = self.source_arns(&target);
         let has_no_source = sources.as_ref().is_some_and(Vec::is_empty);

@@ -44,10 +44,11 @@ impl RedriveRun<'_, '_> {
         if state.parked > 0 {
             log::warn(&format!(
                 "{} of queue '{}' died again after two redrives, and {} now in the archive only; after a fix: \
-                 dlq-redrive restore {}",
+                 dlq-redrive restore{} {}",
                 crate::text::count(state.parked, "message"),
                 state.queue.name,
                 if state.parked == 1 { "is" } else { "are" },
+                crate::rules::redrive::options::place(&state.options),
                 crate::shell::quote(&crate::text::safe(
                     state.archive.as_deref().unwrap_or_default()
                 )),

@@ -10,6 +10,7 @@ use crate::rules::queue::reading::{Attributes, Counts, ReadError};
 use crate::rules::redrive::consumption::{Consumption, NEWEST};
 use crate::rules::redrive::ramp::DestinationProgress;
 use crate::rules::redrive::verification::DestinationSettings;
+use crate::time::Timestamp;
 
 /// The size that a queue accepts when it does not say it, in bytes.
 const SIZE_MAX: u64 = 1_048_576;
@@ -27,8 +28,13 @@ pub(super) struct MoveRoute {
     pub(super) size_max: u64,
     /// The time after which it deletes messages, consumed or not.
     pub(super) retention: Option<Duration>,
+    /// The time after which what was sent shows nothing: the destination has deleted it, or it has died, and
+    /// the dead-letter queue has deleted it. There the time of its send counts, too.
+    pub(super) kept_for: Option<Duration>,
     /// The moment of the last send to it, on the clock that nobody sets.
     pub(super) sent_at: Option<Instant>,
+    /// The moment from which it may have deleted messages that were sent and not proven.
+    pub(super) kept_until: Option<Instant>,
     /// The ARN of the queue that its messages go to when they die.
     pub(super) dies_into: Option<String>,
     pub(super) consumption: Consumption,
@@ -44,11 +50,30 @@ impl MoveRoute {
         let (sent, proven, base) = (self.consumption.sent(), self.proven, self.base);
         DestinationProgress { sent, proven, base }
     }
+
+    /// Adds messages that were sent, by requests of which the first began at `begun`.
+    pub(super) fn add_sent(&mut self, count: u64, begun: Instant) {
+        self.consumption.add_sent(count);
+        self.sent_at = Some(clock::tick());
+        let kept_until = self.kept_for.map(|kept_for| begun + kept_for);
+        self.kept_until = self.kept_until.or(kept_until);
+    }
+
+    /// Notes that what was sent was seen to be consumed, and to stay gone.
+    pub(super) fn prove(&mut self) {
+        self.proven = self.consumption.sent();
+        self.kept_until = None;
+    }
+
+    /// Whether it may have deleted what was sent and is not proven.
+    pub(super) fn may_have_deleted(&self) -> bool {
+        self.kept_until.is_some_and(|until| clock::tick() >= until)
+    }
 }
 
-/// The destinations, by ARN.
+/// The destinations, by ARN, and the retention of the dead-letter queue.
 #[derive(Debug, Default)]
-pub(super) struct MoveRoutes(pub(super) BTreeMap<String, MoveRoute>);
+pub(super) struct MoveRoutes(pub(super) BTreeMap<String, MoveRoute>, pub(super) Option<Duration>);
 
 impl MoveRoutes {
     /// Adds the queue of an ARN, when it can be read. `scope` is that of the dead-letter queue: SQS
@@ -66,6 +91,16 @@ impl MoveRoutes {
         };
         let url = sqs.look_up(scope, &address)?.queue.url;
         self.add_url(sqs, scope, arn, url)
+    }
+
+    /// Records until when each destination keeps what is not proven, where that is not recorded.
+    pub(super) fn record_kept_until(&self, known: &mut BTreeMap<String, Timestamp>) {
+        for (to, route) in &self.0 {
+            if let Some(until) = route.kept_until.filter(|_| !known.contains_key(to)) {
+                let left = until.saturating_duration_since(clock::tick());
+                known.insert(to.clone(), clock::now().plus(left));
+            }
+        }
     }
 
     /// Adds a queue by its URL.
@@ -91,6 +126,7 @@ impl MoveRoutes {
         };
         let floor = fewest_in_flight(sqs, scope, &url, attributes.counts.in_flight);
         let consumption = Consumption::of_counts(counts).since(counts.depth(), floor);
+        let retention = attributes.retention_s.map(Duration::from_secs);
         let route = MoveRoute {
             scope,
             url,
@@ -98,7 +134,9 @@ impl MoveRoutes {
             settings,
             size_max: limits.size_max.unwrap_or(SIZE_MAX),
             sent_at: None,
-            retention: attributes.retention_s.map(Duration::from_secs),
+            kept_until: None,
+            retention,
+            kept_for: [retention, self.1].into_iter().flatten().min(),
             consumption: match attributes.redrive {
                 Some(_) => consumption,
                 None => consumption.deathless(),

@@ -64,6 +64,7 @@ impl MoveStop {
             MoveStop::Tripped(trip) => trip.word(),
             MoveStop::Interrupted => "interrupted",
             MoveStop::NotConsumed(VerificationState::ReturnsUnknown(_)) => "returns_unknown",
+            MoveStop::NotConsumed(VerificationState::Forgotten(_)) => "destination",
             MoveStop::NotConsumed(_) => "not_consumed",
             MoveStop::Refused { .. } => "destination_refused",
             MoveStop::FewReceives { .. } => "receives",

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::apply::{Pace, RedriveRun};
+use super::interrupted::whole_archive;
 use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::record::RedriveRecord;
+use super::remedy::unreadable_destination;
 use super::stop::MoveStop;
 use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver};
@@ -20,6 +22,7 @@ use crate::rules::redrive::consumption;
 use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
 use crate::rules::redrive::progress::ArchiveState;
+use crate::rules::redrive::retention;
 use crate::rules::redrive::reverify;
 use crate::rules::redrive::verification::VerificationState;
 use crate::time::Timestamp;
@@ -41,13 +44,15 @@ impl Redriver {
             reverify::judge(&state, 0).map_err(refused)?;
             return Ok(false);
         };
-        let mut source = self.source(&state.queue.url, request)?;
+        let request = request.going_on(&state).map_err(refused)?;
+        let mut source = self.source(&state.queue.url, &request)?;
         self.add_sent_before(&mut source, Path::new(&path), &state)?;
         let _lock = self.lock(&mut source)?;
         // As it is now that no other run writes it.
         let state = self.redrive_of(&state.id)?;
         let signals = StopSignals::listening()?;
-        let archive_state = ArchiveReader::state(Path::new(&path))?;
+        let archive_state =
+            whole_archive(&state, Path::new(&path)).map_err(|error| refused(error.to_string()))?;
         let right =
             reverify::judge(&state, archive_state.count(|one| one.is_sent)).map_err(refused)?;
         let archive = (self.archives.resume(Path::new(&path))?, archive_state);
@@ -62,7 +67,7 @@ impl Redriver {
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
         (watch.wait, watch.batch_window) = (request.wait, request.batch_window);
         let pace = Pace {
-            ramp: request.ramp.unwrap_or_default(),
+            ramp: request.ramp,
             has_canary: false,
             limit: None,
             bound: u64::MAX,
@@ -98,9 +103,11 @@ impl Redriver {
         archive: &Path,
         state: &Move,
     ) -> Result<(), Error> {
-        for (to, (count, at)) in sent_by_queue(archive)? {
+        for (to, SentTimes { count, unproven, last }) in sent_by_queue(archive, &state.proven)? {
             let added = source.routes.add(self.sqs(), source.target.scope, &to);
-            added.map_err(|error| Error::failed("read destination", &to, error))?;
+            let failed =
+                |error| Error::failed("read destination", &to, unreadable_destination(&error));
+            added.map_err(failed)?;
             if let Some(route) = source.routes.0.get_mut(&to) {
                 let recorded = state.baselines.get(&to).copied();
                 let depth = route.consumption.before();
@@ -109,8 +116,11 @@ impl Redriver {
                 route.consumption = route.consumption.clone().since(before, floor);
                 route.consumption.add_sent(count);
                 // Of a clock that was set back meanwhile nothing is known.
-                let ago = clock::now().since(at);
-                route.sent_at = clock::tick().checked_sub(ago).or_else(|| Some(clock::tick()));
+                let now = clock::now();
+                route.sent_at = clock::tick().checked_sub(now.since(last)).or(Some(clock::tick()));
+                let recorded = state.kept_until.get(&to).copied();
+                let kept_until = retention::kept_until(recorded, unproven, route.kept_for);
+                route.kept_until = kept_until.map(|until| clock::tick() + until.since(now));
             }
         }
         Ok(())
@@ -186,13 +196,28 @@ pub(super) fn sent_contents(
     Ok(contents)
 }
 
-/// Returns how many messages an archive has sent to each queue, and when the last one.
-fn sent_by_queue(path: &Path) -> Result<BTreeMap<String, (u64, Timestamp)>, Error> {
-    let mut sent: BTreeMap<String, (u64, Timestamp)> = BTreeMap::new();
+/// The sends to a queue.
+#[derive(Default)]
+struct SentTimes {
+    count: u64,
+    /// The moment of the first one that is not proven.
+    unproven: Option<Timestamp>,
+    last: Timestamp,
+}
+
+/// Returns what an archive has sent to each queue, whose first messages are `proven`.
+fn sent_by_queue(
+    path: &Path,
+    proven: &BTreeMap<String, u64>,
+) -> Result<BTreeMap<String, SentTimes>, Error> {
+    let mut sent: BTreeMap<String, SentTimes> = BTreeMap::new();
     ArchiveReader::each(path, |line| {
         if let ArchiveLine::Result(MoveResult::Sent { to, .. }, at) = line {
-            let entry = sent.entry(to).or_insert((0, at));
-            *entry = (entry.0 + 1, entry.1.max(at));
+            let proven = proven.get(&to).copied().unwrap_or(0);
+            let entry = sent.entry(to).or_default();
+            entry.count += 1;
+            entry.last = entry.last.max(at);
+            entry.unproven = entry.unproven.or((entry.count > proven).then_some(at));
         }
         Ok(())
     })?;

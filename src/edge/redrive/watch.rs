@@ -228,12 +228,12 @@ impl RedriveWatch {
         let mut readings = 0;
         loop {
             // The destinations first: a message that dies in between is seen in the queue.
-            read_destinations(mover)?;
+            let forgotten = read_destinations(mover)?;
             readings += 1;
             self.check(mover, record, 0)?;
             let now = clock::tick();
             let is_over = now >= until && readings >= READINGS_MIN;
-            match verification::judge(&used(mover), window, is_over) {
+            match verification::judge(&used(mover), window, is_over).past_retention(forgotten) {
                 VerificationState::Watching => {}
                 VerificationState::Verified => return self.conclude(mover, record),
                 VerificationState::NotConsumed(_) if now < stuck_until => {}
@@ -246,19 +246,25 @@ impl RedriveWatch {
     }
 }
 
-/// Reads the depth of each destination that something was sent to.
-fn read_destinations(mover: &mut Mover<'_>) -> Result<(), MoveStop> {
+/// Reads the depth of each destination that something was sent to. Returns one that may have deleted
+/// messages by its retention: what such a one shows does not count.
+fn read_destinations(mover: &mut Mover<'_>) -> Result<Option<String>, MoveStop> {
     let sqs = mover.sqs;
+    let mut forgotten = None;
     let used = mover.routes.0.iter_mut().filter(|(_, route)| route.consumption.sent() > 0);
     for (to, route) in used {
         let own = route::read(sqs, route.scope, &route.url)
             .map_err(|error| MoveStop::Destination { to: to.clone(), error })?;
+        if route.may_have_deleted() {
+            forgotten.get_or_insert_with(|| to.clone());
+            continue;
+        }
         let sent_at = route.sent_at;
         let after =
             sent_at.map_or(Duration::ZERO, |at| clock::tick().saturating_duration_since(at));
         route.consumption.add(own.counts, after);
     }
-    Ok(())
+    Ok(forgotten)
 }
 
 /// Returns the destinations that something was sent to.

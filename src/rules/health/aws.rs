@@ -26,6 +26,7 @@ const GRANT: &str = "grant it: 'dlq-doctor --policy' prints the policy";
 fn remedy(error: &ReadError) -> &'static str {
     match error {
         ReadError::Throttled => "run it again later; others use up the rate of this account",
+        ReadError::Failed(_) => "run it again later; the service fails at requests",
         ReadError::Denied | ReadError::NotAuthorized(_) => GRANT,
         ReadError::Missing => "check aws.region and aws.profile",
         ReadError::Network(_) | ReadError::TimedOut => NETWORK,
@@ -39,9 +40,11 @@ fn remedy(error: &ReadError) -> &'static str {
 pub fn identity(answer: &Result<String, ReadError>, server: Option<&str>) -> Diagnosis {
     match (answer, server) {
         (Ok(arn), _) => Diagnosis::ok(arn),
-        (Err(ReadError::Other(_) | ReadError::Missing), Some(server)) => Diagnosis::skipped(
-            format!("unknown: the server '{server}' does not tell who the credentials are"),
-        ),
+        (Err(ReadError::Other(_) | ReadError::Failed(_) | ReadError::Missing), Some(server)) => {
+            Diagnosis::skipped(format!(
+                "unknown: the server '{server}' does not tell who the credentials are"
+            ))
+        }
         (Err(error), _) => Diagnosis::failed(error.to_string(), remedy(error)),
     }
 }

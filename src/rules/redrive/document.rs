@@ -61,8 +61,7 @@ words! {
 }
 
 /// The number of messages of the first steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ramp {
     /// Zero: no canary, and no ramp either.
     pub canary: u64,
@@ -132,13 +131,14 @@ pub struct Move {
     pub in_flight_before: BTreeMap<String, u64>,
     /// The moment before the first send, by the clock of SQS; null until then.
     pub sent_from: Option<Timestamp>,
-    /// The numbers of messages of the first steps; null in the record of an older version.
-    pub ramp: Option<Ramp>,
     /// The messages of each destination, by ARN, that were seen to be consumed, and to stay gone, at the end of
     /// a step.
     pub proven: BTreeMap<String, u64>,
     /// The messages of each destination, by ARN, whose returns were not known when its steps began anew.
     pub bases: BTreeMap<String, u64>,
+    /// The moment from which messages that were sent to a destination, by ARN, and not proven may have been
+    /// deleted, by the retention at their send.
+    pub kept_until: BTreeMap<String, Timestamp>,
     /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
     pub hold_s: Option<u64>,
     /// The path of the archive.
@@ -150,6 +150,8 @@ pub struct Move {
     /// The moment at which the ages of messages are judged, by the clock of SQS; null in the record of an older
     /// version.
     pub chosen_at: Option<Timestamp>,
+    /// The other words of it that hold until they are given again.
+    pub options: Vec<String>,
     /// The begin of the newest task by which SQS had moved messages out of the queue before this one.
     pub task_before: Option<Timestamp>,
     /// The process, for people.

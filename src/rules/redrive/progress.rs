@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use super::archive::{ArchiveHead, ArchiveLine, MoveResult};
+use super::document::Move;
 use super::id_set::{IdHash, IdSet, id_hash};
+use crate::text::count;
 
 /// Progress of a message of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -145,6 +147,26 @@ impl ArchiveState {
         self.undeleted().count() as u64
     }
 
+    /// Returns why the archive does not tell all that its redrive has done, as a clause; None when it does.
+    /// The record is never ahead of the sends in the archive, and may be behind them.
+    pub fn gap(&self, state: &Move) -> Option<String> {
+        let sent = self.count(|one| one.is_sent);
+        let parked = self.count(|one| one.is_parked);
+        match &self.head {
+            None => Some("it is not whole: its first line is missing".into()),
+            Some(head) if head.id != state.id => Some(format!("it is that of move {}", head.id)),
+            Some(_) if self.unreadable > 0 => {
+                Some(format!("it is not whole: {} cannot be read", count(self.unreadable, "line")))
+            }
+            Some(_) if sent < state.moved || parked < state.parked => Some(format!(
+                "it is not whole: it has {} of {} that were sent or parked",
+                sent + parked,
+                count(state.moved + state.parked, "message")
+            )),
+            Some(_) => None,
+        }
+    }
+
     /// Returns the number of messages that were deleted from the dead-letter queue.
     pub fn deleted(&self) -> u64 {
         self.count(|one| one.is_deleted)
@@ -155,7 +177,7 @@ impl ArchiveState {
 mod tests {
     use super::*;
     use crate::rules::evidence::message::Message;
-    use crate::rules::redrive::archive::ArchivedMessage;
+    use crate::rules::redrive::archive::{ArchivedMessage, VERSION};
     use crate::time::Timestamp;
 
     fn archived(id: &str) -> ArchiveLine {
@@ -196,6 +218,50 @@ mod tests {
         state.add(result(MoveResult::Restored { id: "b".into(), new: "r".into() }));
         assert!(progress(&state, "b").is_restored && !progress(&state, "b").is_sent);
         assert!(!state.sent.contains(&id_hash("r")), "what was restored has not returned");
+    }
+
+    #[test]
+    fn archive_that_knows_less_than_the_record_has_a_gap() {
+        let head = |id: &str| {
+            let state = Move { id: id.into(), ..Move::default() };
+            ArchiveHead {
+                version: VERSION,
+                id: state.id,
+                kind: state.kind,
+                queue: state.queue,
+                incident: None,
+                reason: None,
+                who: String::new(),
+                plan: None,
+                at: Timestamp::default(),
+            }
+        };
+        let with = |id: &str, unreadable, lines: &[ArchiveLine]| {
+            let mut state = ArchiveState::with_head(head(id));
+            lines.iter().for_each(|line| state.add(line.clone()));
+            ArchiveState { unreadable, ..state }
+        };
+        let parked = result(MoveResult::Parked { id: "b".into(), deaths: 2 });
+        let all = [archived("a"), sent("a", "n"), archived("b"), parked];
+        let emptied = ArchiveState::default();
+        let of = |moved, parked| Move { id: "m".into(), moved, parked, ..Move::default() };
+        let rows = [
+            ("as recorded", with("m", 0, &all), of(1, 1), None),
+            ("the record is behind", with("m", 0, &all), of(0, 0), None),
+            ("a send is missing", with("m", 0, &all), of(2, 1), Some("2 of 3 messages")),
+            ("a parked one is missing", with("m", 0, &all[..2]), of(1, 1), Some("1 of 2 messages")),
+            ("a damaged line", with("m", 1, &all), of(1, 1), Some("1 line cannot be read")),
+            ("emptied", emptied, of(0, 0), Some("first line is missing")),
+            ("of another move", with("n", 0, &all), of(1, 1), Some("that of move n")),
+        ];
+        for (rule, archive, state, expected) in rows {
+            let found = archive.gap(&state);
+            let is_expected = match (&found, expected) {
+                (Some(found), Some(part)) => found.contains(part),
+                (found, expected) => found.is_none() && expected.is_none(),
+            };
+            assert!(is_expected, "{rule}: {found:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! go on: the messages whose end is not known would be sent a second time by a new one.
 
 use super::document::{Move, MoveKind, MoveOutcome};
+use super::options::place;
 
 /// The effect of a later verification on the record of its redrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +35,21 @@ pub fn judge(state: &Move, sent: u64) -> Result<LateVerification, String> {
     }
 }
 
+/// Returns the command that goes on with a redrive, at the place where it was begun.
+pub fn resume_command(state: &Move) -> String {
+    format!("dlq-redrive apply --resume {}{}", state.id, place(&state.options))
+}
+
+/// Returns the command that watches a redrive once more.
+pub fn verify_command(state: &Move) -> String {
+    format!("dlq-redrive verify{} {}", place(&state.options), state.id)
+}
+
 /// Returns how an open redrive goes on, as a clause.
 pub fn go_on(state: &Move) -> String {
     match (&state.remedy, state.returned) {
         (Some(remedy), _) => remedy.clone(),
-        (None, 0) => format!("'dlq-redrive apply --resume {}' goes on with it", state.id),
+        (None, 0) => format!("'{}' goes on with it", resume_command(state)),
         (None, _) => "look for the cause before another redrive".to_owned(),
     }
 }
@@ -89,6 +100,10 @@ mod tests {
     fn open_redrive_goes_on_unless_its_messages_have_died_again() {
         let state = Move { id: "m".into(), ..Move::default() };
         assert_eq!(go_on(&state), "'dlq-redrive apply --resume m' goes on with it");
+        let elsewhere = Move { options: vec!["profile=prod".into()], ..state.clone() };
+        let expected = "'dlq-redrive apply --resume m --profile prod' goes on with it";
+        assert_eq!(go_on(&elsewhere), expected);
+        assert_eq!(verify_command(&elsewhere), "dlq-redrive verify --profile prod m");
         let returned = Move { returned: 1, ..state.clone() };
         assert_eq!(go_on(&returned), "look for the cause before another redrive");
         let refused = Move { remedy: Some("begin anew, with --to".into()), ..state };

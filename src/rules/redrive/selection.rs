@@ -128,10 +128,6 @@ pub struct SelectionWords {
     pub to: Option<String>,
 }
 
-/// The names of words, which are those of the options.
-pub const WORDS: [&str; 8] =
-    ["fingerprint", "id", "match", "attribute", "older", "newer", "limit", "to"];
-
 impl SelectionWords {
     /// Reads words of the form `NAME=VALUE`.
     pub fn read<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {

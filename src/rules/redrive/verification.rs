@@ -76,6 +76,9 @@ pub enum VerificationState {
     Backlog(u64),
     /// No message was sent.
     NothingSent,
+    /// The destination of this ARN, or the dead-letter queue, may have deleted messages by its retention,
+    /// before they were seen to be consumed.
+    Forgotten(String),
     /// A return may be among messages that could not be looked at: those of the named queue, which cannot be
     /// read, or some of the dead-letter queue.
     ReturnsUnknown(Option<String>),
@@ -96,6 +99,12 @@ impl fmt::Display for VerificationState {
             ),
             VerificationState::Verified => f.write_str("all were consumed, and none has returned"),
             VerificationState::NothingSent => f.write_str("nothing was sent"),
+            VerificationState::Forgotten(to) => write!(
+                f,
+                "the retention of destination '{}', or of its dead-letter queue, has passed since the first \
+                 of them was sent: that they are gone shows nothing",
+                safe(to)
+            ),
             VerificationState::Backlog(n) => write!(
                 f,
                 "{} in the destination, of others or of those sent: whether those sent were consumed cannot be told",
@@ -168,6 +177,17 @@ pub fn judge(all: &[&Consumption], window: Duration, is_over: bool) -> Verificat
 }
 
 impl VerificationState {
+    /// Returns the state when a destination may have deleted messages by its retention: only what was seen
+    /// before counts, and waiting for more shows nothing.
+    pub fn past_retention(self, destination: Option<String>) -> Self {
+        match (self, destination) {
+            (VerificationState::Watching, _) => VerificationState::Watching,
+            (VerificationState::Verified, _) => VerificationState::Verified,
+            (_, Some(to)) => VerificationState::Forgotten(to),
+            (state, None) => state,
+        }
+    }
+
     /// Whether a consumer may be at work, so that more time may show the end.
     pub fn is_moving(&self) -> bool {
         use VerificationState::{Backlog, Held, Slow};
@@ -296,6 +316,24 @@ mod tests {
         ];
         for (rule, depths, expected) in rows {
             assert_eq!(judge(&[&with(depths)], minute, true), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn after_the_retention_only_what_was_seen_before_counts() {
+        use VerificationState::{Backlog, Forgotten, NotConsumed, Slow, Verified, Watching};
+        let forgotten = Forgotten("to".into());
+        let rows = [
+            ("returns are still watched for", Watching, Watching),
+            ("seen to be consumed before", Verified, Verified),
+            ("not consumed before", NotConsumed(Some(3)), forgotten.clone()),
+            ("no reading before", NotConsumed(None), forgotten.clone()),
+            ("slow", Slow(3), forgotten.clone()),
+            ("a backlog", Backlog(3), forgotten),
+        ];
+        for (rule, state, expected) in rows {
+            assert_eq!(state.clone().past_retention(Some("to".into())), expected, "{rule}");
+            assert_eq!(state.clone().past_retention(None), state, "{rule}, kept");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{archive, bodies, create_pair, drain, last_move, let_die, redrive, summary};
-use crate::support::poll::bench;
+use crate::support::poll::{bench, parse_output};
 use crate::support::pty::Pty;
 use crate::support::sqs_api::{Behavior, FakeSqs};
 use crate::support::sqs_server::SqsServer;
@@ -96,4 +96,36 @@ fn progress_is_one_line_of_a_terminal_and_goes_away() {
     let left = terminal.text();
     assert!(!left.contains("[####"), "{left}");
     assert!(terminal.finish().success());
+}
+
+/// A redrive goes on with its own destination: when that is gone, only another redrive helps.
+#[test]
+fn remedy_for_a_destination_that_was_deleted_works() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let gone = sqs.create("gone", &json!({}));
+    let bench = bench("redrive-deleted-destination", &server.url);
+    let begin = ["apply", "--wait", "30s", "--hold", "1s", "--to", "gone", "orders-dlq"];
+    let mut running = bench.start("dlq-redrive", &begin);
+    wait_for("the canary travels", || sqs.depth(&gone) == 1);
+    sqs.call("DeleteQueue", &json!({"QueueUrl": gone}));
+    let stopped = parse_output(running.finish());
+    let aborted = &stopped.single("redrive.aborted")["data"];
+    assert_eq!((stopped.code, &aborted["reason"]), (1, &json!("destination")));
+    let remedy = "begin anew, with --to and another queue";
+    let id = last_move(&bench)["id"].as_str().unwrap().to_owned();
+    let rows = [
+        stopped,
+        redrive(&bench, &["apply", "--resume", &id]),
+        redrive(&bench, &["verify", "--wait", "1s", &id]),
+    ];
+    for output in rows {
+        assert!(output.code == 1 && output.stderr.contains(remedy), "{}", output.stderr);
+    }
+    let all =
+        ["apply", "--canary", "0", "--no-verify", "--hold", "1s", "--to", "orders", "orders-dlq"];
+    let anew = redrive(&bench, &all);
+    assert_eq!((anew.code, sqs.depth(&source)), (0, 4), "{}", anew.stderr);
 }

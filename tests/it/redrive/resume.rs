@@ -1,5 +1,7 @@
 //! `--resume`: what it looks at before it sends anything.
 
+use dlq::programs::REDRIVE;
+use dlq::rules::redrive::options::OPTIONS;
 use serde_json::{Value, json};
 
 use super::{bodies, bodies_of, create_pair, die, drain, last_move, let_die, redrive};
@@ -297,4 +299,112 @@ fn messages_that_a_purge_took_meanwhile_are_not_left() {
     let resumed = redrive(&bench, &[&["apply"], &SHORT[..], &["--resume", &id]].concat());
     let aborted = &resumed.single("redrive.aborted")["data"];
     assert_eq!((resumed.code, &aborted["left"]), (1, &json!(0)), "{}", resumed.stderr);
+}
+
+/// An option that has no use in the table would be forgotten by a later run.
+#[test]
+fn each_option_of_the_program_has_its_use() {
+    let mut known: Vec<&str> = OPTIONS.iter().map(|(name, _)| *name).collect();
+    let mut all: Vec<&str> = REDRIVE.options.iter().map(|opt| opt.long).collect();
+    all.push("config");
+    known.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(known, all);
+}
+
+/// What the first command line has said holds until it is said again.
+#[test]
+fn options_of_the_begin_hold_each_until_it_is_given_again() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-options", &server.url);
+    let options =
+        ["--canary", "2", "--ramp", "3", "--rate", "50", "--batch-window", "1s", "--force"];
+    redrive(&bench, &[&["apply"], &SHORT[..], &options, &["orders-dlq"]].concat())
+        .single("redrive.aborted");
+    let words = |canary: &str, wait: &str| {
+        let mut all =
+            ["force=true", canary, "ramp=3", "rate=50", wait, "batch-window=1s", "hold=1s"];
+        all.sort_unstable();
+        json!(all)
+    };
+    let recorded = || {
+        let mut all: Vec<String> =
+            serde_json::from_value(last_move(&bench)["options"].clone()).unwrap();
+        all.sort_unstable();
+        json!(all)
+    };
+    assert_eq!(recorded(), words("canary=2", "wait=1s"));
+    let id = last_id(&bench);
+    let rows = [
+        (&[][..], words("canary=2", "wait=1s")),
+        (&["--canary", "1"][..], words("canary=1", "wait=1s")),
+        (&["--wait", "2s"][..], words("canary=1", "wait=2s")),
+    ];
+    for (given, expected) in rows {
+        let resumed = redrive(&bench, &[&["apply"], given, &["--resume", &id]].concat());
+        let aborted = &resumed.single("redrive.aborted")["data"];
+        assert_eq!(aborted["reason"], "not_consumed", "{}", resumed.stderr);
+        assert_eq!(recorded(), expected, "{given:?}");
+        let canary = &resumed.single("redrive.started")["data"]["canary"];
+        assert!(expected.to_string().contains(&format!("canary={canary}")), "{given:?}");
+    }
+    assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (2, 3));
+}
+
+/// What a newer redrive has seen holds for the older one, too.
+#[test]
+fn return_in_a_newer_redrive_holds_the_older_one() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-resume-older", &server.url);
+    let begin = [&["apply"], &SHORT[..], &["orders-dlq"]].concat();
+    redrive(&bench, &begin).single("redrive.aborted");
+    let older = last_id(&bench);
+    // Somebody empties the destination; what is sent after that dies.
+    drain(&mut sqs, &source);
+    let consumer = Consumer::start(&server, &source, Mode::Fails);
+    let newer = redrive(&bench, &["apply", "--wait", "5s", "--hold", "1s", "orders-dlq"]);
+    assert_eq!(newer.single("redrive.aborted")["data"]["reason"], "returned", "{}", newer.stderr);
+    drop(consumer);
+    let sent = sqs.depth(&source) + sqs.depth(&dlq);
+    let resume = [&["apply"], &SHORT[..], &["--resume", &older]].concat();
+    let held = redrive(&bench, &resume);
+    let told = format!("redrive {} of its queue is newer, and at least 1 message", last_id(&bench));
+    assert!(held.code == 1 && held.stderr.contains(&told), "{}", held.stderr);
+    assert!(held.events_of("redrive.started").is_empty(), "nothing begins");
+    assert_eq!((sqs.depth(&source) + sqs.depth(&dlq), sent), (4, 4));
+    let forced = redrive(&bench, &[&resume[..], &["--force"]].concat());
+    assert_eq!(forced.events_of("redrive.started").len(), 1, "{}", forced.stderr);
+    assert!(forced.stderr.contains("is newer than the one that goes on"), "{}", forced.stderr);
+}
+
+/// A command without its profile is another account's.
+#[test]
+fn printed_command_has_the_place_of_the_redrive() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(2));
+    // Without the options no server is there.
+    let bench = bench("redrive-resume-place", "http://127.0.0.1:9");
+    let place = ["--region", "us-east-1", "--endpoint-url", &server.url];
+    let stopped = redrive(&bench, &[&["apply"], &SHORT[..], &place, &["orders-dlq"]].concat());
+    stopped.single("redrive.aborted");
+    let id = last_id(&bench);
+    let command =
+        format!("dlq-redrive apply --resume {id} --region us-east-1 --endpoint-url {}", server.url);
+    assert!(stopped.stderr.contains(&format!("'{command}' goes on")), "{}", stopped.stderr);
+    let _consumer = Consumer::start(&server, &source, Mode::Succeeds);
+    let args: Vec<&str> = command.split(' ').skip(1).collect();
+    let resumed = redrive(&bench, &args);
+    assert_eq!(resumed.single("redrive.completed")["data"]["moved"], 2, "{}", resumed.stderr);
+    let again = redrive(&bench, &args);
+    let verify =
+        format!("'dlq-redrive verify --region us-east-1 --endpoint-url {} {id}'", server.url);
+    assert!(again.stderr.contains(&verify), "{}", again.stderr);
 }

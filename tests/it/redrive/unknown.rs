@@ -185,3 +185,50 @@ fn group_waits_behind_a_message_that_is_left() {
     assert_eq!(arrived, ["first", "other"]);
     assert!(output.stderr.contains("an earlier message of its group is left"), "{}", output.stderr);
 }
+
+/// A redrive goes on from its archive: one that has lost lines knows neither ids nor contents of what was sent.
+#[test]
+fn archive_that_has_lost_lines_holds_its_redrive() {
+    let Some(server) = SqsServer::start() else { return };
+    let mut sqs = server.client();
+    let (source, dlq) = create_pair(&mut sqs, "orders");
+    let_die(&mut sqs, &source, &dlq, &bodies(5));
+    let bench = bench("redrive-archive-lost", &server.url);
+    let first = redrive(&bench, &["apply", "--wait", "1s", "--hold", "1s", "orders-dlq"]);
+    assert_eq!(first.single("redrive.aborted")["data"]["reason"], "not_consumed");
+    let recorded = last_move(&bench);
+    let (id, path) = (recorded["id"].as_str().unwrap(), recorded["archive"].as_str().unwrap());
+    let whole = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let edit = |change: &dyn Fn(&str) -> Option<String>| {
+        lines.iter().filter_map(|line| change(line)).map(|line| line + "\n").collect::<String>()
+    };
+    let is_sent = |line: &str| line.starts_with("{\"sent\"");
+    let rows = [
+        ("emptied", String::new()),
+        ("no head", lines[1..].join("\n") + "\n"),
+        ("no sent line", edit(&|line| (!is_sent(line)).then(|| line.to_owned()))),
+        (
+            "a damaged line",
+            edit(&|line| Some(if is_sent(line) { "{".into() } else { line.into() })),
+        ),
+    ];
+    assert_ne!(rows[2].1, whole, "the archive has a line of what was sent");
+    for (name, text) in &rows {
+        std::fs::write(path, text).unwrap();
+        let commands = [
+            &["apply", "--wait", "1s", "--resume", id][..],
+            &["verify", "--wait", "1s", id],
+            &["apply", "--wait", "1s", "orders-dlq"],
+        ];
+        for command in commands {
+            let output = redrive(&bench, command);
+            assert_eq!(output.code, 1, "{name}, {command:?}: {}", output.stderr);
+            assert!(output.stderr.contains("it is not whole: "), "{name}: {}", output.stderr);
+        }
+        assert_eq!((sqs.depth(&source), sqs.depth(&dlq)), (1, 4), "{name}: nothing is sent");
+    }
+    std::fs::write(path, &whole).unwrap();
+    let again = redrive(&bench, &["apply", "--wait", "1s", "--hold", "1s", "--resume", id]);
+    assert_eq!(again.single("redrive.aborted")["data"]["reason"], "not_consumed", "a whole copy");
+}

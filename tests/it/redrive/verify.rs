@@ -55,7 +55,7 @@ fn redrive_that_was_killed_stays_open() {
     assert!(verified.stderr.contains(&expected), "{}", verified.stderr);
     let recorded = last_move(&bench);
     assert_eq!((&recorded["outcome"], &recorded["verified"]), (&Value::Null, &Value::Null));
-    let args = [&ALL[..], &["--hold", "1s", "--resume", &id]].concat();
+    let args = [&ALL[..], &["--hold", "1s", "--rate", "1000", "--resume", &id]].concat();
     let resumed = redrive(&bench, &args);
     assert_eq!(resumed.single("redrive.completed")["data"]["moved"], 30, "{}", resumed.stderr);
 }

@@ -1,6 +1,7 @@
 //! Sending the messages of a batch, and the results of each.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
 
 use super::{Choice, Mover};
 use crate::clock;
@@ -61,20 +62,21 @@ impl Mover<'_> {
                     .collect();
                 let batches: Vec<Vec<Outgoing<'_>>> =
                     requests.iter().map(|one| one.iter().map(outgoing).collect()).collect();
+                let begun = clock::tick();
                 let results = send_all(self.sqs, scope, &url, &batches);
                 let indices: Vec<Vec<usize>> =
                     requests.iter().map(|one| one.iter().map(|at| all[*at].at).collect()).collect();
-                self.settle(batch, to, &indices, results, deletable)?;
+                self.settle(batch, (to, begun), &indices, results, deletable)?;
             }
         }
         Ok(())
     }
 
-    /// Records the results of sends to one queue.
+    /// Records the results of sends to one queue, which began at a moment.
     fn settle(
         &mut self,
         batch: &[Received],
-        to: &str,
+        (to, begun): (&str, Instant),
         requests: &[Vec<usize>],
         results: Vec<SendResult>,
         deletable: &mut Vec<usize>,
@@ -127,8 +129,7 @@ impl Mover<'_> {
         }
         self.counts.sent += sent;
         if let Some(route) = self.routes.0.get_mut(to).filter(|_| sent > 0) {
-            route.consumption.add_sent(sent);
-            route.sent_at = Some(clock::tick());
+            route.add_sent(sent, begun);
         }
         self.count_refusal(to, sent, refused, &mut stop);
         if let Err(error) = self.record(lines) {

@@ -107,19 +107,10 @@ fn moves_of_a_queue_are_asked_for_together() {
 /// An older version has written fewer fields, and somebody may have edited the file.
 #[test]
 fn record_is_read_without_any_of_its_fields() {
-    let ramp = Some(Ramp { canary: 5, ramp: 7 });
-    let whole =
-        serde_json::to_value(Move { ramp, ..of("m", "a", MoveKind::Redrive, None) }).unwrap();
+    let whole = serde_json::to_value(of("m", "a", MoveKind::Redrive, None)).unwrap();
     for name in whole.as_object().unwrap().keys() {
         let mut part = whole.clone();
         part.as_object_mut().unwrap().remove(name);
         assert!(serde_json::from_value::<Move>(part).is_ok(), "{name}");
-    }
-    let rows = [("canary", Ramp { canary: 1, ramp: 7 }), ("ramp", Ramp { canary: 5, ramp: 10 })];
-    for (name, expected) in rows {
-        let mut part = whole.clone();
-        part["ramp"].as_object_mut().unwrap().remove(name);
-        let read: Move = serde_json::from_value(part).unwrap();
-        assert_eq!(read.ramp, Some(expected), "{name}");
     }
 }
