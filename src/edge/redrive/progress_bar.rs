@@ -40,7 +40,7 @@ pub(super) fn summary(state: &Move) -> String {
     };
     let gone = match state.gone {
         0 => String::new(),
-        n => format!(", {n} gone before"),
+        n => format!(", {n} gone"),
     };
     let seen = match state.verified {
         Some(true) => ", all consumed, none returned".to_owned(),
@@ -83,7 +83,7 @@ mod tests {
             ),
             (
                 Move { verified: Some(false), parked: 2, gone: 4, ..state.clone() },
-                format!("{begin}, 2 parked, 4 gone before, not verified; archive: /a"),
+                format!("{begin}, 2 parked, 4 gone, not verified; archive: /a"),
             ),
             (Move { returned: 1, archive: None, ..state.clone() }, format!("{begin}, 1 returned")),
             (state.clone(), format!("{begin}, not watched for returns; archive: /a")),

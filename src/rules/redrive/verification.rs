@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_consumed_is_told_in_words() {
+    fn unconsumed_messages_are_told_in_words() {
         use VerificationState::{Backlog, Held, NotConsumed, Slow};
         let rows = [
             (

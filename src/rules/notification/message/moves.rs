@@ -48,7 +48,7 @@ pub(super) fn completed(data: &event::RedriveCompleted) -> Sentences {
         what += &format!(", {} parked", data.parked);
     }
     if data.gone > 0 {
-        what += &format!(", {} gone before", data.gone);
+        what += &format!(", {} gone", data.gone);
     }
     if data.verified == Some(false) {
         what += ", not verified";

@@ -157,7 +157,7 @@ fn redrives() -> Vec<(Vec<u8>, String)> {
                 ..completed()
             }),
             &format!(
-                "WARN: 312 messages redriven, 0 returned, 2 parked, 3 gone before, not verified\n    \
+                "WARN: 312 messages redriven, 0 returned, 2 parked, 3 gone, not verified\n    \
                  1 message may be in both queues; the archive lists them\n    archive: {ARCHIVE}"
             ),
         ),
