@@ -4,6 +4,7 @@ mod apply;
 mod auto_stopped;
 mod breaker;
 mod consumer;
+mod copies;
 mod faults;
 mod fifo;
 mod filter;

@@ -30,10 +30,18 @@ impl MoveStop {
                 "allow this program to read '{}'; then {resume}, or with --canary 0 without that knowledge",
                 safe(queue)
             ),
-            MoveStop::NotConsumed(VerificationState::ReturnsUnknown(None)) => format!(
+            MoveStop::NotConsumed(
+                VerificationState::ReturnsUnknown(None) | VerificationState::Gone(_),
+            ) => format!(
                 "'dlq-redrive apply --resume {id} --canary 1{plan}' goes on without that knowledge, by a new \
                  canary"
             ),
+            MoveStop::NotConsumed(VerificationState::Unattributed(_)) => {
+                format!(
+                    "look at what has arrived; 'dlq-redrive apply --resume {id} --canary 0{plan}' goes on without that \
+                     knowledge"
+                )
+            }
             MoveStop::NotConsumed(VerificationState::Held(_) | VerificationState::Backlog(_)) => {
                 format!("{resume} once it is consumed, or with --canary 0 without that knowledge")
             }

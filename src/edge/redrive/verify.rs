@@ -17,9 +17,7 @@ use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::consumption;
-use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
-use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::reverify;
 use crate::rules::redrive::verification::VerificationState;
 use crate::time::Timestamp;
@@ -56,7 +54,7 @@ impl Redriver {
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
         let mut mover = Mover::new(at, archive, (source.destinations, source.routes));
         mover.own_receives_max = own_receives_max;
-        mover.contents = sent_contents(Path::new(&path), &mover.state, state.sent_from)?;
+        self.recall(&mut mover, &state)?;
         // Its end stays as it is until another one is known: the look may be stopped.
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
@@ -162,28 +160,6 @@ impl RedriveRun<'_, '_> {
         self.record.document.state.ramp = Some(ramp);
         self.record.document.write().map_err(MoveStop::File)
     }
-}
-
-/// Returns the contents that an archive has sent, or may have sent, since a moment; none when no record tells
-/// it.
-pub(super) fn sent_contents(
-    path: &Path,
-    state: &ArchiveState,
-    from: Option<Timestamp>,
-) -> Result<SentContents, Error> {
-    let mut contents = SentContents::default();
-    let Some(from) = from else { return Ok(contents) };
-    contents.begin(from);
-    ArchiveReader::each(path, |line| {
-        if let ArchiveLine::Message(one, _) = line {
-            let progress = state.progress(&one.message.id);
-            if progress.is_some_and(|progress| !progress.is_parked) {
-                contents.add(&one.message);
-            }
-        }
-        Ok(())
-    })?;
-    Ok(contents)
 }
 
 /// Returns how many messages an archive has sent to each queue, and when the last one.

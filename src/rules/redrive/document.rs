@@ -134,6 +134,9 @@ pub struct Move {
     /// The messages of each destination, by ARN, that were seen to be consumed, and to stay gone, at the end of
     /// a step.
     pub proven: BTreeMap<String, u64>,
+    /// The last moment, by the clock of SQS, at which all that was sent was seen to be consumed, and to stay
+    /// gone: what has its content and is newer is no return.
+    pub proven_at: Option<Timestamp>,
     /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
     pub hold_s: Option<u64>,
     /// The path of the archive.
