@@ -122,19 +122,26 @@ impl Archives {
         Ok(ArchiveWriter { archives, path, file, size, is_bare: false, others, counted_at })
     }
 
+    /// Returns the paths of the archives of queues that were changed since a moment. `is_meant` judges the ARN
+    /// of a queue.
+    pub fn changed_since(
+        &self,
+        moment: Timestamp,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<Vec<PathBuf>, Error> {
+        let mut paths = self.paths()?;
+        paths.retain(|path| {
+            changed_at(path).is_some_and(|changed| changed >= moment)
+                && ArchiveReader::head(path).is_some_and(|head| is_meant(&head.queue.arn))
+        });
+        Ok(paths)
+    }
+
     /// Returns the hashes of the ids of messages of a queue that an archive has, as far as SQS can
     /// still have them.
     pub fn known_ids(&self, arn: &str) -> Result<IdSet, Error> {
         let mut all = IdSet::default();
-        let oldest = clock::now().minus(LIFE_MAX);
-        for path in self.paths()? {
-            let Some(changed) = changed_at(&path) else { continue };
-            if changed < oldest {
-                continue;
-            }
-            if ArchiveReader::head(&path).is_none_or(|head| head.queue.arn != arn) {
-                continue;
-            }
+        for path in self.changed_since(clock::now().minus(LIFE_MAX), |queue| queue == arn)? {
             // What cannot be read is archived once more, which is better than not at all.
             ArchiveReader::each_if_found(&path, |line| {
                 if let ArchiveLine::Message(one, _) = line {

@@ -129,6 +129,11 @@ impl Sqs {
         self.clients.scopes[scope].answers.earliest_server_time()
     }
 
+    /// Returns a time that is not earlier than the present one of the server of a scope.
+    pub fn latest_now(&self, scope: usize) -> crate::time::Timestamp {
+        self.clients.scopes[scope].answers.latest_server_time()
+    }
+
     /// Returns the name of a scope's account; empty when it has a number only.
     pub fn account(&self, scope: usize) -> &str {
         &self.clients.scopes[scope].scope.account

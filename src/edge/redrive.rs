@@ -17,6 +17,7 @@ mod look_up;
 mod mover;
 mod native;
 mod not_found;
+mod other_moves;
 mod plan;
 mod plan_file;
 mod progress_bar;

@@ -16,6 +16,8 @@
 //! - [`ramp`]: canary, ramp, rest: the number of messages of each step.
 //! - [`rate`]: how many messages travel at once, and within a second.
 //! - [`breaker`]: when dead letters that arrive stop a redrive.
+//! - [`copies`]: which dead letter is one that was sent, under another id.
+//! - [`gone`]: when returns may be gone before anybody has looked.
 //! - [`consumption`]: whether what was sent was consumed, by the counts of a destination.
 //! - [`verification`]: how long returns are looked for, and what the end is.
 //! - [`retention`]: until when messages are kept, which have to be seen to be consumed before.
@@ -32,6 +34,7 @@ pub mod destination;
 pub mod document;
 pub mod due;
 pub mod gone;
+pub mod gone_returns;
 pub mod id_set;
 pub mod newer;
 pub mod options;

@@ -5,6 +5,7 @@ mod auto_stopped;
 mod breaker;
 mod clock;
 mod consumer;
+mod copies;
 mod encryption;
 mod faults;
 mod fifo;

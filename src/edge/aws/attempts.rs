@@ -68,6 +68,12 @@ impl Answers {
         self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).earliest(at, clock::now())
     }
 
+    /// Returns a time that is not earlier than that of the server.
+    pub(super) fn latest_server_time(&self) -> Timestamp {
+        let at = self.age();
+        self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).latest(at, clock::now())
+    }
+
     fn hear(&self, date: Timestamp) {
         let at = self.age();
         self.0.clock.lock().unwrap_or_else(PoisonError::into_inner).hear(date, at);

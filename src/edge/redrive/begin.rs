@@ -10,7 +10,6 @@ use super::look_up::MoveSource;
 use super::mover::Mover;
 use super::plan_file::{self, PlanFile};
 use super::record::RedriveRecord;
-use super::verify::sent_contents;
 use super::watch::RedriveWatch;
 use super::{RedriveRequest, Redriver, remedy};
 use crate::clock;
@@ -193,13 +192,13 @@ impl Redriver {
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
         let mut mover =
             Mover::new(at, (archive, archive_state), (source.destinations, source.routes));
-        mover.contents = sent_contents(mover.archive.path(), &mover.state, state.sent_from)?;
         mover.plan = plan.map(|plan| plan.planned);
         mover.selection = request.selection.clone();
         mover.chosen_at = state.judges_at();
         mover.chains = chains;
         mover.own_receives_max = own_receives_max;
         mover.ramp = ramp;
+        self.recall(&mut mover, &state)?;
         let bound = purge::most(state.depth.unwrap_or(depth).max(planned.unwrap_or(0)));
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         record.emit(started(&record.document.state, ramp))?;

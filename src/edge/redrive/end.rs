@@ -60,7 +60,12 @@ impl RedriveRun<'_, '_> {
             (Ok(found), LateVerification::Settles) => self.complete(Some(found), begun),
             (Ok(found), LateVerification::Tells | LateVerification::Repeats) => {
                 let (found, go_on) = match (state.returned, found) {
-                    (0, found @ VerificationState::ReturnsUnknown(_)) => {
+                    (
+                        0,
+                        found @ (VerificationState::ReturnsUnknown(_)
+                        | VerificationState::Gone(_)
+                        | VerificationState::Unattributed(_)),
+                    ) => {
                         let stop = MoveStop::NotConsumed(found);
                         (stop.to_string(), stop.remedy(state))
                     }

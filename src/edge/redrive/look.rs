@@ -12,6 +12,7 @@ use crate::log;
 use crate::rules::queue::address::QueueAddress;
 use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::breaker::{self, Breaker, DepthCheck, LookProgress, QueueLook};
+use crate::rules::redrive::copies::ReturnCount;
 use crate::rules::redrive::destination;
 use crate::rules::redrive::sweep::{self as sweep_cost, SweepCost};
 
@@ -92,33 +93,61 @@ impl<'a> LookPlace<'a> {
     }
 }
 
+/// The result of a look, before it is known how many messages have arrived.
+#[derive(Debug, Default)]
+pub(super) struct LookFindings {
+    look: QueueLook,
+    count: ReturnCount,
+}
+
+impl LookFindings {
+    /// The result for an empty queue.
+    fn of_none() -> Self {
+        LookFindings {
+            look: QueueLook { is_complete: true, ..QueueLook::default() },
+            ..LookFindings::default()
+        }
+    }
+
+    /// Judges a look at a queue in which `arrivals` have arrived. Returns how many messages may be failures in
+    /// another form, too.
+    pub(super) fn judged(&self, mover: &Mover<'_>, arrivals: u64) -> (QueueLook, u64) {
+        let returned = self.count.returned(&mover.contents, arrivals);
+        (QueueLook { returned, ..self.look }, self.count.unattributed(arrivals))
+    }
+
+    /// Returns the messages that were sent from here, and are not known to be deleted.
+    pub(super) fn undeleted(&self) -> u64 {
+        self.look.undeleted
+    }
+}
+
 /// Receives messages of a queue, and counts those that the move has sent. All are put back. While others
 /// fill the queue there is no end of it: then what has come meanwhile need not be seen.
 pub(super) fn look(
     mover: &Mover<'_>,
     place: LookPlace<'_>,
     signals: &StopSignals,
-) -> Result<QueueLook, MoveStop> {
+) -> Result<LookFindings, MoveStop> {
     if place.depth == 0 {
-        return Ok(QueueLook { is_complete: true, ..QueueLook::default() });
+        return Ok(LookFindings::of_none());
     }
     if place.moves_on {
-        return Ok(QueueLook::default());
+        return Ok(LookFindings::default());
     }
     let stop = || signals.is_ending();
     let LookExtent { most, held_max, at_once, hold } = place.extent;
     let limits =
         SweepLimits { hold, held_max, most, deadline: None, at_once, stop: &stop, reading: None };
-    let (mut returned, mut undeleted) = (0, 0);
+    let (mut count, mut undeleted) = (ReturnCount::default(), 0);
     let mut progress = LookProgress::new(place.depth, place.in_flight);
     let outcome = sweep(mover.sqs, place.target, &limits, &mut |batch| {
-        let own = batch.iter().filter(|one| mover.is_return(&one.message));
-        returned += own.count() as u64;
+        batch.iter().for_each(|one| mover.count_return(&one.message, &mut count));
         let is_undeleted = |id: &str| mover.state.progress(id).is_some_and(|one| one.is_sent);
         let left = batch.iter().filter(|one| is_undeleted(&one.message.id));
         undeleted += left.count() as u64;
         progress.add(batch.len() as u64);
-        let is_enough = returned > 0 || progress.is_complete();
+        let is_enough = count.returned(&mover.contents, 0) > 0 || progress.is_complete();
         Ok(BatchFate { fates: vec![Fate::Held; batch.len()], is_enough })
     })?;
     match outcome.end {
@@ -126,7 +155,8 @@ pub(super) fn look(
         SweepEnd::Stopped => Err(MoveStop::Interrupted),
         end => {
             let is_complete = progress.ends_complete(end == SweepEnd::Empty);
-            Ok(QueueLook { returned, is_complete, undeleted })
+            let look = QueueLook { returned: 0, is_complete, undeleted };
+            Ok(LookFindings { look, count })
         }
     }
 }
@@ -137,6 +167,7 @@ pub(super) struct OtherGrave {
     url: String,
     name: String,
     moves_on: bool,
+    retention: Option<Duration>,
     breaker: Breaker,
     /// Whether messages that go there when they die were sent before, and whether they did is not known.
     is_late: bool,
@@ -167,7 +198,8 @@ impl OtherGraves {
                     });
                     let (scope, breaker) = (route.scope, Breaker::new(depth));
                     let moves_on = read.redrive.is_some();
-                    Some(OtherGrave { scope, url, name, moves_on, breaker, is_late })
+                    let retention = read.retention_s.map(Duration::from_secs);
+                    Some(OtherGrave { scope, url, name, moves_on, retention, breaker, is_late })
                 }
                 Err(error) => {
                     log::warn(&format!(
@@ -193,10 +225,16 @@ impl OtherGraves {
             let depth = read.counts.depth();
             let DepthCheck::Look(arrivals) = grave.breaker.check(depth, 0) else { continue };
             let look = look(mover, grave.place(depth), signals)?;
+            let (look, _) = look.judged(mover, grave.breaker.arrivals(depth, 0));
             let judged = grave.breaker.judge(arrivals, look, mover.counts.sent);
             judged.map_err(MoveStop::Tripped)?;
         }
         Ok(())
+    }
+
+    /// Returns the shortest time for which one of them keeps messages.
+    pub(super) fn retention(&self) -> Option<Duration> {
+        self.0.values().flatten().filter_map(|grave| grave.retention).min()
     }
 
     /// Returns the name of one that cannot be read.
@@ -218,19 +256,22 @@ impl OtherGraves {
             let place = grave.place(depth).whole(None);
             place.tell_cost();
             let look = look(mover, place, signals)?;
+            // What was there before is not known.
+            let (look, _) = look.judged(mover, depth);
             let is_known = breaker::judge_late(depth, None, look).map_err(MoveStop::Tripped)?;
             (grave.is_late, grave.breaker) = (!is_known, Breaker::new(depth));
         }
         Ok(self.0.values().all(|grave| grave.as_ref().is_some_and(|grave| !grave.is_late)))
     }
 
-    /// Looks at the end of a step. Returns whether it is known that no message has died into one of them.
+    /// Looks at the end of a step. Returns whether it is known that no message has died into one of them, and
+    /// how many messages may be failures in another form.
     pub(super) fn conclude(
         &self,
         mover: &Mover<'_>,
         signals: &StopSignals,
-    ) -> Result<bool, MoveStop> {
-        let mut is_known = true;
+    ) -> Result<(bool, u64), MoveStop> {
+        let (mut is_known, mut unattributed) = (true, 0);
         for grave in self.0.values() {
             let Some(grave) = grave else {
                 is_known = false;
@@ -239,9 +280,11 @@ impl OtherGraves {
             let read = route::read(mover.sqs, grave.scope, &grave.url).map_err(MoveStop::Queue)?;
             let depth = read.counts.depth();
             let look = look(mover, grave.place(depth), signals)?;
+            let (look, doubtful) = look.judged(mover, grave.breaker.arrivals(depth, 0));
             is_known &= grave.breaker.conclude(depth, 0, look).map_err(MoveStop::Tripped)?;
+            unattributed += doubtful;
         }
-        Ok(is_known)
+        Ok((is_known, unattributed))
     }
 }
 

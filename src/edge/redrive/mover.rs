@@ -4,6 +4,7 @@
 //! confirmed its send with an id that is new, and that is on disk; what is not certain is listed.
 
 mod choosing;
+mod returns;
 mod sending;
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,12 +18,11 @@ use crate::edge::sweep::{BatchFate, Fate};
 use crate::event::Queue;
 use crate::log;
 use crate::rules::evidence::message::Message;
-use crate::rules::evidence::{decode, fingerprint};
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
-use crate::rules::redrive::breaker::Trip;
 use crate::rules::redrive::copies::SentContents;
-use crate::rules::redrive::destination::{self, Destinations};
+use crate::rules::redrive::destination::Destinations;
 use crate::rules::redrive::document::Ramp;
+use crate::rules::redrive::gone_returns::OtherMoves;
 use crate::rules::redrive::id_set::{IdHash, id_hash};
 use crate::rules::redrive::parking::SentChains;
 use crate::rules::redrive::progress::ArchiveState;
@@ -82,6 +82,8 @@ pub(super) struct Mover<'a> {
     pub(super) deferred: u64,
     /// The contents that were sent, in all runs of the move.
     pub(super) contents: SentContents,
+    /// The traces of other moves.
+    pub(super) others: OtherMoves,
     /// Messages whose send has failed in this run, and their groups.
     failed: HashSet<IdHash>,
     failed_groups: HashSet<String>,
@@ -164,6 +166,7 @@ impl<'a> Mover<'a> {
             ramp: Ramp { canary: 0, ramp: 0 },
             deferred: 0,
             contents: SentContents::default(),
+            others: OtherMoves::default(),
             failed: HashSet::new(),
             failed_groups: HashSet::new(),
             waiting_groups: HashSet::new(),
@@ -236,37 +239,6 @@ impl<'a> Mover<'a> {
             !moved && is_left(id)
         });
         self.missing() - is_left.count() as u64
-    }
-
-    /// Decides which messages of a batch are meant, `quota` at most. The routes then have the
-    /// destination of each.
-    pub(super) fn choose(&mut self, batch: &[Received], quota: u64) -> Result<Sorted, MoveStop> {
-        let returned = batch.iter().filter(|one| self.is_return(&one.message)).count();
-        if returned > 0 {
-            return Err(MoveStop::Tripped(Trip::Returned(returned as u64)));
-        }
-        self.sort(batch, quota)
-    }
-
-    /// Whether a message is one that this move has sent, or shows that one has failed: a newer one with
-    /// the same content, or of a chosen cause, which has not died in a queue that nothing was sent to.
-    pub(super) fn is_return(&self, message: &Message) -> bool {
-        let key = id_hash(&message.id);
-        let causes = &self.selection.fingerprints;
-        let is_of_cause = || {
-            let cause = fingerprint::compute(&decode::decode(message)).id;
-            causes.contains(&cause)
-        };
-        self.state.sent.contains(&key)
-            || (!self.state.restored.contains(&key)
-                && self.state.get(&key).is_none()
-                && destination::origin(message).is_none_or(|arn| self.has_sent_to(arn))
-                && (self.contents.is_copy(message)
-                    || (!causes.is_empty() && self.contents.is_later(message) && is_of_cause())))
-    }
-
-    fn has_sent_to(&self, arn: &str) -> bool {
-        self.routes.0.get(arn).is_some_and(|route| route.consumption.sent() > 0)
     }
 
     /// Moves the chosen messages of a batch. What `fate` does not name as taken is still in the queue,

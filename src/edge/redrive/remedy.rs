@@ -56,10 +56,18 @@ impl MoveStop {
                 "allow this program to read '{}'; then {resume}, or with --canary 0 without that knowledge",
                 safe(queue)
             ),
-            MoveStop::NotConsumed(VerificationState::ReturnsUnknown(None)) => format!(
+            MoveStop::NotConsumed(
+                VerificationState::ReturnsUnknown(None) | VerificationState::Gone(_),
+            ) => format!(
                 "'{} --canary 1' goes on without that knowledge, by a new canary",
                 reverify::resume_command(state)
             ),
+            MoveStop::NotConsumed(VerificationState::Unattributed(_)) => {
+                format!(
+                    "look at what has arrived; '{} --canary 0' goes on without that knowledge",
+                    reverify::resume_command(state)
+                )
+            }
             MoveStop::NotConsumed(VerificationState::Held(_) | VerificationState::Backlog(_)) => {
                 format!("{resume} once it is consumed, or with --canary 0 without that knowledge")
             }

@@ -63,7 +63,10 @@ impl MoveStop {
         match self {
             MoveStop::Tripped(trip) => trip.word(),
             MoveStop::Interrupted => "interrupted",
-            MoveStop::NotConsumed(VerificationState::ReturnsUnknown(_)) => "returns_unknown",
+            MoveStop::NotConsumed(
+                VerificationState::ReturnsUnknown(_) | VerificationState::Gone(_),
+            ) => "returns_unknown",
+            MoveStop::NotConsumed(VerificationState::Unattributed(_)) => "arrivals",
             MoveStop::NotConsumed(VerificationState::Forgotten(_)) => "destination",
             MoveStop::NotConsumed(_) => "not_consumed",
             MoveStop::Refused { .. } => "destination_refused",

@@ -31,7 +31,7 @@ impl RedriveRun<'_, '_> {
         held: u64,
         fate: &mut BatchFate,
     ) -> Result<(), MoveStop> {
-        let mut chosen = self.mover.choose(batch, quota)?;
+        let mut chosen = self.mover.choose(batch, quota, self.watch.arrivals)?;
         self.record_baselines()?;
         self.watch.open_graves(self.mover);
         if self.pace.verifies || self.pace.ramp.canary > 0 {

@@ -19,9 +19,7 @@ use crate::edge::stop_signals::StopSignals;
 use crate::error::Error;
 use crate::rules::redrive::archive::{ArchiveLine, MoveResult};
 use crate::rules::redrive::consumption;
-use crate::rules::redrive::copies::SentContents;
 use crate::rules::redrive::document::{Move, MoveKind, MoveStep, Redrives};
-use crate::rules::redrive::progress::ArchiveState;
 use crate::rules::redrive::retention;
 use crate::rules::redrive::reverify;
 use crate::rules::redrive::verification::VerificationState;
@@ -61,7 +59,7 @@ impl Redriver {
         let at = (self.sqs(), source.target.scope, &queue, id.as_str());
         let mut mover = Mover::new(at, archive, (source.destinations, source.routes));
         mover.own_receives_max = own_receives_max;
-        mover.contents = sent_contents(Path::new(&path), &mover.state, state.sent_from)?;
+        self.recall(&mut mover, &state)?;
         // Its end stays as it is until another one is known: the look may be stopped.
         let mut record = RedriveRecord::begin(&self.store, &self.journal, out, state)?;
         let mut watch = RedriveWatch::new(&source.attributes, &mover, signals.clone());
@@ -172,28 +170,6 @@ impl RedriveRun<'_, '_> {
         self.record.document.state.bases = sent.collect();
         self.record.document.write().map_err(MoveStop::File)
     }
-}
-
-/// Returns the contents that an archive has sent, or may have sent, since a moment; none when no record tells
-/// it.
-pub(super) fn sent_contents(
-    path: &Path,
-    state: &ArchiveState,
-    from: Option<Timestamp>,
-) -> Result<SentContents, Error> {
-    let mut contents = SentContents::default();
-    let Some(from) = from else { return Ok(contents) };
-    contents.begin(from);
-    ArchiveReader::each(path, |line| {
-        if let ArchiveLine::Message(one, _) = line {
-            let progress = state.progress(&one.message.id);
-            if progress.is_some_and(|progress| !progress.is_parked) {
-                contents.add(&one.message);
-            }
-        }
-        Ok(())
-    })?;
-    Ok(contents)
 }
 
 /// The sends to a queue.

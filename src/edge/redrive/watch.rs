@@ -13,8 +13,10 @@ use crate::log;
 use crate::rules::queue::reading::{Attributes, ReadError};
 use crate::rules::redrive::breaker::{self, Breaker, DepthCheck, Trip};
 use crate::rules::redrive::consumption::{Consumption, READINGS_MIN};
+use crate::rules::redrive::copies;
+use crate::rules::redrive::gone_returns::{self, GoneReturns};
 use crate::rules::redrive::verification::{self, VerificationState};
-use crate::time::show_span;
+use crate::time::{Timestamp, show_span};
 
 /// The pause before a queue is looked at again, while others hide messages of it.
 const HIDDEN_PAUSE: Duration = Duration::from_secs(1);
@@ -28,8 +30,14 @@ pub(super) struct RedriveWatch {
     graves: OtherGraves,
     /// The deletions before the breaker began.
     deleted_before: u64,
+    /// The messages that had arrived, of whoever, when the depth was read last.
+    pub(super) arrivals: u64,
     /// Whether what an earlier run has sent may have returned.
     pub(super) has_doubt: bool,
+    /// The reason for which returns may be gone from the queue.
+    gone: Option<GoneReturns>,
+    /// The time for which the queue keeps messages.
+    retention: Option<Duration>,
     /// The waits that the command line gives instead of those of the destinations.
     pub(super) wait: Option<Duration>,
     pub(super) batch_window: Option<Duration>,
@@ -42,7 +50,10 @@ impl RedriveWatch {
             breaker: Breaker::new(own.counts.depth()),
             graves: OtherGraves::default(),
             deleted_before: mover.counts.deleted,
+            arrivals: 0,
             has_doubt: false,
+            gone: None,
+            retention: own.retention_s.map(Duration::from_secs),
             wait: None,
             batch_window: None,
             signals,
@@ -64,6 +75,17 @@ impl RedriveWatch {
         hold: Option<Duration>,
     ) -> Result<bool, MoveStop> {
         self.open_graves(mover);
+        if mover.others.returned > 0 {
+            let returned = Trip::Returned(mover.others.returned);
+            return note_return(record, Err(MoveStop::Tripped(returned)));
+        }
+        if self.gone.is_none() {
+            self.gone = match mover.others.has_removed && mover.contents.unproven_before().is_some()
+            {
+                true => Some(GoneReturns::Removed),
+                false => self.expired(mover, mover.contents.unproven_before()),
+            };
+        }
         let until = clock::tick() + LOOK_HOLD;
         let mut is_told = false;
         let is_known = loop {
@@ -77,7 +99,8 @@ impl RedriveWatch {
             record.hold_for(place.hold())?;
             let look = look(mover, place, &self.signals)?;
             let before = record.document.state.depth;
-            let expected = before.map(|before| mover.left_of(before, look.undeleted));
+            let expected = before.map(|before| mover.left_of(before, look.undeleted()));
+            let (look, _) = look.judged(mover, depth.saturating_sub(expected.unwrap_or(0)));
             let judged = breaker::judge_late(depth, expected, look).map_err(MoveStop::Tripped);
             let is_known = note_return(record, judged)?;
             (self.breaker, self.deleted_before) = (Breaker::new(depth), mover.counts.deleted);
@@ -89,7 +112,7 @@ impl RedriveWatch {
             self.pause(mover, HIDDEN_PAUSE);
         };
         let others = self.graves.look_late(mover, &self.signals);
-        self.has_doubt = !(note_return(record, others)? && is_known);
+        self.has_doubt = !(note_return(record, others)? && is_known) || self.gone.is_some();
         Ok(!self.has_doubt)
     }
 
@@ -100,7 +123,17 @@ impl RedriveWatch {
 
     /// Returns the state of a step whose returns are not known.
     pub(super) fn unknown_returns(&self) -> VerificationState {
-        VerificationState::ReturnsUnknown(self.graves.unreadable())
+        match (self.graves.unreadable(), self.gone) {
+            (None, Some(gone)) => VerificationState::Gone(gone),
+            (unreadable, _) => VerificationState::ReturnsUnknown(unreadable),
+        }
+    }
+
+    /// Returns why returns of what was first sent at a moment may be gone.
+    fn expired(&self, mover: &Mover<'_>, first_sent: Option<Timestamp>) -> Option<GoneReturns> {
+        let retention = self.retention.into_iter().chain(self.graves.retention()).min();
+        let now = mover.sqs.latest_now(mover.scope);
+        gone_returns::may_have_expired(first_sent, retention, now).then_some(GoneReturns::Expired)
     }
 
     /// Reads the depth of the queue and compares it with what it must be.
@@ -130,12 +163,14 @@ impl RedriveWatch {
         let others = self.graves.check(mover, &self.signals);
         note_return(record, others)?;
         let deleted = mover.counts.deleted - self.deleted_before;
-        let DepthCheck::Look(arrivals) = self.breaker.check(own.counts.depth(), deleted) else {
+        let depth = own.counts.depth();
+        self.arrivals = self.breaker.arrivals(depth, deleted);
+        let DepthCheck::Look(arrivals) = self.breaker.check(depth, deleted) else {
             return Ok(());
         };
         record.hold_for(LOOK_HOLD)?;
-        let place = LookPlace::own(mover, own.counts.depth(), in_flight);
-        let look = look(mover, place, &self.signals)?;
+        let place = LookPlace::own(mover, depth, in_flight);
+        let (look, _) = look(mover, place, &self.signals)?.judged(mover, self.arrivals);
         record.document.state.returned = record.document.state.returned.max(look.returned);
         self.breaker.judge(arrivals, look, mover.counts.sent).map_err(MoveStop::Tripped)
     }
@@ -143,17 +178,18 @@ impl RedriveWatch {
     /// Looks for returns at the end of a step: the depth alone shows none while others leave the queue.
     fn conclude(
         &mut self,
-        mover: &Mover<'_>,
+        mover: &mut Mover<'_>,
         record: &mut RedriveRecord<'_>,
     ) -> Result<VerificationState, MoveStop> {
         let deleted = mover.counts.deleted - self.deleted_before;
         let until = clock::tick() + LOOK_HOLD;
         record.hold_for(LOOK_HOLD)?;
-        let is_known = loop {
+        let (is_known, unattributed) = loop {
             let own = route::read(mover.sqs, mover.scope, &mover.queue.url);
             let counts = own.map_err(MoveStop::Queue)?.counts;
             let depth = counts.depth();
             let look = look(mover, LookPlace::own(mover, depth, 0), &self.signals)?;
+            let (look, unattributed) = look.judged(mover, self.breaker.arrivals(depth, deleted));
             record.document.state.returned = record.document.state.returned.max(look.returned);
             let is_known =
                 self.breaker.conclude(depth, deleted, look).map_err(MoveStop::Tripped)?;
@@ -161,15 +197,26 @@ impl RedriveWatch {
             let is_hidden =
                 counts.in_flight > 0 && depth <= LOOK_MAX && mover.own_receives_max.is_none();
             if is_known || !is_hidden || clock::tick() >= until {
-                break is_known;
+                break (is_known, unattributed);
             }
             self.pause(mover, HIDDEN_PAUSE);
         };
         let others = self.graves.conclude(mover, &self.signals);
-        match note_return(record, others)? && is_known {
-            true => Ok(VerificationState::Verified),
-            false => Ok(self.unknown_returns()),
+        let (are_others_known, unattributed_there) = note_return(record, others)?;
+        let expired = self.expired(mover, mover.contents.unproven_now());
+        self.gone = self.gone.or(expired);
+        if !is_known || !are_others_known || expired.is_some() {
+            return Ok(self.unknown_returns());
         }
+        let unattributed = unattributed + unattributed_there;
+        if copies::hides_failures(unattributed, mover.unproven()) {
+            return Ok(VerificationState::Unattributed(unattributed));
+        }
+        let now = mover.sqs.earliest_now(mover.scope);
+        if !self.has_doubt && mover.contents.prove(now) {
+            record.document.state.proven_at = Some(now);
+        }
+        Ok(VerificationState::Verified)
     }
 
     /// Returns how long returns of what was sent have to be awaited.

@@ -43,6 +43,12 @@ impl ServerClock {
     pub fn earliest(&self, at: Duration, own: Timestamp) -> Timestamp {
         extrapolate(self.least, at).unwrap_or(own)
     }
+
+    /// Returns a time that is not earlier than that of the server at `at`, and hardly later; `own` while no
+    /// answer has told one.
+    pub fn latest(&self, at: Duration, own: Timestamp) -> Timestamp {
+        extrapolate(self.most, at).unwrap_or(own)
+    }
 }
 
 fn extrapolate(known: Option<(Timestamp, Duration)>, at: Duration) -> Option<Timestamp> {
@@ -59,6 +65,7 @@ mod tests {
         let at = Timestamp::from_millis;
         assert_eq!(ServerClock::default().now(ms(10), at(7)), at(7), "no answer");
         assert_eq!(ServerClock::default().earliest(ms(10), at(7)), at(7), "no answer");
+        assert_eq!(ServerClock::default().latest(ms(10), at(7)), at(7), "no answer");
         // The true time is 600,400 ms more than what the clock that nobody sets shows.
         let mut clock = ServerClock::default();
         for (date, came) in [(601_000, 1500), (602_000, 1650), (603_000, 3590)] {
@@ -74,6 +81,7 @@ mod tests {
         for (rule, own, expected) in rows {
             assert_eq!(clock.now(ms(3600), at(own)), at(expected), "{rule}");
             assert_eq!(clock.earliest(ms(3600), at(own)), at(603_950), "{rule}");
+            assert_eq!(clock.latest(ms(3600), at(own)), at(605_010), "{rule}");
         }
     }
 }

@@ -69,6 +69,9 @@ pub enum MoveResult {
         to: String,
         /// The deduplication id, in a FIFO queue.
         dedup: Option<String>,
+        /// The bounds of the moment of the send, on the clock of SQS; none in an archive of an older version.
+        after: Option<Timestamp>,
+        by: Option<Timestamp>,
     },
     /// SQS has confirmed that the message was deleted from the dead-letter queue.
     Deleted { id: String },

@@ -123,6 +123,11 @@ impl Breaker {
         Breaker { start, foreign: 0, unexplained: 0 }
     }
 
+    /// Returns how many messages have arrived, of whoever, after `deleted` deletions.
+    pub fn arrivals(&self, depth: u64, deleted: u64) -> u64 {
+        depth.saturating_sub(self.start.saturating_sub(deleted))
+    }
+
     /// Compares the depth with what it must be after `deleted` deletions.
     pub fn check(&mut self, depth: u64, deleted: u64) -> DepthCheck {
         let left = self.start.saturating_sub(deleted);

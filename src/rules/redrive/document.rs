@@ -139,6 +139,9 @@ pub struct Move {
     /// The moment from which messages that were sent to a destination, by ARN, and not proven may have been
     /// deleted, by the retention at their send.
     pub kept_until: BTreeMap<String, Timestamp>,
+    /// The last moment, by the clock of SQS, at which all that was sent was seen to be consumed, and to stay
+    /// gone: what has its content and is newer is no return.
+    pub proven_at: Option<Timestamp>,
     /// The seconds for which messages are hidden while they are looked at: after a kill for as long.
     pub hold_s: Option<u64>,
     /// The path of the archive.

@@ -191,7 +191,14 @@ mod tests {
     }
 
     fn sent(id: &str, new: &str) -> ArchiveLine {
-        result(MoveResult::Sent { id: id.into(), new: new.into(), to: "arn".into(), dedup: None })
+        result(MoveResult::Sent {
+            id: id.into(),
+            new: new.into(),
+            to: "arn".into(),
+            dedup: None,
+            after: None,
+            by: None,
+        })
     }
 
     fn deleted(id: &str) -> ArchiveLine {

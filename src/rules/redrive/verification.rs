@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::consumption::{Consumption, ConsumptionState, NEWEST};
+use super::gone_returns::GoneReturns;
 use crate::text::{count, safe};
 
 /// The time between readings: this part of the window, within these limits.
@@ -82,6 +83,11 @@ pub enum VerificationState {
     /// A return may be among messages that could not be looked at: those of the named queue, which cannot be
     /// read, or some of the dead-letter queue.
     ReturnsUnknown(Option<String>),
+    /// A return may be gone.
+    Gone(GoneReturns),
+    /// The number of messages that have arrived and did not die in a queue: a consumer may have written them
+    /// for those that fail.
+    Unattributed(u64),
 }
 
 impl fmt::Display for VerificationState {
@@ -96,6 +102,17 @@ impl fmt::Display for VerificationState {
             VerificationState::ReturnsUnknown(None) => f.write_str(
                 "not all of the dead-letter queue could be looked at, and a message that has died again \
                  may be in it",
+            ),
+            VerificationState::Gone(why) => why.fmt(f),
+            VerificationState::Unattributed(n) => write!(
+                f,
+                "{} in the dead-letter queue meanwhile that did not die in a queue: a consumer that fails may \
+                 have written {}, in its own form",
+                match n {
+                    1 => "1 message has arrived".to_owned(),
+                    n => format!("{} have arrived", count(*n, "message")),
+                },
+                if *n == 1 { "it" } else { "them" },
             ),
             VerificationState::Verified => f.write_str("all were consumed, and none has returned"),
             VerificationState::NothingSent => f.write_str("nothing was sent"),
@@ -334,6 +351,30 @@ mod tests {
         for (rule, state, expected) in rows {
             assert_eq!(state.clone().past_retention(Some("to".into())), expected, "{rule}");
             assert_eq!(state.clone().past_retention(None), state, "{rule}, kept");
+        }
+    }
+
+    #[test]
+    fn doubt_is_told_in_words() {
+        let rows = [
+            (
+                VerificationState::Unattributed(1),
+                "1 message has arrived in the dead-letter queue meanwhile that did not die in a queue: a consumer \
+                 that fails may have written it, in its own form",
+            ),
+            (
+                VerificationState::Unattributed(2),
+                "2 messages have arrived in the dead-letter queue meanwhile that did not die in a queue: a \
+                 consumer that fails may have written them, in its own form",
+            ),
+            (
+                VerificationState::Gone(GoneReturns::Removed),
+                "messages were removed from the dead-letter queue since the first was sent, and no archive has \
+                 them: one that has died again may be among them",
+            ),
+        ];
+        for (state, expected) in rows {
+            assert_eq!(state.to_string(), expected);
         }
     }
 

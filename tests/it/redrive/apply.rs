@@ -136,12 +136,17 @@ fn filling_queue_is_emptied_without_chasing() {
     let_die(&mut sqs, &source, &dlq, &bodies(60));
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
     let bench = bench("redrive-filling", &server.url);
-    let mut running =
-        bench.start("dlq-redrive", &[&["apply"], &QUICK[..], &["orders-dlq"]].concat());
+    let mut running = bench.start(
+        "dlq-redrive",
+        &[&["apply", "--to", "orders"], &QUICK[..], &["orders-dlq"]].concat(),
+    );
     crate::support::poll::read_until(&mut running, "redrive.started");
-    // Dead letters of another cause, and of another sender.
+    // Dead letters of another cause, and of another source.
+    let other = sqs.create_source("other", "orders-dlq");
     for n in 0..20 {
-        sqs.send(&dlq, &format!("other {n}"));
+        sqs.send(&other, &format!("other {n}"));
+        sqs.receive(&other, 0);
+        sqs.receive(&other, 0);
     }
     let output = running.finish();
     let moved = consumer.consumed().len() as u64;

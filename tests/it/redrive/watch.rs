@@ -51,9 +51,11 @@ fn arrivals_of_others_stop_neither_redrive_nor_signal() {
     let (source, dlq) = create_pair(&mut sqs, "orders");
     let_die(&mut sqs, &source, &dlq, &bodies(40));
     let consumer = Consumer::start(&server, &source, Mode::Succeeds);
-    let url = dlq.clone();
+    let other = sqs.create_source("other", "orders-dlq");
     let others = Repeated::start(&server, Duration::from_millis(300), move |sqs| {
-        sqs.send(&url, "of another cause");
+        sqs.send(&other, "of another cause");
+        sqs.receive(&other, 0);
+        sqs.receive(&other, 0);
     });
     let bench = bench("redrive-inflow", &server.url);
     let args = [&["apply", "--match", "\"n\""], &QUICK[..], &["orders-dlq"]].concat();

@@ -27,7 +27,6 @@ impl Mover<'_> {
     ) -> Result<(), MoveStop> {
         let mut by_queue: BTreeMap<&str, Vec<&Choice>> = BTreeMap::new();
         for one in choices {
-            self.contents.add(&batch[one.at].message);
             by_queue.entry(&one.to).or_default().push(one);
         }
         for (to, all) in by_queue {
@@ -63,7 +62,9 @@ impl Mover<'_> {
                 let batches: Vec<Vec<Outgoing<'_>>> =
                     requests.iter().map(|one| one.iter().map(outgoing).collect()).collect();
                 let begun = clock::tick();
+                self.contents.begin_send(self.sqs.earliest_now(self.scope));
                 let results = send_all(self.sqs, scope, &url, &batches);
+                self.contents.end_send(self.sqs.latest_now(self.scope));
                 let indices: Vec<Vec<usize>> =
                     requests.iter().map(|one| one.iter().map(|at| all[*at].at).collect()).collect();
                 self.settle(batch, (to, begun), &indices, results, deletable)?;
@@ -92,6 +93,7 @@ impl Mover<'_> {
                     continue;
                 }
                 Err(BatchError { error, is_refused: false }) => {
+                    indices.iter().for_each(|at| self.contents.add(&batch[*at].message));
                     lines.extend(indices.iter().map(|at| MoveResult::PossibleDuplicate {
                         id: batch[*at].message.id.clone(),
                         new: None,
@@ -109,12 +111,14 @@ impl Mover<'_> {
                         stop = Some(MoveStop::KnownId { id: message.id.clone(), new });
                     }
                     Ok(new) => {
+                        self.contents.add(message);
                         lines.extend(self.sent_lines(message, new, to));
                         deletable.push(*at);
                         sent += 1;
                     }
                     Err(error) => {
                         if !error.is_permanent {
+                            self.contents.add(message);
                             lines.push(MoveResult::PossibleDuplicate {
                                 id: message.id.clone(),
                                 new: None,
@@ -186,7 +190,9 @@ impl Mover<'_> {
                 why: "an earlier run was interrupted at its send".into(),
             });
         let dedup = fifo.then(|| dedup_id::dedup_id(self.id, &id));
-        let sent = MoveResult::Sent { id, new, to: to.to_owned(), dedup };
+        let moment = self.contents.moment();
+        let (to, after) = (to.to_owned(), Some(moment.after));
+        let sent = MoveResult::Sent { id, new, to, dedup, after, by: moment.by };
         [Some(sent), duplicate].into_iter().flatten().collect()
     }
 }

@@ -78,8 +78,15 @@ fn head_and_results_are_read_as_they_were_written() {
     let id = || "m-1".to_owned();
     for (result, text) in [
         (
-            MoveResult::Sent { id: id(), new: "n".into(), to: "arn".into(), dedup: None },
-            r#"{"sent":{"id":"m-1","new":"n","to":"arn","dedup":null},"at":"2026-11-30T04:05:06.789Z"}"#,
+            MoveResult::Sent {
+                id: id(),
+                new: "n".into(),
+                to: "arn".into(),
+                dedup: None,
+                after: None,
+                by: Some(Timestamp::from_millis(7)),
+            },
+            r#"{"sent":{"id":"m-1","new":"n","to":"arn","dedup":null,"after":null,"by":"1970-01-01T00:00:00.007Z"},"#,
         ),
         (MoveResult::Deleted { id: id() }, r#"{"deleted":{"id":"m-1"},"#),
         (
@@ -101,6 +108,10 @@ fn head_and_results_are_read_as_they_were_written() {
         assert!(written.starts_with(text), "{written}");
         assert_eq!(read(&line).unwrap(), ArchiveLine::Result(result, at()));
     }
+    let older =
+        r#"{"sent":{"id":"m","new":"n","to":"arn","dedup":null},"at":"2026-11-30T04:05:06.789Z"}"#;
+    let read = read(format!("{older}\n").as_bytes()).unwrap();
+    assert!(matches!(read, ArchiveLine::Result(MoveResult::Sent { by: None, .. }, _)), "{read:?}");
 }
 
 #[test]
