@@ -7,10 +7,14 @@
 //! format on disk is the body's own fields behind a `version`.
 
 mod keys;
+#[cfg(any(test, feature = "dynamodb"))]
+mod records;
 mod sets;
 mod versioned;
 
 pub use keys::{Keys, RecordKind};
+#[cfg(any(test, feature = "dynamodb"))]
+pub use records::{Export, Import, KeyedRecord, export, import};
 pub use sets::SetOperation;
 pub use versioned::Versioned;
 
