@@ -30,6 +30,9 @@ pub trait Document: Serialize + DeserializeOwned + Default {
     /// The consequence of moving a damaged file away, and the command that restores most of it.
     /// `None` for a cache: one that cannot be read counts as empty, and is overwritten.
     const WITHOUT: Option<&str>;
+    /// Whether machines that share a table have the document in common. Otherwise each has its own, in
+    /// its state folder: a cache, or what is about this machine.
+    const SHARED: bool;
 
     /// Applies an operation to each set of records and to the same set of the rest. Several records
     /// may share a key: they are asked for together.

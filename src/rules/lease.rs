@@ -60,7 +60,8 @@ pub struct LeaseItem {
     pub done: u64,
 }
 
-/// The condition of a write, as the table checks it. `store/dynamodb.rs` has it in the words of DynamoDB.
+/// The condition of a write, as the table checks it. `edge/aws/table/items.rs` has it in the words of
+/// DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LeaseCondition {
     /// There is no item, or its end is before a moment and its fencing number below another.
@@ -133,7 +134,7 @@ pub fn gc(until: Timestamp, keep: Duration) -> Timestamp {
 pub enum TimeDoubt {
     /// No answer has told it yet.
     Unknown,
-    /// It is known only to this span, which is more than the greatest skew.
+    /// A span to which it is known, which is more than the greatest skew.
     Wide(Duration),
 }
 
@@ -163,13 +164,13 @@ pub struct LeaseClaim {
     before: Timestamp,
 }
 
-/// What the answer to a claim means.
+/// The meaning of the answer to a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimVerdict {
     Held(Lease),
     /// Another claim holds it.
     Busy(LeaseItem),
-    /// It is free: claim again, with a fencing number above this one.
+    /// Free: to be claimed again, with a fencing number above this one.
     Again {
         seen: u64,
     },
@@ -238,7 +239,7 @@ pub struct Lease {
     beat: u64,
 }
 
-/// What the answer to a renewal means.
+/// The meaning of the answer to a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenewalVerdict {
     Held(Lease),
@@ -248,14 +249,14 @@ pub enum RenewalVerdict {
     Look,
 }
 
-/// What an item says of an ending whose answer is not known.
+/// The meaning of an item after an ending whose answer is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndVerdict {
-    /// It was carried out, with all that was in its transaction.
+    /// Carried out, with all that was in its transaction.
     Ended,
-    /// It was not carried out yet, and may be sent again.
+    /// Not carried out yet; it may be sent again.
     Held,
-    /// It was not carried out, and will not be: another claim came first.
+    /// Not carried out, for good: another claim came first.
     Lost,
     /// The item does not tell it.
     Unclear,
@@ -335,7 +336,5 @@ impl Lease {
     }
 }
 
-#[cfg(test)]
-mod model;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// One part in this many that the clock of a machine may be wrong: 1,000 parts in a million, twice what
-/// NTP corrects at most.
+/// The part by which the clock of a machine may be wrong is one in this many: 1,000 in a million, twice
+/// what NTP corrects at most.
 const DRIFT: u32 = 1000;
 /// The part of a second that a date leaves out.
 const CUT: Duration = Duration::from_secs(1);

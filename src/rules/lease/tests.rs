@@ -1,4 +1,6 @@
-//! Single decisions; `model.rs` has all their sequences.
+//! Single decisions; `tests/model.rs` has all their sequences.
+
+mod model;
 
 use super::*;
 
@@ -21,7 +23,7 @@ fn claim(seen: u64, now: Option<TableMoment>) -> LeaseClaim {
 }
 
 #[test]
-fn nothing_is_claimed_or_done_while_the_time_is_in_doubt() {
+fn doubt_about_the_time_forbids_to_claim_and_to_act() {
     let held = match claim(0, between(1000, 1001)).judge(&LeaseAnswer::Done) {
         ClaimVerdict::Held(lease) => lease,
         other => panic!("{other:?}"),
