@@ -44,3 +44,17 @@ pub fn zone() -> TimeZone {
 pub fn tick() -> Instant {
     Instant::now()
 }
+
+/// Returns the time since the start of the machine, in which its sleep counts where the system tells that:
+/// a lease ends while its holder sleeps.
+#[cfg(feature = "dynamodb")]
+pub fn uptime() -> std::time::Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    // That of macOS counts sleep.
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let since = rustix::time::clock_gettime(clock);
+    let (seconds, nanos) = (u64::try_from(since.tv_sec), u32::try_from(since.tv_nsec));
+    std::time::Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+}

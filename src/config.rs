@@ -27,8 +27,9 @@ pub use env::Env;
 pub use load::{cache_dir, in_force, load, process_env, read_file, state_dir};
 pub use reload::Switches;
 pub use settings::{
-    Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, Evidence, Features,
-    Github, LogSearch, Monitoring, Notifications, Origin, QueueRule, ResultFormat, Settings, State,
+    Account, Agent, AutoInvestigation, Aws, Channel, ChannelKind, Claude, DynamodbTable, Evidence,
+    Features, Github, LogSearch, Monitoring, Notifications, Origin, QueueRule, ResultFormat,
+    Settings, SharedState, State,
 };
 pub use valid::{http_host, loopback};
 

@@ -7,10 +7,14 @@
 //! format on disk is the body's own fields behind a `version`.
 
 mod keys;
+#[cfg(any(test, feature = "dynamodb"))]
+mod records;
 mod sets;
 mod versioned;
 
 pub use keys::{Keys, RecordKind};
+#[cfg(any(test, feature = "dynamodb"))]
+pub use records::{Export, Import, KeyedRecord, export, import};
 pub use sets::SetOperation;
 pub use versioned::Versioned;
 
@@ -26,6 +30,9 @@ pub trait Document: Serialize + DeserializeOwned + Default {
     /// The consequence of moving a damaged file away, and the command that restores most of it.
     /// `None` for a cache: one that cannot be read counts as empty, and is overwritten.
     const WITHOUT: Option<&str>;
+    /// Whether machines that share a table have the document in common. Otherwise each has its own, in
+    /// its state folder: a cache, or what is about this machine.
+    const SHARED: bool;
 
     /// Applies an operation to each set of records and to the same set of the rest. Several records
     /// may share a key: they are asked for together.

@@ -38,6 +38,7 @@ pub mod secret;
 pub mod session_folder;
 pub mod sessions;
 pub mod speech;
+pub mod state_store;
 pub mod statement;
 pub mod status;
 #[cfg(feature = "aws")]

@@ -8,6 +8,7 @@
 //! - [`agent`]: how the agent is prompted and invoked, and what its output means.
 //! - [`verdict`]: whether evidence and code support what a model claims; the report.
 //! - [`pull_request`]: what became of the fixes, whose turn a pull request is, what has changed on it.
+//! - [`lease`]: which process alone may act under a name, by a table that machines share.
 //! - [`http`]: what the answer to a request is, and whether a request without one may have arrived.
 //! - [`tls`]: in which words the fault of a TLS connection is stated.
 //! - [`notification`]: which event is sent through which channel, in which words, and once.
@@ -30,6 +31,7 @@ pub mod evidence;
 pub mod health;
 pub mod http;
 pub mod investigation;
+pub mod lease;
 pub mod loss_text;
 pub mod notification;
 pub mod pull_request;

@@ -6,10 +6,17 @@
 //! overwritten; a change to a record that was not asked for is refused. Never: locks a file that is
 //! renamed, deletes a lock file, or lets a thread wait for the world while it holds the lock of a
 //! document (see [`BlockingWait`]). No other module locks files.
+//!
+//! With the feature `dynamodb`, a table that machines share may have the documents in place of the folder
+//! (`shared.rs`); callers do not see where they are.
 
 mod document_file;
 mod files;
 mod lock;
+#[cfg(any(test, feature = "dynamodb"))]
+mod shared;
+#[cfg(any(test, feature = "dynamodb"))]
+mod table;
 mod wait;
 
 pub use files::{
@@ -17,6 +24,12 @@ pub use files::{
     sync_file_system, sync_parent,
 };
 pub use lock::{Lock, is_locked, lock_holder};
+#[cfg(any(test, feature = "dynamodb"))]
+pub use shared::{SharedRecords, lock_rules};
+#[cfg(any(test, feature = "dynamodb"))]
+pub use table::{
+    Committed, LockItem, LockWritten, RecordChange, RecordTable, TableRecord, Transaction,
+};
 pub use wait::{BlockingWait, assert_may_wait, output_of, receive, sleep, wait_for_end};
 
 use std::path::{Path, PathBuf};
@@ -30,6 +43,9 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
+    /// The table that has the shared documents in place of the folder.
+    #[cfg(any(test, feature = "dynamodb"))]
+    shared: Option<std::sync::Arc<SharedRecords>>,
 }
 
 impl Store {
@@ -43,7 +59,30 @@ impl Store {
 
     /// Names the folder without making it, to read from it.
     pub fn at(dir: &Path) -> Self {
-        Store { dir: dir.to_owned() }
+        Store {
+            dir: dir.to_owned(),
+            #[cfg(any(test, feature = "dynamodb"))]
+            shared: None,
+        }
+    }
+
+    /// Returns the store with its shared documents in a table.
+    #[cfg(any(test, feature = "dynamodb"))]
+    #[must_use]
+    pub fn with_shared(self, shared: SharedRecords) -> Self {
+        Store { shared: Some(std::sync::Arc::new(shared)), ..self }
+    }
+
+    /// Whether the shared documents are in a table.
+    pub fn is_shared(&self) -> bool {
+        #[cfg(any(test, feature = "dynamodb"))]
+        {
+            self.shared.is_some()
+        }
+        #[cfg(not(any(test, feature = "dynamodb")))]
+        {
+            false
+        }
     }
 
     /// Returns the path of the folder.
@@ -57,6 +96,10 @@ impl Store {
 
     /// Returns the records that `keys` names; none when nothing was written yet.
     pub fn read<D: Document>(&self, keys: &Keys<'_>) -> Result<D, Error> {
+        #[cfg(any(test, feature = "dynamodb"))]
+        if let Some(shared) = self.shared.as_deref().filter(|_| D::SHARED) {
+            return shared.read(keys);
+        }
         let mut document: D = document_file::read(&self.path::<D>("json"))?;
         document.split(keys);
         Ok(document)
@@ -72,6 +115,10 @@ impl Store {
         keys: &Keys<'_>,
         change: impl FnOnce(&mut D) -> Result<R, Error>,
     ) -> Result<R, Error> {
+        #[cfg(any(test, feature = "dynamodb"))]
+        if let Some(shared) = self.shared.as_deref().filter(|_| D::SHARED) {
+            return shared.update(keys, change);
+        }
         let _mark = UpdateMark::set(D::NAME);
         let _lock = Lock::wait(&self.path::<D>("lock"))?;
         let path = self.path::<D>("json");

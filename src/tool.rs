@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::args::{Given, Opt, ParseExit, help};
 use crate::config::{self, Env, Settings};
 use crate::edge::log_file::LogFile;
-use crate::edge::process;
+use crate::edge::{process, state_store};
 use crate::error::Error;
 use crate::event::{self, ToolName};
 use crate::log::{self, Format, Level};
@@ -145,9 +145,8 @@ pub fn settings(given: &Given) -> Result<(Settings, Env), Error> {
     Ok((settings, env))
 }
 
-/// Opens the state folder that the configuration and the environment name. Makes it only when it is
-/// to be `written`.
+/// Opens the store that the configuration and the environment name. Makes its folder only when it is to
+/// be `written`.
 pub fn store(settings: &Settings, env: &Env, written: bool) -> Result<Store, Error> {
-    let dir = config::state_dir(settings, env)?;
-    if written { Store::open(&dir) } else { Ok(Store::at(&dir)) }
+    state_store::open(settings, env, written)
 }

@@ -87,7 +87,7 @@ fn run(given: &Given) -> Result<ExitOutcome, Error> {
         }
         out.pause(POLL_INTERVAL)?;
     }
-    let store = Store::open(&dir)?;
+    let store = tool::store(&settings, &env, true)?;
     let journal = Journal::new(&store, settings.state.rotation());
     filter.since = given.span("since").map(|span| clock::now().minus(span));
     resolve_incident(&mut filter, &journal, follow)?;

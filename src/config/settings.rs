@@ -7,6 +7,7 @@ mod evidence;
 mod github;
 mod investigation;
 mod notifications;
+mod shared_state;
 mod speech;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use evidence::{Evidence, LogSearch};
 pub use github::Github;
 pub use investigation::{Agent, AutoInvestigation, Claude, QueueRule, ResultFormat};
+pub use shared_state::{DynamodbTable, SharedState};
 
 pub use crate::event::Severity;
 pub use crate::log::{Format as LogFormat, Level};
@@ -83,6 +85,8 @@ pub(super) fn specs() -> Vec<&'static KeySpec> {
     specs.extend(notifications::ROUTE.iter().map(|key| &key.spec));
     specs.extend(notifications::ROUTE_POLICY.iter().map(|key| &key.spec));
     specs.extend(notifications::ESCALATION.iter().map(|key| &key.spec));
+    specs.extend(shared_state::SHARED.iter().map(|key| &key.spec));
+    specs.extend(shared_state::DYNAMODB.iter().map(|key| &key.spec));
     specs.extend(github::HOURS.iter().map(|key| &key.spec));
     specs.extend(notifications::QUIET.iter().map(|key| &key.spec));
     specs
@@ -286,6 +290,8 @@ section! {
     /// Sum of the archives of dlq-redrive and dlq-purge at which they archive, send and delete nothing
     /// more, in GiB.
     archive_max_gib: u64 = "5", env Anyone => whole(1..=100_000);
+    /// State that machines have in common; without it, each has its own.
+    shared: Option<SharedState> = none, file Owner("choose where state is kept") => shared_state();
 }
 
 impl State {

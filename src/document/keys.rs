@@ -15,6 +15,10 @@ pub struct Keys<'a> {
     kinds: BTreeMap<RecordKind, RecordIds<'a>>,
 }
 
+/// A kind, and the ids that are named of it; None for all.
+#[cfg(any(test, feature = "dynamodb"))]
+pub type NamedKind<'k> = (RecordKind, Option<Vec<&'k str>>);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RecordIds<'a> {
     All,
@@ -63,12 +67,22 @@ impl<'a> Keys<'a> {
     }
 
     /// Whether a record is named.
-    pub fn contains(&self, kind: RecordKind, id: &str) -> bool {
+    pub fn contains(&self, kind: &str, id: &str) -> bool {
         self.all
             || match self.kinds.get(kind) {
                 Some(RecordIds::All) => true,
                 Some(RecordIds::Some(ids)) => ids.contains(id),
                 None => false,
             }
+    }
+
+    /// Returns the ids of each kind that is named, None where all of it is; None when all kinds are.
+    #[cfg(any(test, feature = "dynamodb"))]
+    pub fn kinds(&self) -> Option<Vec<NamedKind<'_>>> {
+        let kinds = self.kinds.iter().map(|(kind, ids)| match ids {
+            RecordIds::All => (*kind, None),
+            RecordIds::Some(ids) => (*kind, Some(ids.iter().map(AsRef::as_ref).collect())),
+        });
+        (!self.all).then(|| kinds.collect())
     }
 }

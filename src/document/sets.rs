@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::mem::take;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::keys::{Keys, RecordKind};
+#[cfg(any(test, feature = "dynamodb"))]
+use super::records::{Export, Import};
 
 /// An operation on each set of records of a document, and on the same set of its rest: the records
 /// that a decision did not ask for.
@@ -14,12 +19,18 @@ pub enum SetOperation<'a> {
     Join(&'a Keys<'a>),
     /// Calls the function with the key of each record.
     EachKey(&'a mut dyn FnMut(RecordKind, &str)),
+    /// Writes each record as JSON.
+    #[cfg(any(test, feature = "dynamodb"))]
+    Export(&'a mut Export),
+    /// Adds the records that were written as JSON.
+    #[cfg(any(test, feature = "dynamodb"))]
+    Import(&'a mut Import),
 }
 
 impl SetOperation<'_> {
     /// Applies the operation to a list. Records that were asked for are put back in their old
     /// places, new ones at the end.
-    pub fn list<T: Clone>(
+    pub fn list<T: Clone + Serialize + DeserializeOwned>(
         &mut self,
         kind: RecordKind,
         list: &mut Vec<T>,
@@ -47,11 +58,19 @@ impl SetOperation<'_> {
                 }
                 list.append(&mut changed);
             }
+            #[cfg(any(test, feature = "dynamodb"))]
+            SetOperation::Export(export) => {
+                list.iter().for_each(|record| export.add(kind, &key_of(record), record));
+            }
+            #[cfg(any(test, feature = "dynamodb"))]
+            SetOperation::Import(import) => {
+                list.extend(import.take(kind).into_iter().map(|(_, record)| record));
+            }
         }
     }
 
     /// Applies the operation to a map, whose keys are those of the records.
-    pub fn map<V>(
+    pub fn map<V: Serialize + DeserializeOwned>(
         &mut self,
         kind: RecordKind,
         map: &mut BTreeMap<String, V>,
@@ -64,16 +83,35 @@ impl SetOperation<'_> {
                 *rest = map.extract_if(.., |id, _| !keys.contains(kind, id)).collect();
             }
             SetOperation::Join(_) => map.append(rest),
+            #[cfg(any(test, feature = "dynamodb"))]
+            SetOperation::Export(export) => {
+                map.iter().for_each(|(key, record)| export.add(kind, key, record));
+            }
+            #[cfg(any(test, feature = "dynamodb"))]
+            SetOperation::Import(import) => map.extend(import.take(kind)),
         }
     }
 
     /// Applies the operation to the only record of a kind, whose key is empty. The default value is
     /// no record.
-    pub fn value<T: Default + PartialEq>(&mut self, kind: RecordKind, value: &mut T, rest: &mut T) {
+    pub fn value<T: Default + PartialEq + Serialize + DeserializeOwned>(
+        &mut self,
+        kind: RecordKind,
+        value: &mut T,
+        rest: &mut T,
+    ) {
         match self {
             SetOperation::EachKey(see) if *value != T::default() => see(kind, ""),
             SetOperation::Split(keys) if !keys.contains(kind, "") => *rest = take(value),
             SetOperation::Join(keys) if !keys.contains(kind, "") => *value = take(rest),
+            #[cfg(any(test, feature = "dynamodb"))]
+            SetOperation::Export(export) if *value != T::default() => export.add(kind, "", value),
+            #[cfg(any(test, feature = "dynamodb"))]
+            SetOperation::Import(import) => {
+                if let Some((_, record)) = import.take(kind).pop() {
+                    *value = record;
+                }
+            }
             _ => {}
         }
     }

@@ -28,11 +28,17 @@ mod regions;
 mod scopes;
 mod send;
 mod sign_in_error;
+#[cfg(feature = "dynamodb")]
+mod table;
 
 pub use move_task::MoveTaskState;
 pub use receive::{BATCH, Received};
+#[cfg(feature = "dynamodb")]
+pub use scopes::table_scope;
 pub use scopes::{narrow, scopes};
 pub use send::{BatchError, EntryError, Outgoing, SendResult};
+#[cfg(feature = "dynamodb")]
+pub use table::DynamoTable;
 
 use scopes::without_repeats;
 

@@ -58,7 +58,7 @@ impl Sources {
         env: &Env,
         recording: Option<PathBuf>,
     ) -> Result<Self, Error> {
-        let store = Store::at(&crate::config::state_dir(settings, env)?);
+        let store = super::state_store::open(settings, env, false)?;
         let events = match recording {
             Some(path) => EventSource::Recording(path),
             None if source::stdin_has_events() => EventSource::Stdin,

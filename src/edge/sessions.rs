@@ -77,6 +77,12 @@ pub struct SessionRunner {
 impl SessionRunner {
     /// Reads the settings. `env` locates programs and may hold the model's credential.
     pub fn open(store: Store, all: &Settings, env: &Env, dry_run: bool) -> Result<Self, Error> {
+        if store.is_shared() && !dry_run {
+            // Their supervisors are processes of this machine, and know its folder only.
+            let cause = "dlq-investigate has its sessions in the state folder only: give it a \
+                         configuration without state.shared";
+            return Err(Error::wrong(cause));
+        }
         let path = env.real("PATH");
         let (settings, state) = (all.auto_investigation.clone(), all.state.clone());
         let chosen = agent_program::choose(&settings, path);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::args::{Given, unexpected};
 use crate::clock;
-use crate::config::{Env, Settings, state_dir};
+use crate::config::{Env, Settings};
 use crate::document::Keys;
 use crate::edge::closed_folder;
 use crate::error::Error;
@@ -154,7 +154,7 @@ impl Recorded {
 
 /// Records a statement.
 pub fn record(settings: &Settings, env: &Env, statement: &Statement) -> Result<Recorded, Error> {
-    let store = Store::open(&state_dir(settings, env)?)?;
+    let store = super::state_store::open(settings, env, true)?;
     if let Some(closed) = closed_folder::refusal(store.dir()) {
         return Err(Error::Failed(closed));
     }

@@ -30,6 +30,16 @@ const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20
 /// Whether this process has given up waiting for a lock.
 static HAS_GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
+/// Returns the longest wait for a lock of a document.
+pub(super) fn wait_max() -> Duration {
+    if HAS_GIVEN_UP.load(Ordering::Relaxed) { WAIT_AGAIN_MAX } else { WAIT_MAX }
+}
+
+/// Notes that this process has waited for a lock in vain.
+pub(super) fn give_up() {
+    HAS_GIVEN_UP.store(true, Ordering::Relaxed);
+}
+
 /// A lock, held for as long as this value, or a child that was given its file, lives.
 #[derive(Debug)]
 pub struct Lock {
@@ -39,15 +49,9 @@ pub struct Lock {
 impl Lock {
     /// Waits for the lock, for at most 60 seconds.
     pub fn wait(path: &Path) -> Result<Self, Error> {
-        let most = match HAS_GIVEN_UP.load(Ordering::Relaxed) {
-            true => WAIT_AGAIN_MAX,
-            false => WAIT_MAX,
-        };
         // A file that cannot be opened was not waited for.
         let file = append_private(path).map_err(|error| Error::file("open", path, &error))?;
-        Self::wait_with(file, path, WARN_AFTER, most).inspect_err(|_| {
-            HAS_GIVEN_UP.store(true, Ordering::Relaxed);
-        })
+        Self::wait_with(file, path, WARN_AFTER, wait_max()).inspect_err(|_| give_up())
     }
 
     /// Waits for the lock for a reader, who may have no permission to write; None where nobody but the

@@ -1,39 +1,11 @@
 use super::*;
 use crate::document::{RecordKind, SetOperation};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-struct Counts {
-    counts: BTreeMap<String, u64>,
-}
+pub(super) mod suite;
 
-const COUNT: RecordKind = "count";
-
-impl Document for Counts {
-    const NAME: &str = "count";
-    const VERSION: u64 = 1;
-    const WITHOUT: Option<&str> = Some("then count again");
-    fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
-        operation.map(COUNT, &mut self.counts, &mut rest.counts);
-    }
-}
-
-/// Adds to a record, and returns what it is then.
-fn add(store: &Store, key: &str, more: u64) -> Result<u64, Error> {
-    store.update(&Keys::one(COUNT, key), |d: &mut Counts| {
-        let count = d.counts.entry(key.to_owned()).or_default();
-        *count += more;
-        Ok(*count)
-    })
-}
-
-fn count(store: &Store, key: &str) -> u64 {
-    let counts: Counts = store.read(&Keys::one(COUNT, key)).unwrap();
-    counts.counts.get(key).copied().unwrap_or(0)
-}
+use suite::{COUNT, Counts, add, count};
 
 struct Folder(PathBuf);
 
@@ -87,6 +59,12 @@ fn fifo_in_the_place_of_a_document_is_an_error() {
 }
 
 #[test]
+fn folder_is_a_store() {
+    let folder = Folder::new("suite");
+    suite::check(&|name| Store::open(&folder.0.join(name)).unwrap());
+}
+
+#[test]
 fn missing_document_is_empty_and_an_update_stays() {
     let folder = Folder::new("fresh");
     let store = Store::open(&folder.0).unwrap();
@@ -95,56 +73,6 @@ fn missing_document_is_empty_and_an_update_stays() {
     assert_eq!(count(&store, "a"), 1);
     let text = std::fs::read_to_string(folder.0.join("count.json")).unwrap();
     assert_eq!(text, r#"{"version":1,"counts":{"a":1}}"#);
-}
-
-#[test]
-fn failed_change_leaves_the_document_as_it_was() {
-    let folder = Folder::new("failed");
-    let store = Store::open(&folder.0).unwrap();
-    let result: Result<(), Error> = store.update(&Keys::all(), |d: &mut Counts| {
-        d.counts.insert("a".into(), 7);
-        Err(Error::Pipe)
-    });
-    assert_eq!(result, Err(Error::Pipe));
-    assert_eq!(count(&store, "a"), 0);
-}
-
-#[test]
-fn update_sees_requested_records_and_keeps_the_others() {
-    let folder = Folder::new("asked");
-    let store = Store::open(&folder.0).unwrap();
-    for key in ["a", "b", "c"] {
-        add(&store, key, 1).unwrap();
-    }
-    let keys = Keys::none().with(COUNT, ["a", "b", "new"]);
-    let seen = store.update(&keys, |d: &mut Counts| {
-        let seen: Vec<String> = d.counts.keys().cloned().collect();
-        d.counts.remove("a");
-        d.counts.insert("new".into(), 9);
-        Ok(seen)
-    });
-    assert_eq!(seen.unwrap(), ["a", "b"]);
-    assert_eq!(["a", "b", "c", "new"].map(|key| count(&store, key)), [0, 1, 1, 9]);
-    let none: Counts = store.read(&Keys::none()).unwrap();
-    assert_eq!(none, Counts::default());
-}
-
-#[test]
-fn change_of_a_record_that_was_not_asked_for_is_refused() {
-    let folder = Folder::new("foreign");
-    let store = Store::open(&folder.0).unwrap();
-    add(&store, "b", 1).unwrap();
-    for foreign in ["b", "other"] {
-        let result = store.update(&Keys::one(COUNT, "a"), |d: &mut Counts| {
-            d.counts.insert("a".into(), 5);
-            d.counts.insert(foreign.into(), 5);
-            Ok(())
-        });
-        let error = result.unwrap_err().to_string();
-        let expected = format!("the count '{foreign}' was changed and not asked for");
-        assert!(error.ends_with(&expected), "{error}");
-        assert_eq!(["a", "b", "other"].map(|key| count(&store, key)), [0, 1, 0]);
-    }
 }
 
 #[test]

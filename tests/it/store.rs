@@ -13,6 +13,9 @@ use crate::support::event_lines::{raised, seconds_ago};
 use crate::support::investigate::{QUICK_AGENT, agent, investigate, read_text};
 use crate::support::workbench::Bench;
 
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
+
 /// Updates the document, when a variable says that this process is a child of the next test.
 #[test]
 fn update_worker() {

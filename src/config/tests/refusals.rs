@@ -117,6 +117,9 @@ fn invalid_value_is_named_with_line_key_and_expectation() {
         ("auto_investigation: {queues: [{match: a, base: --x}]}", "the name of a branch"),
         ("github: {repos: [a/../b]}", "expected a repository such as owner/name"),
         ("logging: {level: LOUD}", "expected DEBUG, INFO, WARN, ERROR or CRITICAL"),
+        ("state: {shared: {}}", "'dynamodb' is missing"),
+        ("state: {shared: {dynamodb: {}}}", "'table' is missing"),
+        ("state: {shared: {dynamodb: {table: a}, max_skew: 1s}}", "from 2s to 1m"),
         ("state: {journal_max_mib: 0}", "from 1 to 1024, found 0"),
         ("a: 1\na: 2", "config.yaml:2: "),
         ("aws: [", "config.yaml:"),
@@ -223,7 +226,7 @@ fn misplaced_secret_is_not_shown() {
 }
 
 /// Every key that a found file may not set freely, with a value that is refused there.
-const GUARDED: [(&str, &str); 59] = [
+const GUARDED: [(&str, &str); 60] = [
     ("auto_investigation.enabled", "auto_investigation: {enabled: true}"),
     ("auto_investigation.enabled", OLDER_SYSTEM),
     ("aws.endpoint_url", "aws: {endpoint_url: 'https://evil.example'}"),
@@ -259,6 +262,7 @@ const GUARDED: [(&str, &str); 59] = [
     ("metrics.listen", "metrics: {listen: '127.0.0.1:9187'}"),
     ("metrics.textfile", "metrics: {textfile: /tmp/x.prom}"),
     ("state.dir", "state: {dir: /tmp/x}"),
+    ("state.shared", "state: {shared: {dynamodb: {table: x}}}"),
     ("logging.file", "logging: {file: /tmp/x}"),
     ("auto_investigation.agents_dir", "auto_investigation: {agents_dir: ~/x}"),
     ("auto_investigation.prompt_file", "auto_investigation: {prompt_file: /tmp/x}"),

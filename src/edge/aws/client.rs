@@ -370,7 +370,7 @@ async fn no_region(scope: &Scope) -> Error {
 
 /// Loads the SDK's configuration from files and environment, without credentials. The region of a
 /// configured profile comes first: the default chain would prefer the environment.
-async fn sdk_config(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
+pub(super) async fn sdk_config(scope: &Scope, http: &SharedHttpClient) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(SIGN_IN_ANSWER)

@@ -12,10 +12,20 @@ use crate::text::{safe, shorten};
 
 /// Returns the endpoint of SQS. An empty setting is none.
 pub(super) fn of_sqs(scope: &Scope, config: &SdkConfig) -> Result<Option<String>, String> {
+    of_service(scope, config, "SQS")
+}
+
+/// Returns the endpoint of a service: that of the scope, else what the configuration of the SDK has for
+/// it. An empty setting is none.
+pub(super) fn of_service(
+    scope: &Scope,
+    config: &SdkConfig,
+    service: &str,
+) -> Result<Option<String>, String> {
     if scope.endpoint.is_some() {
         return Ok(scope.endpoint.clone());
     }
-    match configured(config, "SQS").filter(|(_, url)| !url.is_empty()) {
+    match configured(config, service).filter(|(_, url)| !url.is_empty()) {
         Some((setting, url)) => check(&setting, &url).map(|()| Some(url)),
         None => Ok(None),
     }
@@ -47,7 +57,7 @@ fn configured(config: &SdkConfig, service: &str) -> Option<(String, String)> {
     const ALL: &str = "AWS_ENDPOINT_URL";
     let key = ServiceConfigKey::builder().service_id(service).env(ALL).profile("endpoint_url");
     let url = config.service_config()?.load_config(key.build().ok()?)?;
-    let variables = [format!("{ALL}_{service}"), ALL.to_owned()];
+    let variables = [format!("{ALL}_{}", service.to_uppercase()), ALL.to_owned()];
     let set = variables.into_iter().find(|name| std::env::var(name).is_ok());
     Some((set.unwrap_or_else(|| format!("the profile's endpoint_url for {service}")), url))
 }

@@ -37,6 +37,18 @@ pub fn scopes(aws: &Aws, env: &Env) -> Vec<Scope> {
     scopes
 }
 
+/// Returns the scope of a table. Its own keys come first, then those of `aws`.
+#[cfg(feature = "dynamodb")]
+pub fn table_scope(table: &crate::config::DynamodbTable, aws: &Aws, env: &Env) -> Scope {
+    Scope {
+        account: String::new(),
+        profile: table.profile.clone().or_else(|| aws.profile.clone()),
+        region: table.region.clone().or_else(|| aws.region.clone()),
+        endpoint: table.endpoint_url.clone(),
+        access_key: access_key(env),
+    }
+}
+
 /// Removes scopes that are the same as an earlier one. Two names for one account are an error: the
 /// queues would have the first name only, and a rule for the second would never match.
 pub(super) fn without_repeats(scopes: Vec<ScopeClient>) -> Result<Vec<ScopeClient>, Error> {

@@ -281,6 +281,7 @@ fn settings(context: &DoctorContext, mask: &Mask) -> Value {
             "journal_keep": settings.state.journal_keep,
             "journal_keep_days": settings.state.journal_keep_days,
             "archive_max_gib": settings.state.archive_max_gib,
+            "shared": settings.state.shared.is_some(),
         },
     })
 }

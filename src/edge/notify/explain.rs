@@ -1,8 +1,9 @@
 //! `dlq-notify --explain`: what decided about an event, for each channel.
 
-use crate::config::{Env, Settings, state_dir};
+use crate::config::{Env, Settings};
 use crate::document::Keys;
 use crate::edge::notify::outbox::ChannelOutbox;
+use crate::edge::state_store;
 use crate::error::Error;
 use crate::event::{self, Line};
 use crate::journal::Journal;
@@ -19,7 +20,7 @@ use crate::text::safe;
 
 /// Returns the sentences about the event with this id, from the journal and the records.
 pub fn explain_event(settings: &Settings, env: &Env, id: &str) -> Result<String, Error> {
-    let store = Store::at(&state_dir(settings, env)?);
+    let store = state_store::open(settings, env, false)?;
     let journal = Journal::new(&store, settings.state.rotation());
     let mut tail = Tail::open(journal)?;
     let notices: Notices = store.read(&Keys::all())?;

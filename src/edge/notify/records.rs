@@ -7,10 +7,11 @@ pub mod take_up;
 pub use drafts::UnwrittenDelivery;
 
 use crate::clock;
-use crate::config::{Channel, ChannelKind, Env, Settings, state_dir};
+use crate::config::{Channel, ChannelKind, Env, Settings};
 use crate::document::Keys;
 use crate::edge::notify::drain::Drain;
 use crate::edge::notify::outbox::{ChannelOutbox, ConsoleSlot};
+use crate::edge::state_store;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::rules::notification::amend::Amendment;
@@ -123,7 +124,7 @@ impl Finished {
 
 impl DispatcherState {
     pub fn open(settings: &Settings, env: &Env) -> Result<Self, Error> {
-        let store = Store::open(&state_dir(settings, env)?)?;
+        let store = state_store::open(settings, env, true)?;
         let journal = Journal::new(&store, settings.state.rotation());
         Ok(DispatcherState { store, journal, slot: None })
     }

@@ -35,6 +35,7 @@ impl Document for Peeks {
     const NAME: &str = "peeks";
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> = Some("which lets each incident be peeked two times more");
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::QUEUE, &mut self.peeks, &mut rest.peeks, |peek| peek.arn.clone());

@@ -64,6 +64,7 @@ impl Document for Budget {
     const NAME: &str = "budget";
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> = Some("which forgets what was spent until now");
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation

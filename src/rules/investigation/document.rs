@@ -35,6 +35,7 @@ impl Document for Sessions {
         "then run 'dlq-log --json --since 7d | dlq-investigate', which finds the open \
          incidents and running sessions again; cooldowns and ended sessions are forgotten",
     );
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         let (sessions, incidents) = (&mut self.sessions, &mut self.incidents);

@@ -36,6 +36,7 @@ impl Document for Acks {
     const NAME: &str = "acks";
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> = Some("then acknowledge again, with 'dlq-status --ack'");
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::ACK, &mut self.acks, &mut rest.acks, |one| one.key.clone());

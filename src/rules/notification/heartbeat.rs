@@ -68,6 +68,7 @@ impl Document for Heartbeat {
     const NAME: &str = "heartbeat";
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> = None;
+    const SHARED: bool = false;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.value(Self::HEARTBEAT, self, rest);

@@ -121,6 +121,7 @@ impl Document for Notices {
         "then run 'dlq-log --json --since 1h | dlq-notify', which repeats the notices of the \
          last hour",
     );
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::NOTICE, &mut self.handled, &mut rest.handled, |entry| entry.key.id());

@@ -36,6 +36,7 @@ impl Document for Silences {
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> =
         Some("then silence the queues again, with 'dlq-status --silence'");
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::SILENCE, &mut self.silences, &mut rest.silences, |one| one.id.clone());

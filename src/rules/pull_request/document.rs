@@ -286,6 +286,7 @@ impl Document for PullRequests {
         "which forgets which fixes have a pull request; those of your account on branches dlq/ are \
          recognised at the next look",
     );
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         let sessions = &mut self.sessions;

@@ -99,6 +99,7 @@ impl Document for DiscoveryDoc {
     const NAME: &str = "discovery";
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> = None;
+    const SHARED: bool = false;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.list(Self::ENTRY, &mut self.entries, &mut rest.entries, |entry| entry.key.id());

@@ -116,6 +116,7 @@ impl Document for Watched {
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> =
         Some("then run 'dlq-poll', which raises each queue that is not empty as a new incident");
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.value(Self::FLOOR, &mut self.floor, &mut rest.floor);

@@ -294,6 +294,7 @@ impl Document for Redrives {
         "which forgets the moves of the last 90 days; the archives have their messages, and a drop that \
          a move has caused counts as a loss",
     );
+    const SHARED: bool = true;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         let of = |one: &Move| one.queue.arn.clone();

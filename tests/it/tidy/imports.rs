@@ -39,9 +39,10 @@ const LEVELS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the files below a path may name.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("aws_config", &["src/edge/aws"]),
     ("aws_credential_types", &["src/edge/aws"]),
+    ("aws_sdk_dynamodb", &["src/edge/aws"]),
     ("aws_sdk_sqs", &["src/edge/aws"]),
     ("aws_smithy_http_client", &["src/edge/aws"]),
     ("aws_smithy_runtime_api", &["src/edge/aws"]),

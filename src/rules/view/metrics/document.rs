@@ -207,6 +207,7 @@ impl Document for Metrics {
     const VERSION: u64 = 1;
     const WITHOUT: Option<&str> =
         Some("then dlq-metrics counts the whole journal anew, and its counters begin with that");
+    const SHARED: bool = false;
 
     fn each_set(&mut self, rest: &mut Self, operation: &mut SetOperation<'_>) {
         operation.value(Self::STATE, &mut self.state, &mut rest.state);
