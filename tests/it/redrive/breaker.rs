@@ -171,7 +171,7 @@ fn message_that_dies_again_after_two_redrives_is_parked() {
     let recorded = last_move(&bench);
     assert_eq!((&recorded["deleted"], &recorded["parked"]), (&json!(1), &json!(1)));
     let path = recorded["archive"].as_str().unwrap().to_owned();
-    let undo = format!("are now in the archive only; after a fix: dlq-redrive restore {path}\n");
+    let undo = format!("is now in the archive only; after a fix: dlq-redrive restore {path}\n");
     assert!(output.stderr.ends_with(&undo), "{}", output.stderr);
     let restored = redrive(&bench, &["restore", &path]);
     assert_eq!(restored.code, 0, "{}", restored.stderr);

@@ -117,7 +117,7 @@ fn queue_with_a_policy_of_its_own_needs_receives() {
     };
     let bench = bench("redrive-chained", &server.url);
     // The messages were received twice: by their consumer, and when they died.
-    let rows = [(2, "moves a message on after 2 receives"), (3, "and two are needed")];
+    let rows = [(2, "moves a message on after 2 receives"), (3, "and two receives are needed")];
     for (most, expected) in rows {
         let attributes = policy(&sqs, most);
         sqs.call("SetQueueAttributes", &json!({"QueueUrl": dlq, "Attributes": attributes}));

@@ -300,7 +300,9 @@ fn answer(request: &SqsRequest, body: &Value, state: &SqsState, base: &str) -> (
         ("ReceiveMessage", Some(known)) => {
             let earlier = state.count("ReceiveMessage") - 1;
             let behavior = if earlier == 0 { &state.receive } else { &state.later_receives };
-            (behavior.clone(), receive(known, earlier))
+            // A request that was refused took nothing.
+            let refused = earlier > 0 && matches!(state.receive, Behavior::Refuse(..));
+            (behavior.clone(), receive(known, earlier - usize::from(refused)))
         }
         ("ChangeMessageVisibilityBatch", _) => {
             (state.put_back.clone(), entries(&state.not_put_back, body))
