@@ -155,7 +155,7 @@ pub(super) fn look(
         SweepEnd::Stopped => Err(MoveStop::Interrupted),
         end => {
             let is_complete = progress.ends_complete(end == SweepEnd::Empty);
-            let look = QueueLook { returned: 0, is_complete, undeleted };
+            let look = QueueLook { is_complete, undeleted, foreign: count.foreign(), returned: 0 };
             Ok(LookFindings { look, count })
         }
     }

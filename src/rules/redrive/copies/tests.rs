@@ -125,6 +125,9 @@ fn returns_are_no_more_than_were_sent_and_doubtful_ones_no_more_than_arrived() {
     for (rule, all, by_id, arrivals, expected) in rows {
         assert_eq!(count(all, by_id).returned(&sent, arrivals), expected, "{rule}");
     }
+    let mut beside_others = count(&[("a", 1500)], 0);
+    beside_others.add_foreign();
+    assert_eq!([1, 2].map(|arrivals| beside_others.returned(&sent, arrivals)), [0, 1]);
 }
 
 #[test]
