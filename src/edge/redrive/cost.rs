@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::apply::RedriveRun;
+use super::progress_bar;
 use super::route;
 use super::stop::MoveStop;
 use crate::log;
@@ -13,6 +14,7 @@ impl RedriveRun<'_, '_> {
     /// Says what it costs to receive all messages of the queue, one batch at once; a pass may receive fewer.
     pub(super) fn tell_cost(&self) -> Result<(), MoveStop> {
         let (cost, depth) = self.estimate(1)?;
+        progress_bar::clear();
         log::tell(&cost.sentence(&self.mover.queue.name, depth));
         Ok(())
     }

@@ -91,8 +91,14 @@ impl RedriveRun<'_, '_> {
                 self.record.document.write().map(|()| true)
             }
             (Err(stop), _) => {
+                let first = match stop {
+                    MoveStop::Forgets { .. } => {
+                        "raise its MessageRetentionPeriod, or give a shorter --wait; then "
+                    }
+                    _ => "",
+                };
                 log::warn(&format!(
-                    "the verification of redrive {id} has stopped: {stop}; '{}' begins it again",
+                    "the verification of redrive {id} has stopped: {stop}; {first}'{}' begins it again",
                     reverify::verify_command(state)
                 ));
                 Ok(true)

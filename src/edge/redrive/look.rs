@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::mover::Mover;
+use super::progress_bar;
 use super::route;
 use super::stop::MoveStop;
 use crate::edge::stop_signals::StopSignals;
@@ -46,6 +47,10 @@ struct LookExtent {
     hold: Duration,
 }
 
+/// The shortest time for which a look hides messages: it has to receive twice in vain before the first one is
+/// visible again.
+const LOOK_HOLD_MIN: Duration = Duration::from_secs(10);
+
 impl LookExtent {
     /// The extent of a look of a watch that goes on.
     const SHORT: LookExtent =
@@ -56,7 +61,7 @@ impl LookExtent {
         let at_once = sweep_cost::at_once(depth, fifo);
         let cost = sweep_cost::cost(depth, fifo, at_once);
         let usual = if depth > LOOK_MAX { cost.hold } else { LOOK_HOLD };
-        let hold = hold.map_or(usual, |hold| hold.min(usual));
+        let hold = hold.map_or(usual, |hold| hold.clamp(LOOK_HOLD_MIN, usual));
         LookExtent { most: None, held_max: cost.held_max, at_once, hold }
     }
 }
@@ -84,6 +89,7 @@ impl<'a> LookPlace<'a> {
         let fifo = self.target.name.ends_with(".fifo");
         let cost = sweep_cost::cost(self.depth, fifo, self.extent.at_once);
         let cost = SweepCost { hold: self.hold(), ..cost };
+        progress_bar::clear();
         log::tell(&cost.sentence(self.target.name, self.depth));
     }
 
@@ -155,7 +161,7 @@ pub(super) fn look(
         SweepEnd::Stopped => Err(MoveStop::Interrupted),
         end => {
             let is_complete = progress.ends_complete(end == SweepEnd::Empty);
-            let look = QueueLook { returned: 0, is_complete, undeleted };
+            let look = QueueLook { is_complete, undeleted, foreign: count.foreign(), returned: 0 };
             Ok(LookFindings { look, count })
         }
     }

@@ -64,7 +64,7 @@ impl MoveStop {
             ),
             MoveStop::NotConsumed(VerificationState::Unattributed(_)) => {
                 format!(
-                    "look at what has arrived; '{} --canary 0' goes on without that knowledge",
+                    "look at what has arrived; '{} --canary 20' goes on by a larger canary, which shows more",
                     reverify::resume_command(state)
                 )
             }

@@ -124,7 +124,7 @@ impl MoveRoutes {
             Some(1..) => Counts { visible: attributes.counts.depth(), ..Counts::default() },
             _ => attributes.counts,
         };
-        let floor = fewest_in_flight(sqs, scope, &url, attributes.counts.in_flight);
+        let floor = few_in_flight(sqs, scope, &url, attributes.counts.in_flight);
         let consumption = Consumption::of_counts(counts).since(counts.depth(), floor);
         let retention = attributes.retention_s.map(Duration::from_secs);
         let route = MoveRoute {
@@ -150,19 +150,22 @@ impl MoveRoutes {
     }
 }
 
-/// Reads a queue until nothing is in flight, or as often as consumption is judged by. Returns the fewest
-/// messages that were.
-fn fewest_in_flight(sqs: &Sqs, scope: usize, url: &str, first: u64) -> u64 {
-    let mut fewest = first;
+/// Reads a queue until nothing is in flight twice, or as often as consumption is judged by. Returns the second
+/// lowest number of messages that were: the lowest of few readings is more often below that of many later ones.
+fn few_in_flight(sqs: &Sqs, scope: usize, url: &str, first: u64) -> u64 {
+    let mut lowest = [first, u64::MAX];
     for _ in 1..NEWEST {
-        if fewest == 0 {
+        if lowest[1] == 0 {
             break;
         }
         sqs.wait_until(clock::tick() + FLOOR_PAUSE);
-        let again = read(sqs, scope, url);
-        fewest = again.map_or(fewest, |own| fewest.min(own.counts.in_flight));
+        if let Ok(own) = read(sqs, scope, url) {
+            let mut all = [lowest[0], lowest[1], own.counts.in_flight];
+            all.sort_unstable();
+            lowest = [all[0], all[1]];
+        }
     }
-    fewest
+    if lowest[1] == u64::MAX { first } else { lowest[1] }
 }
 
 /// Reads the attributes of a queue.

@@ -147,7 +147,13 @@ mod tests {
         ];
         for (rule, policy, activity, reason) in rows {
             let why = first_reason(&policy, "orders-dlq", &activity, 5000);
-            assert_eq!(why.map(|why| why.word), reason, "{rule}");
+            assert_eq!(why.as_ref().map(|why| why.word), reason, "{rule}");
+            let alone = QueueActivity { running_here: None, running: 0, ..activity };
+            let later = first_reason(&policy, "orders-dlq", &alone, 5000);
+            let ends = why.as_ref().is_some_and(SkipReason::ends_with_session);
+            assert_eq!(ends, later != why, "{rule}: once the sessions have ended");
+            let until = (reason == Some("cooldown")).then(|| at(10_000));
+            assert_eq!(why.and_then(|why| why.until), until, "{rule}");
         }
         let other = first_reason(&yes(), "other", &quiet(), 0);
         assert_eq!(other.map(|why| why.word), Some("not_targeted"));

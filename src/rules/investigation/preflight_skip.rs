@@ -58,3 +58,28 @@ pub(super) fn retry_command(queue: &Queue) -> String {
         false => "'dlq-investigate --retry' with the name of the queue".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_command_is_one_that_a_shell_runs() {
+        let rows = [
+            ("orders-dlq", "'dlq-investigate --retry orders-dlq'"),
+            ("a; rm -r b", "'dlq-investigate --retry' with the name of the queue"),
+        ];
+        for (name, expected) in rows {
+            let queue = Queue { name: name.into(), ..Queue::default() };
+            assert_eq!(retry_command(&queue), expected);
+        }
+    }
+
+    #[test]
+    fn retry_after_a_session_names_it() {
+        assert_eq!(Retry::AfterSession("s".into()).session(), Some("s"));
+        for other in [Retry::Never, Retry::AfterCooldown, Retry::AfterLogs, Retry::ByPerson] {
+            assert_eq!(other.session(), None, "{other:?}");
+        }
+    }
+}

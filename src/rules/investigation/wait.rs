@@ -116,6 +116,8 @@ pub fn known_clause(reason: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::money::Usd;
 
@@ -136,6 +138,31 @@ mod tests {
             }
         }
         assert_ne!(pause(0, "a"), pause(0, "b"));
+    }
+
+    #[test]
+    fn pauses_of_many_sessions_are_spread() {
+        let ids = (0..100).map(|n| format!("0190a1b2-{n:04}"));
+        let pauses: BTreeSet<_> = ids.map(|id| pause(5, &id)).collect();
+        assert!(pauses.len() > 50, "{pauses:?}");
+        let (least, most) = (pauses.first().unwrap(), pauses.last().unwrap());
+        assert!(*most - *least > Duration::from_secs(10 * 60), "of 15 minutes: {pauses:?}");
+    }
+
+    #[test]
+    fn reason_tells_what_is_waited_for() {
+        let rows = [
+            (BUDGET, false, true, "waits: the budget is used up"),
+            (LOGS_NOT_YET, true, false, "waits for the lines of the log, then looks once more"),
+            ("cooldown", false, false, "waits for the end of the cooldown"),
+            ("of_a_later_version", false, false, "waiting: of_a_later_version"),
+        ];
+        for (reason, is_for_logs, is_for_budget, text) in rows {
+            let wait = Wait::ending_at(reason, at(0), at(1));
+            let found = (wait.is_for_logs(), wait.is_for_budget());
+            assert_eq!(found, (is_for_logs, is_for_budget), "{reason}");
+            assert_eq!(clause(reason), text);
+        }
     }
 
     #[test]

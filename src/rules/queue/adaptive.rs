@@ -102,6 +102,8 @@ pub fn is_quiet(facts: QuietFacts, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const INTERVAL: Duration = Duration::from_secs(30);
@@ -191,8 +193,20 @@ mod tests {
         assert!(Turn::next(INTERVAL, |_, _| None, at(0)).is_whole());
         let long = Duration::from_secs(1800);
         assert!(Turn::next(long, |_, _| Some(at(-1)), at(0)).is_whole(), "a single part");
+        let late = |part| Some(at(if part == 3 { -286 } else { -285 }));
+        let late = Turn::next(INTERVAL, |part, _| late(part), at(0));
+        assert_eq!(late.due_parts().collect::<Vec<_>>(), [3], "after nine and a half intervals");
         let ahead = Turn::next(INTERVAL, |_, _| Some(at(60)), at(0));
         assert_eq!(ahead.due_parts().count(), 1, "a clock that was a little ahead");
+    }
+
+    /// Shards and parts take different hashes: each shard has queues of every part.
+    #[test]
+    fn parts_do_not_depend_on_the_shard() {
+        let turn = Turn::next(INTERVAL, |_, _| None, at(0));
+        let arns = (0..2000).map(|n| format!("arn:aws:sqs:r:1:q-{n}"));
+        let seen: BTreeSet<_> = arns.map(|arn| (arn_hash(&arn, 0) % 10, turn.part(&arn))).collect();
+        assert_eq!(seen.len(), 100);
     }
 
     #[test]

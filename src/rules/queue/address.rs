@@ -149,6 +149,12 @@ mod tests {
     }
 
     #[test]
+    fn place_is_a_region_with_its_account_if_that_has_a_name() {
+        assert_eq!(place("", "eu-west-1"), "in 'eu-west-1'");
+        assert_eq!(place("prod", "eu-west-1"), "of 'prod' in 'eu-west-1'");
+    }
+
+    #[test]
     fn missing_name_is_answered_with_nearest_one() {
         let url = |name: &str| format!("https://sqs.eu-west-1.amazonaws.com/123456789012/{name}");
         let urls = [url("orders-dlq"), url("billing-dlq"), url("orders")];

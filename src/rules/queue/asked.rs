@@ -69,6 +69,11 @@ mod tests {
     }
 
     #[test]
+    fn failure_that_lasts_is_told_again_before_it_is_forgotten() {
+        assert!(FORGOTTEN_AFTER > 2 * TELL_AGAIN, "one report may be missing");
+    }
+
+    #[test]
     fn long_selections_are_cut_and_stay_apart() {
         let names = |last: &str| -> Vec<String> {
             (0..40).map(|n| format!("ü-queue-{n}")).chain([last.to_owned()]).collect()

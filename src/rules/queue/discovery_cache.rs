@@ -169,6 +169,7 @@ fn renew(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Keys;
     use crate::rules::queue::reading::ReadError;
     use crate::rules::queue::redrive_graph::ListedQueue;
 
@@ -229,6 +230,32 @@ mod tests {
         record(&mut doc, key("b"), 7, &survey(&[]));
         assert!(doc.entry(&key("a")).is_none(), "seven days");
         assert!(doc.entry(&by_name).is_some());
+    }
+
+    /// Each scope and method has a record of its own, which an update asks for by this text.
+    #[test]
+    fn keys_that_differ_have_different_ids() {
+        let endpoint = Some("http://localhost:9324".to_owned());
+        let keys = [
+            key("a"),
+            key("b"),
+            CacheKey { endpoint, ..key("a") },
+            CacheKey { profile: None, ..key("a") },
+            CacheKey { discover: Discover::Name, ..key("a") },
+            CacheKey { patterns: Some(vec!["*-failed".into()]), ..key("a") },
+        ];
+        let mut doc = DiscoveryDoc::default();
+        for key in &keys {
+            record(&mut doc, key.clone(), 1, &survey(&["x-dlq"]));
+        }
+        let whole = doc.clone();
+        for key in &keys {
+            let asked = Keys::one(DiscoveryDoc::ENTRY, key.id());
+            let rest = doc.split(&asked);
+            assert_eq!(doc.entries.iter().map(|entry| &entry.key).collect::<Vec<_>>(), [key]);
+            doc.join(rest, &asked);
+            assert_eq!(doc, whole);
+        }
     }
 
     #[test]

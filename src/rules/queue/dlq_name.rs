@@ -120,6 +120,10 @@ mod tests {
             ("OrdersDLQ1A2B3C4D-Ab-Cd", false),
             ("OrdersDLQ-notification", false),
             ("OrdersDLQ-notifier", false),
+            ("OrdersDLQ-Notification", false),
+            ("OrdersDLQ-Retry2", false),
+            ("orders-OrdersDLQ-aB3dE6gH9jK", false),
+            ("orders-OrdersDLQ-1N2HGFG6K4J5MN", false),
             ("grüße-dlqß1A2B3C4", false),
         ];
         for (name, expected) in cases {

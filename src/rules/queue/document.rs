@@ -399,6 +399,8 @@ pub fn read_warnings(polled: &[Polled<'_>], doc: &Watched, only_new: bool) -> Ve
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::event::{Line, Type, peek};
     use crate::rules::queue::reading::{Backlog, Counts, ReadError, Reading};
@@ -431,6 +433,16 @@ mod tests {
         Polled { target, reading, unlisted: false, tasks: None, moves: Vec::new() }
     }
 
+    /// A named queue that was not found.
+    fn failure(name: &str) -> ScopeFailure {
+        ScopeFailure {
+            account: None,
+            region: Some("r".into()),
+            part: FailedPart::Queue(name.into()),
+            reason: Some("it does not exist".into()),
+        }
+    }
+
     fn round_lines(
         doc: &mut Watched,
         policy: &Policy,
@@ -452,6 +464,80 @@ mod tests {
             other => panic!("{other:?}"),
         });
         heads.filter(|(kind, _)| *kind != Type::QueuePolled).collect()
+    }
+
+    /// A document with an incident, a queue that cannot be read, one that has gone and a quiet one.
+    fn one_of_each() -> Watched {
+        let mut doc = Watched::default();
+        let all = ["raised", "unread", "gone", "quiet"].map(|name| target(name, -1000));
+        let [raised, unread, gone, quiet] = &all;
+        let polled = [
+            polled(raised, 0, Ok(3)),
+            polled(unread, 0, Err(ReadError::Denied)),
+            Polled { unlisted: true, ..polled(gone, 0, Err(ReadError::Missing)) },
+            polled(quiet, 0, Ok(0)),
+        ];
+        round(&mut doc, 0, &polled);
+        doc
+    }
+
+    #[test]
+    fn document_knows_the_queues_that_are_not_quiet() {
+        let doc = one_of_each();
+        let rows = [
+            ("arn:raised", true, true, 1),
+            ("arn:unread", true, true, 0),
+            ("arn:gone", false, true, 0),
+            ("arn:quiet", false, false, 0),
+        ];
+        for (arn, has_entry, is_known, raised) in rows {
+            let entry = doc.entry(arn).map(|entry| entry.queue.arn.as_str());
+            assert_eq!(entry, has_entry.then_some(arn));
+            assert_eq!(
+                (doc.is_known(arn), doc.raised([arn].into_iter())),
+                (is_known, raised),
+                "{arn}"
+            );
+        }
+        assert_eq!(doc.raised(rows.iter().map(|row| row.0)), 1);
+        assert_eq!((doc.newest_round(), Watched::default().newest_round()), (Some(at(0)), None));
+    }
+
+    /// A round gets its own queues, and all that is old, to drop it; the rest is put back.
+    #[test]
+    fn round_needs_its_queues_and_all_that_it_may_drop() {
+        let mut doc = one_of_each();
+        doc.apply_failures(&[failure("typo")], "r", at(0), &mut |_, _| {});
+        let whole = doc.clone();
+        let asked = Watched::keys_of_round(["arn:raised", "arn:quiet"].into_iter());
+        let rest = doc.split(&asked);
+        assert_eq!(doc.queues.keys().collect::<Vec<_>>(), ["arn:raised"]);
+        assert_eq!(rest.queues.keys().collect::<Vec<_>>(), ["arn:unread"]);
+        let without_queues = |doc: &Watched| Watched { queues: BTreeMap::new(), ..doc.clone() };
+        assert_eq!(without_queues(&doc), without_queues(&whole));
+        doc.join(rest, &asked);
+        assert_eq!(doc, whole);
+    }
+
+    #[test]
+    fn rounds_and_gone_queues_are_kept_for_30_days() {
+        let mut doc = one_of_each();
+        let end = 30 * 86_400;
+        for (second, is_kept) in [(end - 1, true), (end, false)] {
+            round_lines(&mut doc, &policy(), "other", at(second), &[]);
+            let kept = (doc.is_known("arn:gone"), doc.rounds.contains_key("all"));
+            assert_eq!(kept, (is_kept, is_kept), "{second}");
+        }
+    }
+
+    #[test]
+    fn record_shows_its_queue_as_the_newest_survey_knows_it() {
+        let (mut doc, before) = (Watched::default(), target("a", -1000));
+        let mut after = before.clone();
+        after.queue.sources = vec!["orders".into()];
+        round(&mut doc, 0, &[polled(&before, 0, Ok(1))]);
+        round(&mut doc, 30, &[polled(&after, 30, Ok(1))]);
+        assert_eq!(doc.entry("arn:a").unwrap().queue.sources, ["orders"]);
     }
 
     #[test]
@@ -528,6 +614,27 @@ mod tests {
         let raise = |second| round(&mut Watched::default(), second, &[polled(&a, second, Ok(1))]);
         assert_eq!(raise(6000), raise(6001), "a first run that crashes repeats its ids");
         assert_ne!(raise(6000), raise(6600));
+    }
+
+    /// An earlier document may have had many edges in its first ten minutes.
+    #[test]
+    fn ids_of_moved_document_do_not_repeat_however_many_there_were() {
+        let a = target("a", -1000);
+        let ids = |first: i64, rounds: u64| {
+            let mut doc = Watched::default();
+            let mut ids = BTreeSet::new();
+            for (second, depth) in (first..).zip(1..=rounds) {
+                let polled = [polled(&a, second, Ok(depth))];
+                for line in round_lines(&mut doc, &policy(), "all", at(second), &polled) {
+                    let Line::Event(head) = peek(line.trim_ascii_end()) else { panic!() };
+                    ids.insert(head.id.into_owned());
+                }
+            }
+            ids
+        };
+        let (earlier, later) = (ids(6000, 300), ids(6600, 300));
+        assert!(earlier.len() > 300 && later.len() == earlier.len());
+        assert!(earlier.is_disjoint(&later));
     }
 
     #[test]
@@ -669,31 +776,27 @@ mod tests {
         assert_eq!(lines, 1);
     }
 
+    /// A run that crashes before it records its failures tells them once more, with the same id.
     #[test]
-    fn failures_of_two_selections_in_one_period_have_two_ids() {
-        let line = |asked: &str| {
+    fn failures_of_one_selection_in_one_period_have_one_id() {
+        let line = |asked: &str, second: i64| {
             let (region, part) = (Some("r".to_owned()), FailedPart::List);
             let failure =
                 [ScopeFailure { account: None, region, part, reason: Some("denied".into()) }];
             let mut found = Vec::new();
             let mut doc = Watched::default();
-            doc.apply_failures(&failure, asked, at(0), &mut |line, _| found = line.to_vec());
+            doc.apply_failures(&failure, asked, at(second), &mut |line, _| found = line.to_vec());
             let crate::event::Line::Event(head) = crate::event::peek(&found) else { panic!() };
             head.id.to_string()
         };
-        assert_ne!(line("r"), line("r, s"));
-        assert_eq!(line("r"), line("r"));
+        assert_ne!(line("r", 0), line("r, s", 0));
+        assert_eq!(line("r", 0), line("r", 599));
+        assert_ne!(line("r", 0), line("r", 600));
     }
 
     #[test]
     fn failures_are_kept_for_30_days_and_at_most_1000() {
         let mut doc = Watched::default();
-        let failure = |name: &str| ScopeFailure {
-            account: None,
-            region: Some("r".into()),
-            part: FailedPart::Queue(name.into()),
-            reason: Some("it does not exist".into()),
-        };
         let day = |days: i64| at(days * 86_400);
         let mut apply = |name: &str, now: Timestamp| {
             let mut lines = 0;
@@ -702,11 +805,29 @@ mod tests {
         };
         assert_eq!(apply("typo", day(0)), (1, 1));
         assert_eq!(apply("lasting", day(20)), (1, 2));
-        assert_eq!(apply("lasting", day(40)), (1, 1), "the last round with a typo is long ago");
+        assert_eq!(apply("lasting", day(30)), (1, 1), "the last round with a typo is long ago");
         for n in 0..2 * FAILURES_MAX {
-            let (_, kept) = apply(&format!("job-{n}"), day(61));
+            let (_, kept) = apply(&format!("job-{n}"), day(59));
             assert_eq!(kept, FAILURES_MAX.min(n + 2));
         }
+        assert_eq!(doc.failures(), 1000);
+        assert!(!doc.failures.contains_key(&failure("lasting").key()), "the oldest is dropped");
+    }
+
+    #[test]
+    fn each_part_of_a_scope_fails_by_itself() {
+        let list = ScopeFailure { part: FailedPart::List, ..failure("a") };
+        let policies = ScopeFailure { part: FailedPart::RedrivePolicies, ..failure("a") };
+        let account = ScopeFailure { account: Some("prod".into()), ..list.clone() };
+        let region = ScopeFailure { region: Some("s".into()), ..list.clone() };
+        let all = [list, policies, account, region, failure("a"), failure("b")];
+        let mut doc = Watched::default();
+        let mut lines = 0;
+        doc.apply_failures(&all, "r", at(0), &mut |_, _| lines += 1);
+        assert_eq!((lines, doc.failures()), (6, 6));
+        let works = ScopeFailure { reason: None, ..failure("a") };
+        doc.apply_failures(&[works], "r", at(30), &mut |_, _| lines += 1);
+        assert_eq!((lines, doc.failures()), (6, 5));
     }
 
     #[test]
@@ -731,5 +852,20 @@ mod tests {
             "cannot read 5 queues ('q0', 'q1', 'q2', …): no answer in time",
         ];
         assert_eq!(warnings, expected);
+    }
+
+    #[test]
+    fn warning_of_a_queue_ends_once_an_event_has_told_it() {
+        let a = target("a", -1000);
+        let mut doc = Watched::default();
+        let miss = |second| polled(&a, second, Err(ReadError::Denied));
+        // The second miss is an event. Each run of cron says it; a run that repeats says no more.
+        for (second, is_said) in [(0, true), (30, true), (60, false), (90, false)] {
+            round(&mut doc, second, &[miss(second)]);
+            let warnings = |only_new| read_warnings(&[miss(second)], &doc, only_new).len();
+            assert_eq!((warnings(true) == 1, warnings(false)), (is_said, 1), "{second}");
+        }
+        let gone = Polled { unlisted: true, ..polled(&a, 120, Err(ReadError::Missing)) };
+        assert_eq!(read_warnings(&[gone], &doc, false), Vec::<String>::new(), "an event tells it");
     }
 }

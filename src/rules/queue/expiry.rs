@@ -202,6 +202,44 @@ mod tests {
     }
 
     #[test]
+    fn sampled_message_narrows_the_range() {
+        let range = |after: Option<u64>, before: Option<u64>| ExpiryWindow {
+            after: after.map(at),
+            before: before.map(at),
+        };
+        let known = range(Some(10), Some(20));
+        let rows = [
+            ("no sample", known, None, known, Some(10)),
+            ("lost within the range", known, Some(15), range(Some(10), Some(15)), Some(10)),
+            ("lost after it", known, Some(25), known, Some(10)),
+            ("lost when it begins", known, Some(10), range(None, Some(10)), Some(10)),
+            ("lost before it", known, Some(5), range(None, Some(5)), Some(5)),
+            ("nothing else is known", range(None, None), Some(5), range(None, Some(5)), Some(5)),
+            ("nothing is known", range(None, None), None, range(None, None), None),
+        ];
+        for (rule, window, end, expected, first) in rows {
+            let narrowed = window.with_loss_at(end.map(at));
+            assert_eq!((narrowed, narrowed.first()), (expected, first.map(at)), "{rule}");
+        }
+    }
+
+    #[test]
+    fn message_is_lost_when_its_retention_ends_and_in_fifo_queues_nobody_knows() {
+        let rows = [
+            ("standard", Some(100), Some(60), false, Some(160)),
+            ("FIFO", Some(100), Some(60), true, None),
+            ("no sample", None, Some(60), false, None),
+            ("the retention is unknown", Some(100), None, false, None),
+        ];
+        for (rule, sent, retention, is_fifo, expected) in rows {
+            let end = loss_of_message(sent.map(at), retention, is_fifo);
+            assert_eq!(end, expected.map(at), "{rule}");
+        }
+        let (end, late) = (at(1000), at(1300));
+        assert!(is_lost(end, late) && !is_lost(end, late.minus(Duration::from_millis(1))));
+    }
+
+    #[test]
     fn oldest_batch_stays_until_empty_or_expired() {
         let k = keeps(1000, 0);
         let one = arrive(Vec::new(), Some((at(0), 0)), 2, at(10), k);

@@ -240,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn rest_of_a_judged_drop_is_a_drop_of_its_own() {
+        let judged = story(&[(0, 9, 0), (30, 5, 0), (90, 5, 0)]).unwrap();
+        let rest = rest(judged, 3, at(100)).unwrap();
+        assert_eq!((rest.from, rest.from_at), (5, at(30)));
+        assert_eq!((rest.to, rest.since), (3, at(100)));
+        assert!(!is_due(Some(rest), at(1000)), "one reading, however long ago");
+        for (second, due) in [(159, false), (160, true)] {
+            let now = counts(3, 0);
+            let drop = follow(Some(rest), None, now, at(second), ExpiryWindow::default());
+            assert_eq!(is_due(drop, at(second)), due, "{second}");
+        }
+    }
+
+    #[test]
     fn own_moves_explain_as_many_messages_as_they_deleted() {
         let drop = story(&[(1000, 10, 0), (1030, 4, 0), (1090, 4, 0)]).unwrap();
         let one = |id: &str, cause, deleted, ended: Option<i64>| OwnMove {
@@ -285,22 +299,28 @@ mod tests {
             assert_eq!((share.messages, share.cause, share.may_grow), expected, "{rule}");
             let sum: u64 = share.by_move.iter().map(|(_, messages)| messages).sum();
             assert_eq!(sum, share.messages, "{rule}");
+            assert!(share.by_move.iter().all(|(_, messages)| *messages > 0), "{rule}");
         }
     }
 
     #[test]
     fn drop_outcome_depends_on_tasks_readers_and_retention() {
         let quiet = story(&[(1000, 5, 0), (1030, 2, 0), (1090, 2, 0)]).unwrap();
-        let read = story(&[(1000, 5, 1), (1030, 2, 0), (1090, 2, 0)]).unwrap();
+        let read_before = story(&[(1000, 5, 1), (1030, 2, 0), (1090, 2, 0)]).unwrap();
+        let read_then = story(&[(1000, 5, 0), (1030, 1, 1), (1090, 2, 0)]).unwrap();
+        let read_since = story(&[(1000, 5, 0), (1030, 2, 0), (1060, 1, 1), (1090, 2, 0)]).unwrap();
         let expired = DepthDrop { expired: true, ..quiet };
         let task = |running, second| Ok(vec![MoveTask { running, started_at: at(second) }]);
         let rows = [
             ("nobody", quiet, Ok(vec![]), Some("unexplained")),
             ("retention", expired, Ok(vec![]), Some("retention")),
-            ("somebody reads", read, Ok(vec![]), None),
+            ("somebody read before", read_before, Ok(vec![]), None),
+            ("somebody reads", read_then, Ok(vec![]), None),
+            ("somebody has read since", read_since, Ok(vec![]), None),
             ("a running task", quiet, task(true, -90_000), None),
             ("a task that began after the higher count", quiet, task(false, 1010), None),
-            ("a task of long ago", quiet, task(false, 0), Some("unexplained")),
+            ("a task of 15 minutes before", quiet, task(false, 100), None),
+            ("a task of long ago", quiet, task(false, 99), Some("unexplained")),
             ("no permission", expired, Err(ReadError::Denied), Some("cannot_tell")),
         ];
         for (rule, drop, tasks, verdict) in rows {

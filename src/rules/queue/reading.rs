@@ -128,3 +128,39 @@ impl Reading {
         Reading { at: self.at, result: self.result.map(backlog) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_tells_whether_a_repetition_may_help_and_whether_the_request_was_refused() {
+        use ReadError::{
+            Clock, Credentials, Denied, Failed, Missing, Network, NotAuthorized, Other, Throttled,
+            TimedOut,
+        };
+        let what = || "in its words".to_owned();
+        // The error, whether the same request may succeed a moment later, whether it had no effect.
+        let rows = [
+            (Throttled, true, true, "throttled"),
+            (Denied, false, true, "access denied"),
+            (NotAuthorized(what()), false, true, "access denied: in its words"),
+            (Missing, false, true, "does not exist, or access to it was lost"),
+            (Network(what()), true, false, "network: in its words"),
+            (TimedOut, true, false, "no answer in time"),
+            (Credentials(what()), false, true, "credentials: in its words"),
+            (Clock(what()), false, true, "in its words"),
+            (Failed(what()), true, false, "in its words"),
+            (Other(what()), false, false, "in its words"),
+        ];
+        for (error, passes, is_refusal, text) in rows {
+            let found = (error.passes(), error.is_refusal(), error.to_string());
+            assert_eq!(found, (passes, is_refusal, text.to_owned()), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn message_that_nobody_can_receive_now_counts_as_well() {
+        assert_eq!(Counts { visible: 1, in_flight: 20, delayed: 300 }.depth(), 321);
+    }
+}

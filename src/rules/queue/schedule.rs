@@ -14,15 +14,15 @@ pub fn next_tick(last: u64, interval: Duration, passed: Duration, salt: u64) -> 
         Duration::from_millis(number.saturating_mul(millis).saturating_add(jitter))
     };
     let missed = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX) / millis;
-    let mut number = (last + 1).max(missed);
-    while tick(number) <= passed {
-        number += 1;
-    }
+    let ahead = if tick(missed) > passed { missed } else { missed + 1 };
+    let number = ahead.max(last + 1);
     (number, tick(number))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -37,16 +37,21 @@ mod tests {
             assert!(moment >= interval * n && moment < interval * n + interval / 10, "{moment:?}");
             last = number;
         }
-        let (number, moment) = next_tick(3, interval, Duration::from_secs(301), 7);
-        assert!(number == 10 || number == 11, "a round of 200 s skips the ticks in between");
-        assert!(moment > Duration::from_secs(301));
+        // A round of over 200 s skips the ticks in between. The tenth has passed at its own moment.
+        let after = |passed| next_tick(3, interval, passed, 7);
+        let (number, tenth) = after(Duration::from_secs(300));
+        assert_eq!(number, 10);
+        let before = tenth.saturating_sub(Duration::from_millis(1));
+        let passed = [Duration::from_secs(299), before, tenth, Duration::from_secs(304)];
+        assert_eq!(passed.map(|passed| after(passed).0), [10, 10, 11, 11]);
     }
 
     #[test]
     fn ticks_of_two_pollers_differ() {
-        let moments: Vec<_> = (0..20)
-            .map(|salt| next_tick(0, Duration::from_secs(30), Duration::ZERO, salt).1)
-            .collect();
-        assert!(moments.iter().any(|moment| *moment != moments[0]));
+        let interval = Duration::from_secs(30);
+        let first = |salt| next_tick(0, interval, Duration::ZERO, salt);
+        let moments: BTreeSet<_> = (0..20).map(|salt| first(salt).1).collect();
+        assert_eq!(moments.len(), 20);
+        assert!(moments.iter().all(|moment| *moment >= interval), "the first round has been");
     }
 }

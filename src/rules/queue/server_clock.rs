@@ -74,6 +74,8 @@ mod tests {
         let rows = [
             ("right", 604_000, 604_000),
             ("half a second ahead", 604_500, 604_500),
+            ("as late as may be", 605_010, 605_010),
+            ("later", 605_011, 603_950),
             ("ten minutes behind", 4000, 603_950),
             ("ten minutes ahead", 1_204_000, 603_950),
             ("a second behind", 603_000, 603_950),

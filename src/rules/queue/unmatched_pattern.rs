@@ -177,11 +177,22 @@ mod tests {
             ("ship*", Some("; it matches 'shipments', a source queue of 'parking-lot'")),
             ("zebra-*", Some("")),
             ("payments", Some("")),
+            ("eu-prod-orders-dlq", Some("")),
+            ("orders-dlq-old-copies", Some("")),
+            ("lot", Some("")),
         ];
         for (pattern, hint) in cases {
             let expected: Vec<String> =
                 hint.map(|hint| none.replace('X', pattern) + hint).into_iter().collect();
             assert_eq!(said(pattern, &queues), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn patterns_of_an_option_are_told_from_those_of_the_configuration() {
+        let globs = GlobList::any(&["a"]).unwrap();
+        for (origin, expected) in [("--match", true), ("monitoring.match", false)] {
+            assert_eq!(NamedPatterns::new(origin, &globs).is_option(), expected, "{origin}");
         }
     }
 

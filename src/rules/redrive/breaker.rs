@@ -45,6 +45,8 @@ pub struct QueueLook {
     pub is_complete: bool,
     /// The messages that were sent from here, and are not known to be deleted.
     pub undeleted: u64,
+    /// The messages that have certainly arrived since the first send, and are of others.
+    pub foreign: u64,
 }
 
 /// The progress of a look over a queue of a known depth.
@@ -166,8 +168,10 @@ impl Breaker {
             return Ok(());
         }
         self.unexplained = arrivals;
+        let arrivals = arrivals.saturating_sub(look.foreign.saturating_sub(self.foreign));
         // A small redrive cannot tell a return from the usual number of deaths.
-        match sent > ARRIVALS_MAX && arrivals <= ARRIVALS_MAX.max(sent / ARRIVALS_SHARE) {
+        let is_borne = sent > ARRIVALS_MAX && arrivals <= ARRIVALS_MAX.max(sent / ARRIVALS_SHARE);
+        match arrivals == 0 || is_borne {
             true => Ok(()),
             false => Err(Trip::Arrivals(arrivals)),
         }
@@ -205,8 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn arrivals_that_are_seen_to_be_of_others_stop_nothing() {
+        let seen = |foreign| QueueLook { foreign, ..QueueLook::default() };
+        let rows = [
+            ("all of them", 3, 3, Ok(())),
+            ("more were seen than the depth shows", 3, 4, Ok(())),
+            ("all but one", 3, 2, Err(Trip::Arrivals(1))),
+            ("none", 3, 0, Err(Trip::Arrivals(3))),
+        ];
+        for (rule, arrivals, foreign, expected) in rows {
+            assert_eq!(Breaker::new(90).judge(arrivals, seen(foreign), 1), expected, "{rule}");
+        }
+    }
+
+    #[test]
     fn returns_stop_at_the_first_and_arrivals_when_they_are_many() {
-        let look = |returned, is_complete| QueueLook { returned, is_complete, undeleted: 0 };
+        let look =
+            |returned, is_complete| QueueLook { returned, is_complete, ..QueueLook::default() };
         let rows = [
             ("one return", 1, look(1, true), 5000, Err(Trip::Returned(1))),
             ("a return in a partial look", 1, look(1, false), 5000, Err(Trip::Returned(1))),
@@ -224,7 +243,8 @@ mod tests {
 
     #[test]
     fn step_ends_well_when_no_return_can_be_hidden() {
-        let look = |returned, is_complete| QueueLook { returned, is_complete, undeleted: 0 };
+        let look =
+            |returned, is_complete| QueueLook { returned, is_complete, ..QueueLook::default() };
         let usual = Breaker::new(100);
         let rows = [
             ("all was seen", usual, 40, look(0, true), Ok(true)),
@@ -242,7 +262,8 @@ mod tests {
 
     #[test]
     fn return_to_an_earlier_run_is_hidden_unless_all_is_seen_or_nothing_has_changed() {
-        let look = |returned, is_complete| QueueLook { returned, is_complete, undeleted: 0 };
+        let look =
+            |returned, is_complete| QueueLook { returned, is_complete, ..QueueLook::default() };
         let rows = [
             ("all was seen", 70, Some(59), look(0, true), Ok(true)),
             ("all was seen, whatever was there before", 70, None, look(0, true), Ok(true)),

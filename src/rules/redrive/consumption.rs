@@ -12,8 +12,10 @@
 //! deletes those of others, looks the same for ever.
 //!
 //! Neither shows anything of a consumer that holds ours, for hours by ChangeMessageVisibility, and handles the
-//! others. What is held is in flight. So both hold only while as few are in flight as may be left, or as were
-//! before the first one was sent.
+//! others. What is held is in flight at every reading. So both hold only when at one of them, since nothing of
+//! ours waits, as few were in flight as may be left, or as were before the first one was sent. The more
+//! readings there are, the fewer the others show at one of them: a healthy consumer becomes consumed by
+//! waiting, one that holds does not.
 //!
 //! A consumer that has stopped shows neither: what was sent waits.
 
@@ -35,7 +37,8 @@ const WOBBLE_SHARE: u64 = 20;
 pub struct Consumption {
     /// The depth before the first message was sent.
     before: u64,
-    /// The fewest messages in flight before the first one was sent: those of others.
+    /// The second lowest number of messages in flight at several readings before the first one was sent: those
+    /// of others.
     floor: u64,
     /// The messages among them whose delay had not passed: no consumer can take them.
     delayed_before: u64,
@@ -52,6 +55,8 @@ pub struct Consumption {
     left: u64,
     /// Whether a count was lower than the one before, by however little.
     fell: bool,
+    /// The fewest messages in flight at a reading at which nothing waited, and the number of such readings.
+    fewest: Option<(u64, usize)>,
 }
 
 /// A reading of a destination.
@@ -108,6 +113,7 @@ impl Consumption {
             taken,
             left: 0,
             fell: false,
+            fewest: None,
         }
     }
 
@@ -121,7 +127,7 @@ impl Consumption {
         Consumption { is_deathless: true, ..self }
     }
 
-    /// Replaces the depth before the first message, and the fewest messages that were in flight then.
+    /// Replaces the depth before the first message, and the few messages that were in flight then.
     pub fn since(self, before: u64, floor: u64) -> Self {
         Consumption { before, floor, ..self }
     }
@@ -139,7 +145,7 @@ impl Consumption {
         self.sent += count;
         self.readings.clear();
         self.grown = 0;
-        (self.taken, self.left, self.fell) = (None, 0, false);
+        (self.taken, self.left, self.fell, self.fewest) = (None, 0, false, None);
     }
 
     /// Returns how many messages were sent.
@@ -170,9 +176,11 @@ impl Consumption {
         let rest = self.rest();
         if waiting <= rest {
             self.taken.get_or_insert(reading);
+            let (fewest, count) = self.fewest.unwrap_or((in_flight, 0));
+            self.fewest = Some((fewest.min(in_flight), count + 1));
         } else if self.readings.iter().rev().take(READINGS_MIN).all(|one| one.waiting > rest) {
             // They wait again: the consumer has stopped meanwhile, and may be back later.
-            (self.taken, self.left) = (None, 0);
+            (self.taken, self.left, self.fewest) = (None, 0, None);
         }
     }
 
@@ -188,20 +196,21 @@ impl Consumption {
         values.get(READINGS_MIN - 1).copied()
     }
 
-    /// Whether messages of ours may be among those in flight, when so few have been. Where many more were
-    /// before, the two cannot be compared.
-    fn may_be_held(&self, in_flight: u64) -> bool {
-        let is_as_before = in_flight <= self.floor && self.floor - in_flight <= wobble(self.floor);
-        in_flight > self.rest() && !is_as_before
+    /// Returns how many messages of ours may be among those in flight at every reading; None: none.
+    fn held_at_most(&self) -> Option<u64> {
+        let calm = self.fewest.filter(|(_, count)| *count >= READINGS_MIN);
+        // Where others always wait, only the newest readings are known.
+        let newest = || self.readings.iter().map(|one| one.in_flight).min().unwrap_or(0);
+        let fewest = calm.map_or_else(newest, |(fewest, _)| fewest);
+        (fewest > self.rest().max(self.floor)).then(|| fewest.min(self.sent))
     }
 
     /// Returns whether the messages were consumed, when one can die again within a `window`.
     pub fn state(&self, window: Duration) -> ConsumptionState {
         let rest = self.rest();
-        let (Some(depth), Some(waiting), Some(in_flight), Some(open), Some(newest)) = (
+        let (Some(depth), Some(waiting), Some(open), Some(newest)) = (
             self.level(|one| one.depth),
             self.level(|one| one.waiting),
-            self.level(|one| one.in_flight),
             self.level(|one| one.open),
             self.readings.last(),
         ) else {
@@ -223,14 +232,12 @@ impl Consumption {
         // A fall may be a wobble, but then it cannot be said that nothing is consumed. Taken late, it waits in
         // most of the readings.
         let is_at_work = self.fell || waiting.min(newest.waiting) <= rest;
-        match () {
-            () if (is_gone || is_through) && self.may_be_held(in_flight) => {
-                ConsumptionState::Held(in_flight.min(self.sent))
-            }
-            () if is_gone || is_through => ConsumptionState::Consumed,
-            () if remaining <= rest => ConsumptionState::Backlog(newest.open.max(1)),
-            () if is_at_work => ConsumptionState::Slow(remaining),
-            () => ConsumptionState::Stuck(remaining),
+        match (is_gone || is_through).then(|| self.held_at_most()) {
+            Some(Some(held)) => ConsumptionState::Held(held),
+            Some(None) => ConsumptionState::Consumed,
+            None if remaining <= rest => ConsumptionState::Backlog(newest.open.max(1)),
+            None if is_at_work => ConsumptionState::Slow(remaining),
+            None => ConsumptionState::Stuck(remaining),
         }
     }
 }

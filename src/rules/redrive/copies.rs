@@ -211,11 +211,22 @@ pub struct ReturnCount {
     copies: HashMap<IdHash, [u64; 2]>,
     /// The messages that no queue has moved there since the first unproven send: certainly, and perhaps.
     unattributed: [u64; 2],
+    /// The messages that have certainly arrived meanwhile, and are of others.
+    foreign: u64,
 }
 
 impl ReturnCount {
     pub fn add_return(&mut self) {
         self.returned += 1;
+    }
+
+    /// Adds a message of others that has certainly arrived meanwhile.
+    pub fn add_foreign(&mut self) {
+        self.foreign += 1;
+    }
+
+    pub fn foreign(&self) -> u64 {
+        self.foreign
     }
 
     /// Adds what has the body of a message that was sent.
@@ -236,13 +247,13 @@ impl ReturnCount {
             certain += sent.min(*sure);
             possible += doubtful.min(&sent.saturating_sub(*sure));
         }
-        certain + possible.min(arrivals)
+        certain + possible.min(arrivals.saturating_sub(self.foreign))
     }
 
     /// Returns how many messages may be failures that a consumer has written in another form, of a queue in
     /// which `arrivals` have arrived.
     pub fn unattributed(&self, arrivals: u64) -> u64 {
-        self.unattributed[0] + self.unattributed[1].min(arrivals)
+        self.unattributed[0] + self.unattributed[1].min(arrivals.saturating_sub(self.foreign))
     }
 }
 
@@ -254,10 +265,17 @@ fn add([sure, doubtful]: &mut [u64; 2], is_later: IsLater) {
     }
 }
 
+/// The messages of those sent, at most, of which half have to come back in another form to be noticed. Of more
+/// than these, one in [`FAILING_SHARE`] has to.
+const FEW: u64 = 20;
+const FAILING_SHARE: u64 = 20;
+
 /// Whether messages that no queue has moved into the dead-letter queue hide the failure of those that were
-/// `sent`: a consumer may write one for each that fails.
+/// `sent`: a consumer may write one for each that fails. The others that write there are few, or a small
+/// canary would never be proven.
 pub fn hides_failures(unattributed: u64, sent: u64) -> bool {
-    unattributed > 0 && unattributed.saturating_mul(2) >= sent
+    let least = sent.min(FEW).div_ceil(2) + sent.saturating_sub(FEW) / FAILING_SHARE;
+    unattributed > 0 && unattributed >= least
 }
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ pub struct Move {
     pub gone: u64,
     /// The depth of each destination, by ARN, before the first message was sent to it.
     pub baselines: BTreeMap<String, u64>,
-    /// The fewest messages of each destination, by ARN, that were in flight at several readings before that.
+    /// The second lowest number of messages of each destination, by ARN, that were in flight at several readings
+    /// before that.
     pub in_flight_before: BTreeMap<String, u64>,
     /// The moment before the first send, by the clock of SQS; null until then.
     pub sent_from: Option<Timestamp>,

@@ -44,10 +44,13 @@ impl Mover<'_> {
         }
         let is_known = self.state.restored.contains(&key) || self.state.get(&key).is_some();
         let origin = destination::origin(message);
-        if is_known
-            || self.contents.is_of_others(&key)
-            || !origin.is_none_or(|arn| self.has_sent_to(arn))
-        {
+        if is_known || self.contents.is_of_others(&key) {
+            return;
+        }
+        if !origin.is_none_or(|arn| self.has_sent_to(arn)) {
+            if self.contents.is_later(message) {
+                count.add_foreign();
+            }
             return;
         }
         match self.contents.is_copy(message) {
@@ -55,6 +58,8 @@ impl Mover<'_> {
             IsLater::No if origin.is_none() => {
                 count.add_unattributed(self.contents.is_after_unproven(message));
             }
+            // It has died where messages of ours were sent to, and is none of them.
+            IsLater::No if self.contents.is_later(message) => count.add_foreign(),
             is_later => count.add_copy(message, is_later),
         }
     }

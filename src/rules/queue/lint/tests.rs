@@ -33,22 +33,22 @@ fn queue(name: &str, days: u64, redrive: Option<(&str, u64)>) -> ListedQueue {
     )
 }
 
+fn scope(queues: Vec<ListedQueue>) -> ScopeSurvey {
+    let (region, account) = ("eu-west-1".into(), String::new());
+    ScopeSurvey { scope: 0, region, account, queues: Ok(queues) }
+}
+
+fn linted(queues: Vec<ListedQueue>) -> Vec<QueueLinted> {
+    lint(&Survey { at: Timestamp::from_millis(0), scopes: vec![scope(queues)] }, None)
+}
+
 fn findings(queues: Vec<ListedQueue>) -> Vec<String> {
-    let survey = Survey {
-        at: Timestamp::from_millis(0),
-        scopes: vec![ScopeSurvey {
-            scope: 0,
-            region: "eu-west-1".into(),
-            account: String::new(),
-            queues: Ok(queues),
-        }],
-    };
     let one = |linted: &QueueLinted| {
         let name = linted.queue.name.clone();
         let each = linted.findings.iter();
         each.map(move |f| format!("{name}: {} {}", f.level, f.rule)).collect::<Vec<_>>()
     };
-    lint(&survey, None).iter().flat_map(one).collect()
+    linted(queues).iter().flat_map(one).collect()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn lint_finds_settings_that_lose_messages() {
     };
     let to_dlq = |count| Some(("a-dlq", count));
     let dlq = || queue("a-dlq", 14, None);
-    let cases: [(&str, Vec<ListedQueue>, &[&str]); 21] = [
+    let cases: [(&str, Vec<ListedQueue>, &[&str]); 22] = [
         ("nothing is wrong", vec![queue("a", 4, to_dlq(5)), dlq()], &[]),
         (
             "shorter",
@@ -124,6 +124,11 @@ fn lint_finds_settings_that_lose_messages() {
             vec![queue("a.fifo", 4, to_dlq(5)), dlq()],
             &["a.fifo: error type-mismatch"],
         ),
+        (
+            "standard to FIFO",
+            vec![queue("a", 4, Some(("a-dlq.fifo", 5))), queue("a-dlq.fifo", 14, None)],
+            &["a: error type-mismatch"],
+        ),
         ("the default visibility", slow(Some(30)), &["a: advice visibility-timeout"]),
         ("a bit more", slow(Some(31)), &[]),
         ("the visibility timeout is unknown", slow(None), &[]),
@@ -166,4 +171,47 @@ fn unlisted_scope_has_no_findings() {
         }],
     };
     assert_eq!(lint(&survey, None), []);
+}
+
+#[test]
+fn finding_names_the_queue_that_messages_go_to() {
+    let gone = "arn:aws:sqs:us-east-1:123456789012:gone";
+    let cases = [
+        (
+            vec![queue("a", 4, Some(("gone", 5)))],
+            "it sends dead letters to 'gone', which does not exist: they will not arrive",
+        ),
+        (
+            vec![queue("a", 4, Some((gone, 5)))],
+            "it sends dead letters to 'gone', which is in another account or region, where SQS does not \
+             deliver: they will not arrive",
+        ),
+        (
+            vec![queue("a.fifo", 4, Some(("b", 5))), queue("b", 14, None)],
+            "it is a FIFO queue and its dead-letter queue 'b' is a standard queue: they have to be of one kind",
+        ),
+        (
+            vec![queue("a", 4, Some(("b.fifo", 5))), queue("b.fifo", 14, None)],
+            "it is a standard queue and its dead-letter queue 'b.fifo' is a FIFO queue: they have to be of \
+             one kind",
+        ),
+    ];
+    for (queues, expected) in cases {
+        assert_eq!(linted(queues)[0].findings[0].detail, expected);
+    }
+}
+
+#[test]
+fn orphans_are_undecided_while_a_source_may_be_hidden() {
+    let (orders, dlq) = (|| queue("a", 4, Some(("a-dlq", 5))), |name| queue(name, 14, None));
+    let hidden = || seen("b", Err(ReadError::Denied));
+    let cases: [(&str, Vec<ListedQueue>, &[&str]); 4] = [
+        ("all is read", vec![dlq("a-dlq")], &[]),
+        ("a queue is unread", vec![dlq("a-dlq"), dlq("c-dlq"), hidden()], &["a-dlq", "c-dlq"]),
+        ("a source is known", vec![orders(), dlq("a-dlq"), dlq("c-dlq"), hidden()], &["c-dlq"]),
+        ("not named like a dead-letter queue", vec![dlq("plain"), hidden()], &[]),
+    ];
+    for (rule, queues, expected) in cases {
+        assert_eq!(undecided_orphans(&scope(queues), None), expected, "{rule}");
+    }
 }

@@ -38,7 +38,13 @@ struct Story {
     record: Option<Record>,
     /// The number of the next event.
     seq: u64,
+    /// The times that move tasks, and the moves of ours, were asked for.
     asked: u64,
+    asked_moves: u64,
+    /// Whether the answers about move tasks are missing.
+    unanswered: bool,
+    /// Whether the events of the newest step go to the journal.
+    news: Vec<bool>,
 }
 
 impl Story {
@@ -53,6 +59,9 @@ impl Story {
             record: None,
             seq: 0,
             asked: 0,
+            asked_moves: 0,
+            unanswered: false,
+            news: Vec::new(),
         }
     }
 
@@ -68,6 +77,8 @@ impl Story {
         let asks = asks_for_tasks(&self.policy, self.record.as_ref(), &reading);
         self.asked += u64::from(asks);
         let wants_moves = asks_for_moves(&self.policy, self.record.as_ref(), &reading);
+        self.asked_moves += u64::from(wants_moves);
+        self.news.clear();
         let queue = Queue { arn: "arn:q".into(), ..Queue::default() };
         let given = DeadLetterQueue::given(0, queue, at(0));
         let target = DeadLetterQueue { source_retention_s: self.age_max_s, ..given };
@@ -75,13 +86,14 @@ impl Story {
             target: &target,
             reading,
             unlisted: matches!(outcome, Unlisted),
-            tasks: asks.then(|| self.tasks.clone()),
+            tasks: (asks && !self.unanswered).then(|| self.tasks.clone()),
             moves: if wants_moves { self.moves.clone() } else { Vec::new() },
         };
         let (past, mut events) = (self.record.as_ref(), Vec::new());
         let (record, keep) =
-            judge(&self.policy, past, &polled, self.empty_at, 0, &mut |line, _| {
+            judge(&self.policy, past, &polled, self.empty_at, 0, &mut |line, is_news| {
                 events.push(serde_json::from_slice(line).unwrap());
+                self.news.push(is_news);
             });
         self.seq = record.seq;
         self.record = keep.then_some(record);
@@ -248,7 +260,73 @@ fn move_tasks_are_asked_for_once_and_only_after_lasting_drop() {
     let words =
         story.edges(&[(0, D(5)), (30, D(2)), (60, D(2)), (95, D(2)), (130, D(2)), (200, D(2))]);
     assert_eq!(words, [(0, "raised 5".to_owned())]);
-    assert_eq!(story.asked, 1);
+    assert_eq!((story.asked, story.asked_moves), (1, 1));
+}
+
+#[test]
+fn drop_is_judged_once_move_tasks_are_known() {
+    let mut story = Story { unanswered: true, ..Story::new() };
+    let words = story.edges(&[(0, D(5)), (30, D(2)), (95, D(2)), (130, D(2))]);
+    assert_eq!(words, [(0, "raised 5".to_owned())]);
+    story.unanswered = false;
+    assert_eq!(story.edges(&[(160, D(2))]), [(160, "lost 3 unexplained".to_owned())]);
+}
+
+/// What a reader has deleted is over with the settled count; later nobody is seen reading.
+#[test]
+fn messages_that_leave_after_a_reader_has_gone_are_a_loss() {
+    let mut story = Story::new();
+    let words = story.edges(&[
+        (0, D(5)),
+        (30, F(1, 2)),
+        (60, D(3)),
+        (95, D(3)),
+        (130, D(0)),
+        (160, D(0)),
+        (190, D(0)),
+    ]);
+    let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    assert_eq!(words, ["raised 5", "lost 3 unexplained", "cleared unknown"]);
+}
+
+/// Rows: whether the `queue.polled` of each reading goes to the journal. One that does not is an event
+/// only when all readings are.
+#[test]
+fn reading_is_news_when_a_count_has_changed() {
+    let never_read = || Story { empty_at: None, ..Story::new() };
+    let denied = || M(ReadError::Denied);
+    let (news, same) = (true, false);
+    type Row = (&'static str, Story, Vec<S>, Vec<bool>);
+    let rows: Vec<Row> = vec![
+        ("empty at first", never_read(), vec![D(0)], vec![same]),
+        ("with messages at first", never_read(), vec![D(2), D(2)], vec![news, same]),
+        ("still empty", Story::new(), vec![D(0)], vec![same]),
+        ("more", Story::new(), vec![D(1), D(2), D(2)], vec![news, news, same]),
+        ("received", Story::new(), vec![D(2), F(1, 1), F(1, 1)], vec![news, news, same]),
+        ("unread", Story::new(), vec![D(2), denied(), D(2)], vec![news, same, same]),
+    ];
+    for (rule, mut story, readings, expected) in rows {
+        let mut all = Story { empty_at: story.empty_at, ..Story::new() };
+        all.policy.all = true;
+        for ((second, reading), is_news) in (0..).step_by(30).zip(readings).zip(expected) {
+            let polled = |story: &mut Story| {
+                let events = story.step(second, reading.clone());
+                let at = events.iter().position(|event| event["type"] == "queue.polled");
+                at.map(|at| story.news[at])
+            };
+            assert_eq!(polled(&mut story), is_news.then_some(true), "{rule} at {second}");
+            assert_eq!(polled(&mut all), Some(is_news), "{rule} at {second}, all readings");
+        }
+    }
+}
+
+#[test]
+fn tier_is_named_as_in_the_configuration() {
+    for (seconds, name) in
+        [(86_400, "24h"), (6 * HOUR, "6h"), (5400, "90m"), (1800, "30m"), (60, "1m"), (90, "90s")]
+    {
+        assert_eq!(tier_name(Duration::from_secs(seconds)), name);
+    }
 }
 
 #[test]
@@ -287,6 +365,14 @@ fn future_times_of_record_silence_nothing() {
     let words = story.edges(&[(0, D(300)), (30, M(ReadError::Denied)), (60, M(ReadError::Denied))]);
     let words: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
     assert_eq!(words, ["grew 300", "unreadable 2"]);
+}
+
+/// Nobody knows when the messages arrived, but they will be lost.
+#[test]
+fn messages_of_a_clock_that_was_ahead_expire() {
+    let mut story = Story { retention_s: 5 * HOUR, ..Story::new() };
+    story.edges(&[(1_000_000, D(3))]);
+    assert_eq!(story.edges(&[(0, D(3))]), [(0, "expiring 6h?".to_owned())]);
 }
 
 #[test]

@@ -90,6 +90,12 @@ fn dlqs_are_found_by_redrive_policy_and_by_name() {
 }
 
 #[test]
+fn names_alone_need_no_attributes() {
+    let reads = [Discover::Both, Discover::Redrive, Discover::Name].map(Discover::reads_attributes);
+    assert_eq!(reads, [true, true, false]);
+}
+
+#[test]
 fn unseen_sources_are_unknown() {
     let cases = [
         ("a source was denied", missed("orders", ReadError::Denied), None),
@@ -228,6 +234,41 @@ fn queue_address_is_parsed_from_url() {
         ),
         (
             "http://localhost:9324/queue/o",
+            "elasticmq",
+            Some(("o", "arn:aws:sqs:elasticmq:000000000000:o")),
+        ),
+        (
+            "https://sqs.us-iso-east-1.c2s.ic.gov/123456789012/o",
+            "us-iso-east-1",
+            Some(("o", "arn:aws-iso:sqs:us-iso-east-1:123456789012:o")),
+        ),
+        (
+            "https://sqs.us-isob-east-1.sc2s.sgov.gov/123456789012/o",
+            "us-isob-east-1",
+            Some(("o", "arn:aws-iso-b:sqs:us-isob-east-1:123456789012:o")),
+        ),
+        (
+            "https://sqs.eu-isoe-west-1.cloud.adc-e.uk/123456789012/o",
+            "eu-isoe-west-1",
+            Some(("o", "arn:aws-iso-e:sqs:eu-isoe-west-1:123456789012:o")),
+        ),
+        (
+            "https://sqs.us-isof-south-1.csp.hci.ic.gov/123456789012/o",
+            "us-isof-south-1",
+            Some(("o", "arn:aws-iso-f:sqs:us-isof-south-1:123456789012:o")),
+        ),
+        (
+            "https://sqs.eusc-de-east-1.amazonaws.eu/123456789012/o",
+            "eusc-de-east-1",
+            Some(("o", "arn:aws-eusc:sqs:eusc-de-east-1:123456789012:o")),
+        ),
+        (
+            "http://localhost:9324/12345/o?Version=1#x",
+            "elasticmq",
+            Some(("o", "arn:aws:sqs:elasticmq:000000000000:o")),
+        ),
+        (
+            "http://localhost:9324/twelve-bytes/o",
             "elasticmq",
             Some(("o", "arn:aws:sqs:elasticmq:000000000000:o")),
         ),

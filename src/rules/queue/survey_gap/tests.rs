@@ -68,6 +68,32 @@ fn gap_has_a_sentence_for_each_reason() {
 }
 
 #[test]
+fn queues_that_a_selection_leaves_out_are_not_unread() {
+    use ReadError::{Denied, Throttled};
+    let seen = survey(&[("a", Denied), ("b", Denied), ("c", Throttled), ("left-out", Denied)]);
+    let unread = |reason: &str, names: &[&str]| UnreadQueues {
+        reason: reason.into(),
+        count: names.len() as u64,
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let expected = [unread("access denied", &["a", "b"]), unread("throttled", &["c"])];
+    assert_eq!(unread_queues(&seen, |name| name != "left-out"), expected);
+}
+
+#[test]
+fn sentence_names_three_queues_at_most() {
+    let rows: [(&[&str], &str); 4] = [
+        (&["a"], "queue 'a'"),
+        (&["a", "b"], "2 queues ('a', 'b')"),
+        (&["a", "b", "c"], "3 queues ('a', 'b', 'c')"),
+        (&["a", "b", "c", "d"], "4 queues ('a', 'b', 'c', …)"),
+    ];
+    for (names, expected) in rows {
+        assert_eq!(name_queues(names.len() as u64, names), expected);
+    }
+}
+
+#[test]
 fn unread_dlq_is_surveyed_again() {
     assert!(gap(&survey(&[("orders-dlq", ReadError::Denied)]), None).is_some());
 }

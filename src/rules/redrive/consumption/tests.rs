@@ -190,17 +190,21 @@ fn busy_queue_has_to_show_a_consumer_at_work() {
 /// A consumer may hold messages for hours, and handle others.
 #[test]
 fn messages_in_flight_may_be_ours_unless_as_few_were_before() {
-    // the fewest in flight before, sent, readings as (messages that wait, messages in flight)
+    // the few in flight before, sent, readings as (messages that wait, messages in flight)
     type Row<'a> = (&'a str, u64, u64, &'a [(u64, u64)], ConsumptionState);
     let steady = [2, 3, 2, 4, 2, 3, 2, 4, 3, 2].map(|in_flight| (0, in_flight));
     let bursts = [(0, 5), (20, 5), (0, 5), (30, 5), (0, 5), (25, 5)];
     let wide = [40, 60, 45, 55, 41, 58, 42, 60, 43, 60].map(|in_flight| (0, in_flight));
-    let rows: [Row<'_>; 9] = [
+    let once = [2, 3, 2, 4, 2, 3, 2, 4, 3, 1, 2, 3].map(|in_flight| (0, in_flight));
+    let taken_late = [&[(1, 1)][..], &steady].concat();
+    let rows: [Row<'_>; 11] = [
         ("healthy: as before", 2, 1, &steady, Consumed),
+        ("healthy: as before at one of many readings", 1, 1, &once, Consumed),
+        ("it holds one, which waited while few were in flight", 1, 1, &taken_late, Held(1)),
         ("it holds one of two", 1, 1, &steady, Held(1)),
         ("it holds both", 0, 2, &steady, Held(2)),
         ("it holds fewer than were sent", 0, 3, &steady, Held(2)),
-        ("healthy, or it holds one: before there were more", 9, 1, &steady, Held(1)),
+        ("healthy: before there were more", 9, 1, &steady, Consumed),
         ("one in twenty may be left", 0, 40, &steady, Consumed),
         ("it holds all beside bursts", 0, 5, &bursts, Held(5)),
         ("healthy beside many", 43, 1, &wide, Consumed),

@@ -125,17 +125,33 @@ fn returns_are_no_more_than_were_sent_and_doubtful_ones_no_more_than_arrived() {
     for (rule, all, by_id, arrivals, expected) in rows {
         assert_eq!(count(all, by_id).returned(&sent, arrivals), expected, "{rule}");
     }
+    let mut beside_others = count(&[("a", 1500)], 0);
+    beside_others.add_foreign();
+    assert_eq!([1, 2].map(|arrivals| beside_others.returned(&sent, arrivals)), [0, 1]);
 }
 
 #[test]
-fn arrivals_without_an_origin_hide_failures_when_they_are_as_many_as_half() {
+fn arrivals_without_an_origin_hide_failures_when_they_are_many() {
     let mut count = ReturnCount::default();
     for is_later in [IsLater::Yes, IsLater::Perhaps, IsLater::Perhaps, IsLater::No] {
         count.add_unattributed(is_later);
     }
     assert_eq!([0, 1, 9].map(|arrivals| count.unattributed(arrivals)), [1, 2, 3]);
-    let rows =
-        [(0, 0, false), (0, 1, false), (1, 1, true), (1, 3, false), (2, 4, true), (5, 30, false)];
+    let rows = [
+        (0, 0, false),
+        (0, 1, false),
+        (1, 1, true),
+        (1, 3, false),
+        (2, 4, true),
+        (9, 20, false),
+        (10, 20, true),
+        (10, 60, false),
+        (12, 60, true),
+        // A consumer that fails at half of them, in its own form.
+        (23, 49, true),
+        (58, 1000, false),
+        (59, 1000, true),
+    ];
     for (arrivals, sent, expected) in rows {
         assert_eq!(hides_failures(arrivals, sent), expected, "{arrivals} of {sent}");
     }
