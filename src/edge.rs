@@ -15,6 +15,7 @@ pub mod git;
 pub mod github;
 pub mod http;
 pub mod investigate;
+pub mod lambda;
 pub mod log_file;
 pub mod marked_children;
 pub mod metrics;

@@ -31,6 +31,7 @@ pub mod evidence;
 pub mod health;
 pub mod http;
 pub mod investigation;
+pub mod lambda;
 pub mod lease;
 pub mod loss_text;
 pub mod notification;

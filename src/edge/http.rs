@@ -1,7 +1,8 @@
 //! The HTTP client of all requests but those to AWS.
 //!
 //! Promises: HTTPS only, except to this machine by name; certificates are checked as the system
-//! does, with its own authorities; the proxies of the environment, but not for this machine; an end
+//! does, with its own authorities; the proxies of the environment, but not for this machine; plain HTTP
+//! also to the one server that the machine itself has named, see [`Client::to_host`]; an end
 //! at the deadline of the request, whatever the peer does; no more of the answer in memory than
 //! asked for. A redirect is followed for GET only, and only to the same server; any other is an
 //! answer like others. No error shows more of a URL than its host and port, nor a header's value.
@@ -58,12 +59,24 @@ pub struct Request<'a> {
 pub struct Client {
     agent: Agent,
     proxies: Proxies,
+    /// The host that plain HTTP is spoken to.
+    plain: Option<String>,
 }
 
 impl Client {
     /// Reads the proxies of the real environment: a `.env` file of a stranger names none.
     pub fn new(env: &Env) -> Result<Self, Error> {
         let proxies = Proxies::from_variables(|name| env.real(name).map(str::to_owned))?;
+        Ok(Client::with(proxies, None))
+    }
+
+    /// Makes a client for one server beside this program, `host` with its port, without TLS and without a
+    /// proxy: the runtime of AWS Lambda, which is not always on loopback.
+    pub fn to_host(host: &str) -> Result<Self, Error> {
+        Ok(Client::with(Proxies::from_variables(|_| None)?, Some(host.to_owned())))
+    }
+
+    fn with(proxies: Proxies, plain: Option<String>) -> Self {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -77,7 +90,7 @@ impl Client {
             .max_redirects_will_error(false)
             .max_response_header_size(HEADERS_MAX)
             .build();
-        Ok(Client { agent: Agent::new_with_config(config), proxies })
+        Client { agent: Agent::new_with_config(config), proxies, plain }
     }
 
     /// Sends a request, and returns the answer of whatever status.
@@ -104,7 +117,9 @@ impl Client {
         url: &str,
         until: Instant,
     ) -> Result<HttpAnswer, RequestError> {
-        check(url).map_err(RequestError::Refused)?;
+        if self.plain.is_none() || http_host(url) != self.plain.as_deref() {
+            check(url).map_err(RequestError::Refused)?;
+        }
         let (endpoint, proxy) = self.proxies.route(url);
         let refused = |cause: &str| RequestError::Refused(format!("'{endpoint}': {cause}"));
         let via = proxy.as_ref().map(|proxy| ureq::Proxy::new(&proxy.url)).transpose();

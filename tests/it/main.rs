@@ -23,6 +23,8 @@ mod golden;
 mod http;
 mod install;
 mod investigate;
+#[cfg(feature = "dynamodb")]
+mod lambda;
 mod log;
 mod log_file;
 mod manual;
