@@ -1,4 +1,4 @@
-//! What the store asks of a table that machines share: single items, conditional writes, transactions.
+//! The requests of the store to a table that machines share: single items, conditional writes, transactions.
 //!
 //! `edge/aws/table.rs` asks DynamoDB so; the tests have a table in memory, with faults. Requests are
 //! repeated in there when they are throttled, within a bound. An error is final; whether a write was

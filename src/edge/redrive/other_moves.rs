@@ -1,4 +1,4 @@
-//! What archives tell of the messages that a redrive has sent: its own, and those of other moves.
+//! The words of archives about the messages that a redrive has sent: its own, and those of other moves.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What every store of documents does, wherever they are. `src/store/tests.rs` runs it on files and on a
+//! The suite of every store of documents, wherever they are. `src/store/tests.rs` runs it on files and on a
 //! table in memory, `tests/it/store/` on DynamoDB.
 
 use std::collections::BTreeMap;

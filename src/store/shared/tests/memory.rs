@@ -16,11 +16,11 @@ use crate::time::Timestamp;
 /// A fault of the next transaction, or of the next write of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is carried out, and the answer does not come.
+    /// Loss of the answer: the request is carried out.
     AnswerLost,
-    /// It does not arrive.
+    /// Loss of the request.
     RequestLost,
-    /// It is carried out twice, and the second answer comes.
+    /// A doubled request, of which the second answer comes.
     Repeated,
 }
 
@@ -43,7 +43,7 @@ pub struct MemoryTable {
     begun: Instant,
     /// Milliseconds by which the table's time was moved.
     moved: Arc<AtomicI64>,
-    /// What happens just before the next transaction.
+    /// The event just before the next transaction.
     pub hook: Arc<Mutex<Option<Hook>>>,
 }
 

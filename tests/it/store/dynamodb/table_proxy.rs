@@ -14,7 +14,7 @@ pub enum WayFault {
     DropRequest,
     /// It is refused for want of capacity.
     Throttle,
-    /// It is carried out, and the answer is an error of the server.
+    /// An error of the server as the answer to a request that was carried out.
     Fail,
 }
 
