@@ -60,7 +60,7 @@ pub(super) fn arn_hash(arn: &str, purpose: usize) -> u64 {
 }
 
 /// Returns the bucket of a key, from 0 to `buckets` - 1: jump consistent hash, of Lamping and Veach.
-/// When a bucket is added, one key of `buckets` + 1 moves, to the new bucket; no other key does.
+/// With one bucket more, one key of `buckets` + 1 moves, to the new bucket; no other key does.
 fn jump_hash(mut key: u64, buckets: u32) -> u32 {
     let (mut bucket, mut next) = (0, 0);
     while next < u64::from(buckets) {

@@ -51,7 +51,7 @@ enum Phase {
     Ending(Lease),
 }
 
-/// What has come back for a process, or has not.
+/// The answer that a process has got, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Inbox {
     Waiting,

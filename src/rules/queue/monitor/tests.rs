@@ -272,7 +272,7 @@ fn drop_is_judged_once_move_tasks_are_known() {
     assert_eq!(story.edges(&[(160, D(2))]), [(160, "lost 3 unexplained".to_owned())]);
 }
 
-/// What a reader has deleted is over with the settled count; later nobody is seen reading.
+/// The deletions of a reader are over with the settled count; later nobody is seen reading.
 #[test]
 fn messages_that_leave_after_a_reader_has_gone_are_a_loss() {
     let mut story = Story::new();
